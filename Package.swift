@@ -11,9 +11,12 @@ let settings: [SwiftSetting] = [
 ]
 
 func library(
-  _ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil
+  _ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil,
+  extraSettings: [SwiftSetting] = []
 ) -> Target {
-  .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
+  .target(
+    name: name, dependencies: dependencies, resources: resources,
+    swiftSettings: settings + extraSettings)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -37,7 +40,8 @@ let package = Package(
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
 
-    library("Bytes"),
+    // The one module that returns non-escapable views; its clients need no such feature.
+    library("Bytes", extraSettings: [.enableExperimentalFeature("Lifetimes")]),
     library("Compression", ["Bytes", "CZlib", "CZstd", "CLZ4"]),
     library("ELFFile", ["Bytes", "Compression", "CElf"]),
     library("DeviceCode", ["Bytes", "Compression", "ELFFile"]),
@@ -52,7 +56,7 @@ let package = Package(
     .executableTarget(
       name: "cubinspect",
       dependencies: [
-        "Bytes", "DeviceCode", "Compatibility", "Scan", "Report", "CommandLineSyntax",
+        "Bytes", "ELFFile", "DeviceCode", "Compatibility", "Scan", "Report", "CommandLineSyntax",
       ], swiftSettings: settings),
 
     tests("Bytes", []),

@@ -1,0 +1,42 @@
+/// Reads small structures from a source through one buffer, so that neighbours cost one read.
+public struct ByteWindow: ~Copyable {
+  public let source: any ByteSource
+  private var buffer: [UInt8]
+  private var start: UInt64 = 0
+  private var filled = 0
+
+  /// - Parameter capacity: bytes read at a time.
+  public init(_ source: any ByteSource, capacity: Int = 512) {
+    self.source = source
+    self.buffer = [UInt8](repeating: 0, count: capacity)
+  }
+
+  /// Calls `body` with the `count` bytes at `offset`.
+  ///
+  /// - Throws: a ``Problem/Code/truncated`` problem when the source ends earlier, and whatever `body` throws.
+  public mutating func withBytes<Result>(
+    at offset: UInt64, count: Int, _ field: StaticString,
+    _ body: (ByteView) throws(Problem) -> Result
+  ) throws(Problem) -> Result {
+    if offset < start || offset - start > UInt64(filled) || UInt64(filled) - (offset - start) < UInt64(count) {
+      try fill(at: offset, count: count, field)
+    }
+    let first = Int(offset - start)
+    // Elements of type UInt8 have no padding, so all their bytes are initialised.
+    let bytes = unsafe buffer.span.bytes
+    return try body(ByteView(bytes.extracting(first..<first + count), base: offset))
+  }
+
+  private mutating func fill(at offset: UInt64, count: Int, _ field: StaticString) throws(Problem) {
+    guard count >= 0, offset <= source.size, UInt64(count) <= source.size - offset else {
+      throw Problem(.truncated, "\(field)", at: min(offset, source.size))
+    }
+    if count > buffer.count { buffer = [UInt8](repeating: 0, count: count) }
+    filled = 0
+    filled = try source.read(at: offset, count: buffer.count, into: &buffer)
+    start = offset
+    guard filled >= count else {
+      throw Problem(.changedWhileReading, "\(field)", at: offset + UInt64(filled))
+    }
+  }
+}

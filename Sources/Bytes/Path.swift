@@ -1,0 +1,98 @@
+/// A file name as the operating system knows it: bytes, which need not be UTF-8.
+public struct Path: Hashable, Sendable {
+  public var bytes: [UInt8]
+
+  public init(bytes: some Sequence<UInt8>) { self.bytes = Array(bytes) }
+  public init(_ text: some StringProtocol) { self.bytes = Array(text.utf8) }
+
+  /// `name` inside this directory.
+  public func appending(_ name: some Sequence<UInt8>) -> Path {
+    var joined = bytes
+    if let last = joined.last, last != UInt8(ascii: "/") { joined.append(UInt8(ascii: "/")) }
+    joined.append(contentsOf: name)
+    return Path(bytes: joined)
+  }
+
+  /// The part after the last slash.
+  public var lastComponent: Path {
+    var end = bytes.endIndex
+    while end > 1, bytes[end - 1] == UInt8(ascii: "/") { end -= 1 }
+    let start = bytes[..<end].lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0
+    return start < end ? Path(bytes: bytes[start..<end]) : self
+  }
+
+  /// The bytes as text where they are UTF-8; other bytes are replaced by U+FFFD.
+  public var text: String { String(decoding: bytes, as: UTF8.self) }
+
+  /// Whether ``text`` stands for exactly these bytes.
+  public var isUTF8: Bool { String(validating: bytes, as: UTF8.self) != nil }
+
+  /// Calls `body` with the NUL-terminated path.
+  @unsafe
+  public func withCString<Result>(_ body: (UnsafePointer<CChar>) -> Result) -> Result {
+    var terminated = bytes
+    terminated.append(0)
+    return unsafe terminated.withUnsafeBytes { buffer in
+      unsafe body(buffer.baseAddress!.assumingMemoryBound(to: CChar.self))
+    }
+  }
+}
+
+extension Path: Comparable {
+  /// By bytes, so that the order depends on no locale.
+  public static func < (left: Path, right: Path) -> Bool {
+    left.bytes.lexicographicallyPrecedes(right.bytes)
+  }
+}
+
+extension Path: CustomStringConvertible {
+  /// The path for a terminal: control characters and bytes that are not UTF-8 are written `\xNN`.
+  public var description: String { printable(bytes) }
+}
+
+/// `bytes` as text that cannot disturb a terminal: control characters, bidirectional controls and bytes that
+/// are not UTF-8 are written `\xNN`.
+public func printable(_ bytes: some Collection<UInt8>) -> String {
+  if bytes.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) { return String(decoding: bytes, as: UTF8.self) }
+  var result = ""
+  var decoder = UTF8()
+  var iterator = bytes.makeIterator()
+  var position = bytes.startIndex
+  while true {
+    switch decoder.decode(&iterator) {
+    case .emptyInput: return result
+    case .scalarValue(let scalar):
+      let width = UTF8.width(scalar)
+      let end = bytes.index(position, offsetBy: width)
+      if scalar.isTerminalSafe {
+        result.unicodeScalars.append(scalar)
+      } else {
+        for byte in bytes[position..<end] { result += escape(byte) }
+      }
+      position = end
+    case .error:
+      // The decoder does not say how much it skipped: escape one byte and start again behind it.
+      result += escape(bytes[position])
+      position = bytes.index(after: position)
+      decoder = UTF8()
+      return result + printable(bytes[position...])
+    }
+  }
+}
+
+/// `text` without anything that can disturb a terminal; see ``printable(_:)-(Collection)``.
+public func printable(_ text: String) -> String { printable(Array(text.utf8)) }
+
+private func escape(_ byte: UInt8) -> String {
+  let digits = String(byte, radix: 16)
+  return "\\x" + (digits.count < 2 ? "0" : "") + digits
+}
+
+extension Unicode.Scalar {
+  fileprivate var isTerminalSafe: Bool {
+    switch properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse: false
+    default: true
+    }
+  }
+}

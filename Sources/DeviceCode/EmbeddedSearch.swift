@@ -1,0 +1,162 @@
+import Bytes
+import ELFFile
+
+extension InventoryBuilder {
+  /// Adds the fat binaries of a section that holds nothing else but padding.
+  ///
+  /// They are 8-byte aligned; after one that cannot be read the walk goes on at the next boundary that holds
+  /// the magic.
+  mutating func walkFatBinaries(_ range: Range<UInt64>, place: Module.Place, section: String) {
+    var position = range.lowerBound
+    var isPadding = true
+    while position + FatBinary.headerSize <= range.upperBound {
+      do {
+        let word = try window.withBytes(at: position, count: 8, "fat binary magic") { (view) throws(Problem) in
+          try view.u64(0, "fat binary magic")
+        }
+        if UInt32(truncatingIfNeeded: word) == FatBinary.magic {
+          position = try addFatBinary(at: position, limit: range.upperBound, place: place, section: section)
+          position = (position + 7) / 8 * 8
+          isPadding = true
+          continue
+        }
+        if word != 0, isPadding {
+          isPadding = false
+          report(
+            .invalidValue, "fat binary magic", at: position, expected: hexadecimal(FatBinary.magic),
+            observed: hexadecimal(UInt32(truncatingIfNeeded: word)))
+        }
+      } catch {
+        report(error)
+        if error.code == .changedWhileReading || error.code == .unreadable { return }
+        isPadding = false
+      }
+      position += 8
+    }
+  }
+
+  /// Adds the fat binaries, cubins and PTX texts in a range of bytes that may hold anything.
+  mutating func searchEmbedded(_ range: Range<UInt64>, section: String) {
+    var position = range.lowerBound
+    // Device code tends to lie in a row: look closely behind a find, widely where there is none.
+    var size = EmbeddedSearch.smallest
+    var buffer: [UInt8] = []
+    while position + 4 <= range.upperBound {
+      let wanted = Int(min(UInt64(size), range.upperBound - position))
+      if buffer.count < wanted { buffer = [UInt8](repeating: 0, count: wanted) }
+      let count: Int
+      do {
+        count = try source.read(at: position, count: wanted, into: &buffer)
+      } catch {
+        return report(error)
+      }
+      guard count == wanted else {
+        return report(.changedWhileReading, "section \(section)", at: position + UInt64(count))
+      }
+      var start = 0
+      var found: UInt64?
+      while found == nil, let hit = EmbeddedSearch.words.first(in: buffer, start..<count) {
+        found = addEmbedded(at: position + UInt64(hit), limit: range.upperBound, section: section)
+        start = hit + 1
+      }
+      if let found {
+        position = found
+        size = EmbeddedSearch.smallest
+      } else {
+        if position + UInt64(count) >= range.upperBound { return }
+        position += UInt64(count - 3)
+        size = min(size * 4, EmbeddedSearch.largest)
+      }
+    }
+  }
+
+  /// Adds the device code at `offset`, if that is what starts there; returns where it ends.
+  private mutating func addEmbedded(at offset: UInt64, limit: UInt64, section: String) -> UInt64? {
+    let count = Int(min(80, limit - offset))
+    var isFatBinary = false
+    var isCubin = false
+    var isPTX = false
+    try? window.withBytes(at: offset, count: count, "embedded device code") { (view) throws(Problem) in
+      switch try view.u32(0, "magic") {
+      case FatBinary.magic:
+        let header = try FatBinaryHeader(view)
+        let entry = try FatBinaryEntry(view, at: Int(FatBinary.headerSize))
+        let entryVersion = try view.u16(Int(FatBinary.headerSize) + 2, "entry version")
+        isFatBinary =
+          header.isPlausible && entryVersion == 0x0101 && entry.headerSize >= UInt32(FatBinary.entrySize)
+          && UInt64(entry.headerSize) <= header.size
+      case CubinHeader.magic: isCubin = try CubinHeader(view).sectionCount > 0
+      default: isPTX = true
+      }
+    }
+    if isFatBinary {
+      return try? addFatBinary(at: offset, limit: limit, place: .embedded, section: section)
+    }
+    if isCubin { return addCubin(at: offset, limit: limit, place: .embedded, section: section) }
+    if isPTX { return addPTX(at: offset, limit: limit, place: .embedded, section: section) }
+    return nil
+  }
+
+  /// Adds the cubin at `offset` as a module of one image; returns where it ends, nil when its tables do not
+  /// lie before `limit`.
+  mutating func addCubin(at offset: UInt64, limit: UInt64, place: Module.Place, section: String) -> UInt64? {
+    guard let cubin = try? Cubin(SubrangeBytes(source, offset..<limit)) else { return nil }
+    beginModule(place: place, section: section, offset: offset)
+    add(
+      DeviceImage(
+        kind: .cubin, target: cubin.target, offset: offset, storedSize: cubin.size, size: cubin.size,
+        abiVersion: UInt16(cubin.abiVersion), toolkit: cubin.toolkit, isRelocatable: cubin.isRelocatable))
+    endModule(at: offset + cubin.size)
+    return offset + cubin.size
+  }
+
+  /// Adds the PTX text at `offset`, up to its NUL or `limit`, as a module of one image; returns where it ends.
+  mutating func addPTX(at offset: UInt64, limit: UInt64, place: Module.Place, section: String) -> UInt64? {
+    let headCount = Int(min(UInt64(EmbeddedSearch.ptxHead), limit - offset))
+    guard let head = try? source.bytes(at: offset, count: headCount, "PTX"), let header = PTXHeader(head) else {
+      return nil
+    }
+    var end = offset
+    while end < limit {
+      let count = Int(min(1 << 16, limit - end))
+      guard let part = try? source.bytes(at: end, count: count, "PTX") else { break }
+      if let terminator = part.firstIndex(of: 0) {
+        end += UInt64(terminator)
+        break
+      }
+      end += UInt64(count)
+    }
+    beginModule(place: place, section: section, offset: offset)
+    add(
+      DeviceImage(
+        kind: .ptx, target: header.target, offset: offset, storedSize: end - offset, size: end - offset,
+        flags: header.isDebug ? .debug : [], ptxISA: header.isa))
+    endModule(at: end)
+    return end
+  }
+}
+
+enum EmbeddedSearch {
+  /// The first words of a fat binary and of an ELF file, and the first letters of the PTX directive `.version`.
+  static let words = WordSearch([FatBinary.magic, CubinHeader.magic, 0x7265_762E])
+  /// Bytes read at a time behind a find, and where nothing was found for long.
+  static let smallest = 4 << 10
+  static let largest = 256 << 10
+  /// Bytes within which `.version` and `.target` must follow each other.
+  static let ptxHead = 16 << 10
+
+  /// Sections that hold no data of the program's own making.
+  private static let skipped: Set<String> = [
+    ".eh_frame", ".eh_frame_hdr", ".gcc_except_table", ".got", ".got.plt", ".interp", ".comment",
+    ".nvFatBinSegment", ".hipFatBinSegment", ".hip_fatbin", ".nv_fatbin", "__nv_relfatbin",
+  ]
+
+  /// Whether device code may be embedded in `section`: any section with program data but code and the tables
+  /// of compilers, linkers and debuggers.
+  static func searches(_ section: ELFSection) -> Bool {
+    section.isProgramData && section.hasContents && !section.flags.contains(.executable)
+      && !skipped.contains(section.name)
+      && (section.flags.contains(.allocated)
+        || ![".debug", ".zdebug", ".gnu", ".stab"].contains { section.name.hasPrefix($0) })
+  }
+}

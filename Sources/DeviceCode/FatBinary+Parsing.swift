@@ -1,0 +1,252 @@
+import Bytes
+
+extension FatBinaryEntry {
+  init(_ view: borrowing ByteView, at offset: Int = 0) throws(Problem) {
+    kind = ImageKind(rawValue: try view.u16(offset, "entry kind"))
+    headerSize = try view.u32(offset + 0x04, "entry header size")
+    paddedSize = try view.u64(offset + 0x08, "entry payload size")
+    storedSize = try view.u32(offset + 0x10, "entry compressed size")
+    optionsOffset = try view.u32(offset + 0x14, "entry options offset")
+    minor = try view.u16(offset + 0x18, "entry minor version")
+    major = try view.u16(offset + 0x1A, "entry major version")
+    number = try view.u32(offset + 0x1C, "entry SM number")
+    identifierOffset = try view.u32(offset + 0x20, "entry identifier offset")
+    identifierLength = try view.u32(offset + 0x24, "entry identifier length")
+    flags = EntryFlags(rawValue: try view.u64(offset + 0x28, "entry flags"))
+    uncompressedSize = try view.u64(offset + 0x38, "entry uncompressed size")
+  }
+}
+
+/// The header of a fat binary.
+struct FatBinaryHeader {
+  var version: UInt16
+  var headerSize: UInt16
+  var size: UInt64
+
+  /// - Throws: a ``Problem`` when the magic is missing or the view ends too early.
+  init(_ view: borrowing ByteView) throws(Problem) {
+    let magic = try view.u32(0, "fat binary magic")
+    guard magic == FatBinary.magic else {
+      throw Problem(
+        .invalidValue, "fat binary magic", at: view.base, expected: hexadecimal(FatBinary.magic),
+        observed: hexadecimal(magic))
+    }
+    version = try view.u16(4, "fat binary version")
+    headerSize = try view.u16(6, "fat binary header size")
+    size = try view.u64(8, "fat binary size")
+  }
+
+  /// Whether all fields have the only values ever seen.
+  var isPlausible: Bool {
+    version == FatBinary.version && UInt64(headerSize) == FatBinary.headerSize && size % 8 == 0
+  }
+}
+
+extension InventoryBuilder {
+  /// Adds the fat binary at `offset`; returns where it ends.
+  ///
+  /// What does not fit is reported and cut to `limit`, the end of the section; the images before the broken
+  /// place are kept.
+  ///
+  /// - Throws: a ``Problem`` when not even the header can be read.
+  mutating func addFatBinary(at offset: UInt64, limit: UInt64, place: Module.Place, section: String)
+    throws(Problem) -> UInt64
+  {
+    let header = try window.withBytes(at: offset, count: Int(FatBinary.headerSize), "fat binary header") {
+      (view) throws(Problem) in try FatBinaryHeader(view)
+    }
+    if header.version != FatBinary.version {
+      report(
+        .unknownValue, "fat binary version", at: offset + 4, expected: "\(FatBinary.version)",
+        observed: "\(header.version)")
+    }
+    let headerSize = UInt64(header.headerSize)
+    guard headerSize >= FatBinary.headerSize, headerSize <= limit - offset else {
+      throw Problem(
+        .invalidValue, "fat binary header size", at: offset + 6, expected: "\(FatBinary.headerSize)",
+        observed: "\(headerSize)")
+    }
+    let start = offset + headerSize
+    var end = limit
+    if header.size <= limit - start {
+      end = start + header.size
+    } else {
+      report(
+        .outOfBounds, "fat binary size", at: offset + 8, expected: "at most \(limit - start) bytes",
+        observed: "\(header.size) bytes")
+    }
+    beginModule(place: place, section: section, offset: offset)
+    var position = start
+    while position < end {
+      do {
+        position = try addEntry(at: position, limit: end)
+      } catch {
+        // Without a trustworthy stride the next entry cannot be found.
+        report(error)
+        break
+      }
+    }
+    endModule(at: end)
+    return end
+  }
+
+  /// Adds the image or images of the entry at `offset`; returns where the next entry starts.
+  private mutating func addEntry(at offset: UInt64, limit: UInt64) throws(Problem) -> UInt64 {
+    guard limit - offset >= UInt64(FatBinary.entrySize) else {
+      throw Problem(
+        .truncated, "entry header", at: offset, expected: "\(FatBinary.entrySize) bytes",
+        observed: "\(limit - offset) bytes")
+    }
+    let entry = try window.withBytes(at: offset, count: FatBinary.entrySize, "entry header") {
+      (view) throws(Problem) in try FatBinaryEntry(view)
+    }
+    let headerSize = UInt64(entry.headerSize)
+    guard headerSize >= UInt64(FatBinary.entrySize), headerSize <= min(limit - offset, FatBinary.entryHeaderLimit)
+    else {
+      throw Problem(
+        .outOfBounds, "entry header size", at: offset + 0x04,
+        expected: "\(FatBinary.entrySize) to \(min(limit - offset, FatBinary.entryHeaderLimit)) bytes",
+        observed: "\(headerSize) bytes")
+    }
+    let payload = offset + headerSize
+    guard entry.paddedSize <= limit - payload else {
+      throw Problem(
+        .outOfBounds, "entry payload size", at: offset + 0x08, expected: "at most \(limit - payload) bytes",
+        observed: "\(entry.paddedSize) bytes")
+    }
+    if entry.kind == .concatenated {
+      addMembers(of: entry, at: offset)
+    } else {
+      addImage(of: entry, at: offset)
+    }
+    return payload + entry.paddedSize
+  }
+
+  private mutating func addImage(of entry: FatBinaryEntry, at offset: UInt64) {
+    checkFields(of: entry, at: offset)
+    let (stored, size) = sizes(of: entry, at: offset)
+    let payload = offset + UInt64(entry.headerSize)
+    var image = describe(entry, payload: payload, storedSize: stored, size: size)
+    image.identifier = identifier(of: entry, at: offset)
+    if entry.kind == .cubin, image.compression == .none { readCubin(&image, at: payload, in: offset) }
+    add(image)
+  }
+
+  /// The image of an entry or member, from its header alone.
+  private func describe(
+    _ entry: FatBinaryEntry, payload: UInt64, storedSize: UInt64, size: UInt64
+  ) -> DeviceImage {
+    let isPTX = entry.kind == .ptx || entry.kind == .relocatablePTX
+    return DeviceImage(
+      kind: entry.kind, target: entry.target, offset: payload, storedSize: storedSize, size: size,
+      compression: entry.compression, flags: entry.flags,
+      ptxISA: isPTX ? PTXISAVersion(Int(entry.major), Int(entry.minor)) : nil,
+      abiVersion: entry.kind == .cubin ? entry.minor : nil)
+  }
+
+  private mutating func checkFields(of entry: FatBinaryEntry, at offset: UInt64) {
+    switch entry.kind {
+    case .ptx, .cubin, .oldCubin, .ltoIR, .cubinVariant, .index, .relocatablePTX, .tileIR, .concatenated: break
+    default: report(.unknownValue, "entry kind", at: offset, observed: hexadecimal(entry.kind.rawValue))
+    }
+    let unknown = entry.flags.subtracting(FatBinary.knownFlags)
+    if !unknown.isEmpty {
+      report(.unknownValue, "entry flags", at: offset + 0x28, observed: hexadecimal(unknown.rawValue))
+    }
+    if entry.flags.isSuperset(of: [.architectureSpecific, .familySpecific]) {
+      report(
+        .invalidValue, "entry flags", at: offset + 0x28, expected: "at most one target suffix",
+        observed: "a and f")
+    }
+  }
+
+  /// Stored and decompressed size of an entry's payload.
+  private mutating func sizes(of entry: FatBinaryEntry, at offset: UInt64) -> (UInt64, UInt64) {
+    guard entry.compression != .none else { return (entry.paddedSize, entry.paddedSize) }
+    var stored = UInt64(entry.storedSize)
+    if stored == 0 {
+      stored = entry.paddedSize
+    } else if stored > entry.paddedSize {
+      report(
+        .mismatch, "entry compressed size", at: offset + 0x10, expected: "at most \(entry.paddedSize) bytes",
+        observed: "\(stored) bytes")
+      stored = entry.paddedSize
+    }
+    if entry.uncompressedSize > FatBinary.imageLimit {
+      report(
+        .limitExceeded, "entry uncompressed size", at: offset + 0x38,
+        expected: "at most \(FatBinary.imageLimit) bytes", observed: "\(entry.uncompressedSize) bytes")
+    }
+    return (stored, entry.uncompressedSize)
+  }
+
+  private mutating func identifier(of entry: FatBinaryEntry, at offset: UInt64) -> String? {
+    guard entry.identifierOffset != 0, entry.identifierLength != 0 else { return nil }
+    let end = UInt64(entry.identifierOffset) + UInt64(entry.identifierLength)
+    guard end <= UInt64(entry.headerSize) else {
+      report(
+        .outOfBounds, "entry identifier", at: offset + 0x20, expected: "within \(entry.headerSize) bytes",
+        observed: "\(entry.identifierLength) bytes at \(entry.identifierOffset)")
+      return nil
+    }
+    let place = offset + UInt64(entry.identifierOffset)
+    return try? window.withBytes(at: place, count: Int(entry.identifierLength), "entry identifier") { view in
+      view.text()
+    }
+  }
+
+  // MARK: Concatenated entries
+
+  /// Adds one image per member of the concatenated entry at `offset`.
+  ///
+  /// Behind the fixed part lie a count, the size of all descriptors, and one 64-byte descriptor per member,
+  /// laid out like the fixed part of an entry, in which the header size is the member's offset in the
+  /// decompressed payload and the payload size its size there.
+  private mutating func addMembers(of entry: FatBinaryEntry, at offset: UInt64) {
+    checkFields(of: entry, at: offset)
+    let (stored, total) = sizes(of: entry, at: offset)
+    let payload = offset + UInt64(entry.headerSize)
+    let table = offset + UInt64(entry.optionsOffset)
+    do throws(Problem) {
+      guard entry.optionsOffset >= UInt32(FatBinary.entrySize), entry.optionsOffset &+ 8 <= entry.headerSize
+      else {
+        throw Problem(
+          .outOfBounds, "member table offset", at: offset + 0x14,
+          expected: "\(FatBinary.entrySize) to \(entry.headerSize)", observed: "\(entry.optionsOffset)")
+      }
+      let count = try window.withBytes(at: table, count: 8, "member table") { (view) throws(Problem) in
+        try view.u32(0, "member count")
+      }
+      let room = UInt64(entry.headerSize - entry.optionsOffset - 8) / UInt64(FatBinary.entrySize)
+      if UInt64(count) > room {
+        report(.outOfBounds, "member count", at: table, expected: "at most \(room)", observed: "\(count)")
+      }
+      for index in 0..<min(UInt64(count), room) {
+        let place = table + 8 + index * UInt64(FatBinary.entrySize)
+        var member = try window.withBytes(at: place, count: FatBinary.entrySize, "member descriptor") {
+          (view) throws(Problem) in try FatBinaryEntry(view)
+        }
+        let start = UInt64(member.headerSize)
+        let size = member.paddedSize
+        if start > total || size > total - start {
+          report(
+            .outOfBounds, "member size", at: place + 0x08, expected: "within \(total) bytes",
+            observed: "\(size) bytes at \(start)")
+        }
+        // The members share the entry's one stream, so its compression is theirs.
+        member.flags.subtract([.zlib, .lz4, .zstd])
+        member.flags.formUnion(entry.flags.intersection([.zlib, .lz4, .zstd]))
+        checkFields(of: member, at: place)
+        var image = describe(member, payload: payload, storedSize: stored, size: size)
+        image.memberOffset = start
+        if member.kind == .cubin, entry.compression == .none, start <= stored, size <= stored - start {
+          image.storedSize = size
+          readCubin(&image, at: payload + start, in: place)
+        }
+        add(image)
+      }
+    } catch {
+      report(error)
+    }
+  }
+}

@@ -1,0 +1,42 @@
+public import Bytes
+public import ELFFile
+
+/// What one file holds of device code, and what it says about itself as an ELF file.
+public struct InspectedFile: Sendable {
+  /// What a file is, by its content.
+  public enum Format: Hashable, Sendable {
+    /// A host ELF file: shared library, executable or object file.
+    case elf
+    /// A static library of object files.
+    case staticLibrary
+    case fatBinary
+    case cubin
+    case ptx
+    /// Recognised and named, but not read: "32-bit little-endian ELF".
+    case unsupported(String)
+    /// Nothing that holds device code.
+    case other
+  }
+
+  public var format: Format
+  /// Bytes of the file.
+  public var size: UInt64
+  public var inventory: Inventory
+  /// Device code of other vendors: "AMD (.hip_fatbin)".
+  public var foreignDeviceCode: [String]
+  public var problems: [Problem]
+  /// The ELF file itself; nil for other formats.
+  public var elf: ELFFile?
+
+  public init(
+    format: Format, size: UInt64, inventory: Inventory = Inventory(), foreignDeviceCode: [String] = [],
+    problems: [Problem] = [], elf: ELFFile? = nil
+  ) {
+    self.format = format
+    self.size = size
+    self.inventory = inventory
+    self.foreignDeviceCode = foreignDeviceCode
+    self.problems = problems
+    self.elf = elf
+  }
+}

@@ -1,0 +1,90 @@
+import Bytes
+
+/// Collects modules, images and problems from one source: a file, or one member of a static library.
+///
+/// All positions inside are offsets in that source; everything that leaves counts from the start of the file.
+struct InventoryBuilder: ~Copyable {
+  var window: ByteWindow
+  var inventory: Inventory
+  var problems: [Problem] = []
+  /// The offset in the file of the source's first byte.
+  let base: UInt64
+  /// The member of the static library that the source is.
+  let member: String?
+  /// The modules found in this source by their offset in it.
+  private(set) var moduleAtOffset: [UInt64: Int] = [:]
+
+  init(_ source: any ByteSource, base: UInt64 = 0, member: String? = nil, inventory: Inventory = Inventory()) {
+    window = ByteWindow(source)
+    self.base = base
+    self.member = member
+    self.inventory = inventory
+  }
+
+  var source: any ByteSource { window.source }
+
+  mutating func beginModule(place: Module.Place, section: String, offset: UInt64) {
+    let index = inventory.modules.count
+    moduleAtOffset[offset] = index
+    let first = inventory.images.count
+    inventory.modules.append(
+      Module(
+        index: index, place: place, section: section, member: member, offset: base + offset,
+        images: first..<first))
+  }
+
+  mutating func endModule(at end: UInt64) {
+    let last = inventory.modules.count - 1
+    inventory.modules[last].size = base + end - inventory.modules[last].offset
+    inventory.modules[last].images = inventory.modules[last].images.lowerBound..<inventory.images.count
+  }
+
+  /// Adds `image` to the module that was begun last.
+  mutating func add(_ image: DeviceImage) {
+    var image = image
+    image.index = inventory.images.count
+    image.module = inventory.modules.count - 1
+    image.offset += base
+    if inventory.modules[image.module].place == .relocatable { image.isRelocatable = true }
+    inventory.images.append(image)
+  }
+
+  /// Completes `image` with what the uncompressed cubin at `offset` says of itself.
+  mutating func readCubin(_ image: inout DeviceImage, at offset: UInt64, in header: UInt64) {
+    do {
+      let cubin = try Cubin(SubrangeBytes(source, offset..<offset + image.size))
+      image.toolkit = cubin.toolkit
+      image.isRelocatable = cubin.isRelocatable
+      if cubin.target.number != image.target.number {
+        report(
+          .mismatch, "entry SM number", at: header + 0x1C, expected: "\(cubin.target.number) as in the cubin",
+          observed: "\(image.target.number)")
+      }
+    } catch {
+      var error = error
+      error.offset = error.offset.map { $0 + offset }
+      report(error)
+    }
+  }
+
+  /// Reports a problem at an offset of this source.
+  mutating func report(
+    _ code: Problem.Code, _ field: String, at offset: UInt64? = nil, expected: String? = nil,
+    observed: String? = nil
+  ) {
+    report(Problem(code, field, at: offset, expected: expected, observed: observed))
+  }
+
+  mutating func report(_ problem: Problem) {
+    guard problems.count <= Self.problemLimit else { return }
+    var problem = problem
+    problem.offset = problem.offset.map { $0 &+ base }
+    if problems.count == Self.problemLimit {
+      problem = Problem(.limitExceeded, "problems", expected: "at most \(Self.problemLimit) in one file")
+    }
+    problems.append(problem)
+  }
+
+  /// Problems of one file past this number are counted as one more, so that a hostile file fills no memory.
+  private static let problemLimit = 1000
+}

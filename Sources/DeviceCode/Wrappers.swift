@@ -1,0 +1,158 @@
+import Bytes
+import ELFFile
+
+/// The 24-byte record by which a program registers a fat binary with the CUDA runtime: magic, version, the
+/// address of the fat binary, and for version 2 the address of a zero-terminated list of the fat binaries of
+/// relocatable code that were linked into it.
+enum Wrapper {
+  static let section = ".nvFatBinSegment"
+  static let magic: UInt32 = 0x4662_43B1
+  static let size: UInt64 = 24
+  /// More pre-linked parts than this are not believed.
+  static let preLinkedLimit = 1 << 16
+}
+
+extension InventoryBuilder {
+  /// Ties the modules to the wrappers in `range` that register them.
+  mutating func readWrappers(_ range: Range<UInt64>, of elf: ELFFile, section: ELFSection?) {
+    guard !moduleAtOffset.isEmpty else { return }
+    var pointers = PointerReader(elf: elf, section: section)
+    var position = range.lowerBound
+    while position + Wrapper.size <= range.upperBound {
+      defer { position += Wrapper.size }
+      do {
+        let (magic, version) = try window.withBytes(at: position, count: Int(Wrapper.size), "wrapper") {
+          (view) throws(Problem) in (try view.u32(0, "wrapper magic"), try view.u32(4, "wrapper version"))
+        }
+        // Linkers pad between wrappers of different files.
+        if magic == 0 { continue }
+        guard magic == Wrapper.magic else {
+          report(
+            .invalidValue, "wrapper magic", at: position, expected: hexadecimal(Wrapper.magic),
+            observed: hexadecimal(magic))
+          continue
+        }
+        try readWrapper(at: position, version: version, &pointers)
+      } catch {
+        return report(error)
+      }
+    }
+  }
+
+  /// Ties a module to the wrapper at `position`, whose magic has been seen.
+  mutating func readWrapper(at position: UInt64, version: UInt32, _ pointers: inout PointerReader) throws(Problem) {
+    guard let target = try pointers.target(at: position + 8, &window), let module = moduleAtOffset[target] else {
+      return report(
+        .mismatch, "wrapper's fat binary", at: position + 8, expected: "the address of a fat binary")
+    }
+    inventory.modules[module].wrapperVersion = version
+    if inventory.modules[module].place == .embedded { inventory.modules[module].place = .registered }
+    guard version == 2, var next = try pointers.target(at: position + 16, &window) else { return }
+    var preLinked: [Int] = []
+    while preLinked.count < Wrapper.preLinkedLimit, let part = try pointers.target(at: next, &window) {
+      guard let index = moduleAtOffset[part] else {
+        report(.mismatch, "pre-linked fat binary", at: next, expected: "the address of a fat binary")
+        break
+      }
+      preLinked.append(index)
+      next += 8
+    }
+    inventory.modules[module].preLinked = preLinked
+  }
+}
+
+/// Follows the pointers that a linker left in a file: the address in place, or the one that a relocation will
+/// put there.
+struct PointerReader {
+  private let elf: ELFFile
+  /// For an object file, the section whose pointers are asked for.
+  private let section: ELFSection?
+  private var relocations: [UInt64: UInt64]?
+
+  init(elf: ELFFile, section: ELFSection?) {
+    self.elf = elf
+    self.section = section
+  }
+
+  /// The file offset that the pointer at the file offset `place` points to; nil for a null pointer and for an
+  /// address that has no place in the file.
+  mutating func target(at place: UInt64, _ window: inout ByteWindow) throws(Problem) -> UInt64? {
+    if elf.type == .relocatable {
+      if relocations == nil { relocations = try objectRelocations(&window) }
+      return relocations?[place]
+    }
+    let address = try window.withBytes(at: place, count: 8, "pointer") { (view) throws(Problem) in
+      try view.u64(0, "pointer")
+    }
+    if address != 0 { return elf.fileOffset(ofAddress: address) }
+    if relocations == nil { relocations = try dynamicRelocations(&window) }
+    return relocations?[place]
+  }
+
+  /// Rows of a relocation table: offset, symbol and type, addend.
+  private static let rowSize: UInt64 = 24
+  /// The corresponding ELF type is `SHT_RELA`.
+  private static let relocationTable: UInt32 = 4
+
+  /// For every pointer that a relocation without a symbol fills, where in the file it will point.
+  private func dynamicRelocations(_ window: inout ByteWindow) throws(Problem) -> [UInt64: UInt64] {
+    var result: [UInt64: UInt64] = [:]
+    for table in elf.sections where table.type == Self.relocationTable && table.flags.contains(.allocated) {
+      try forEachRow(of: table, &window) { place, info, addend throws(Problem) in
+        guard info >> 32 == 0, let place = elf.fileOffset(ofAddress: place),
+          let target = elf.fileOffset(ofAddress: addend)
+        else { return }
+        result[place] = target
+      }
+    }
+    return result
+  }
+
+  /// For every pointer of an object file's section, where in the file it points: symbol's section plus value
+  /// plus addend.
+  private func objectRelocations(_ window: inout ByteWindow) throws(Problem) -> [UInt64: UInt64] {
+    var result: [UInt64: UInt64] = [:]
+    for table in elf.sections where table.type == Self.relocationTable {
+      guard elf.sections.indices.contains(table.info), elf.sections.indices.contains(table.link) else { continue }
+      let patched = elf.sections[table.info]
+      let symbols = elf.sections[table.link]
+      // Wrappers and the lists of pre-linked parts are data; code has relocations by the thousand.
+      guard patched.index == section?.index || patched.name.hasPrefix(".data") else { continue }
+      var rows: [(UInt64, UInt64, UInt64)] = []
+      try forEachRow(of: table, &window) { place, info, addend throws(Problem) in
+        rows.append((place, info, addend))
+      }
+      for (place, info, addend) in rows {
+        let symbol = symbols.offset &+ (info >> 32) &* 24
+        let (index, value) = try window.withBytes(at: symbol, count: 24, "symbol") { (view) throws(Problem) in
+          (Int(try view.u16(6, "symbol section")), try view.u64(8, "symbol value"))
+        }
+        guard elf.sections.indices.contains(index), index != 0 else { continue }
+        result[patched.offset &+ place] = elf.sections[index].offset &+ value &+ addend
+      }
+    }
+    return result
+  }
+
+  private func forEachRow(
+    of table: ELFSection, _ window: inout ByteWindow,
+    _ body: (UInt64, UInt64, UInt64) throws(Problem) -> Void
+  ) throws(Problem) {
+    var wide = ByteWindow(window.source, capacity: 1 << 18)
+    var position = table.offset
+    guard table.size <= window.source.size, position <= window.source.size - table.size else {
+      throw Problem(.outOfBounds, "relocation table", at: position)
+    }
+    while position + Self.rowSize <= table.offset + table.size {
+      let row = try wide.withBytes(at: position, count: Int(Self.rowSize), "relocation") {
+        (view) throws(Problem) in
+        (
+          try view.u64(0, "relocation offset"), try view.u64(8, "relocation info"),
+          try view.u64(16, "relocation addend")
+        )
+      }
+      try body(row.0, row.1, row.2)
+      position += Self.rowSize
+    }
+  }
+}
