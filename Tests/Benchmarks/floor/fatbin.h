@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "elf.h"
+#include "sections.h"
 
 #define FATBIN_MAGIC 0xBA55ED50u
 

@@ -1,6 +1,6 @@
 // The least reading of an ELF file's section table that the floors share.
-#ifndef FLOOR_ELF_H
-#define FLOOR_ELF_H
+#ifndef FLOOR_SECTIONS_H
+#define FLOOR_SECTIONS_H
 
 #include <elf.h>
 #include <fcntl.h>
