@@ -1,8 +1,11 @@
 // embedded-floor [-v] FILE: list-floor, and besides it one pass over every data section where device
 // code can be embedded, counting the four magic bytes of a fat binary at any alignment.
-#include <immintrin.h>
-
+#define _GNU_SOURCE
 #include "fatbin.h"
+
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
 
 enum { CHUNK = 1 << 20, OVERLAP = 3 };
 
@@ -13,6 +16,8 @@ static int eligible(const ElfFile *file, unsigned i) {
          !(section->sh_flags & SHF_EXECINSTR) && strcmp(name, ".nv_fatbin") &&
          strcmp(name, "__nv_relfatbin") && strcmp(name, ".eh_frame");
 }
+
+#ifdef __x86_64__
 
 // Counts 50 ED 55 BA in `size` bytes; the buffer must be readable for 35 bytes past the end.
 __attribute__((target("avx2"))) static uint64_t count_magic(const unsigned char *at, size_t size) {
@@ -32,6 +37,18 @@ __attribute__((target("avx2"))) static uint64_t count_magic(const unsigned char 
   }
   return count;
 }
+
+#else
+
+static uint64_t count_magic(const unsigned char *at, size_t size) {
+  const uint32_t magic = FATBIN_MAGIC;
+  const unsigned char *end = at + size;
+  uint64_t count = 0;
+  while ((at = memmem(at, end - at, &magic, 4))) at++, count++;
+  return count;
+}
+
+#endif
 
 int main(int argc, char **argv) {
   int verbose = argc == 3 && !strcmp(argv[1], "-v");
