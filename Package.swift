@@ -16,10 +16,12 @@ func library(
   .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+func tests(
+  _ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil
+) -> Target {
   .testTarget(
     name: name + "Tests", dependencies: [.init(stringLiteral: name)] + dependencies,
-    swiftSettings: settings)
+    resources: resources, swiftSettings: settings)
 }
 
 let package = Package(
@@ -44,7 +46,8 @@ let package = Package(
     library(
       "Compatibility", ["DeviceCode"],
       resources: [
-        .embedInCode("Resources/gpus.json")
+        .embedInCode("Resources/architectures.json"), .embedInCode("Resources/drivers.json"),
+        .embedInCode("Resources/gpus.json"),
       ]),
     library("Scan", ["Bytes", "DeviceCode", "Compatibility"]),
     library("Report", ["Bytes", "DeviceCode", "Compatibility", "Scan"]),
@@ -59,7 +62,8 @@ let package = Package(
     tests("Compression", ["Bytes"]),
     tests("ELFFile", ["Bytes"]),
     tests("DeviceCode", ["Bytes"]),
-    tests("Compatibility", ["DeviceCode"]),
+    tests(
+      "Compatibility", ["DeviceCode"], resources: [.embedInCode("Resources/ptxMatrices.json")]),
     tests("Scan", ["Bytes", "DeviceCode", "Compatibility"]),
     tests("Report", ["Scan", "DeviceCode", "Compatibility"]),
     tests("CommandLineSyntax", []),
