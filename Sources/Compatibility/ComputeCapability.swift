@@ -64,6 +64,8 @@ func versionPair(_ text: some StringProtocol) -> (Int, Int)? {
 
 /// Reads a decimal number of one to four digits without a sign.
 func decimal(_ text: some StringProtocol) -> Int? {
-  guard (1...4).contains(text.utf8.count), text.utf8.allSatisfy({ (48...57).contains($0) }) else { return nil }
+  guard (1...4).contains(text.utf8.count), text.utf8.allSatisfy({ (48...57).contains($0) }) else {
+    return nil
+  }
   return Int(text)
 }

@@ -154,7 +154,9 @@ public struct Library: Sendable {
     var usable = verdict.specialised
     usable.none = 0
     let hasCode = verdict.portable.total + verdict.specialised.total > 0
-    guard let judged = required.verdict else { return usable.verdict ?? (hasCode ? .incompatible : .noDeviceCode) }
+    guard let judged = required.verdict else {
+      return usable.verdict ?? (hasCode ? .incompatible : .noDeviceCode)
+    }
     return judged == .incompatible && usable.mayRun > 0 ? .partial : judged
   }
 }

@@ -1,3 +1,5 @@
+internal import DeviceCode
+
 /// The known GPU products: finds the one that somebody means.
 public struct GPUCatalogue: Sendable, Decodable {
   /// Oldest compute capability first.
@@ -51,7 +53,9 @@ public struct GPUCatalogue: Sendable, Decodable {
     let text = query.trimmed.lowercased()
     if let computeCapability = ComputeCapability(text) { return computeCapability }
     for prefix in ["sm_", "compute_", "sm", "compute"] where text.hasPrefix(prefix) {
-      guard let target = CodeTarget("sm_" + text.dropFirst(prefix.count)), target.number >= 10 else { return nil }
+      guard let target = CodeTarget("sm_" + text.dropFirst(prefix.count)), target.number >= 10 else {
+        return nil
+      }
       return ComputeCapability(target)
     }
     return nil
@@ -60,7 +64,7 @@ public struct GPUCatalogue: Sendable, Decodable {
   private func resolveName(_ query: String) throws(Failure) -> Match {
     let words = GPUName.words(query)
     // Words that people add although the driver does not print them are dropped one kind after the other.
-    for reduced in [words, words.subtracting(GPUName.brands), words.subtracting(GPUName.optional)] {
+    for reduced in [words, words.subtracting(GPUName.brands), words.filter { !GPUName.isOptional($0) }] {
       guard reduced.contains(where: { !GPUName.filler.contains($0) }) else { continue }
       for labels in [false, true] {
         let found = candidates(reduced, labels: labels)
@@ -137,9 +141,10 @@ extension GPUCatalogue.Failure: CustomStringConvertible {
   public var description: String {
     switch self {
     case .ambiguous(let query, let candidates):
-      let byCapability = Dictionary(grouping: candidates.flatMap { gpu in
-        gpu.computeCapabilities.map { (capability: $0, name: gpu.name) }
-      }, by: \.capability)
+      let byCapability = Dictionary(
+        grouping: candidates.flatMap { gpu in
+          gpu.computeCapabilities.map { (capability: $0, name: gpu.name) }
+        }, by: \.capability)
       let list = byCapability.sorted { $0.key < $1.key }.map { capability, products in
         var names: [String] = []
         for product in products where !names.contains(product.name) { names.append(product.name) }

@@ -7,9 +7,19 @@ enum GPUName {
     "developer", "kit", "nvgpu", "tesla", "geforce",
   ]
   /// Brand names that people put before products that do not carry them.
-  static let brands: Set<String> = ["tesla", "geforce", "quadro", "rtx", "jetson", "grid"]
-  /// Words that need not decide: brands, form factors, memory sizes.
-  static var optional: OptionalWords { OptionalWords() }
+  static let brands: Set<String> = ["quadro", "grid", "dgx", "hgx"]
+  /// Form factors and kinds of memory, which do not decide the compute capability.
+  private static let variants: Set<String> = [
+    "sxm", "sxm2", "sxm3", "sxm4", "sxm5", "sxm6", "pcie", "nvl", "hbm2", "hbm2e", "hbm3", "hbm3e", "mobile",
+    "laptop", "notebook", "max", "q",
+  ]
+
+  /// Whether a word is a brand, a form factor or a memory size, and so may be left out.
+  static func isOptional(_ word: String) -> Bool {
+    brands.contains(word) || variants.contains(word)
+      || (word.hasSuffix("gb") && word.count > 2 && word.dropLast(2).allSatisfy(\.isNumber))
+  }
+
   /// The series that a bare number such as `4090` leaves out.
   static let series: Set<String> = ["rtx", "gtx", "gts", "gt"]
 
@@ -33,7 +43,9 @@ enum GPUName {
     return words
   }
 
-  private static let prefixes = ["geforce", "quadro", "nvidia", "tesla", "jetson", "titan", "rtx", "gtx", "gts", "gt"]
+  private static let prefixes = [
+    "geforce", "quadro", "nvidia", "tesla", "jetson", "titan", "rtx", "gtx", "gts", "gt",
+  ]
   private static let suffixes = ["ti", "super", "tisuper"]
 
   /// Separates a brand or series from what it is glued to, and `ti` or `super` from its number.
@@ -41,7 +53,8 @@ enum GPUName {
     for prefix in prefixes where word.hasPrefix(prefix) && word.count > prefix.count {
       let rest = String(word.dropFirst(prefix.count))
       // `gt` and its like are followed by a number, or `rtx` by a product such as `a6000`.
-      if prefix.count > 3 || rest.first?.isNumber == true || (prefix == "rtx" && rest.last?.isNumber == true) {
+      if prefix.count > 3 || rest.first?.isNumber == true || (prefix == "rtx" && rest.last?.isNumber == true)
+      {
         return [prefix] + split(rest)
       }
     }

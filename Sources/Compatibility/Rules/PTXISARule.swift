@@ -21,7 +21,8 @@ enum PTXISARule {
       return "\(image.targetName) is PTX \(isa); which versions \(driver) compiles is not known"
     }
     let newest = device.driver?.newestPTXISA.map { " (its newest is \($0))" } ?? ""
-    return "\(image.targetName) is PTX \(isa), which \(driver) does not know\(newest): error 222, the provided PTX "
+    return
+      "\(image.targetName) is PTX \(isa), which \(driver) does not know\(newest): error 222, the provided PTX "
       + "was compiled with an unsupported toolchain"
   }
 }
