@@ -19,10 +19,12 @@ func library(
     swiftSettings: settings + extraSettings)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+func tests(
+  _ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil
+) -> Target {
   .testTarget(
     name: name + "Tests", dependencies: [.init(stringLiteral: name)] + dependencies,
-    swiftSettings: settings)
+    resources: resources, swiftSettings: settings)
 }
 
 let package = Package(
@@ -48,7 +50,8 @@ let package = Package(
     library(
       "Compatibility", ["DeviceCode"],
       resources: [
-        .embedInCode("Resources/gpus.json")
+        .embedInCode("Resources/architectures.json"), .embedInCode("Resources/drivers.json"),
+        .embedInCode("Resources/gpus.json"),
       ]),
     library("Scan", ["Bytes", "DeviceCode", "Compatibility"]),
     library("Report", ["Bytes", "DeviceCode", "Compatibility", "Scan"]),
@@ -63,7 +66,8 @@ let package = Package(
     tests("Compression", ["Bytes"]),
     tests("ELFFile", ["Bytes"]),
     tests("DeviceCode", ["Bytes"]),
-    tests("Compatibility", ["DeviceCode"]),
+    tests(
+      "Compatibility", ["DeviceCode"], resources: [.embedInCode("Resources/ptxMatrices.json")]),
     tests("Scan", ["Bytes", "DeviceCode", "Compatibility"]),
     tests("Report", ["Scan", "DeviceCode", "Compatibility"]),
     tests("CommandLineSyntax", []),

@@ -1,0 +1,59 @@
+public import DeviceCode
+
+/// Something that would make a library run, or run better, on a device.
+public enum Advice: Hashable, Sendable {
+  /// Take a build that carries code for the device: this target, or PTX for it or an earlier compute capability.
+  case useBuildWith(CodeTarget)
+  /// Compile with this nvcc option, which needs a toolkit from `since` to `until`.
+  case rebuild(gencode: String, since: CUDAVersion?, until: CUDAVersion?)
+  /// Install this driver or a newer one.
+  case updateDriver(DriverVersion, MinimumDriver.Need)
+  /// The installed driver does not support the GPU: a branch from `first` to `last` does.
+  case installDriver(first: Int, last: Int?)
+  /// The first start compiles PTX, which takes time; later ones find the result in the driver's cache.
+  case expectCompilation
+  /// The device code was never device-linked: link it with `nvcc -dlink` or nvJitLink.
+  case linkDeviceCode
+}
+
+extension Advice {
+  /// The nvcc option that compiles machine code for a compute capability.
+  static func rebuild(for computeCapability: ComputeCapability) -> Advice {
+    let row = ArchitectureTable.shared[computeCapability]
+    let number = computeCapability.number
+    return .rebuild(
+      gencode: "-gencode arch=compute_\(number),code=sm_\(number)", since: row?.firstToolkit,
+      until: row?.lastToolkit)
+  }
+
+  /// What helps a library with this verdict.
+  static func all(for verdict: LibraryVerdict, linkInputs: Int) -> [Advice] {
+    let device = verdict.device
+    var advice: [Advice] = []
+    if device.isSupportedByDriver == false, let row = ArchitectureTable.shared[device.computeCapability],
+      let first = row.firstDriver
+    {
+      advice.append(.installDriver(first: first, last: row.lastDriver))
+    }
+    var blocked: MinimumDriver?
+    for image in verdict.uncovered.lazy.flatMap(\.images) {
+      switch image.judgement.reason {
+      case .ptxISANewerThanDriver, .compressionNewerThanDriver:
+        blocked = MinimumDriver.newer(blocked, MinimumDriver(image.signature))
+      default: break
+      }
+    }
+    if let blocked { advice.append(.updateDriver(blocked.driver, blocked.need)) }
+    switch verdict.verdict {
+    case .incompatible, .partial, .notGuaranteed:
+      advice.append(.useBuildWith(device.computeCapability.target))
+      advice.append(.rebuild(for: device.computeCapability))
+    case .jit:
+      advice.append(.expectCompilation)
+      advice.append(.rebuild(for: device.computeCapability))
+    case .noDeviceCode where linkInputs > 0: advice.append(.linkDeviceCode)
+    case .native, .noDeviceCode: break
+    }
+    return advice
+  }
+}

@@ -1,0 +1,162 @@
+internal import DeviceCode
+
+/// The known GPU products: finds the one that somebody means.
+public struct GPUCatalogue: Sendable, Decodable {
+  /// Oldest compute capability first.
+  public var gpus: [GPU]
+  public var sources: [String]
+
+  /// The catalogue, decoded at first use.
+  public static let shared = decodeTable(Self.self, PackageResources.gpus_json)
+
+  /// What a query means: one compute capability, and the products that it names.
+  public struct Match: Hashable, Sendable {
+    public var query: String
+    public var computeCapability: ComputeCapability
+    /// Every product that the query fits; empty where the query is a compute capability or a target.
+    public var gpus: [GPU]
+
+    /// The product's name when the query fits exactly one name.
+    public var name: String? {
+      guard let first = gpus.first, gpus.allSatisfy({ $0.name == first.name }) else { return nil }
+      return first.name
+    }
+
+    /// The device for judging.
+    public func device(driver: DriverVersion? = nil) -> Device {
+      Device(computeCapability, name: name, driver: driver)
+    }
+  }
+
+  /// Why a query means no single compute capability.
+  public enum Failure: Error, Hashable, Sendable {
+    /// The products that it fits have different compute capabilities.
+    case ambiguous(query: String, candidates: [GPU])
+    /// It fits nothing; these names are the nearest, best first.
+    case unknown(query: String, nearest: [String])
+  }
+
+  /// Finds what somebody means: a compute capability (`8.0`), a target (`sm_90a`, whose suffix does not matter here),
+  /// a name as nvidia-smi prints it, or as people say it (`a100 80gb`, `rtx3090`, `4090`).
+  ///
+  /// Words must match whole, so `T4` is not `T400`. Products whose only other words are brand names win over those
+  /// with more words, so `RTX 3080` is not `RTX 3080 Ti`. Chip labels count only where no product fits.
+  public static func resolve(_ query: String) throws(Failure) -> Match {
+    if let computeCapability = computeCapability(query) {
+      return Match(query: query, computeCapability: computeCapability, gpus: [])
+    }
+    return try shared.resolveName(query)
+  }
+
+  /// Reads `8.0`, `sm_80`, `sm80`, `compute_90a`; nil for anything else. Does not read the catalogue.
+  static func computeCapability(_ query: String) -> ComputeCapability? {
+    let text = query.trimmed.lowercased()
+    if let computeCapability = ComputeCapability(text) { return computeCapability }
+    for prefix in ["sm_", "compute_", "sm", "compute"] where text.hasPrefix(prefix) {
+      guard let target = CodeTarget("sm_" + text.dropFirst(prefix.count)), target.number >= 10 else {
+        return nil
+      }
+      return ComputeCapability(target)
+    }
+    return nil
+  }
+
+  private func resolveName(_ query: String) throws(Failure) -> Match {
+    let words = GPUName.words(query)
+    // Words that people add although the driver does not print them are dropped one kind after the other.
+    for reduced in [words, words.subtracting(GPUName.brands), words.filter { !GPUName.isOptional($0) }] {
+      guard reduced.contains(where: { !GPUName.filler.contains($0) }) else { continue }
+      for labels in [false, true] {
+        let found = candidates(reduced, labels: labels)
+        guard !found.isEmpty else { continue }
+        let capabilities = Set(found.flatMap(\.computeCapabilities))
+        guard capabilities.count == 1, let only = capabilities.first else {
+          throw .ambiguous(query: query, candidates: found)
+        }
+        return Match(query: query, computeCapability: only, gpus: found)
+      }
+    }
+    throw .unknown(query: query, nearest: nearest(to: words))
+  }
+
+  /// The products that have all `words`, reduced to the best tier that is not empty.
+  private func candidates(_ words: Set<String>, labels: Bool) -> [GPU] {
+    var tiers: [[GPU]] = [[], [], []]
+    let isNumber = words.contains { $0.allSatisfy(\.isNumber) }
+    for gpu in gpus where (gpu.segment == .label) == labels {
+      let tier = ([gpu.name] + gpu.aliases).compactMap { name -> Int? in
+        let own = GPUName.words(name)
+        guard words.subtracting(GPUName.filler).isSubset(of: own) else { return nil }
+        let rest = own.subtracting(words).subtracting(GPUName.filler)
+        if rest.isEmpty { return 0 }
+        return isNumber && rest.isSubset(of: GPUName.series) ? 1 : 2
+      }.min()
+      if let tier { tiers[tier].append(gpu) }
+    }
+    return tiers.first { !$0.isEmpty } ?? []
+  }
+
+  /// The products for a list: all for an empty query, else those of a compute capability or an architecture, or whose
+  /// names have words that start with the query's.
+  public func search(_ query: String = "") -> [GPU] {
+    let text = query.trimmed.lowercased()
+    if text.isEmpty { return gpus }
+    if let computeCapability = Self.computeCapability(text) {
+      return gpus.filter { $0.computeCapabilities.contains(computeCapability) }
+    }
+    let ofArchitecture = gpus.filter {
+      $0.computeCapabilities.contains { $0.architecture?.lowercased() == text }
+    }
+    if !ofArchitecture.isEmpty { return ofArchitecture }
+    let words = GPUName.words(text).subtracting(["nvidia"])
+    return gpus.filter { gpu in
+      ([gpu.name] + gpu.aliases).contains { name in
+        let own = GPUName.words(name)
+        return words.allSatisfy { word in own.contains { $0.hasPrefix(word) } }
+      }
+    }
+  }
+
+  /// Up to five names that look most like the words.
+  private func nearest(to words: Set<String>) -> [String] {
+    let words = words.subtracting(GPUName.filler)
+    guard !words.isEmpty else { return [] }
+    var best: [String: Double] = [:]
+    for gpu in gpus where gpu.segment != .label {
+      for name in [gpu.name] + gpu.aliases {
+        let own = GPUName.words(name).subtracting(GPUName.filler)
+        // Every word of the query looks for its nearest; words of the name that nobody asked for count a little.
+        let missing = words.reduce(0.0) { sum, word in
+          sum + (own.map { GPUName.distance(word, $0) }.min() ?? 1)
+        }
+        let score = missing / Double(words.count) + 0.02 * Double(max(0, own.count - words.count))
+        if missing / Double(words.count) <= 0.5 { best[gpu.name] = min(best[gpu.name] ?? .infinity, score) }
+      }
+    }
+    return best.sorted { ($0.value, $0.key) < ($1.value, $1.key) }.prefix(5).map(\.key)
+  }
+}
+
+extension GPUCatalogue.Failure: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .ambiguous(let query, let candidates):
+      let byCapability = Dictionary(
+        grouping: candidates.flatMap { gpu in
+          gpu.computeCapabilities.map { (capability: $0, name: gpu.name) }
+        }, by: \.capability)
+      let list = byCapability.sorted { $0.key < $1.key }.map { capability, products in
+        var names: [String] = []
+        for product in products where !names.contains(product.name) { names.append(product.name) }
+        let shown = names.prefix(3).joined(separator: ", ")
+        return "\(capability): \(shown)\(names.count > 3 ? ", …" : "")"
+      }
+      return "\"\(query)\" fits GPUs of different compute capabilities (\(list.joined(separator: "; "))); "
+        + "give the full name or the compute capability"
+    case .unknown(let query, let nearest):
+      return nearest.isEmpty
+        ? "no GPU is called \"\(query)\""
+        : "no GPU is called \"\(query)\"; the nearest names: \(nearest.joined(separator: ", "))"
+    }
+  }
+}

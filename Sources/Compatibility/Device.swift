@@ -1,0 +1,26 @@
+/// What code is judged against: a compute capability, and the GPU's name and the driver where known.
+public struct Device: Hashable, Sendable {
+  public var computeCapability: ComputeCapability
+  /// The product, as the driver prints it.
+  public var name: String?
+  public var driver: DriverVersion?
+
+  public init(
+    _ computeCapability: ComputeCapability, name: String? = nil, driver: DriverVersion? = nil
+  ) {
+    self.computeCapability = computeCapability
+    self.name = name
+    self.driver = driver
+  }
+
+  /// The driver as far as the tables of desktop drivers apply to this device: for Tegra only a CUDA version,
+  /// because its drivers are numbered differently.
+  public var knownDriver: DriverVersion? {
+    guard computeCapability.isTegra else { return driver }
+    if case .cuda = driver { return driver }
+    return nil
+  }
+
+  /// Whether the driver supports the GPU at all; nil when that is not known.
+  public var isSupportedByDriver: Bool? { knownDriver?.supports(computeCapability) }
+}

@@ -1,0 +1,153 @@
+public import DeviceCode
+
+/// A driver, as far as somebody knows it: a release, a branch, or the CUDA version that nvidia-smi prints.
+public enum DriverVersion: Hashable, Sendable {
+  /// A release such as 460.32.03: its numbers, and as it was written.
+  case release([Int], text: String)
+  /// A branch such as 535, taken as its newest release.
+  case branch(Int)
+  /// A driver whose newest supported CUDA version this is.
+  case cuda(CUDAVersion)
+
+  /// Reads `460.32.03`, a branch (`535`, `R535`, `r535`) or a CUDA version (`12.2`); nil for anything else.
+  ///
+  /// A first number of three digits makes it a driver, a smaller one with exactly one dot a CUDA version: driver
+  /// branches have had three digits since 2008 and CUDA versions two. A lone smaller number is refused.
+  public init?(_ text: some StringProtocol) {
+    let isBranchName = text.first == "R" || text.first == "r"
+    let parts = (isBranchName ? text.dropFirst() : text[...])
+      .split(separator: ".", omittingEmptySubsequences: false)
+    let numbers = parts.compactMap { decimal($0) }
+    guard numbers.count == parts.count, let first = numbers.first else { return nil }
+    switch (first >= 100, numbers.count) {
+    case (true, 1): self = .branch(first)
+    case (true, 2...4) where !isBranchName: self = .release(numbers, text: String(text))
+    case (false, 2) where !isBranchName && first >= 1: self = .cuda(CUDAVersion(first, numbers[1]))
+    default: return nil
+    }
+  }
+
+  /// What the table has about the driver; nil before its first branch and past its last.
+  private var row: DriverTable.Branch? {
+    let table = DriverTable.shared
+    switch self {
+    case .release(let numbers, _): return table.branch(of: numbers[0])
+    case .branch(let number): return table.branch(of: number)
+    case .cuda(let version):
+      guard let last = table.branches.last, version <= last.maxCUDA else { return nil }
+      return table.branches.first { $0.maxCUDA >= version }
+    }
+  }
+
+  /// The number of its branch; for a CUDA version, of the first branch that supports it. Nil when the table does
+  /// not have that CUDA version.
+  public var branchNumber: Int? {
+    switch self {
+    case .release(let numbers, _): numbers[0]
+    case .branch(let number): number
+    case .cuda: row?.branch
+    }
+  }
+
+  /// Whether it is newer than everything in the table, so that what it adds is not known.
+  public var isNewerThanTable: Bool {
+    guard let last = DriverTable.shared.branches.last else { return false }
+    switch self {
+    case .release(let numbers, _): return numbers[0] > last.branch
+    case .branch(let number): return number > last.branch
+    case .cuda(let version): return version > last.maxCUDA
+    }
+  }
+
+  /// The newest CUDA version that it supports; nil when the table does not tell.
+  public var maxCUDA: CUDAVersion? {
+    if case .cuda(let version) = self { return version }
+    return row?.maxCUDA
+  }
+
+  /// The newest PTX ISA version that it compiles; nil when the table does not tell.
+  public var newestPTXISA: PTXISAVersion? {
+    guard let maxCUDA = isNewerThanTable ? tabulatedCUDA : maxCUDA else { return nil }
+    return DriverTable.shared.newestPTXISA(for: maxCUDA)
+  }
+
+  /// For a CUDA version past the branches, that version when the PTX table has it.
+  private var tabulatedCUDA: CUDAVersion? {
+    guard case .cuda(let version) = self else { return nil }
+    return DriverTable.shared.ptxISA.contains { $0.cuda == version } ? version : nil
+  }
+
+  /// Whether it compiles PTX of a version; nil when the table does not tell. Drivers are backward compatible, so
+  /// one newer than the table compiles at least what the newest branch in the table does.
+  public func supports(_ isa: PTXISAVersion) -> Bool? {
+    if let newestPTXISA { return isa <= newestPTXISA }
+    guard isNewerThanTable, let last = DriverTable.shared.branches.last,
+      let known = DriverTable.shared.newestPTXISA(for: last.maxCUDA), isa <= known
+    else { return nil }
+    return true
+  }
+
+  /// Whether it decompresses a format; nil when that cannot be told.
+  public func supports(_ compression: ImageCompression) -> Bool? {
+    guard let row = DriverTable.shared.compression.first(where: { $0.compression == compression.rawValue })
+    else { return true }
+    return isAtLeast(row.minimumDriver)
+  }
+
+  /// Whether its branch supports the GPU; nil when the table does not tell, and for Tegra, whose drivers are
+  /// numbered differently.
+  public func supports(_ computeCapability: ComputeCapability) -> Bool? {
+    guard let row = ArchitectureTable.shared[computeCapability], let first = row.firstDriver,
+      let branch = branchNumber
+    else { return nil }
+    guard branch >= first else { return false }
+    if let last = row.lastDriver { return branch < (DriverTable.shared.next(after: last) ?? last + 1) }
+    return isNewerThanTable ? nil : true
+  }
+
+  /// The compute capabilities that its branch supports, oldest first; nil when the table does not have it.
+  public var computeCapabilities: [ComputeCapability]? {
+    guard row != nil else { return nil }
+    return ArchitectureTable.shared.rows.map(\.computeCapability).filter { supports($0) == true }
+  }
+
+  /// Whether it is `minimum` or newer, compared by release numbers where both are known, else by branch or CUDA
+  /// version; nil when neither tells.
+  public func isAtLeast(_ minimum: DriverVersion) -> Bool? {
+    switch (self, minimum) {
+    case (.release(let own, _), .release(let other, _)): return !own.lexicographicallyPrecedes(other)
+    case (.cuda(let own), _):
+      return minimum.maxCUDA.map { own >= $0 }
+    case (_, .cuda(let other)):
+      if let maxCUDA { return maxCUDA >= other }
+      guard let known = DriverTable.shared.branches.last?.maxCUDA, isNewerThanTable, other <= known
+      else { return nil }
+      return true
+    default:
+      guard let own = branchNumber, let other = minimum.branchNumber else { return nil }
+      return own >= other
+    }
+  }
+}
+
+extension DriverTable {
+  /// The branch that follows `branch` in the table.
+  func next(after branch: Int) -> Int? { branches.first { $0.branch > branch }?.branch }
+}
+
+extension DriverVersion: CustomStringConvertible {
+  /// `460.32.03`, `R535`, or `CUDA 12.2`.
+  public var description: String {
+    switch self {
+    case .release(_, let text): text
+    case .branch(let number): "R\(number)"
+    case .cuda(let version): "CUDA \(version)"
+    }
+  }
+}
+
+extension DriverVersion: Decodable {
+  public init(from decoder: any Decoder) throws {
+    self = try decodeText(decoder, "driver version") { DriverVersion($0) }
+  }
+}

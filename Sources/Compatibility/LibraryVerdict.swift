@@ -1,0 +1,112 @@
+public import DeviceCode
+
+/// What one library is worth on one device, with all counts and the evidence.
+public struct LibraryVerdict: Hashable, Sendable {
+  /// How many modules of a set have which fit.
+  public struct Counts: Hashable, Sendable {
+    public var exact = 0
+    public var minorCompatible = 0
+    public var jit = 0
+    public var notGuaranteed = 0
+    public var none = 0
+
+    public var total: Int { exact + minorCompatible + jit + notGuaranteed + none }
+    /// Modules that run, whether machine code or PTX.
+    public var runs: Int { exact + minorCompatible + jit }
+    /// Modules that run or may run.
+    public var mayRun: Int { runs + notGuaranteed }
+
+    mutating func add(_ fit: Fit, _ number: Int) {
+      switch fit {
+      case .exact: exact += number
+      case .minorCompatible: minorCompatible += number
+      case .jit: jit += number
+      case .notGuaranteed: notGuaranteed += number
+      case .none: none += number
+      }
+    }
+
+    static func + (left: Counts, right: Counts) -> Counts {
+      Counts(
+        exact: left.exact + right.exact, minorCompatible: left.minorCompatible + right.minorCompatible,
+        jit: left.jit + right.jit, notGuaranteed: left.notGuaranteed + right.notGuaranteed,
+        none: left.none + right.none)
+    }
+
+    /// The verdict over modules that all have to run: nil when there are none.
+    var verdict: Verdict? {
+      if total == 0 { return nil }
+      if mayRun == 0 { return .incompatible }
+      if none > 0 { return .partial }
+      if notGuaranteed > 0 { return .notGuaranteed }
+      return jit > 0 ? .jit : .native
+    }
+  }
+
+  /// Modules with the same images that all lack code for the device.
+  public struct Uncovered: Hashable, Sendable {
+    /// The modules' indices, ascending.
+    public var modules: [Int]
+    /// Every image of the first of these modules with the reason why it is out; the others' differ only in place.
+    public var images: [JudgedImage]
+
+    /// The images' targets as the tools spell them, in the order of the file.
+    public var targets: [String] { images.map(\.signature.targetName) }
+    /// The reasons, one per image.
+    public var reasons: [ExclusionReason] { images.compactMap(\.judgement.reason) }
+  }
+
+  public var device: Device
+  public var verdict: Verdict
+  /// All portable modules, dedicated ones included.
+  public var portable: Counts
+  /// Portable modules whose kernels belong to another generation and that have no code for the device.
+  public var dedicated: Int
+  public var specialised: Counts
+  public var linkInputs: Int
+  /// The driver that the winning images need; nil when nothing is known to be needed.
+  public var minimumDriver: MinimumDriver?
+  /// The gaps: portable modules without code for the device. In a library without portable modules the specialised
+  /// ones when none of them runs. Ordered by their first module.
+  public var uncovered: [Uncovered]
+  /// What helps, most helpful first.
+  public var advice: [Advice]
+}
+
+/// The oldest driver that runs the images which win, and what asks for it.
+public struct MinimumDriver: Hashable, Sendable {
+  /// What a driver must know.
+  public enum Need: Hashable, Sendable {
+    case ptxISA(PTXISAVersion)
+    case compression(ImageCompression)
+  }
+
+  public var driver: DriverVersion
+  public var need: Need
+
+  /// The newer of two; nil counts as oldest.
+  static func newer(_ left: MinimumDriver?, _ right: MinimumDriver?) -> MinimumDriver? {
+    guard let left else { return right }
+    guard let right else { return left }
+    return left.driver.isAtLeast(right.driver) == false ? right : left
+  }
+
+  /// What an image needs; nil when any driver in the table does.
+  init?(_ image: ImageSignature) {
+    let table = DriverTable.shared
+    let compression = table.compression.first { $0.compression == image.compression.rawValue }
+      .map { MinimumDriver(driver: $0.minimumDriver, need: .compression(image.compression)) }
+    var isa: MinimumDriver?
+    if image.isPTX, let version = image.ptxISA, let cuda = table.cuda(for: version) {
+      let branch = table.branches.first { $0.maxCUDA >= cuda }?.branch
+      isa = MinimumDriver(driver: branch.map { .branch($0) } ?? .cuda(cuda), need: .ptxISA(version))
+    }
+    guard let newer = MinimumDriver.newer(compression, isa) else { return nil }
+    self = newer
+  }
+
+  private init(driver: DriverVersion, need: Need) {
+    self.driver = driver
+    self.need = need
+  }
+}

@@ -1,0 +1,25 @@
+internal import DeviceCode
+
+/// The driver loads linked cubins and PTX. LTO-IR and relocatable code must be linked first; other kinds are
+/// not known. Source: nvJitLink documentation, `fatbinary_section.h`.
+enum LoadableRule {
+  static func judge(_ image: ImageSignature, linked: Bool) -> ImageJudgement? {
+    switch image.kind {
+    case .ptx, .cubin:
+      image.isRelocatable && !linked ? .init(excluded: .notLoadable, by: .loadable) : nil
+    case .relocatablePTX:
+      linked ? nil : .init(excluded: .notLoadable, by: .loadable)
+    case .ltoIR: .init(excluded: .notLoadable, by: .loadable)
+    default: .init(excluded: .unknownKind, by: .loadable)
+    }
+  }
+
+  static func message(_ judgement: ImageJudgement, _ image: ImageSignature) -> String {
+    if judgement.reason == .unknownKind {
+      return "\(image.kind) for \(image.target) is a kind of code whose compatibility is not known"
+    }
+    return image.kind == .ltoIR
+      ? "\(image.targetName) is LTO-IR: the program must link it with nvJitLink before the driver can load it"
+      : "\(image.targetName) is relocatable code: it must be device-linked before the driver can load it"
+  }
+}
