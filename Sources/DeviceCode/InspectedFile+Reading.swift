@@ -21,14 +21,21 @@ extension InspectedFile {
   }
 
   /// Whether a file with these first bytes may hold device code; cheap, and never wrong about a file that does.
-  public static func mayHoldDeviceCode(prefix: [UInt8]) -> Bool {
-    guard prefix.count >= 4 else { return false }
-    switch prefix[0] {
+  public static func mayHoldDeviceCode(prefix: ArraySlice<UInt8>) -> Bool {
+    guard prefix.count >= 4, let first = prefix.first else { return false }
+    switch first {
     case 0x7F: return prefix.starts(with: [0x7F, 0x45, 0x4C, 0x46])
     case 0x50: return prefix.starts(with: [0x50, 0xED, 0x55, 0xBA])
     case UInt8(ascii: "!"): return prefix.starts(with: "!<arch>\n".utf8) || prefix.starts(with: "!<thin>\n".utf8)
-    case UInt8(ascii: "/"), UInt8(ascii: "."), 0x20, 0x09, 0x0A, 0x0D: return PTXHeader(prefix) != nil
-    default: return false
+    default: return needsLongPrefix(first) && PTXHeader(Array(prefix)) != nil
+    }
+  }
+
+  /// Whether a file with this first byte can only be told by ``prefixSize`` bytes: PTX may start with comments.
+  public static func needsLongPrefix(_ first: UInt8) -> Bool {
+    switch first {
+    case UInt8(ascii: "/"), UInt8(ascii: "."), 0x20, 0x09, 0x0A, 0x0D: true
+    default: false
     }
   }
 }
@@ -50,7 +57,7 @@ private struct FileReader {
       problems.append(error)
       return
     }
-    guard InspectedFile.mayHoldDeviceCode(prefix: prefix) else { return }
+    guard InspectedFile.mayHoldDeviceCode(prefix: prefix[...]) else { return }
     var builder = InventoryBuilder(source, base: base, member: member, inventory: inventory)
     inventory = Inventory()
     let kind: InspectedFile.Format
@@ -158,6 +165,7 @@ extension InventoryBuilder {
     for segment in loaded where !segment.isExecutable {
       searchWrappers(segment.offset..<(segment.offset + min(segment.fileSize, source.size - segment.offset)), of: elf)
     }
+    completePreLinked()
   }
 
   private mutating func searchWrappers(_ range: Range<UInt64>, of elf: ELFFile) {

@@ -14,6 +14,9 @@ struct InventoryBuilder: ~Copyable {
   /// The modules found in this source by their offset in it.
   private(set) var moduleAtOffset: [UInt64: Int] = [:]
 
+  /// Device-linked modules whose list of pre-linked parts is not in the file.
+  var modulesWithoutList: [Int] = []
+
   init(_ source: any ByteSource, base: UInt64 = 0, member: String? = nil, inventory: Inventory = Inventory()) {
     window = ByteWindow(source)
     self.base = base

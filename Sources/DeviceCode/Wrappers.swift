@@ -4,6 +4,9 @@ import ELFFile
 /// The 24-byte record by which a program registers a fat binary with the CUDA runtime: magic, version, the
 /// address of the fat binary, and for version 2 the address of a zero-terminated list of the fat binaries of
 /// relocatable code that were linked into it.
+///
+/// nvcc puts that list into zero-initialised memory, and every object file adds its own part when the program
+/// starts; so the file itself only shows the version-1 wrappers of all parts.
 enum Wrapper {
   static let section = ".nvFatBinSegment"
   static let magic: UInt32 = 0x4662_43B1
@@ -17,6 +20,7 @@ extension InventoryBuilder {
   mutating func readWrappers(_ range: Range<UInt64>, of elf: ELFFile, section: ELFSection?) {
     guard !moduleAtOffset.isEmpty else { return }
     var pointers = PointerReader(elf: elf, section: section)
+    defer { completePreLinked() }
     var position = range.lowerBound
     while position + Wrapper.size <= range.upperBound {
       defer { position += Wrapper.size }
@@ -47,7 +51,11 @@ extension InventoryBuilder {
     }
     inventory.modules[module].wrapperVersion = version
     if inventory.modules[module].place == .embedded { inventory.modules[module].place = .registered }
-    guard version == 2, var next = try pointers.target(at: position + 16, &window) else { return }
+    guard version == 2 else { return }
+    guard var next = try pointers.target(at: position + 16, &window) else {
+      modulesWithoutList.append(module)
+      return
+    }
     var preLinked: [Int] = []
     while preLinked.count < Wrapper.preLinkedLimit, let part = try pointers.target(at: next, &window) {
       guard let index = moduleAtOffset[part] else {
@@ -58,6 +66,18 @@ extension InventoryBuilder {
       next += 8
     }
     inventory.modules[module].preLinked = preLinked
+  }
+}
+
+extension InventoryBuilder {
+  /// Gives the device-linked modules whose list is filled at run time all registered parts of the source.
+  mutating func completePreLinked() {
+    guard !modulesWithoutList.isEmpty else { return }
+    let parts = moduleAtOffset.values.sorted().filter {
+      inventory.modules[$0].place == .relocatable && inventory.modules[$0].wrapperVersion == 1
+    }
+    for module in modulesWithoutList { inventory.modules[module].preLinked = parts }
+    modulesWithoutList = []
   }
 }
 

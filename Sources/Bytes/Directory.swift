@@ -1,0 +1,116 @@
+internal import Glibc
+
+/// An open directory.
+@safe public final class Directory {
+  /// One entry: its name, and what it is where the file system tells.
+  public struct Entry {
+    public var name: [UInt8]
+    public var kind: FileKind
+  }
+
+  private let stream: OpaquePointer
+  private let descriptor: CInt
+
+  /// Opens the directory at `path`.
+  ///
+  /// - Parameter followsLink: whether `path` itself may be a symbolic link.
+  /// - Throws: a ``Problem`` that says why it cannot be read as a directory.
+  public init(path: Path, followsLink: Bool) throws(Problem) {
+    let flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (followsLink ? 0 : O_NOFOLLOW)
+    let descriptor = unsafe path.withCString { unsafe open($0, flags) }
+    guard descriptor >= 0 else { throw Problem.opening(errno) }
+    guard let stream = unsafe fdopendir(descriptor) else {
+      let problem = Problem.opening(errno)
+      close(descriptor)
+      throw problem
+    }
+    unsafe self.stream = stream
+    self.descriptor = descriptor
+  }
+
+  deinit { unsafe closedir(stream) }
+
+  /// The next entry but `.` and `..`; nil at the end.
+  ///
+  /// - Throws: a ``Problem/Code/unreadable`` problem when the operating system refuses.
+  public func next() throws(Problem) -> Entry? {
+    while true {
+      errno = 0
+      guard let entry = unsafe readdir(stream) else {
+        guard errno == 0 else { throw Problem(.unreadable, "directory", observed: errorText(errno)) }
+        return nil
+      }
+      // `d_name` is NUL-terminated and lies within the entry, whose own length `readdir` vouches for.
+      let name = unsafe UnsafeRawPointer(entry).advanced(by: MemoryLayout<dirent>.offset(of: \.d_name)!)
+      let length = unsafe strlen(name.assumingMemoryBound(to: CChar.self))
+      let bytes = unsafe Array(UnsafeRawBufferPointer(start: name, count: length))
+      if bytes == [UInt8(ascii: ".")] || bytes == [UInt8(ascii: "."), UInt8(ascii: ".")] { continue }
+      var kind: FileKind
+      switch CInt(unsafe entry.pointee.d_type) {
+      case CInt(DT_REG): kind = .regular
+      case CInt(DT_DIR): kind = .directory
+      case CInt(DT_LNK): kind = .symbolicLink
+      case CInt(DT_FIFO): kind = .fifo
+      case CInt(DT_SOCK): kind = .socket
+      case CInt(DT_CHR): kind = .characterDevice
+      case CInt(DT_BLK): kind = .blockDevice
+      default: kind = status(of: bytes, follow: false).map { FileKind(mode: $0.st_mode) } ?? .unknown
+      }
+      return Entry(name: bytes, kind: kind)
+    }
+  }
+
+  /// Reads the start of the regular file `name` into `buffer`: its first 64 bytes, and if `needsMore` of its
+  /// first byte, as many as `buffer` holds; returns how many there were.
+  ///
+  /// - Throws: a ``Problem`` when it cannot be opened or read.
+  public func prefix(
+    of name: [UInt8], followsLink: Bool, into buffer: inout [UInt8], needsMore: (UInt8) -> Bool
+  ) throws(Problem) -> Int {
+    let flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (followsLink ? 0 : O_NOFOLLOW)
+    let file = unsafe Path(bytes: name).withCString { unsafe openat(descriptor, $0, flags) }
+    guard file >= 0 else { throw Problem.opening(errno) }
+    defer { close(file) }
+    // Both reads stay within the buffer.
+    var count = unsafe buffer.withUnsafeMutableBytes { unsafe read(file, $0.baseAddress!, min(64, $0.count)) }
+    if count == 64, needsMore(buffer[0]) {
+      count = unsafe buffer.withUnsafeMutableBytes { unsafe pread(file, $0.baseAddress!, $0.count, 0) }
+    }
+    guard count >= 0 else { throw Problem(.unreadable, "file", at: 0, observed: errorText(errno)) }
+    return count
+  }
+
+  /// What the directory is, whatever its name.
+  public var identity: FileIdentity? {
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0 else { return nil }
+    return FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+  }
+
+  /// What the symbolic link `name` leads to; nil when that does not exist or cannot be reached.
+  public func target(ofLink name: [UInt8]) -> (identity: FileIdentity, kind: FileKind)? {
+    guard let status = status(of: name, follow: true) else { return nil }
+    return (
+      FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino)), FileKind(mode: status.st_mode)
+    )
+  }
+
+  private func status(of name: [UInt8], follow: Bool) -> stat? {
+    var status = stat()
+    let result = unsafe Path(bytes: name).withCString {
+      unsafe fstatat(descriptor, $0, &status, follow ? 0 : AT_SYMLINK_NOFOLLOW)
+    }
+    return result == 0 ? status : nil
+  }
+}
+
+extension FileKind {
+  /// What `path` is, symbolic links followed.
+  ///
+  /// - Throws: a ``Problem`` when it does not exist or cannot be reached.
+  public static func of(_ path: Path) throws(Problem) -> FileKind {
+    var status = stat()
+    guard unsafe path.withCString({ unsafe stat($0, &status) }) == 0 else { throw Problem.opening(errno) }
+    return FileKind(mode: status.st_mode)
+  }
+}

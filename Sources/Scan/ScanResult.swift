@@ -1,0 +1,112 @@
+public import Bytes
+public import Compatibility
+public import DeviceCode
+
+/// Where a scan starts.
+public struct ScanRoot: Hashable, Sendable {
+  public enum Kind: String, Hashable, Sendable {
+    case directory, file
+  }
+
+  public var path: Path
+  public var kind: Kind
+
+  public init(path: Path, kind: Kind) {
+    self.path = path
+    self.kind = kind
+  }
+}
+
+/// The place of a file: which root it was found under, and its path from there. For a root that is a file, the
+/// path is the file's name.
+public struct FilePlace: Hashable, Sendable, Comparable {
+  /// Index into the scan's roots.
+  public var root: Int
+  public var path: Path
+
+  public init(root: Int, path: Path) {
+    self.root = root
+    self.path = path
+  }
+
+  public static func < (left: FilePlace, right: FilePlace) -> Bool {
+    left.root == right.root ? left.path < right.path : left.root < right.root
+  }
+}
+
+/// A file with CUDA device code.
+public struct ScannedLibrary: Sendable {
+  public var place: FilePlace
+  /// Other names of the file: hard links, symbolic links, and files with the same contents.
+  public var aliases: [FilePlace]
+  public var file: InspectedFile
+  /// The device code, prepared for judging.
+  public var library: Library
+
+  public init(place: FilePlace, aliases: [FilePlace] = [], file: InspectedFile) {
+    self.place = place
+    self.aliases = aliases
+    self.file = file
+    self.library = Library(file.inventory)
+  }
+}
+
+/// A file that is recognised but whose code is not CUDA device code that could be judged.
+public struct RecognisedFile: Hashable, Sendable {
+  public var place: FilePlace
+  /// What it is: "32-bit little-endian ELF", "AMD (.hip_fatbin)".
+  public var what: String
+
+  public init(place: FilePlace, what: String) {
+    self.place = place
+    self.what = what
+  }
+}
+
+/// A problem and the file that has it.
+public struct FileProblem: Hashable, Sendable {
+  public var place: FilePlace
+  public var problem: Problem
+
+  public init(place: FilePlace, problem: Problem) {
+    self.place = place
+    self.problem = problem
+  }
+}
+
+/// How much a scan has seen. Equal for every number of jobs.
+public struct ScanCounts: Hashable, Sendable {
+  /// Regular files, every hard link counted.
+  public var filesVisited = 0
+  public var directories = 0
+  /// Host ELF files, whether they hold device code or not.
+  public var elfFiles = 0
+  public var librariesWithDeviceCode = 0
+  public var modules = 0
+  public var images = 0
+  public var bytesRead: UInt64 = 0
+  /// Symbolic links to directories, and to files that may hold device code, outside all roots: not followed.
+  public var linksOutside = 0
+
+  public init() {}
+}
+
+/// Everything that a scan found, in an order that does not depend on the number of jobs.
+public struct ScanResult: Sendable {
+  public var roots: [ScanRoot]
+  public var libraries: [ScannedLibrary]
+  public var recognised: [RecognisedFile]
+  public var problems: [FileProblem]
+  public var counts: ScanCounts
+
+  public init(
+    roots: [ScanRoot], libraries: [ScannedLibrary] = [], recognised: [RecognisedFile] = [],
+    problems: [FileProblem] = [], counts: ScanCounts = ScanCounts()
+  ) {
+    self.roots = roots
+    self.libraries = libraries
+    self.recognised = recognised
+    self.problems = problems
+    self.counts = counts
+  }
+}

@@ -1,0 +1,265 @@
+public import Bytes
+internal import Compatibility
+internal import DeviceCode
+internal import Synchronization
+
+/// Finds all device code under some paths.
+public struct Scanner: Sendable {
+  /// Threads that walk and read.
+  public var jobs: Int
+
+  public init(jobs: Int) { self.jobs = max(1, jobs) }
+
+  /// Scans `paths`: directories with all that is below them, or single files.
+  ///
+  /// Symbolic links inside a directory are not followed: what they lead to is found under its own name, or it is
+  /// outside. Nothing ends a scan; what cannot be read is among the result's problems.
+  public func scan(_ paths: [Path]) -> ScanResult {
+    let walk = Walk()
+    var roots: [ScanRoot] = []
+    for path in paths {
+      let root = roots.count
+      do throws(Problem) {
+        let kind = try FileKind.of(path)
+        roots.append(ScanRoot(path: path, kind: kind == .directory ? .directory : .file))
+        let place = FilePlace(root: root, path: kind == .directory ? Path("") : path.lastComponent)
+        walk.queue.add(kind == .directory ? .directory(place) : .file(place, isRoot: true))
+      } catch {
+        roots.append(ScanRoot(path: path, kind: .file))
+        walk.state.withLock {
+          $0.problems.append(FileProblem(place: FilePlace(root: root, path: path.lastComponent), problem: error))
+        }
+      }
+    }
+    let allRoots = roots
+    walk.queue.run(jobs: jobs) { item in
+      switch item {
+      case .directory(let place): walk.visit(directory: place, in: allRoots)
+      case .file(let place, let isRoot): walk.visit(file: place, isRoot: isRoot, in: allRoots)
+      }
+    }
+    return walk.result(roots: roots, jobs: jobs)
+  }
+}
+
+extension FilePlace {
+  /// The path to open.
+  func fullPath(in roots: [ScanRoot]) -> Path {
+    let root = roots[root]
+    if root.kind == .file { return root.path }
+    return path.bytes.isEmpty ? root.path : root.path.appending(path.bytes)
+  }
+
+  /// The place of an entry of this directory.
+  fileprivate func appending(_ name: [UInt8]) -> FilePlace {
+    FilePlace(root: root, path: path.bytes.isEmpty ? Path(bytes: name) : path.appending(name))
+  }
+}
+
+/// One scan under way.
+private final class Walk: Sendable {
+  enum Item: Sendable {
+    case directory(FilePlace)
+    case file(FilePlace, isRoot: Bool)
+  }
+
+  struct State {
+    var counts = ScanCounts()
+    var problems: [FileProblem] = []
+    /// Everything that was read, by what it is; every name that it has.
+    var files: [FileIdentity: (file: InspectedFile?, places: [FilePlace])] = [:]
+    /// Links to directories, and to files that may hold device code.
+    var links: [(place: FilePlace, target: FileIdentity)] = []
+    var directories: Set<FileIdentity> = []
+  }
+
+  let queue = WorkQueue<Item>()
+  let state = Mutex(State())
+
+  func visit(directory place: FilePlace, in roots: [ScanRoot]) {
+    var visited = 0
+    var bytesRead = 0
+    var problems: [FileProblem] = []
+    var links: [(FilePlace, FileIdentity)] = []
+    var prefix = [UInt8](repeating: 0, count: InspectedFile.prefixSize)
+    do throws(Problem) {
+      let directory = try Directory(path: place.fullPath(in: roots), followsLink: place.path.bytes.isEmpty)
+      let identity = directory.identity
+      state.withLock { state in _ = identity.map { state.directories.insert($0) } }
+      // Most files are told by their first word; only what may be PTX text needs more.
+      func isCandidate(_ name: [UInt8], followsLink: Bool = false) throws(Problem) -> Bool {
+        let count = try directory.prefix(
+          of: name, followsLink: followsLink, into: &prefix, needsMore: InspectedFile.needsLongPrefix)
+        bytesRead += count
+        return InspectedFile.mayHoldDeviceCode(prefix: prefix[..<count])
+      }
+      while let entry = try directory.next() {
+        switch entry.kind {
+        case .directory: queue.add(.directory(place.appending(entry.name)))
+        case .regular:
+          visited += 1
+          do throws(Problem) {
+            if try isCandidate(entry.name) { queue.add(.file(place.appending(entry.name), isRoot: false)) }
+          } catch {
+            problems.append(FileProblem(place: place.appending(entry.name), problem: error))
+          }
+        case .symbolicLink:
+          guard let target = directory.target(ofLink: entry.name) else { continue }
+          if target.kind == .directory {
+            links.append((place.appending(entry.name), target.identity))
+          } else if target.kind == .regular, (try? isCandidate(entry.name, followsLink: true)) == true {
+            links.append((place.appending(entry.name), target.identity))
+          }
+        case .fifo, .socket, .characterDevice, .blockDevice: break
+        case .unknown:
+          let problem = Problem(.unreadable, "file status", observed: "its kind cannot be told")
+          problems.append(FileProblem(place: place.appending(entry.name), problem: problem))
+        }
+      }
+    } catch {
+      problems.append(FileProblem(place: place, problem: error))
+    }
+    state.withLock {
+      $0.counts.directories += 1
+      $0.counts.filesVisited += visited
+      $0.counts.bytesRead += UInt64(bytesRead)
+      $0.problems += problems
+      $0.links += links
+    }
+  }
+
+  func visit(file place: FilePlace, isRoot: Bool, in roots: [ScanRoot]) {
+    do throws(Problem) {
+      let source = try FileBytes(path: place.fullPath(in: roots))
+      let isFirst = state.withLock { state in
+        if isRoot { state.counts.filesVisited += 1 }
+        state.files[source.identity, default: (nil, [])].places.append(place)
+        return state.files[source.identity]?.places.count == 1
+      }
+      guard isFirst else { return }
+      let file = InspectedFile(source)
+      state.withLock {
+        $0.files[source.identity]?.file = file
+        $0.counts.bytesRead += source.bytesRead
+      }
+    } catch {
+      state.withLock { $0.problems.append(FileProblem(place: place, problem: error)) }
+    }
+  }
+
+  /// Puts everything into an order that does not depend on which thread was first.
+  func result(roots: [ScanRoot], jobs: Int) -> ScanResult {
+    let state = self.state.withLock { $0 }
+    var result = ScanResult(roots: roots, problems: state.problems, counts: state.counts)
+    var aliases: [FileIdentity: [FilePlace]] = [:]
+    for link in state.links {
+      if state.files[link.target] != nil {
+        aliases[link.target, default: []].append(link.place)
+      } else if !state.directories.contains(link.target) {
+        result.counts.linksOutside += 1
+      }
+    }
+    var found: [(place: FilePlace, aliases: [FilePlace], file: InspectedFile)] = []
+    for (identity, entry) in state.files {
+      guard let file = entry.file else { continue }
+      let places = entry.places.sorted()
+      found.append((places[0], (places.dropFirst() + (aliases[identity] ?? [])).sorted(), file))
+    }
+    found.sort { $0.place < $1.place }
+    for (place, aliases, file) in found {
+      result.problems += file.problems.map { FileProblem(place: place, problem: $0) }
+      if case .unsupported(let what) = file.format {
+        result.recognised.append(RecognisedFile(place: place, what: what))
+      }
+      for what in file.foreignDeviceCode {
+        result.recognised.append(RecognisedFile(place: place, what: "device code for \(what)"))
+      }
+      if file.format == .elf { result.counts.elfFiles += 1 }
+      if !file.inventory.modules.isEmpty {
+        result.libraries.append(ScannedLibrary(place: place, aliases: aliases, file: file))
+      }
+    }
+    result.mergeIdentical(jobs: jobs)
+    result.problems.sort { ($0.place, $0.problem.offset ?? 0) < ($1.place, $1.problem.offset ?? 0) }
+    result.counts.librariesWithDeviceCode = result.libraries.count
+    result.counts.modules = result.libraries.reduce(0) { $0 + $1.file.inventory.modules.count }
+    result.counts.images = result.libraries.reduce(0) { $0 + $1.file.inventory.images.count }
+    return result
+  }
+}
+
+extension ScanResult {
+  /// Makes files with the same contents aliases of the first of them.
+  fileprivate mutating func mergeIdentical(jobs: Int) {
+    // Only files with the same size and the same device code are worth a comparison of all their bytes.
+    var candidates: [InventoryKey: [Int]] = [:]
+    for (index, library) in libraries.enumerated() {
+      candidates[InventoryKey(library.file), default: []].append(index)
+    }
+    let groups = candidates.values.filter { $0.count > 1 }
+    guard !groups.isEmpty else { return }
+    let libraries = self.libraries
+    let roots = self.roots
+    let same = Mutex<[(first: Int, copy: Int)]>([])
+    let read = Mutex<UInt64>(0)
+    let queue = WorkQueue<[Int]>()
+    for group in groups { queue.add(group) }
+    queue.run(jobs: jobs) { group in
+      var distinct: [Int] = []
+      for index in group {
+        let twin = distinct.first { first in
+          let (isSame, bytes) = haveSameBytes(
+            libraries[first].place.fullPath(in: roots), libraries[index].place.fullPath(in: roots))
+          read.withLock { $0 += bytes }
+          return isSame
+        }
+        if let twin { same.withLock { $0.append((twin, index)) } } else { distinct.append(index) }
+      }
+    }
+    let pairs = same.withLock { $0 }
+    for (first, copy) in pairs {
+      self.libraries[first].aliases.append(libraries[copy].place)
+      self.libraries[first].aliases += libraries[copy].aliases
+    }
+    let copies = Set(pairs.map(\.copy))
+    for index in Set(pairs.map(\.first)) { self.libraries[index].aliases.sort() }
+    problems.removeAll { problem in copies.contains { libraries[$0].place == problem.place } }
+    self.libraries = self.libraries.indices.filter { !copies.contains($0) }.map { self.libraries[$0] }
+    counts.bytesRead += read.withLock { $0 }
+  }
+}
+
+/// What two files with the same contents have in common, as far as it is known without reading them again.
+private struct InventoryKey: Hashable {
+  var size: UInt64
+  var inventory: Inventory
+
+  init(_ file: InspectedFile) {
+    size = file.size
+    inventory = file.inventory
+  }
+
+  /// The whole inventory is compared, but only its ends are hashed.
+  func hash(into hasher: inout Hasher) {
+    hasher.combine(size)
+    hasher.combine(inventory.images.count)
+    hasher.combine(inventory.modules.last)
+  }
+}
+
+/// Compares two files of the same size, ends first; says how many bytes that took.
+private func haveSameBytes(_ left: Path, _ right: Path) -> (Bool, UInt64) {
+  guard let left = try? FileBytes(path: left), let right = try? FileBytes(path: right), left.size == right.size
+  else { return (false, 0) }
+  let chunk = 1 << 20
+  let tail = left.size > 4096 ? left.size - 4096 : 0
+  var positions = [tail]
+  positions += stride(from: 0, to: left.size, by: chunk)
+  for position in positions {
+    let count = Int(min(UInt64(position == tail ? 4096 : chunk), left.size - position))
+    guard let first = try? left.bytes(at: position, count: count, "file"),
+      let second = try? right.bytes(at: position, count: count, "file"), first == second
+    else { return (false, left.bytesRead + right.bytesRead) }
+  }
+  return (true, left.bytesRead + right.bytesRead)
+}
