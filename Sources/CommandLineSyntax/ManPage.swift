@@ -47,7 +47,7 @@ private func section(_ section: HelpSection, heading: String, title: String) -> 
     + section.entries.flatMap { [".TP", "\\fB\(roff($0.term))\\fR"] + paragraphs($0.meaning, in: ".IP") }
 }
 
-private func examples(of command: Command, heading: String, title: String) -> [String] {
+private func exampleLines(of command: Command, heading: String, title: String) -> [String] {
   guard !command.examples.isEmpty else { return [] }
   return [heading + " " + title]
     + command.examples.flatMap { example in
