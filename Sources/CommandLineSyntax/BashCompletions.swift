@@ -6,6 +6,11 @@ extension Command {
     let valueWords = Set(takingValues.flatMap(\.bashNames)).sorted().joined(separator: "|")
     var lines = [
       "# Completions of \(name) for bash.",
+      "# Offers what begins like the current word, one word a line: a word may hold blanks.",
+      "\(function)_offer() {",
+      "  local IFS=$'\\n'",
+      "  mapfile -t COMPREPLY < <(compgen \"$@\" -- \"$current\")",
+      "}",
       "\(function)() {",
       "  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command= word index",
       "  # Bash takes --flag=value apart at the equals sign.",
@@ -29,22 +34,25 @@ extension Command {
       for flag in command.visibleFlags where flag.valueName != nil {
         let scope = command == self ? "*" : command.name
         let patterns = flag.bashNames.map { "\(scope):\($0)" }.joined(separator: "|")
-        lines.append("    \(patterns)) \(bashReply(flag.values)); return ;;")
+        lines.append("    \(patterns)) \(flag.values.bashOffer(function)); return ;;")
       }
     }
     lines += ["  esac", "  if [[ $current == -* ]]; then", "    case $command in"]
     let ownFlags = visibleFlags.flatMap(\.bashNames)
     for command in subcommands {
       let words = command.visibleFlags.flatMap(\.bashNames) + ownFlags
-      lines.append("      \(command.name)) \(bashReply(.suggestions(words))) ;;")
+      lines.append("      \(command.name)) \(Values.suggestions(words).bashOffer(function)) ;;")
     }
-    lines += ["      *) \(bashReply(.suggestions(ownFlags))) ;;", "    esac", "    return", "  fi"]
+    lines += [
+      "      *) \(Values.suggestions(ownFlags).bashOffer(function)) ;;", "    esac", "    return", "  fi",
+    ]
     lines.append("  case $command in")
     let names =
-      subcommands.isEmpty ? bashReply(argumentValues) : bashReply(.suggestions(subcommands.map(\.name)))
+      subcommands.isEmpty
+      ? argumentValues.bashOffer(function) : Values.suggestions(subcommands.map(\.name)).bashOffer(function)
     lines.append("    '') \(names) ;;")
-    lines += subcommands.map { "    \($0.name)) \(bashReply($0.argumentValues)) ;;" }
-    lines += ["  esac", "}", "complete -o filenames -o bashdefault -F \(function) \(name)"]
+    lines += subcommands.map { "    \($0.name)) \($0.argumentValues.bashOffer(function)) ;;" }
+    lines += ["  esac", "}", "complete -o filenames -F \(function) \(name)"]
     return lines.joined(separator: "\n") + "\n"
   }
 }
@@ -53,15 +61,15 @@ extension Flag {
   fileprivate var bashNames: [String] { [dashed] + (short.map { ["-\($0)"] } ?? []) }
 }
 
-/// Offers the values that begin like the current word; `-o filenames` quotes those with blanks.
-private func bashReply(_ values: Values) -> String {
-  let generator: String
-  switch values {
-  case .any: return ":"
-  case .choices(let words), .suggestions(let words):
-    generator = "-W " + shellQuoted(words.joined(separator: "\n"))
-  case .files: generator = "-f"
-  case .directories: generator = "-d"
+extension Values {
+  /// The command that offers the values.
+  fileprivate func bashOffer(_ function: String) -> String {
+    switch self {
+    case .any: ":"
+    case .choices(let words), .suggestions(let words):
+      "\(function)_offer -W " + shellQuoted(words.joined(separator: "\n"))
+    case .files: "\(function)_offer -f"
+    case .directories: "\(function)_offer -d"
+    }
   }
-  return "local IFS=$'\\n'; mapfile -t COMPREPLY < <(compgen \(generator) -- \"$current\")"
 }

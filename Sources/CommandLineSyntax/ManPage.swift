@@ -50,8 +50,8 @@ private func section(_ section: HelpSection, heading: String, title: String) -> 
 private func exampleLines(of command: Command, heading: String, title: String) -> [String] {
   guard !command.examples.isEmpty else { return [] }
   return [heading + " " + title]
-    + command.examples.flatMap { example in
-      [".PP"] + paragraphs(example.explanation) + [
+    + command.examples.enumerated().flatMap { place, example in
+      (place == 0 ? [] : [".PP"]) + paragraphs(example.explanation) + [
         ".PP", ".RS 4", ".nf", roff(example.commandLine), ".fi", ".RE",
       ]
     }

@@ -107,7 +107,8 @@ private struct Parser {
 
   func unknownFlag(_ typed: Argument, named name: String) -> UsageError {
     let visible = flags.filter { !$0.isHidden }
-    let suggestions = name.count > 1 ? nearMatches(for: name, in: visible.map(\.long)).map { "--" + $0 } : []
+    let suggestions =
+      typed.bytes.count > 2 ? nearMatches(for: name, in: visible.map(\.long)).map { "--" + $0 } : []
     return failure(.unknownFlag(typed), suggestions: suggestions)
   }
 

@@ -3,6 +3,7 @@
 /// Paragraphs are separated by an empty line. A line that starts with two spaces is kept as it is; a word longer
 /// than a line has a line of its own.
 func wrapped(_ text: String, width: Int, indent: Int = 0) -> [String] {
+  guard !text.isEmpty else { return [] }
   let margin = String(repeating: " ", count: indent)
   var lines: [String] = []
   var line = ""

@@ -41,14 +41,14 @@ extension Flag {
   static let color = Flag(
     "color", .value("WHEN"), values: .choices(["auto", "always", "never"]),
     documentation: "When to colour text. auto colours it on a terminal.", defaultValue: "auto",
-    group: "Everywhere")
+    group: "General")
   static let quiet = Flag(
-    "quiet", short: "q", documentation: "Show no progress and no messages but errors.", group: "Everywhere")
+    "quiet", short: "q", documentation: "Show no progress and no messages but errors.", group: "General")
   static let help = Flag(
-    "help", short: "h", documentation: "Explain the command and exit.", group: "Everywhere",
+    "help", short: "h", documentation: "Explain the command and exit.", group: "General",
     replacesCommand: true)
   static let version = Flag(
-    "version", documentation: "Print the version and exit.", group: "Everywhere", replacesCommand: true)
+    "version", documentation: "Print the version and exit.", group: "General", replacesCommand: true)
 }
 
 extension Command {
@@ -63,7 +63,7 @@ extension Command {
         jit            runs after the driver compiles PTX: the first start is slow
         partial        some kernels run, others fail when they are called
         notGuaranteed  may run; NVIDIA does not promise it
-        incompatible   nothing runs: "no kernel image is available for execution on the device"
+        incompatible   nothing runs ("no kernel image is available")
         noDeviceCode   there is no device code to judge
       """,
     positionals: [
@@ -78,8 +78,8 @@ extension Command {
     examples: [
       Example("Does this environment run on an A100?", "cubinspect scan site-packages --gpu A100"),
       Example(
-        "On a mixed fleet, one of whose machines has an old driver?",
-        "cubinspect scan torch/lib --gpu V100 --gpu \"RTX 4090\" --driver 460.32.03"),
+        "On two kinds of GPU, with the driver that is installed there?",
+        "cubinspect scan torch/lib --gpu V100 --gpu A100 --driver 460.32.03"),
       Example(
         "Does what we built carry every target that we promise?",
         "cubinspect scan build/lib --require sm_80,sm_90,compute_90"),
