@@ -22,7 +22,7 @@ extension Command {
 extension Flag {
   fileprivate var fishSpecification: String {
     var parts = (short.map { ["-s \($0)"] } ?? []) + ["-l \(long)"]
-    if takesNextWord { parts.append("-r") }
+    if takesNextWord { parts.append(values == .files ? "-r" : "-x") }
     if valueName != nil { parts += values.fishArguments }
     return (parts + ["-d " + fishQuoted(firstSentence(documentation))]).joined(separator: " ")
   }

@@ -61,7 +61,7 @@ struct CompletionTests {
     #expect(script.contains("\ncomplete -c fruit -s v -l verbose -d 'Say more'\n"))
     #expect(
       script.contains(
-        "\ncomplete -c fruit -n '__fish_seen_subcommand_from pick' -s r -l ripeness -r "
+        "\ncomplete -c fruit -n '__fish_seen_subcommand_from pick' -s r -l ripeness -x "
           + #"-a '(printf \'%s\\n\' \'green\' \'ripe\' \'rotten\')' -d 'How ripe it must be'"#))
     #expect(!script.contains("secret") && !script.contains("dig"))
   }
