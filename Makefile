@@ -1,0 +1,80 @@
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.SUFFIXES:
+# One shell for all lines of a task.
+.ONESHELL:
+
+scripts := Tests/Scripts
+program := build/cubinspect
+# More arguments for every Swift build, such as SWIFT_FLAGS="-j 2".
+SWIFT_FLAGS ?=
+
+.PHONY: help setup build demo test test-large fetch-large bench fuzz lint docs fixtures clean
+
+help: ## List the tasks
+	@echo "usage: make TASK"
+	echo
+	sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	echo
+	echo "Downloads are kept in $${CUBINSPECT_CACHE:-$$HOME/.cache/cubinspect}; set CUBINSPECT_CACHE to move them."
+
+demo: build ## Build, fetch a small CUDA wheel from PyPI, and judge it for an A100 and a V100
+	@$(scripts)/setup downloads
+	wheel=$$($(scripts)/fetch-test-wheels torchvision)
+	echo
+	echo "$$ cubinspect scan $$wheel --gpu A100 --gpu V100"
+	status=0
+	$(program) scan "$$wheel" --gpu A100 --gpu V100 || status=$$?
+	echo
+	case $$status in
+	  0) echo "Exit status 0: it runs on both." ;;
+	  1) echo "Exit status 1: it does not run on both." ;;
+	  *) exit $$status ;;
+	esac
+	echo "Your own: $(program) scan PATH --gpu GPU"
+
+test: setup ## Run all tests, with the small wheels as inputs
+	@$(scripts)/fetch-test-wheels small >/dev/null
+	$(scripts)/swift-test $(SWIFT_FLAGS)
+
+test-large: setup fetch-large ## Compare with cuobjdump on torch, cuFFT, cuRAND and cuSPARSE (1 GB to fetch)
+	@$(scripts)/fetch-test-wheels small >/dev/null
+	CUBINSPECT_TEST_LARGE=1 $(scripts)/swift-test $(SWIFT_FLAGS) --filter Agreement
+
+build: ## Build the program, optimised and with the Swift runtime inside: build/cubinspect
+	@$(scripts)/setup build
+	swift build $(SWIFT_FLAGS) -c release --static-swift-stdlib --product cubinspect
+	mkdir -p build
+	strip -o $(program) "$$(swift build -c release --static-swift-stdlib --show-bin-path)/cubinspect"
+	echo "Built $(program)"
+
+lint: ## Check the format, the layers and the scripts
+	@swift format lint --strict --recursive --parallel Package.swift Sources Tests
+	$(scripts)/check-imports
+	grep -rlIE --exclude-dir=.build --exclude-dir=build --exclude-dir=.git '^#!.*\bbash$$' . |
+	  while read -r script; do bash -n "$$script"; done
+	echo "No findings."
+
+bench: build fetch-large ## Measure against floors and other tools
+	@Tests/Benchmarks/run --cubinspect $(program)
+
+fuzz: ## Run the fuzz targets
+	@Tests/Fuzz/run
+
+fixtures: ## Make the fixtures again with NVIDIA's compilers from PyPI
+	@$(scripts)/setup downloads
+	for script in Fixtures/*/make.sh; do echo "$$script"; bash "$$script"; done
+
+docs: setup ## Write the libraries' reference as web pages: build/docs
+	@$(scripts)/build-docs build/docs
+
+setup: ## Install the Debian packages that are missing, and check the Swift version
+	@$(scripts)/setup
+
+fetch-large: ## Fetch the large wheels that test-large and bench read
+	@$(scripts)/setup downloads
+	$(scripts)/fetch-test-wheels large >/dev/null
+
+clean: ## Remove what was built; the downloads stay
+	@rm -rf .build build

@@ -1,0 +1,153 @@
+extension Command {
+  /// Reads a command line, the program's own name left out.
+  ///
+  /// Flags may stand anywhere, as `--flag=value`, `--flag value`, `-f value`, `-fvalue`, and switches together as
+  /// `-qv`; `--` ends them, and a lone `-` is a positional argument.
+  public func parse(_ arguments: [Argument]) throws(UsageError) -> ParsedArguments {
+    var parser = Parser(program: self)
+    for argument in arguments {
+      try parser.read(argument)
+    }
+    return try parser.finish()
+  }
+}
+
+private struct Parser {
+  let program: Command
+  var command: Command
+  var result: ParsedArguments
+  /// The flag whose value is the next word.
+  var pending: Flag?
+  var flagsEnded = false
+
+  init(program: Command) {
+    self.program = program
+    command = program
+    result = ParsedArguments(commandPath: [program.name])
+  }
+
+  /// The flags that are known at this point, the program's own included.
+  var flags: [Flag] {
+    result.commandPath.count > 1 ? command.flags + program.flags : program.flags
+  }
+
+  func failure(_ reason: UsageError.Reason, suggestions: [String] = []) -> UsageError {
+    UsageError(reason, commandPath: result.commandPath, suggestions: suggestions)
+  }
+
+  mutating func read(_ argument: Argument) throws(UsageError) {
+    let bytes = argument.bytes
+    if let flag = pending {
+      pending = nil
+      try record(flag, argument)
+    } else if flagsEnded || bytes.first != UInt8(ascii: "-") || bytes.count == 1 {
+      try readPositional(argument)
+    } else if bytes.elementsEqual("--".utf8) {
+      flagsEnded = true
+    } else if bytes.starts(with: "--".utf8) {
+      try readLong(argument)
+    } else {
+      try readShort(argument)
+    }
+  }
+
+  mutating func readPositional(_ argument: Argument) throws(UsageError) {
+    guard !command.subcommands.isEmpty else {
+      result.positionals.append(argument)
+      return
+    }
+    guard let subcommand = command.subcommand(argument.text) else {
+      throw failure(
+        .unknownCommand(argument),
+        suggestions: nearMatches(for: argument.text, in: command.visibleSubcommands.map(\.name)))
+    }
+    command = subcommand
+    result.commandPath.append(subcommand.name)
+  }
+
+  mutating func readLong(_ argument: Argument) throws(UsageError) {
+    let parts = argument.bytes.dropFirst(2).split(
+      separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
+    let name = String(decoding: parts[0], as: UTF8.self)
+    let value = parts.count == 2 ? Argument(bytes: Array(parts[1])) : nil
+    guard let flag = flags.first(where: { $0.long == name }) else {
+      throw unknownFlag(Argument("--" + name), named: name)
+    }
+    if let value {
+      try record(flag, value)
+    } else if flag.takesNextWord {
+      pending = flag
+    } else {
+      try record(flag, nil)
+    }
+  }
+
+  mutating func readShort(_ argument: Argument) throws(UsageError) {
+    var rest = argument.bytes.dropFirst()
+    while let letter = rest.popFirst() {
+      guard let flag = flags.first(where: { $0.short?.asciiValue == letter }) else {
+        // One dash before a long name is the likelier slip.
+        let name = String(
+          decoding: argument.bytes.dropFirst().prefix { $0 != UInt8(ascii: "=") }, as: UTF8.self)
+        let isCluster = argument.bytes.count == 2 || flags.allSatisfy { $0.long != name }
+        let typed = letter < 0x80 && isCluster ? Argument(bytes: [UInt8(ascii: "-"), letter]) : argument
+        throw unknownFlag(typed, named: name)
+      }
+      if flag.takesNextWord {
+        if rest.isEmpty {
+          pending = flag
+        } else {
+          try record(flag, Argument(bytes: Array(rest)))
+        }
+        return
+      }
+      try record(flag, nil)
+    }
+  }
+
+  func unknownFlag(_ typed: Argument, named name: String) -> UsageError {
+    let visible = flags.filter { !$0.isHidden }
+    let suggestions =
+      typed.bytes.count > 2 ? nearMatches(for: name, in: visible.map(\.long)).map { "--" + $0 } : []
+    return failure(.unknownFlag(typed), suggestions: suggestions)
+  }
+
+  mutating func record(_ flag: Flag, _ value: Argument?) throws(UsageError) {
+    if let value {
+      if case .switch = flag.kind { throw failure(.unexpectedValue(flag, value)) }
+      try check(value, flag.values, of: flag.dashed)
+    }
+    switch flag.kind {
+    case .value, .optionalValue:
+      if result.has(flag) { throw failure(.repeatedFlag(flag)) }
+    case .switch, .repeated:
+      break
+    }
+    result.occurrences.append(.init(flag: flag.long, value: value))
+  }
+
+  func check(_ value: Argument, _ values: Values, of name: String) throws(UsageError) {
+    guard case .choices(let choices) = values, !choices.contains(value.text) else { return }
+    throw failure(
+      .invalidValue(of: name, value, expected: "one of " + choices.joined(separator: ", ")),
+      suggestions: nearMatches(for: value.text, in: choices, limit: 1))
+  }
+
+  func finish() throws(UsageError) -> ParsedArguments {
+    if let pending { throw failure(.missingValue(pending)) }
+    if flags.contains(where: { $0.replacesCommand && result.has($0) }) { return result }
+    if !command.subcommands.isEmpty { throw failure(.missingCommand) }
+
+    let expected = command.positionals
+    for (place, positional) in expected.enumerated() where positional.isRequired {
+      if place >= result.positionals.count { throw failure(.missingArgument(positional)) }
+    }
+    for (place, argument) in result.positionals.enumerated() {
+      guard let positional = place < expected.count ? expected[place] : expected.last,
+        place < expected.count || positional.repeats
+      else { throw failure(.unexpectedArgument(argument)) }
+      try check(argument, positional.values, of: positional.name)
+    }
+    return result
+  }
+}

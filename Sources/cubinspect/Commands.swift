@@ -1,0 +1,168 @@
+import CommandLineSyntax
+
+extension Flag {
+  static let gpu = Flag(
+    "gpu", .repeated("GPU"), values: .suggestions(["A100", "H100", "L4", "RTX 4090", "T4", "V100", "sm_80"]),
+    documentation: """
+      Judge for this GPU: a name as nvidia-smi prints it or as people say it (A100, "RTX 4090", "H100 NVL"), \
+      a compute capability (8.0) or a target (sm_80). May be given several times.
+      """,
+    defaultValue: "one GPU of each current generation", group: "What to judge for")
+  static let driver = Flag(
+    "driver", .value("VERSION"),
+    documentation: """
+      Judge for this driver version too, such as 460.32.03: whether it knows the PTX version and the compression \
+      of each image.
+      """,
+    defaultValue: "the driver is left out of the verdict", group: "What to judge for")
+  static let require = Flag(
+    "require", .value("TARGETS"),
+    documentation: """
+      Demand that every library carries these targets, separated by commas, such as sm_80,sm_90a,compute_120. \
+      One that is missing is a finding, and so is finding no device code at all.
+      """,
+    group: "What to judge for")
+  static let failOn = Flag(
+    "fail-on", .value("LEVEL"),
+    values: .choices(["never", "incompatible", "partial", "notGuaranteed", "jit"]),
+    documentation: "Exit with status 1 when a verdict is this bad or worse.",
+    defaultValue: "incompatible with --gpu or --require, else never", group: "What to judge for")
+  static let output = Flag(
+    "output", short: "o", .repeated("FORMAT[=FILE]"), values: .suggestions(["text", "json"]),
+    documentation: """
+      Write the result as text or json, to FILE or to standard output. May be given several times: \
+      -o text -o json=report.json does both.
+      """,
+    defaultValue: "text", group: "Output")
+  static let jobs = Flag(
+    "jobs", .value("N"), documentation: "Read at most N files at a time. The result is the same for every N.",
+    defaultValue: "the number of processors", group: "Running")
+
+  static let color = Flag(
+    "color", .value("WHEN"), values: .choices(["auto", "always", "never"]),
+    documentation: "When to colour text. auto colours it on a terminal.", defaultValue: "auto",
+    group: "General")
+  static let quiet = Flag(
+    "quiet", short: "q", documentation: "Show no progress and no messages but errors.", group: "General")
+  static let help = Flag(
+    "help", short: "h", documentation: "Explain the command and exit.", group: "General",
+    replacesCommand: true)
+  static let version = Flag(
+    "version", documentation: "Print the version and exit.", group: "General", replacesCommand: true)
+}
+
+extension Command {
+  static let scan = Command(
+    "scan", summary: "Say on which GPUs the software under each PATH runs.",
+    discussion: """
+      Finds every library, executable and device code file under PATH, and judges the CUDA device code in them \
+      for each GPU. Nothing is executed, and neither a GPU nor a driver is needed.
+
+      The verdict on a library is the verdict on its modules, the units among whose images the driver chooses:
+        native         runs as it is
+        jit            runs after the driver compiles PTX: the first start is slow
+        partial        some kernels run, others fail when they are called
+        notGuaranteed  may run; NVIDIA does not promise it
+        incompatible   nothing runs ("no kernel image is available")
+        noDeviceCode   there is no device code to judge
+      """,
+    positionals: [
+      Positional(
+        "PATH", .oneOrMore, values: .files,
+        documentation: """
+          A directory such as torch/lib or site-packages, or one file: a library, an executable, or a .o, .a, \
+          .cubin, .fatbin or .ptx file. It is told by its content, not by its name.
+          """)
+    ],
+    flags: [.gpu, .driver, .require, .failOn, .output, .jobs],
+    examples: [
+      Example("Does this environment run on an A100?", "cubinspect scan site-packages --gpu A100"),
+      Example(
+        "On two kinds of GPU, with the driver that is installed there?",
+        "cubinspect scan torch/lib --gpu V100 --gpu A100 --driver 460.32.03"),
+      Example(
+        "Does what we built carry every target that we promise?",
+        "cubinspect scan build/lib --require sm_80,sm_90,compute_90"),
+      Example(
+        "Fail the job if anything would start slowly, and keep a report:",
+        "cubinspect scan dist --gpu sm_80 --fail-on jit -o text -o json=report.json"),
+    ])
+
+  static let list = Command(
+    "list", summary: "List every image of device code in each FILE.",
+    discussion: """
+      Shows for every image its module, section, kind, target, size, compression, PTX version and, where the bytes \
+      tell it, the toolkit that made it. Only headers are read.
+      """,
+    positionals: [
+      Positional(
+        "FILE", .oneOrMore, values: .files,
+        documentation: "A library, an executable, or a .o, .a, .cubin, .fatbin or .ptx file.")
+    ],
+    flags: [.output],
+    examples: [
+      Example("What is in this library?", "cubinspect list libtorch_cuda.so"),
+      Example("The same for a program to read:", "cubinspect list -o json libtorch_cuda.so"),
+    ])
+
+  static let gpus = Command(
+    "gpus", summary: "Show the GPUs that this program knows.",
+    positionals: [
+      Positional(
+        "QUERY", .optional, values: .suggestions(["A100", "RTX 4090", "8.0", "sm_80"]),
+        documentation: "A part of a name, a compute capability (8.0) or a target (sm_80).")
+    ],
+    flags: [.output],
+    examples: [
+      Example("Which compute capability has an RTX 4090?", "cubinspect gpus \"RTX 4090\""),
+      Example("Which GPUs run code for sm_80 natively?", "cubinspect gpus sm_80"),
+    ])
+
+  static let helpCommand = Command(
+    "help", summary: "Explain a command.",
+    positionals: [
+      Positional(
+        "COMMAND", .optional, values: .suggestions(["scan", "list", "gpus"]),
+        documentation: "The command to explain; without it, the program.")
+    ])
+
+  static let completions = Command(
+    "completions", summary: "Print completions for a shell.",
+    positionals: [
+      Positional("SHELL", values: .choices(Shell.allCases.map(\.rawValue)), documentation: "The shell.")
+    ], isHidden: true)
+
+  static let man = Command("man", summary: "Print the manual page.", isHidden: true)
+
+  /// The whole command line of the program.
+  static let cubinspect = Command(
+    "cubinspect",
+    summary: "Say on which NVIDIA GPUs software runs, by the CUDA device code in its files.",
+    discussion: """
+      Reads ELF files, finds every piece of CUDA device code in them, and says on which GPUs, and with which \
+      drivers, it runs: without a GPU, without Python and without the CUDA toolkit.
+      """,
+    flags: [.color, .quiet, .help, .version],
+    examples: [
+      Example("On which current GPUs does this PyTorch run?", "cubinspect scan torch/lib"),
+      Example("Does it run on an A100?", "cubinspect scan torch/lib --gpu A100"),
+      Example("What device code is in this file?", "cubinspect list libtorch_cuda.so"),
+      Example("Which compute capability has an RTX 4090?", "cubinspect gpus \"RTX 4090\""),
+    ],
+    sections: [
+      HelpSection(
+        "Exit status",
+        entries: [
+          .init(
+            "0", "Done; no finding at or past --fail-on. Finding no device code is no failure by itself."),
+          .init("1", "Done; a finding at or past --fail-on, or a target of --require is missing."),
+          .init("2", "Wrong usage, or an input could not be read."),
+        ]),
+      HelpSection(
+        "Environment",
+        entries: [
+          .init("NO_COLOR", "When set and not empty, text is not coloured, unless --color asks for it.")
+        ]),
+    ],
+    subcommands: [scan, list, gpus, helpCommand, completions, man])
+}
