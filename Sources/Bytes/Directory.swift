@@ -1,4 +1,4 @@
-internal import Glibc
+import Glibc
 
 /// An open directory.
 @safe public final class Directory {

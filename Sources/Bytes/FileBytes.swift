@@ -1,5 +1,5 @@
-internal import Glibc
-internal import Synchronization
+import Glibc
+import Synchronization
 
 /// A regular file, read with `pread` and never mapped: a file that shrinks while it is read gives a short
 /// read, not a signal.

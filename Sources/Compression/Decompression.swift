@@ -1,7 +1,7 @@
 public import Bytes
-internal import CLZ4
-internal import CZlib
-internal import CZstd
+import CLZ4
+import CZlib
+import CZstd
 
 /// The compression formats of device code and ELF sections.
 public enum Codec: String, Sendable {

@@ -1,5 +1,5 @@
 public import Bytes
-internal import ELFFile
+import ELFFile
 
 extension Cubin {
   /// The target in the flags of a cubin's ELF header.

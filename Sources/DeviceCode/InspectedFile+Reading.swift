@@ -1,6 +1,6 @@
 public import Bytes
-internal import Compression
-internal import ELFFile
+import Compression
+import ELFFile
 
 extension InspectedFile {
   /// The bytes of a file that tell what it is. More than a magic, because PTX starts with comments.

@@ -1,6 +1,6 @@
 public import Bytes
-internal import CElf
-internal import Glibc
+import CElf
+import Glibc
 
 extension ELFFile {
   /// The most bytes of a dynamic section, a note segment or a string that are read.

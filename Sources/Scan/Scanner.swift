@@ -1,7 +1,7 @@
 public import Bytes
-internal import Compatibility
-internal import DeviceCode
-internal import Synchronization
+import Compatibility
+import DeviceCode
+import Synchronization
 
 /// Finds all device code under some paths.
 public struct Scanner: Sendable {

@@ -1,5 +1,5 @@
-internal import Dispatch
-internal import Synchronization
+import Dispatch
+import Synchronization
 
 /// Items that several threads work off, and that add further items while they do.
 final class WorkQueue<Item: Sendable>: Sendable {

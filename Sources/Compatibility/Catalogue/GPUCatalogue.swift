@@ -1,4 +1,4 @@
-internal import DeviceCode
+import DeviceCode
 
 /// The known GPU products: finds the one that somebody means.
 public struct GPUCatalogue: Sendable, Decodable {

@@ -1,4 +1,4 @@
-internal import DeviceCode
+import DeviceCode
 
 /// Code with the suffix `a`, PTX too, runs on exactly its compute capability. Source: CUDA programming guide,
 /// "Architecture-specific features".

@@ -1,4 +1,4 @@
-internal import DeviceCode
+import DeviceCode
 
 /// The driver must know how the entry is compressed: zstd needs the release in the driver table. An older one answers
 /// "device kernel image is invalid".

@@ -1,4 +1,4 @@
-internal import DeviceCode
+import DeviceCode
 
 /// Machine code runs on the same major and the same or a higher minor compute capability. Source: CUDA programming
 /// guide, "Binary Compatibility", and NVIDIA's architecture compatibility guides.

@@ -1,4 +1,4 @@
-internal import DeviceCode
+import DeviceCode
 
 /// Code with the suffix `f`, PTX too, runs on the members of its family. Source: CUDA programming guide,
 /// "Family-specific features"; measured with ptxas.

@@ -1,4 +1,4 @@
-internal import DeviceCode
+import DeviceCode
 
 /// The driver loads linked cubins and PTX. LTO-IR and relocatable code must be linked first; other kinds are
 /// not known. Source: nvJitLink documentation, `fatbinary_section.h`.

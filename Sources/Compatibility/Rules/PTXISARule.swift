@@ -1,4 +1,4 @@
-internal import DeviceCode
+import DeviceCode
 
 /// The driver must know the version of PTX; CUDA minor-version compatibility does not help. Source: `cuda.h`, error 222
 /// `CUDA_ERROR_UNSUPPORTED_PTX_VERSION`; NVIDIA's minor-version compatibility guide.

@@ -1,4 +1,4 @@
-internal import DeviceCode
+import DeviceCode
 
 /// Plain PTX runs on its compute capability and every higher one, Tegra included, through the driver's JIT compiler.
 /// Source: CUDA programming guide, "PTX Compatibility"; measured with ptxas.

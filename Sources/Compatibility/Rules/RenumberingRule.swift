@@ -1,4 +1,4 @@
-internal import DeviceCode
+import DeviceCode
 
 /// Code for a compute capability that was renumbered may run under the new number: `sm_101` code on 11.0. Source: PTX
 /// ISA 9.0 target notes; PyTorch's `DEVICE_REQUIREMENT`.

@@ -1,4 +1,4 @@
-internal import DeviceCode
+import DeviceCode
 
 /// The rules by which images are judged; each is a file of this folder.
 public enum Rule: String, Hashable, Sendable, CaseIterable {

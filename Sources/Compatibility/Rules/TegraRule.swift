@@ -1,4 +1,4 @@
-internal import DeviceCode
+import DeviceCode
 
 /// Machine code that would be minor-compatible is not guaranteed to run when either side is a Tegra: NVIDIA supports
 /// binary compatibility between desktop GPUs only. Source: CUDA programming guide, note in "Binary Compatibility";

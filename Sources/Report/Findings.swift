@@ -1,0 +1,191 @@
+import Bytes
+import Compatibility
+import DeviceCode
+import Scan
+
+/// One thing that a person should know: what is the matter with which libraries on which devices, why, and
+/// what to do. Libraries and devices with the same story share one finding.
+struct Finding {
+  /// How bad it is, worst highest.
+  var severity: Int
+  var verdict: Verdict?
+  var libraries: [Int]
+  var devices: [Int]
+  var what: String
+  var why: [String]
+  var todo: [String]
+}
+
+extension ScanReport {
+  /// The findings, worst first, then in the order of the libraries.
+  var findings: [Finding] {
+    var findings: [Finding] = []
+    var positions: [String: Int] = [:]
+    func add(_ finding: Finding) {
+      // What is the same in every word is one finding; devices are merged per library, libraries afterwards.
+      let key = "\(finding.severity) \(finding.devices) \(finding.what) \(finding.why) \(finding.todo)"
+      if let position = positions[key] {
+        findings[position].libraries += finding.libraries
+      } else {
+        positions[key] = findings.count
+        findings.append(finding)
+      }
+    }
+    for library in result.libraries.indices {
+      for finding in requirementFindings(of: library) { add(finding) }
+      for finding in verdictFindings(of: library) { add(finding) }
+    }
+    return findings.enumerated().sorted { ($1.element.severity, $0.offset) < ($0.element.severity, $1.offset) }
+      .map(\.element)
+  }
+
+  private func verdictFindings(of library: Int) -> [Finding] {
+    var findings: [Finding] = []
+    for (device, verdict) in verdicts[library].enumerated() {
+      guard let finding = self.finding(verdict, library: library, device: device) else { continue }
+      // Without a question the table says enough of what merely runs elsewhere.
+      if !isQuestion, finding.verdict != .partial, finding.verdict != .noDeviceCode { continue }
+      if let same = findings.firstIndex(where: {
+        $0.verdict == finding.verdict && $0.what == finding.what && (!isQuestion || $0.why == finding.why)
+          && $0.todo == finding.todo
+      }) {
+        findings[same].devices.append(device)
+      } else {
+        findings.append(finding)
+      }
+    }
+    return findings
+  }
+
+  private func finding(_ verdict: LibraryVerdict, library: Int, device: Int) -> Finding? {
+    let total = verdict.portable.total - verdict.dedicated
+    var finding = Finding(
+      severity: verdict.verdict.severity ?? 0, verdict: verdict.verdict, libraries: [library], devices: [device],
+      what: "", why: [], todo: isQuestion ? verdict.advice.map(\.sentence) : [])
+    switch verdict.verdict {
+    case .native: return nil
+    case .noDeviceCode:
+      finding.what =
+        verdict.linkInputs > 0
+        ? "holds only code for the device linker (\(counted(verdict.linkInputs, "module"))), which no driver loads"
+        : "holds no device code that a driver loads"
+      // The same on every device.
+      if device > 0 { return nil }
+    case .jit:
+      let compiled = verdict.portable.jit + verdict.specialised.jit
+      finding.what =
+        "runs after the driver has compiled PTX for \(compiled) of \(counted(max(total, compiled), "module"))"
+    case .notGuaranteed:
+      finding.what = "may run: NVIDIA does not promise it for \(verdict.portable.notGuaranteed) of its modules"
+      finding.why = [
+        "machine code for desktop GPUs on Tegra or the other way round, or for a compute capability that was "
+          + "renumbered: only an exact match is supported"
+      ]
+    case .partial:
+      let runs = verdict.portable.mayRun
+      finding.what =
+        "only \(runs) of \(counted(total, "module")) \(runs == 1 ? "runs" : "run"); kernels of the other "
+        + "\(grouped(total - runs)) fail when they are called"
+      finding.why = reasons(of: verdict)
+    case .incompatible:
+      let modules = verdict.portable.total > 0 ? total : verdict.specialised.total
+      finding.what =
+        modules == 1
+        ? "its only module has no code for this GPU"
+        : "none of its \(grouped(modules)) modules has code for this GPU"
+      finding.what +=
+        ": the first kernel fails with \"no kernel image is available for execution on the device\" (CUDA error 209)"
+      finding.why = [carried(by: library)] + reasons(of: verdict)
+    }
+    return finding
+  }
+
+  /// "it carries sm_37 sm_50 compute_70".
+  private func carried(by library: Int) -> String {
+    let targets = result.libraries[library].library.targets.map(\.targetName)
+    return "it carries \(targets.joined(separator: " "))"
+  }
+
+  /// For every reason that leaves images out, the targets that it concerns.
+  private func reasons(of verdict: LibraryVerdict) -> [String] {
+    var targets: [ExclusionReason: [String]] = [:]
+    for group in verdict.uncovered {
+      for image in group.images {
+        guard let reason = image.judgement.reason else { continue }
+        let name = image.signature.targetName
+        if targets[reason]?.contains(name) != true { targets[reason, default: []].append(name) }
+      }
+    }
+    return ExclusionReason.allCases.compactMap { reason in
+      targets[reason].map { "\($0.joined(separator: ", ")): \(reason.sentence(on: verdict.device))" }
+    }
+  }
+
+  private func requirementFindings(of library: Int) -> [Finding] {
+    requirementResults[library].filter { !$0.isMet }.map { result in
+      let what =
+        switch result.status {
+        case .met, .missing: "does not carry \(result.requirement), which is required"
+        case .partial:
+          "carries the required \(result.requirement) in \(result.carrying) of "
+            + counted(result.carrying + result.missing.count, "module")
+        case .noDeviceCode: "holds no device code that could carry the required \(result.requirement)"
+        }
+      return Finding(
+        severity: 5, verdict: nil, libraries: [library], devices: [], what: what, why: [carried(by: library)],
+        todo: [])
+    }
+  }
+}
+
+extension ExclusionReason {
+  /// The reason in words that follow the targets that it leaves out.
+  fileprivate func sentence(on device: Device) -> String {
+    let own = device.computeCapability
+    return switch self {
+    case .differentMajor: "machine code runs on its own major compute capability only, not on \(own)"
+    case .newerMinor: "machine code for a higher minor compute capability than \(own)"
+    case .architectureSpecific: "the suffix a ties code to exactly its compute capability"
+    case .otherFamily: "the suffix f ties code to a family that \(own) does not belong to"
+    case .ptxTargetNewer: "PTX for a higher compute capability than \(own) cannot be compiled for it"
+    case .ptxISANewerThanDriver:
+      "PTX in a version that the driver \(device.driver?.description ?? "") does not know "
+        + "(\"unsupported toolchain\", CUDA error 222)"
+    case .compressionNewerThanDriver:
+      "compressed in a way that the driver \(device.driver?.description ?? "") does not know "
+        + "(\"device kernel image is invalid\", CUDA error 200)"
+    case .notLoadable: "must be linked before a driver can load it"
+    case .unknownKind: "a kind of code that this program does not know"
+    }
+  }
+}
+
+extension Advice {
+  /// The advice in one sentence, without a full stop.
+  var sentence: String {
+    switch self {
+    case .useBuildWith(let target):
+      "install a build that carries sm_\(target), or PTX for compute_\(target) or an earlier compute capability"
+    case .rebuild(let gencode, let since, let until):
+      "or compile it with \(gencode)" + Self.toolkits(since, until)
+    case .updateDriver(let driver, .ptxISA(let isa)):
+      "update the driver to \(driver) or newer, which knows PTX ISA \(isa)"
+    case .updateDriver(let driver, .compression(let compression)):
+      "update the driver to \(driver) or newer, which knows \(compression.rawValue) compression"
+    case .installDriver(let first, let last):
+      "this driver does not support the GPU: install one "
+        + (last.map { "of the branches R\(first) to R\($0)" } ?? "of branch R\(first) or newer")
+    case .expectCompilation:
+      "expect a slow first start; later ones find the compiled code in the driver's cache"
+    case .linkDeviceCode: "link the device code: nvcc -dlink, or nvJitLink at run time"
+    }
+  }
+
+  private static func toolkits(_ since: CUDAVersion?, _ until: CUDAVersion?) -> String {
+    switch (since, until) {
+    case (let since?, let until?): " (CUDA \(since) to \(until))"
+    case (let since?, nil): " (CUDA \(since) or newer)"
+    default: ""
+    }
+  }
+}

@@ -1,0 +1,60 @@
+public import Compatibility
+
+/// Products of the GPU catalogue: what the command `gpus` shows.
+public struct GPUsReport: Sendable {
+  public var query: String
+  public var gpus: [GPU]
+
+  public init(query: String, gpus: [GPU]) {
+    self.query = query
+    self.gpus = gpus
+  }
+
+  /// The report as a JSON document.
+  public func json(_ tool: Tool) -> [UInt8] {
+    var writer = JSONWriter()
+    writer.object { writer in
+      writer.array("gpus", of: gpus) { writer, gpu in
+        writer.array("architectures", Self.architectures(of: gpu))
+        writer.array("computeCapabilities", gpu.computeCapabilities.map(\.description))
+        writer.member("confirmed", gpu.isConfirmed)
+        writer.member("name", gpu.name)
+        writer.member("note", gpu.note)
+        writer.array("pciIDs", gpu.pciIDs)
+        writer.member("segment", gpu.segment.rawValue)
+        writer.member("source", GPUCatalogue.shared.sources[gpu.source])
+      }
+      writer.member("query", query)
+      writer.member("schemaVersion", JSONWriter.schemaVersion)
+      writer.tool(tool)
+    }
+    return writer.finish()
+  }
+
+  /// The report as text: a row per product, by compute capability.
+  public func text(_ style: TextStyle) -> String {
+    let rows = gpus.map { gpu in
+      (
+        gpu.computeCapabilities.map(\.description).joined(separator: "/"),
+        Self.architectures(of: gpu).joined(separator: "/"), gpu.segment.rawValue, gpu.name, gpu.note
+      )
+    }
+    let widths = rows.reduce((2, 12, 7)) {
+      (max($0.0, columns($1.0)), max($0.1, columns($1.1)), max($0.2, columns($1.2)))
+    }
+    func line(_ first: String, _ second: String, _ third: String, _ last: String) -> String {
+      first.padded(to: widths.0) + "  " + second.padded(to: widths.1) + "  " + third.padded(to: widths.2) + "  " + last
+    }
+    var text = style.paint(line("CC", "architecture", "segment", "name"), .dim) + "\n"
+    for row in rows {
+      text += line(row.0, row.1, row.2, row.3 + (row.4.map { " (\($0))" } ?? "")) + "\n"
+    }
+    return text
+  }
+
+  private static func architectures(of gpu: GPU) -> [String] {
+    var names: [String] = []
+    for name in gpu.computeCapabilities.compactMap(\.architecture) where !names.contains(name) { names.append(name) }
+    return names
+  }
+}

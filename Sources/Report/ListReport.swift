@@ -1,0 +1,155 @@
+public import Bytes
+public import DeviceCode
+
+/// Every image of some files: what the command `list` shows.
+public struct ListReport: Sendable {
+  /// One file that was asked for.
+  public struct File: Sendable {
+    public var path: Path
+    public var contents: InspectedFile
+
+    public init(path: Path, contents: InspectedFile) {
+      self.path = path
+      self.contents = contents
+    }
+  }
+
+  public var files: [File]
+
+  public init(files: [File]) { self.files = files }
+
+  /// Whether anything could not be read as it should.
+  public var hasProblems: Bool { files.contains { !$0.contents.problems.isEmpty } }
+}
+
+extension ListReport {
+  /// The report as a JSON document.
+  public func json(_ tool: Tool) -> [UInt8] {
+    var writer = JSONWriter()
+    writer.object {
+      $0.array("files", of: files) { writer, file in
+        let inventory = file.contents.inventory
+        writer.member("format", file.contents.format.name)
+        writer.array("images", of: inventory.images) { writer, image in
+          let module = inventory.modules[image.module]
+          writer.member("abiVersion", image.abiVersion)
+          writer.member("compression", image.compression.rawValue)
+          writer.member("flags", hexadecimal(image.flags.rawValue))
+          writer.member("identifier", image.identifier)
+          writer.member("index", image.index)
+          writer.member("kind", image.kind.description)
+          writer.member("member", module.member)
+          writer.member("memberOffset", image.memberOffset)
+          writer.member("module", image.module)
+          writer.member("offset", image.offset)
+          writer.member("ptxISA", image.ptxISA?.description)
+          if image.isRelocatable { writer.member("relocatable", true) }
+          writer.member("section", module.section)
+          writer.member("size", image.size)
+          writer.member("storedSize", image.storedSize)
+          writer.member("target", image.targetName)
+          writer.member("toolkit", image.toolkit)
+        }
+        writer.array("otherDeviceCode", file.contents.foreignDeviceCode)
+        writer.path(file.path)
+        writer.array("problems", of: file.contents.problems) { $0.members(of: $1) }
+        writer.member("size", file.contents.size)
+      }
+      $0.member("schemaVersion", JSONWriter.schemaVersion)
+      $0.tool(tool)
+    }
+    return writer.finish()
+  }
+
+  /// The report as text: for each file a table with a row per image.
+  public func text(_ style: TextStyle) -> String {
+    files.map { text(of: $0, style) }.joined(separator: "\n")
+  }
+
+  private func text(of file: File, _ style: TextStyle) -> String {
+    let inventory = file.contents.inventory
+    var text = style.paint(file.path.description, .bold)
+    text += "  \(byteCount(file.contents.size))"
+    switch file.contents.format {
+    case .unsupported(let what): text += ", \(what): not read"
+    case .other: text += file.contents.problems.isEmpty ? ", no file that holds device code" : ""
+    default:
+      text +=
+        inventory.images.isEmpty
+        ? ", no CUDA device code"
+        : ", \(counted(inventory.modules.count, "module")), \(counted(inventory.images.count, "image"))"
+    }
+    text += "\n"
+    for what in file.contents.foreignDeviceCode { text += "  holds device code for \(what)\n" }
+    if !inventory.images.isEmpty { text += table(of: inventory, style) }
+    for problem in file.contents.problems {
+      text += wrapped(printable(problem.description), first: "  problem: ", width: style.width)
+    }
+    return text
+  }
+
+  private func table(of inventory: Inventory, _ style: TextStyle) -> String {
+    let hasToolkit = inventory.images.contains { $0.toolkit != nil }
+    let hasMember = inventory.modules.contains { $0.member != nil }
+    let hasNote = inventory.images.contains { Self.note(on: $0) != "" }
+    var header = ["image", "module", "section", "kind", "target", "stored", "size", "compression", "PTX ISA"]
+    var isRight = [true, true, false, false, false, true, true, false, true]
+    if hasToolkit { (header, isRight) = (header + ["toolkit"], isRight + [true]) }
+    if hasMember { (header, isRight) = (header + ["member"], isRight + [false]) }
+    if hasNote { (header, isRight) = (header + ["notes"], isRight + [false]) }
+    var rows: [[String]] = []
+    rows.reserveCapacity(inventory.images.count)
+    for image in inventory.images {
+      let module = inventory.modules[image.module]
+      var row = [
+        String(image.index), String(image.module), printable(module.section), image.kind.description,
+        image.targetName, grouped(image.storedSize), grouped(image.size), image.compression.rawValue,
+        image.ptxISA?.description ?? "",
+      ]
+      if hasToolkit { row.append(printable(image.toolkit ?? "")) }
+      if hasMember { row.append(printable(module.member ?? "")) }
+      if hasNote { row.append(Self.note(on: image)) }
+      rows.append(row)
+    }
+    let widths = header.indices.map { column in
+      rows.reduce(columns(header[column])) { max($0, columns($1[column])) }
+    }
+    func line(_ cells: [String]) -> String {
+      var line = ""
+      for (index, cell) in cells.enumerated() {
+        line += "  "
+        // The last column needs no padding, unless it is a number.
+        line += index == cells.count - 1 && !isRight[index] ? cell : cell.padded(to: widths[index], right: isRight[index])
+      }
+      while line.last == " " { line.removeLast() }
+      return line
+    }
+    var text = style.paint(line(header), .dim) + "\n"
+    for row in rows { text += line(row) + "\n" }
+    return text
+  }
+
+  private static func note(on image: DeviceImage) -> String {
+    var notes: [String] = []
+    if image.isRelocatable { notes.append("relocatable") }
+    if image.flags.contains(.debug) { notes.append("debug") }
+    if image.memberOffset != nil { notes.append("concatenated") }
+    if let identifier = image.identifier { notes.append(printable(identifier)) }
+    return notes.joined(separator: ", ")
+  }
+}
+
+extension InspectedFile.Format {
+  /// The name used in reports.
+  var name: String {
+    switch self {
+    case .elf: "elf"
+    case .staticLibrary: "staticLibrary"
+    case .fatBinary: "fatbin"
+    case .cubin: "cubin"
+    case .ptx: "ptx"
+    case .unsupported: "unsupported"
+    case .other: "other"
+    }
+  }
+}

@@ -1,0 +1,151 @@
+import Bytes
+import Compatibility
+import DeviceCode
+import Scan
+
+extension ScanReport {
+  /// The report as a JSON document. Two scans of the same files give the same bytes.
+  public func json(_ tool: Tool) -> [UInt8] {
+    var writer = JSONWriter()
+    writer.object { writer in
+      writer.array("gpus", of: devices) { writer, judged in
+        writer.member("computeCapability", judged.device.computeCapability.description)
+        writer.member("driver", judged.device.driver?.description)
+        writer.member("name", judged.device.name)
+        writer.member("query", judged.query)
+      }
+      writer.array("libraries", of: result.libraries.indices) { $0.members(of: $1, in: self) }
+      writer.array("otherFiles", of: result.recognised) { writer, file in
+        writer.path(file.place.path)
+        writer.member("root", file.place.root)
+        writer.member("what", file.what)
+      }
+      writer.array("problems", of: result.problems) { writer, problem in
+        writer.members(of: problem.problem, path: problem.place.path)
+        writer.member("root", problem.place.root)
+      }
+      writer.array("requirements", requirements.map(\.description))
+      writer.array("roots", of: result.roots) { writer, root in
+        writer.member("kind", root.kind.rawValue)
+        writer.path(root.path)
+      }
+      writer.member("schemaVersion", JSONWriter.schemaVersion)
+      writer.object("summary") { writer in
+        let counts = result.counts
+        writer.member("bytesRead", counts.bytesRead)
+        writer.member("directories", counts.directories)
+        writer.member("elfFiles", counts.elfFiles)
+        writer.member("filesVisited", counts.filesVisited)
+        writer.member("images", counts.images)
+        writer.member("librariesWithDeviceCode", counts.librariesWithDeviceCode)
+        writer.member("linksOutside", counts.linksOutside)
+        writer.member("modules", counts.modules)
+        writer.member("problems", result.problems.count)
+      }
+      writer.tool(tool)
+      writer.array("verdicts", of: devices.indices) { writer, index in
+        writer.member("computeCapability", devices[index].device.computeCapability.description)
+        writer.member("query", devices[index].query)
+        writer.member("verdict", overall(device: index).rawValue)
+      }
+    }
+    return writer.finish()
+  }
+}
+
+extension JSONWriter {
+  fileprivate mutating func members(of index: Int, in report: ScanReport) {
+    let library = report.result.libraries[index]
+    let inventory = library.file.inventory
+    array("aliases", of: library.aliases) { writer, place in
+      writer.path(place.path)
+      writer.member("root", place.root)
+    }
+    member("modules", inventory.modules.count)
+    path(library.place.path)
+    array("problems", of: library.file.problems) { $0.members(of: $1) }
+    array("requirements", of: report.requirementResults[index]) { writer, result in
+      writer.member("carrying", result.carrying)
+      writer.array("missing", result.missing)
+      writer.member("status", result.status.rawValue)
+      writer.member("target", result.requirement.description)
+    }
+    member("root", library.place.root)
+    member("size", library.file.size)
+    array("targets", of: inventory.storedByTarget) { writer, target in
+      writer.member("images", target.images)
+      writer.member("storedSize", target.storedSize)
+      writer.member("target", target.name)
+    }
+    array("verdicts", of: report.verdicts[index]) { writer, verdict in
+      writer.members(of: verdict, modules: inventory.modules)
+    }
+  }
+
+  private mutating func members(of verdict: LibraryVerdict, modules: [Module]) {
+    array("advice", verdict.advice.map(\.sentence))
+    member("computeCapability", verdict.device.computeCapability.description)
+    member("dedicated", verdict.dedicated)
+    member("linkInputs", verdict.linkInputs)
+    member("minimumDriver", verdict.minimumDriver?.driver.description)
+    object("portable") {
+      $0.member("exact", verdict.portable.exact)
+      $0.member("jit", verdict.portable.jit)
+      $0.member("minorCompatible", verdict.portable.minorCompatible)
+      $0.member("none", verdict.portable.none)
+      $0.member("notGuaranteed", verdict.portable.notGuaranteed)
+      $0.member("total", verdict.portable.total)
+    }
+    object("specialised") {
+      $0.member("runs", verdict.specialised.runs)
+      $0.member("total", verdict.specialised.total)
+    }
+    let uncovered = verdict.uncovered.flatMap { group in group.modules.map { (module: $0, group: group) } }
+      .sorted { $0.module < $1.module }
+    array("uncovered", of: uncovered) { writer, entry in
+      let module = modules[entry.module]
+      writer.member("member", module.member)
+      writer.member("module", entry.module)
+      writer.member("offset", module.offset)
+      writer.array("reasons", entry.group.reasons.map(\.rawValue))
+      writer.member("section", module.section)
+      writer.array("targets", entry.group.targets)
+    }
+    member("verdict", verdict.verdict.rawValue)
+  }
+}
+
+extension Inventory {
+  /// For every target how many images it has and how many bytes they take; cubins first, then by number.
+  var storedByTarget: [(name: String, images: Int, storedSize: UInt64)] {
+    struct Key: Hashable {
+      var kind: ImageKind
+      var target: CodeTarget
+    }
+    var totals: [Key: (images: Int, storedSize: UInt64)] = [:]
+    // Members of a concatenated entry share one stream: count its bytes once.
+    var streams: Set<UInt64> = []
+    for image in images {
+      let isShared = image.memberOffset != nil && image.compression != .none
+      let bytes = !isShared || streams.insert(image.offset).inserted ? image.storedSize : 0
+      var total = totals[Key(kind: image.kind, target: image.target)] ?? (0, 0)
+      total.images += 1
+      total.storedSize &+= bytes
+      totals[Key(kind: image.kind, target: image.target)] = total
+    }
+    return totals.sorted {
+      ($0.key.kind.order, $0.key.target) < ($1.key.kind.order, $1.key.target)
+    }.map { (DeviceImage(kind: $0.key.kind, target: $0.key.target).targetName, $0.value.images, $0.value.storedSize) }
+  }
+}
+
+extension ImageKind {
+  /// Machine code first, then PTX, then the rest by number.
+  fileprivate var order: Int {
+    switch self {
+    case .cubin: 0
+    case .ptx: 1
+    default: 2 + Int(rawValue)
+    }
+  }
+}

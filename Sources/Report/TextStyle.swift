@@ -1,0 +1,103 @@
+/// How text output looks on the device that it is written to.
+public struct TextStyle: Hashable, Sendable {
+  public var isColored: Bool
+  /// Columns of the terminal; nil when lines may be of any length.
+  public var width: Int?
+
+  public init(isColored: Bool = false, width: Int? = nil) {
+    self.isColored = isColored
+    self.width = width
+  }
+
+  enum Color: String {
+    case red = "31"
+    case green = "32"
+    case yellow = "33"
+    case cyan = "36"
+    case bold = "1"
+    case dim = "2"
+  }
+
+  func paint(_ text: String, _ color: Color?) -> String {
+    guard isColored, let color, !text.isEmpty else { return text }
+    return "\u{1B}[\(color.rawValue)m\(text)\u{1B}[0m"
+  }
+}
+
+/// A number of bytes for people: three digits and a unit of powers of 1,000, `12.3 MB`.
+func byteCount(_ bytes: UInt64) -> String {
+  if bytes < 1000 { return "\(bytes) B" }
+  var unit: UInt64 = 1000
+  var names = ["kB", "MB", "GB", "TB", "PB", "EB"][...]
+  while bytes / unit >= 1000, names.count > 1 {
+    unit *= 1000
+    names = names.dropFirst()
+  }
+  let (whole, rest) = bytes.quotientAndRemainder(dividingBy: unit)
+  let name = names.first ?? ""
+  if whole >= 100 { return "\(whole) \(name)" }
+  let tenths = rest / (unit / 10)
+  if whole >= 10 { return "\(whole).\(tenths) \(name)" }
+  let hundredths = rest / (unit / 100)
+  return "\(whole).\(hundredths < 10 ? "0" : "")\(hundredths) \(name)"
+}
+
+/// `number` with commas between groups of three digits.
+func grouped(_ number: some BinaryInteger) -> String {
+  var result = ""
+  let digits = Array(String(number))
+  for (index, digit) in digits.enumerated() {
+    if index > 0, digits[index - 1] != "-", (digits.count - index).isMultiple(of: 3) { result.append(",") }
+    result.append(digit)
+  }
+  return result
+}
+
+/// `1 library`, `3 libraries`.
+func counted(_ number: Int, _ singular: String, _ plural: String? = nil) -> String {
+  "\(grouped(number)) \(number == 1 ? singular : plural ?? singular + "s")"
+}
+
+/// Columns that `text` takes on a terminal, for the characters that reports use.
+func columns(_ text: String) -> Int { text.unicodeScalars.count }
+
+extension String {
+  func padded(to width: Int, right: Bool = false) -> String {
+    let missing = width - columns(self)
+    guard missing > 0 else { return self }
+    let spaces = String(repeating: " ", count: missing)
+    return right ? spaces + self : self + spaces
+  }
+
+  /// The string cut in the middle to `width` columns.
+  func elided(to width: Int) -> String {
+    let scalars = Array(unicodeScalars)
+    guard scalars.count > width, width > 4 else { return self }
+    let head = (width - 1) / 3
+    let tail = width - 1 - head
+    var result = String.UnicodeScalarView()
+    result.append(contentsOf: scalars[..<head])
+    result.append("…")
+    result.append(contentsOf: scalars[(scalars.count - tail)...])
+    return String(result)
+  }
+}
+
+/// `text` in lines of at most `width` columns, the first behind `first`, the others behind as many spaces as
+/// `first` takes columns: `indent` where that is not its number of characters.
+func wrapped(_ text: String, first: String, indent: Int? = nil, width: Int?) -> String {
+  let taken = indent ?? columns(first)
+  let indent = String(repeating: " ", count: taken)
+  guard let width, width > taken + 20 else { return first + text + "\n" }
+  var lines: [String] = []
+  var line = ""
+  for word in text.split(separator: " ") {
+    if !line.isEmpty, taken + columns(line) + 1 + columns(String(word)) > width {
+      lines.append(line)
+      line = ""
+    }
+    line += line.isEmpty ? String(word) : " " + word
+  }
+  lines.append(line)
+  return lines.enumerated().map { ($0 == 0 ? first : indent) + $1 + "\n" }.joined()
+}

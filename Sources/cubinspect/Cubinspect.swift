@@ -1,0 +1,77 @@
+import Bytes
+import CommandLineSyntax
+import Glibc
+import Report
+
+/// The program: reads the command line, runs one subcommand, and ends with its status.
+@main
+enum Cubinspect {
+  static let tool = Tool(name: "cubinspect", version: "0.1.0")
+
+  static func main() {
+    // A closed pipe is an error of `write`, which ends the output quietly.
+    _ = signal(SIGPIPE, SIG_IGN)
+    exit(run(rawArguments()).rawValue)
+  }
+
+  private static func run(_ arguments: [Argument]) -> ExitStatus {
+    do throws(UsageError) {
+      let parsed = try Command.cubinspect.parse(arguments)
+      let command = parsed.commandPath.dropFirst().first
+      if parsed.has(.version) {
+        Terminal.write("\(tool.name) \(tool.version)\n")
+        return .success
+      }
+      if parsed.has(.help) { return help(for: Array(parsed.commandPath.dropFirst())) }
+      switch command {
+      case "scan": return try ScanCommand(parsed).run()
+      case "list": return try ListCommand(parsed).run()
+      case "gpus": return try GPUsCommand(parsed).run()
+      case "help": return help(for: parsed.positionals.map(\.text))
+      case "man":
+        Terminal.write(Command.cubinspect.manPage(version: tool.version))
+        return .success
+      case "completions":
+        let shell = parsed.positionals.first.flatMap { Shell(rawValue: $0.text) }
+        guard let shell else { return .usage }
+        Terminal.write(Command.cubinspect.completions(for: shell))
+        return .success
+      default: return help(for: [])
+      }
+    } catch {
+      Terminal.report("\(error)")
+      Terminal.report(error.hint)
+      return .usage
+    }
+  }
+
+  private static func help(for path: [String]) -> ExitStatus {
+    guard let text = Command.cubinspect.help(for: path, width: min(Terminal.width ?? 80, 100)) else {
+      Terminal.report("there is no command '\(printable(path.joined(separator: " ")))'")
+      return .usage
+    }
+    Terminal.write(text)
+    return .success
+  }
+
+  /// The arguments as bytes: file names need not be UTF-8.
+  private static func rawArguments() -> [Argument] {
+    let arguments = unsafe CommandLine.unsafeArgv
+    return (1..<max(1, Int(CommandLine.argc))).compactMap { index in
+      // The system ends every argument with a NUL.
+      unsafe arguments[index].map { text in
+        Argument(bytes: unsafe Array(UnsafeRawBufferPointer(start: text, count: strlen(text))))
+      }
+    }
+  }
+}
+
+/// How the program ends.
+enum ExitStatus: CInt {
+  /// Done, and nothing at or past the level of `--fail-on`.
+  case success = 0
+  /// A finding at or past it, or a required target is missing.
+  case finding = 1
+  /// Wrong usage, or an input that could not be read.
+  case usage = 2
+}

@@ -1,0 +1,36 @@
+import CommandLineSyntax
+import Compatibility
+import Report
+
+/// `cubinspect gpus`.
+struct GPUsCommand {
+  private let query: String
+  private let outputs: [Output]
+  private let style: TextStyle
+
+  init(_ arguments: ParsedArguments) throws(UsageError) {
+    query = arguments.positionals.first?.text ?? ""
+    outputs = try Output.all(arguments)
+    style = Terminal.style(arguments)
+  }
+
+  func run() -> ExitStatus {
+    var gpus = GPUCatalogue.shared.search(query)
+    if gpus.isEmpty {
+      do throws(GPUCatalogue.Failure) {
+        gpus = try GPUCatalogue.resolve(query).gpus
+      } catch {
+        Terminal.report(error.description)
+        return .usage
+      }
+    }
+    let report = GPUsReport(query: query, gpus: gpus)
+    let isWritten = outputs.write { output in
+      switch output.format {
+      case .text: Array(report.text(output.file == nil ? style : TextStyle()).utf8)
+      case .json: report.json(Cubinspect.tool)
+      }
+    }
+    return isWritten ? .success : .usage
+  }
+}

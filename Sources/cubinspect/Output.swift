@@ -1,0 +1,111 @@
+import Bytes
+import CommandLineSyntax
+import Glibc
+import Report
+
+/// One result that `--output` asks for: a format and where it goes.
+struct Output {
+  enum Format: String, CaseIterable {
+    case text, json
+  }
+
+  var format: Format
+  /// nil: standard output.
+  var file: Path?
+
+  /// The outputs that the command line asks for; text on standard output when it asks for none.
+  ///
+  /// - Throws: a usage error for an unknown format, an empty name, or two outputs to one place.
+  static func all(_ arguments: ParsedArguments) throws(UsageError) -> [Output] {
+    let values = arguments.values(of: .output)
+    guard !values.isEmpty else { return [Output(format: .text)] }
+    var outputs: [Output] = []
+    for value in values {
+      let parts = value.bytes.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
+      let name = String(decoding: parts[0], as: UTF8.self)
+      guard let format = Format(rawValue: name) else {
+        throw arguments.invalid(
+          .output, value, "the formats are \(Format.allCases.map(\.rawValue).joined(separator: " and "))")
+      }
+      let file = parts.count > 1 ? Path(bytes: parts[1]) : nil
+      if file?.bytes.isEmpty == true { throw arguments.invalid(.output, value, "the file has no name") }
+      if outputs.contains(where: { $0.file == file }) {
+        throw arguments.invalid(.output, value, "two results cannot go to the same place")
+      }
+      outputs.append(Output(format: format, file: file))
+    }
+    return outputs
+  }
+
+  /// Writes the result: a file appears whole or not at all.
+  ///
+  /// - Throws: a ``Problem`` when the system refuses. A closed pipe is none.
+  func write(_ bytes: [UInt8]) throws(Problem) {
+    guard let file else {
+      let error = Terminal.write(bytes, to: STDOUT_FILENO)
+      if error != 0, error != EPIPE {
+        throw Problem(.unreadable, "standard output", observed: errorText(error))
+      }
+      return
+    }
+    if let kind = try? FileKind.of(file), kind != .regular {
+      // Pipes and devices cannot be replaced: write into them.
+      return try write(bytes, into: file, flags: O_WRONLY | O_CLOEXEC)
+    }
+    let temporary = Path(bytes: file.bytes + Array(".\(getpid()).partial".utf8))
+    do throws(Problem) {
+      try write(bytes, into: temporary, flags: O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC)
+    } catch {
+      remove(temporary)
+      throw error
+    }
+    let renamed = unsafe temporary.withCString { old in
+      unsafe file.withCString { new in unsafe rename(old, new) }
+    }
+    if renamed != 0 {
+      let number = errno
+      remove(temporary)
+      throw Problem(.unreadable, "output file", observed: errorText(number))
+    }
+  }
+
+  private func write(_ bytes: [UInt8], into path: Path, flags: CInt) throws(Problem) {
+    let descriptor = unsafe path.withCString { unsafe open($0, flags, 0o666) }
+    guard descriptor >= 0 else { throw Problem(.unreadable, "output file", observed: errorText(errno)) }
+    let error = Terminal.write(bytes, to: descriptor)
+    let closed = close(descriptor) == 0 ? 0 : errno
+    if error != 0 || closed != 0 {
+      throw Problem(.unreadable, "output file", observed: errorText(error != 0 ? error : closed))
+    }
+  }
+
+  private func remove(_ path: Path) { _ = unsafe path.withCString { unsafe unlink($0) } }
+}
+
+extension [Output] {
+  /// Writes every output, made by `render`; returns whether all of them were written.
+  func write(_ render: (Output) -> [UInt8]) -> Bool {
+    var isComplete = true
+    for output in self {
+      do throws(Problem) {
+        try output.write(render(output))
+      } catch {
+        Terminal.report("\(output.file?.description ?? "standard output"): cannot be written: \(error.observed ?? "")")
+        isComplete = false
+      }
+    }
+    return isComplete
+  }
+
+  /// Whether a person sees the text report on the terminal, with all problems in it.
+  var showsTextOnTerminal: Bool {
+    contains { $0.format == .text && $0.file == nil } && isatty(STDOUT_FILENO) == 1
+  }
+}
+
+extension ParsedArguments {
+  /// A usage error about the value of a flag.
+  func invalid(_ flag: Flag, _ value: Argument, _ why: String) -> UsageError {
+    UsageError(.other("--\(flag.long) \(value): \(why)"), commandPath: commandPath)
+  }
+}

@@ -1,0 +1,55 @@
+import Bytes
+import CommandLineSyntax
+import Glibc
+import Report
+
+/// Standard output and standard error.
+enum Terminal {
+  /// Columns of the terminal that standard output is; nil when it is none.
+  static var width: Int? {
+    guard isatty(STDOUT_FILENO) == 1 else { return nil }
+    var size = winsize()
+    guard unsafe ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+    return Int(size.ws_col)
+  }
+
+  /// The style for text on standard output, as `--color` and `NO_COLOR` ask.
+  static func style(_ arguments: ParsedArguments) -> TextStyle {
+    let isColored =
+      switch arguments.value(of: .color)?.text {
+      case "always": true
+      case "never": false
+      default: isatty(STDOUT_FILENO) == 1 && environment("NO_COLOR").isEmpty && environment("TERM") != "dumb"
+      }
+    return TextStyle(isColored: isColored, width: width)
+  }
+
+  private static func environment(_ name: String) -> String {
+    unsafe getenv(name).map { unsafe String(cString: $0) } ?? ""
+  }
+
+  /// Writes to standard output.
+  static func write(_ text: String) { _ = write(Array(text.utf8), to: STDOUT_FILENO) }
+
+  /// Writes a message for a person to standard error.
+  static func report(_ message: String) {
+    _ = write(Array("cubinspect: \(message)\n".utf8), to: STDERR_FILENO)
+  }
+
+  /// Writes all bytes; returns the error number when the system refuses, 0 when all is written.
+  static func write(_ bytes: [UInt8], to descriptor: CInt) -> CInt {
+    var done = 0
+    while done < bytes.count {
+      // The count never reaches past the array.
+      let count = unsafe bytes.withUnsafeBytes { buffer in
+        unsafe Glibc.write(descriptor, buffer.baseAddress! + done, buffer.count - done)
+      }
+      if count < 0 {
+        if errno == EINTR { continue }
+        return errno
+      }
+      done += count
+    }
+    return 0
+  }
+}
