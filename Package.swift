@@ -55,14 +55,18 @@ let package = Package(
         "Bytes", "DeviceCode", "Compatibility", "Scan", "Report", "CommandLineSyntax",
       ], swiftSettings: settings),
 
+    .target(
+      name: "JSONSchemaSupport", path: "Tests/JSONSchemaSupport", swiftSettings: settings),
+
     tests("Bytes", []),
     tests("Compression", ["Bytes"]),
     tests("ELFFile", ["Bytes"]),
     tests("DeviceCode", ["Bytes"]),
     tests("Compatibility", ["DeviceCode"]),
     tests("Scan", ["Bytes", "DeviceCode", "Compatibility"]),
-    tests("Report", ["Scan", "DeviceCode", "Compatibility"]),
+    tests("Report", ["Scan", "DeviceCode", "Compatibility", "JSONSchemaSupport"]),
     tests("CommandLineSyntax", []),
+    tests("JSONSchemaSupport", []),
   ],
   swiftLanguageModes: [.v6]
 )
