@@ -62,6 +62,9 @@ let package = Package(
         "Bytes", "ELFFile", "DeviceCode", "Compatibility", "Scan", "Report", "CommandLineSyntax",
       ], swiftSettings: settings),
 
+    .target(
+      name: "JSONSchemaSupport", path: "Tests/JSONSchemaSupport", swiftSettings: settings),
+
     tests("Bytes", []),
     tests("Compression", ["Bytes"]),
     tests("ELFFile", ["Bytes"]),
@@ -69,8 +72,9 @@ let package = Package(
     tests(
       "Compatibility", ["DeviceCode"], resources: [.embedInCode("Resources/ptxMatrices.json")]),
     tests("Scan", ["Bytes", "DeviceCode", "Compatibility"]),
-    tests("Report", ["Scan", "DeviceCode", "Compatibility"]),
+    tests("Report", ["Scan", "DeviceCode", "Compatibility", "JSONSchemaSupport"]),
     tests("CommandLineSyntax", []),
+    tests("JSONSchemaSupport", []),
   ],
   swiftLanguageModes: [.v6]
 )
