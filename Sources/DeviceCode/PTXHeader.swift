@@ -55,7 +55,7 @@ public struct PTXHeader: Hashable, Sendable {
     }
 
     func starts(with text: StaticString) -> Bool {
-      bytes[position...].starts(with: "\(text)".utf8)
+      text.withUTF8Buffer { unsafe bytes[position...].starts(with: $0) }
     }
 
     mutating func take(_ text: StaticString) -> Bool {

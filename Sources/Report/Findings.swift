@@ -108,16 +108,18 @@ extension ScanReport {
 
   /// For every reason that leaves images out, the targets that it concerns.
   private func reasons(of verdict: LibraryVerdict) -> [String] {
-    var targets: [ExclusionReason: [String]] = [:]
+    var targets: [ExclusionReason: [ImageSignature]] = [:]
     for group in verdict.uncovered {
       for image in group.images {
         guard let reason = image.judgement.reason else { continue }
-        let name = image.signature.targetName
-        if targets[reason]?.contains(name) != true { targets[reason, default: []].append(name) }
+        if targets[reason]?.contains(where: { $0.targetName == image.signature.targetName }) != true {
+          targets[reason, default: []].append(image.signature)
+        }
       }
     }
     return ExclusionReason.allCases.compactMap { reason in
-      targets[reason].map { "\($0.joined(separator: ", ")): \(reason.sentence(on: verdict.device))" }
+      guard let targets = targets[reason]?.sorted(by: { $0.target < $1.target }) else { return nil }
+      return "\(targets.map(\.targetName).joined(separator: ", ")): \(reason.sentence(on: verdict.device))"
     }
   }
 

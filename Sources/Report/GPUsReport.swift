@@ -14,7 +14,7 @@ public struct GPUsReport: Sendable {
   public func json(_ tool: Tool) -> [UInt8] {
     var writer = JSONWriter()
     writer.object { writer in
-      writer.array("gpus", of: gpus) { writer, gpu in
+      writer.rows("gpus", of: gpus) { writer, gpu in
         writer.array("architectures", Self.architectures(of: gpu))
         writer.array("computeCapabilities", gpu.computeCapabilities.map(\.description))
         writer.member("confirmed", gpu.isConfirmed)

@@ -1,12 +1,15 @@
 import Bytes
 
-/// Writes one JSON document, indented by two spaces, in the order in which it is told the parts.
+/// Writes one JSON document in the order in which it is told the parts: a value per line, indented by two
+/// spaces, but the rows of long tables on one line each.
 ///
 /// Documents of a million values are written without building them first; callers name keys in sorted order.
 struct JSONWriter {
-  private(set) var bytes: [UInt8] = []
+  private var bytes: [UInt8] = []
   private var depth = 0
   private var isFirst = true
+  /// Whether everything up to the end of the current row goes on one line.
+  private var isRow = false
 
   mutating func object(_ body: (inout JSONWriter) -> Void) { nest("{", "}", body) }
   mutating func array(_ body: (inout JSONWriter) -> Void) { nest("[", "]", body) }
@@ -32,16 +35,41 @@ struct JSONWriter {
     }
   }
 
-  mutating func array(_ key: StaticString, _ strings: some Sequence<String>) {
+  /// One object per element, each on one line.
+  mutating func rows<Elements: Sequence>(
+    _ key: StaticString, of elements: Elements, _ body: (inout JSONWriter, Elements.Element) -> Void
+  ) {
     array(key) { array in
-      for text in strings { array.element { $0.value(text) } }
+      for element in elements {
+        array.element { writer in
+          let outer = writer.isRow
+          writer.isRow = true
+          writer.object { object in body(&object, element) }
+          writer.isRow = outer
+        }
+      }
     }
   }
 
+  /// The strings, on one line.
+  mutating func array(_ key: StaticString, _ strings: some Sequence<String>) {
+    row(key, strings) { $0.value($1) }
+  }
+
+  /// The numbers, on one line.
   mutating func array(_ key: StaticString, _ numbers: some Sequence<Int>) {
+    row(key, numbers) { $0.append(decimal: UInt64($1)) }
+  }
+
+  private mutating func row<Elements: Sequence>(
+    _ key: StaticString, _ elements: Elements, _ body: (inout JSONWriter, Elements.Element) -> Void
+  ) {
+    let outer = isRow
+    isRow = true
     array(key) { array in
-      for number in numbers { array.element { $0.append("\(number)") } }
+      for element in elements { array.element { body(&$0, element) } }
     }
+    isRow = outer
   }
 
   mutating func member(_ key: StaticString, _ text: String?) {
@@ -50,11 +78,14 @@ struct JSONWriter {
     value(text)
   }
 
-  mutating func member(_ key: StaticString, _ number: (some BinaryInteger)?) {
+  mutating func member(_ key: StaticString, _ number: (some UnsignedInteger)?) {
     guard let number else { return }
     name(key)
-    append(String(number))
+    append(decimal: UInt64(number))
   }
+
+  /// A count: never negative.
+  mutating func member(_ key: StaticString, _ count: Int) { member(key, UInt64(count)) }
 
   mutating func member(_ key: StaticString, _ flag: Bool) {
     name(key)
@@ -78,7 +109,7 @@ struct JSONWriter {
     isFirst = true
     body(&self)
     depth -= 1
-    if !isFirst { newline() }
+    if !isFirst, !isRow { newline() }
     isFirst = false
     append(close)
   }
@@ -91,9 +122,13 @@ struct JSONWriter {
   }
 
   private mutating func separate() {
-    if !isFirst { append(",") }
+    if isRow {
+      if !isFirst { append(", ") }
+    } else {
+      if !isFirst { append(",") }
+      newline()
+    }
     isFirst = false
-    newline()
   }
 
   private mutating func newline() {
@@ -103,6 +138,10 @@ struct JSONWriter {
 
   private mutating func value(_ text: String) {
     append("\"")
+    if text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x22 && $0 != 0x5C && $0 < 0x7F }) {
+      append(text)
+      return append("\"")
+    }
     for byte in text.utf8 {
       switch byte {
       case UInt8(ascii: "\""), UInt8(ascii: "\\"):
@@ -122,6 +161,8 @@ struct JSONWriter {
   private mutating func append(_ text: StaticString) {
     text.withUTF8Buffer { unsafe bytes.append(contentsOf: $0) }
   }
+
+  private mutating func append(decimal number: UInt64) { bytes.append(decimal: number) }
 
   private mutating func append(_ text: String) { bytes.append(contentsOf: text.utf8) }
 }
@@ -153,6 +194,19 @@ extension JSONWriter {
       $0.member("name", tool.name)
       $0.member("version", tool.version)
     }
+  }
+}
+
+extension [UInt8] {
+  /// Appends the decimal digits of `number`.
+  mutating func append(decimal number: UInt64) {
+    let start = count
+    var rest = number
+    repeat {
+      append(UInt8(ascii: "0") + UInt8(rest % 10))
+      rest /= 10
+    } while rest > 0
+    self[start...].reverse()
   }
 }
 

@@ -30,7 +30,7 @@ extension ListReport {
       $0.array("files", of: files) { writer, file in
         let inventory = file.contents.inventory
         writer.member("format", file.contents.format.name)
-        writer.array("images", of: inventory.images) { writer, image in
+        writer.rows("images", of: inventory.images) { writer, image in
           let module = inventory.modules[image.module]
           writer.member("abiVersion", image.abiVersion)
           writer.member("compression", image.compression.rawValue)
@@ -52,7 +52,7 @@ extension ListReport {
         }
         writer.array("otherDeviceCode", file.contents.foreignDeviceCode)
         writer.path(file.path)
-        writer.array("problems", of: file.contents.problems) { $0.members(of: $1) }
+        writer.rows("problems", of: file.contents.problems) { $0.members(of: $1) }
         writer.member("size", file.contents.size)
       }
       $0.member("schemaVersion", JSONWriter.schemaVersion)
@@ -92,41 +92,29 @@ extension ListReport {
     let hasToolkit = inventory.images.contains { $0.toolkit != nil }
     let hasMember = inventory.modules.contains { $0.member != nil }
     let hasNote = inventory.images.contains { Self.note(on: $0) != "" }
-    var header = ["image", "module", "section", "kind", "target", "stored", "size", "compression", "PTX ISA"]
-    var isRight = [true, true, false, false, false, true, true, false, true]
-    if hasToolkit { (header, isRight) = (header + ["toolkit"], isRight + [true]) }
-    if hasMember { (header, isRight) = (header + ["member"], isRight + [false]) }
-    if hasNote { (header, isRight) = (header + ["notes"], isRight + [false]) }
-    var rows: [[String]] = []
-    rows.reserveCapacity(inventory.images.count)
+    var table = TextTable([
+      .right("image"), .right("module"), .left("section"), .left("kind"), .left("target"), .right("stored"),
+      .right("size"), .left("compression"), .right("PTX ISA"),
+    ])
+    if hasToolkit { table.headers.append(.right("toolkit")) }
+    if hasMember { table.headers.append(.left("member")) }
+    if hasNote { table.headers.append(.left("notes")) }
     for image in inventory.images {
       let module = inventory.modules[image.module]
-      var row = [
-        String(image.index), String(image.module), printable(module.section), image.kind.description,
-        image.targetName, grouped(image.storedSize), grouped(image.size), image.compression.rawValue,
-        image.ptxISA?.description ?? "",
-      ]
-      if hasToolkit { row.append(printable(image.toolkit ?? "")) }
-      if hasMember { row.append(printable(module.member ?? "")) }
-      if hasNote { row.append(Self.note(on: image)) }
-      rows.append(row)
+      table.add(UInt64(image.index))
+      table.add(UInt64(image.module))
+      table.add(printable(module.section))
+      table.add(image.kind.description)
+      table.add(image.targetName)
+      table.add(image.storedSize)
+      table.add(image.size)
+      table.add(image.compression.rawValue)
+      table.add(image.ptxISA?.description ?? "")
+      if hasToolkit { table.add(printable(image.toolkit ?? "")) }
+      if hasMember { table.add(printable(module.member ?? "")) }
+      if hasNote { table.add(Self.note(on: image)) }
     }
-    let widths = header.indices.map { column in
-      rows.reduce(columns(header[column])) { max($0, columns($1[column])) }
-    }
-    func line(_ cells: [String]) -> String {
-      var line = ""
-      for (index, cell) in cells.enumerated() {
-        line += "  "
-        // The last column needs no padding, unless it is a number.
-        line += index == cells.count - 1 && !isRight[index] ? cell : cell.padded(to: widths[index], right: isRight[index])
-      }
-      while line.last == " " { line.removeLast() }
-      return line
-    }
-    var text = style.paint(line(header), .dim) + "\n"
-    for row in rows { text += line(row) + "\n" }
-    return text
+    return table.text(style)
   }
 
   private static func note(on image: DeviceImage) -> String {

@@ -8,24 +8,24 @@ extension ScanReport {
   public func json(_ tool: Tool) -> [UInt8] {
     var writer = JSONWriter()
     writer.object { writer in
-      writer.array("gpus", of: devices) { writer, judged in
+      writer.rows("gpus", of: devices) { writer, judged in
         writer.member("computeCapability", judged.device.computeCapability.description)
         writer.member("driver", judged.device.driver?.description)
         writer.member("name", judged.device.name)
         writer.member("query", judged.query)
       }
       writer.array("libraries", of: result.libraries.indices) { $0.members(of: $1, in: self) }
-      writer.array("otherFiles", of: result.recognised) { writer, file in
+      writer.rows("otherFiles", of: result.recognised) { writer, file in
         writer.path(file.place.path)
         writer.member("root", file.place.root)
         writer.member("what", file.what)
       }
-      writer.array("problems", of: result.problems) { writer, problem in
+      writer.rows("problems", of: result.problems) { writer, problem in
         writer.members(of: problem.problem, path: problem.place.path)
         writer.member("root", problem.place.root)
       }
       writer.array("requirements", requirements.map(\.description))
-      writer.array("roots", of: result.roots) { writer, root in
+      writer.rows("roots", of: result.roots) { writer, root in
         writer.member("kind", root.kind.rawValue)
         writer.path(root.path)
       }
@@ -43,7 +43,7 @@ extension ScanReport {
         writer.member("problems", result.problems.count)
       }
       writer.tool(tool)
-      writer.array("verdicts", of: devices.indices) { writer, index in
+      writer.rows("verdicts", of: devices.indices) { writer, index in
         writer.member("computeCapability", devices[index].device.computeCapability.description)
         writer.member("query", devices[index].query)
         writer.member("verdict", overall(device: index).rawValue)
@@ -57,14 +57,14 @@ extension JSONWriter {
   fileprivate mutating func members(of index: Int, in report: ScanReport) {
     let library = report.result.libraries[index]
     let inventory = library.file.inventory
-    array("aliases", of: library.aliases) { writer, place in
+    rows("aliases", of: library.aliases) { writer, place in
       writer.path(place.path)
       writer.member("root", place.root)
     }
     member("modules", inventory.modules.count)
     path(library.place.path)
-    array("problems", of: library.file.problems) { $0.members(of: $1) }
-    array("requirements", of: report.requirementResults[index]) { writer, result in
+    rows("problems", of: library.file.problems) { $0.members(of: $1) }
+    rows("requirements", of: report.requirementResults[index]) { writer, result in
       writer.member("carrying", result.carrying)
       writer.array("missing", result.missing)
       writer.member("status", result.status.rawValue)
@@ -72,7 +72,7 @@ extension JSONWriter {
     }
     member("root", library.place.root)
     member("size", library.file.size)
-    array("targets", of: inventory.storedByTarget) { writer, target in
+    rows("targets", of: inventory.storedByTarget) { writer, target in
       writer.member("images", target.images)
       writer.member("storedSize", target.storedSize)
       writer.member("target", target.name)
@@ -102,7 +102,7 @@ extension JSONWriter {
     }
     let uncovered = verdict.uncovered.flatMap { group in group.modules.map { (module: $0, group: group) } }
       .sorted { $0.module < $1.module }
-    array("uncovered", of: uncovered) { writer, entry in
+    rows("uncovered", of: uncovered) { writer, entry in
       let module = modules[entry.module]
       writer.member("member", module.member)
       writer.member("module", entry.module)

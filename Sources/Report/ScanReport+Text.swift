@@ -37,25 +37,25 @@ extension ScanReport {
     let fixed = modulesWidth + 2 + widths.reduce(0) { $0 + $1 + 2 }
     let longest = names.map(columns).max() ?? 0
     let nameWidth = max(min(longest, (style.width ?? Int.max / 2) - fixed), 20)
-    var text = style.paint(
-      "library".padded(to: nameWidth) + "  " + "modules".padded(to: modulesWidth, right: true)
-        + zip(headers, widths).map { "  " + $0.padded(to: $1) }.joined(), .bold)
-    text += "\n"
+    func line(_ name: String, _ modules: String, _ cells: [String]) -> String {
+      var line = name.padded(to: nameWidth) + "  " + modules.padded(to: modulesWidth, right: true)
+      for (cell, width) in zip(cells, widths) { line += "  " + cell.padded(to: width) }
+      return line.trimmingEnd()
+    }
+    var text = style.paint(line("library", "modules", headers), .bold) + "\n"
     // The query need not tell its compute capability.
     if devices.contains(where: { $0.query != $0.device.computeCapability.description }) {
-      let second = zip(devices, widths).map { "  " + $0.device.computeCapability.description.padded(to: $1) }
-      text += style.paint(
-        String(repeating: " ", count: nameWidth + 2 + modulesWidth) + second.joined(), .dim)
-      text += "\n"
+      text += style.paint(line("", "", devices.map(\.device.computeCapability.description)), .dim) + "\n"
     }
     for (index, library) in result.libraries.enumerated() {
-      text += names[index].elided(to: nameWidth).padded(to: nameWidth) + "  "
-      text += grouped(library.file.inventory.modules.count).padded(to: modulesWidth, right: true)
+      var row = names[index].elided(to: nameWidth).padded(to: nameWidth) + "  "
+      row += grouped(library.file.inventory.modules.count).padded(to: modulesWidth, right: true)
       for (verdict, width) in zip(verdicts[index], widths) {
-        text += "  " + style.paint(verdict.verdict.mark.padded(to: width), verdict.verdict.color)
+        let mark = verdict.verdict.mark
+        row += "  " + style.paint(mark, verdict.verdict.color)
+        row += String(repeating: " ", count: width - columns(mark))
       }
-      while text.last == " " { text.removeLast() }
-      text += "\n"
+      text += row.trimmingEnd() + "\n"
     }
     return text
   }

@@ -69,6 +69,13 @@ extension String {
     return right ? spaces + self : self + spaces
   }
 
+  /// The string without the spaces at its end.
+  func trimmingEnd() -> String {
+    var result = self
+    while result.utf8.last == UInt8(ascii: " ") { result.removeLast() }
+    return result
+  }
+
   /// The string cut in the middle to `width` columns.
   func elided(to width: Int) -> String {
     let scalars = Array(unicodeScalars)
