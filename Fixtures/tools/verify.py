@@ -203,9 +203,9 @@ def elf_modules(data):
             modules.append((section["name"], at, images))
     if not elf.sections:
         for segment in elf.segments():
-            if not segment["flags"] & 1:
-                for at, images in search(data, segment["offset"], segment["offset"] + segment["size"]):
-                    modules.append((None, at, images))
+            # Executable ones as well: many linkers put data and code into one segment.
+            for at, images in search(data, segment["offset"], segment["offset"] + segment["size"]):
+                modules.append((None, at, images))
     return modules, wrappers(elf, modules)
 
 
@@ -294,7 +294,7 @@ def decode(data):
     if data[:8] == b"!<arch>\n":
         return archive_modules(data)
     if data[:4] == b"\xedCN\x7f":
-        sm = struct.unpack_from("<H", data, 18)[0] // 10
+        sm = struct.unpack_from("<H", data, 26)[0] // 10
         image = {"kind": "ltoir", "target": f"lto_{sm}", "compression": "none", "payloadOffset": 0}
         return [(None, 0, [image | {"size": len(data), "storedSize": len(data)}])], []
     if data[:4] == b"\x7fELF":
@@ -314,7 +314,7 @@ def oracle_images(lines):
     found = []
     for line in lines:
         text = line.strip()
-        if match := re.match(r"Fatbin (\S+) code:", text):
+        if match := re.match(r"Fatbin (.+) code:", text):
             found.append([{"elf": "cubin", "ptx": "ptx", "nvvm": "ltoir"}.get(match[1], match[1]), None, "none"])
         elif text.startswith("arch = ") and found:
             found[-1][1] = PREFIX.get(found[-1][0], "sm_") + text[7:].removeprefix("sm_")
@@ -355,7 +355,9 @@ def main():
             listing = {"file": record["file"], "listElfListPtx": cuobjdump(path, "-all", "-lelf", "-lptx"), "plain": cuobjdump(path, "-all")}
             listings.append(listing)
             mine = [image for image in images if image.get("section", "-") in ("-", ".nv_fatbin", "__nv_relfatbin")]
-            theirs = [image for image in oracle_images(listing["plain"]["output"]) if image[0] != "concatenated"]
+            if not any("archiveMember" in image for image in mine):
+                mine.sort(key=lambda image: image.get("section") == "__nv_relfatbin")  # as cuobjdump -all lists them
+            theirs = [image for image in oracle_images(listing["plain"]["output"]) if image[0] != "concatenated entry"]
             if decoded and listing["plain"]["status"] == 0 and theirs:
                 plain = [[i["kind"], i["target"], "compressed" if i["compression"] != "none" and not i.get("member") else "none"] for i in mine]
                 if plain != theirs:
