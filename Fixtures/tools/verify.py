@@ -13,8 +13,8 @@ import zlib
 
 FATBIN = struct.pack("<I", 0xBA55ED50)
 WRAPPER = 0x466243B1
-KINDS = {1: "ptx", 2: "cubin", 4: "cubin-old", 8: "ltoir", 0x40: "ptx-relocatable", 0x80: "tileir"}
-PREFIX = {"ptx": "compute_", "ptx-relocatable": "compute_", "ltoir": "lto_"}
+KINDS = {1: "ptx", 2: "cubin", 4: "old-cubin", 8: "ltoir", 0x10: "cubin-variant", 0x20: "index", 0x40: "relocatable-ptx", 0x80: "tileir"}
+PREFIX = {"ptx": "compute_", "relocatable-ptx": "compute_", "ltoir": "lto_"}
 CODECS = ((0x1000, "zlib"), (0x2000, "lz4"), (0x8000, "zstd"))
 PTX = re.compile(rb"\.version\s+(\d+\.\d+)\s+\.target\s+sm_(\w+)")
 
@@ -39,7 +39,7 @@ def describe(entry, at, data):
     codec = next((name for bit, name in CODECS if entry["flags"] & bit), "none")
     image = {"kind": kind, "target": entry_target(kind, entry["sm"], entry["flags"]), "compression": codec}
     image |= {"entryOffset": at, "flags": hex(entry["flags"])}
-    if kind.startswith("ptx"):
+    if kind.endswith("ptx"):
         image["ptxISA"] = "%d.%d" % (entry["major"], entry["minor"])
     if entry["identAt"]:
         start = at + entry["identAt"]
