@@ -16,7 +16,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 group=$(basename "$here")
 cache="${CUBINSPECT_CACHE:-$HOME/.cache/cubinspect}"
 [ -x "$cache/cuda-13.5/bin/nvcc" ] || { echo "run Fixtures/fetch-cuda-tools first" >&2; exit 1; }
-export PATH="$cache/cuda-13.5/bin:$PATH"
+# By way of a link with a fixed name: device-linked objects hold the path of the tools.
+toolkit=/tmp/cubinspect-fixtures/cuda-13.5
+mkdir -p /tmp/cubinspect-fixtures
+ln -sfn "$cache/cuda-13.5" "$toolkit"
+export PATH="$toolkit/bin:$PATH"
 ptxas11="$cache/cuda-11.8/bin/ptxas"
 ptxas12="$cache/cuda-12.9/bin/ptxas"
 
@@ -30,7 +34,7 @@ commands=()
 
 # The command as it is written into expected.json: the tools' folder and the work folder left out.
 run() {
-    commands+=("$(printf '%s ' "$@" | sed -e "s|$cache/||g" -e 's/ $//')")
+    commands+=("$(printf '%s ' "$@" | sed -e "s|$cache/||g" -e "s|/tmp/cubinspect-fixtures/||g" -e "s|$fixtures/|Fixtures/|g" -e 's/ $//')")
     case $1 in
     nvcc) shift; command nvcc --keep --keep-dir keep "$@" ;; # --keep: no process id in the names of temporary files
     *) "$@" ;;
@@ -54,9 +58,9 @@ embed() {
     local name=$1
     shift
     run fatbinary "$@" --embedded-fatbin="$name.fatbin.c"
-    # The wrapper is a C++ constant: without "used" nothing would refer to it.
+    # The wrapper is a C++ constant: the compiler drops it when nothing refers to it.
     printf '#include "%s.fatbin.c"\nextern "C" const void *%s_wrapper() { return &__fatDeviceText; }\n' "$name" "${name//[^a-zA-Z0-9]/_}" >"$name.wrap.cpp"
-    run g++ "${hostflags[@]}" -I "$cache/cuda-13.5/include" -c "$name.wrap.cpp" -o "$name.o"
+    run g++ "${hostflags[@]}" -I "$toolkit/include" -c "$name.wrap.cpp" -o "$name.o"
 }
 
 # shared NAME OBJECT…: links NAME.so.
