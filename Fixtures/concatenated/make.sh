@@ -50,6 +50,7 @@ pack single-and-concatenated.fatbin -- elf:75 elf:80 elf:86 elf:90a ptx:90 -- --
 pack identifier.fatbin --debug --ident=hello.cu -- debug:80 debug:90 -- --note "identifiers inside the descriptors" $c:sm_80:zstd $c:sm_90:zstd
 pack identifier-ptx.fatbin --ident=a/b.cu --cmdline=-O2 -- ptx:75 ptx:90 ptx:100f -- --note "identifier and ptxas options in each descriptor" $p:compute_75:zstd:9.5 $p:compute_90:zstd:9.5 $p:compute_100f:zstd:9.5
 pack old.fatbin -- elf:35 elf:50 elf:61 -- --note "ABI 7 members" $c:sm_35:zstd $c:sm_50:zstd $c:sm_61:zstd
+pack five.fatbin --compress-all -- elf:50 elf:61 elf:75 elf:80 elf:90a -- --no-oracle --note "ABI 7 and ABI 8 in one stream" $c:sm_50:zstd $c:sm_61:zstd $c:sm_75:zstd $c:sm_80:zstd $c:sm_90a:zstd
 
 commands=()
 run nvcc -Xfatbin --concat -Xfatbin --compress-all -gencode arch=compute_80,code=sm_80 -gencode arch=compute_86,code=sm_86 \

@@ -17,10 +17,10 @@ group=$(basename "$here")
 cache="${CUBINSPECT_CACHE:-$HOME/.cache/cubinspect}"
 [ -x "$cache/cuda-13.5/bin/nvcc" ] || { echo "run Fixtures/fetch-cuda-tools first" >&2; exit 1; }
 # By way of a link with a fixed name: device-linked objects hold the path of the tools.
-toolkit=/tmp/cubinspect-fixtures/cuda-13.5
+tools13=/tmp/cubinspect-fixtures/cuda-13.5
 mkdir -p /tmp/cubinspect-fixtures
-ln -sfn "$cache/cuda-13.5" "$toolkit"
-export PATH="$toolkit/bin:$PATH"
+ln -sfn "$cache/cuda-13.5" "$tools13"
+export PATH="$tools13/bin:$PATH"
 ptxas11="$cache/cuda-11.8/bin/ptxas"
 ptxas12="$cache/cuda-12.9/bin/ptxas"
 
@@ -60,7 +60,7 @@ embed() {
     run fatbinary "$@" --embedded-fatbin="$name.fatbin.c"
     # The wrapper is a C++ constant: the compiler drops it when nothing refers to it.
     printf '#include "%s.fatbin.c"\nextern "C" const void *%s_wrapper() { return &__fatDeviceText; }\n' "$name" "${name//[^a-zA-Z0-9]/_}" >"$name.wrap.cpp"
-    run g++ "${hostflags[@]}" -I "$toolkit/include" -c "$name.wrap.cpp" -o "$name.o"
+    run g++ "${hostflags[@]}" -I "$tools13/include" -c "$name.wrap.cpp" -o "$name.o"
 }
 
 # shared NAME OBJECT…: links NAME.so.
