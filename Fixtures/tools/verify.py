@@ -361,8 +361,7 @@ def main():
             if decoded and listing["plain"]["status"] == 0 and theirs:
                 plain = [[i["kind"], i["target"], "compressed" if i["compression"] != "none" and not i.get("member") else "none"] for i in mine]
                 if plain != theirs:
-                    record["cuobjdumpDiffers"] = True
-                    print(f"note: {group(here)}/{record['file']}: cuobjdump differs: {theirs} instead of {plain}", file=sys.stderr)
+                    sys.exit(f"{record['file']}: cuobjdump lists\n{theirs}\ndecoded\n{plain}")
         expected.append(record)
     expected.sort(key=lambda record: record["file"])
     listings.sort(key=lambda listing: listing["file"])
