@@ -4,11 +4,20 @@ public import DeviceCode
 public struct LibraryVerdict: Hashable, Sendable {
   /// How many modules of a set have which fit.
   public struct Counts: Hashable, Sendable {
-    public var exact = 0
-    public var minorCompatible = 0
-    public var jit = 0
-    public var notGuaranteed = 0
-    public var none = 0
+    public var exact: Int
+    public var minorCompatible: Int
+    public var jit: Int
+    public var notGuaranteed: Int
+    public var none: Int
+
+    public init(exact: Int = 0, minorCompatible: Int = 0, jit: Int = 0, notGuaranteed: Int = 0, none: Int = 0)
+    {
+      self.exact = exact
+      self.minorCompatible = minorCompatible
+      self.jit = jit
+      self.notGuaranteed = notGuaranteed
+      self.none = none
+    }
 
     public var total: Int { exact + minorCompatible + jit + notGuaranteed + none }
     /// Modules that run, whether machine code or PTX.
@@ -24,13 +33,6 @@ public struct LibraryVerdict: Hashable, Sendable {
       case .notGuaranteed: notGuaranteed += number
       case .none: none += number
       }
-    }
-
-    static func + (left: Counts, right: Counts) -> Counts {
-      Counts(
-        exact: left.exact + right.exact, minorCompatible: left.minorCompatible + right.minorCompatible,
-        jit: left.jit + right.jit, notGuaranteed: left.notGuaranteed + right.notGuaranteed,
-        none: left.none + right.none)
     }
 
     /// The verdict over modules that all have to run: nil when there are none.
