@@ -20,8 +20,18 @@ enum GPUName {
       || (word.hasSuffix("gb") && word.count > 2 && word.dropLast(2).allSatisfy(\.isNumber))
   }
 
-  /// The series that a bare number such as `4090` leaves out.
-  static let series: Set<String> = ["rtx", "gtx", "gts", "gt"]
+  private static let series: Set<String> = ["rtx", "gtx", "gts", "gt"]
+
+  /// The words that a product code implies: a number such as `4090` its series, one with a letter such as `P4000`
+  /// `Quadro` too.
+  static func impliedSeries(by words: Set<String>) -> Set<String> {
+    if words.contains(where: { $0.allSatisfy(\.isNumber) }) { return series }
+    let hasCode = words.contains { !isOptional($0) && $0.contains(where: \.isNumber) }
+    return hasCode ? series.union(["quadro"]) : []
+  }
+
+  /// How much a word tells: numbers more than names.
+  static func weight(_ word: String) -> Double { word.contains(where: \.isNumber) ? 3 : 1 }
 
   /// The words of a name, without what follows `MIG` (a slice of a GPU has its compute capability).
   static func words(_ name: String) -> Set<String> {
