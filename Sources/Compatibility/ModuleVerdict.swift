@@ -27,7 +27,7 @@ public enum ModuleRole: String, Hashable, Sendable, CaseIterable {
     {
       self = .linkInput
     } else if images.allSatisfy({ $0.target.suffix != .none })
-      || (place == .embedded && images.allSatisfy({ $0.target == first.target }))
+      || (place == .embedded && images.allSatisfy({ $0.hasTarget(of: first) }))
     {
       self = .specialised
     } else {

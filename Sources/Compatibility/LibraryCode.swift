@@ -1,11 +1,11 @@
 public import DeviceCode
 
 /// The device code of one file, prepared for judging: modules with the same images are judged once.
-public struct Library: Sendable {
+public struct LibraryCode: Sendable {
   /// Modules that no rule can tell apart.
   struct Group: Sendable {
     var role: ModuleRole
-    /// Positions in ``Library/signatures``.
+    /// Positions in ``LibraryCode/signatures``.
     var images: [Int]
     /// The same for the PTX of modules that were device-linked into these.
     var preLinked: [Int]
@@ -45,7 +45,7 @@ public struct Library: Sendable {
       let key = GroupKey(
         role: ModuleRole(place: module.place, images.lazy.map { signatures[imagePositions[$0]] }),
         images: Array(imagePositions[images]),
-        preLinked: Library.preLinkedPTX(of: module, in: inventory).map { imagePositions[$0] })
+        preLinked: LibraryCode.preLinkedPTX(of: module, in: inventory).map { imagePositions[$0] })
       if let group = known[key] {
         groups[group].modules.append(index)
         return group
@@ -97,7 +97,7 @@ public struct Library: Sendable {
         image: image, signature: signatures[signature], judgement: judgements.alone[signature],
         isPreLinked: false)
     }
-    let preLinked = zip(Library.preLinkedPTX(of: module, in: inventory), group.preLinked)
+    let preLinked = zip(LibraryCode.preLinkedPTX(of: module, in: inventory), group.preLinked)
       .map { image, signature in
         JudgedImage(
           image: image, signature: signatures[signature], judgement: judgements.linked[signature],
@@ -137,7 +137,7 @@ public struct Library: Sendable {
         }
       }
     }
-    verdict.verdict = Library.combine(verdict)
+    verdict.verdict = LibraryCode.combine(verdict)
     if verdict.portable.total == 0 && verdict.specialised.mayRun == 0 { verdict.uncovered = specialisedGaps }
     verdict.uncovered.sort { $0.modules[0] < $1.modules[0] }
     verdict.advice = Advice.all(for: verdict, linkInputs: verdict.linkInputs)
@@ -147,17 +147,18 @@ public struct Library: Sendable {
   /// The verdict that follows from the counts.
   ///
   /// Portable modules all have to run, dedicated ones excepted. Specialised ones are made for one device each: those
-  /// for other devices are no gaps, but those that run are something that runs.
+  /// for other devices are no gaps, but one that runs is something that runs, and alone the best of them decides.
   private static func combine(_ verdict: LibraryVerdict) -> Verdict {
+    let specialised = verdict.specialised
     var required = verdict.portable
     required.none -= verdict.dedicated
-    var usable = verdict.specialised
-    usable.none = 0
-    let hasCode = verdict.portable.total + verdict.specialised.total > 0
     guard let judged = required.verdict else {
-      return usable.verdict ?? (hasCode ? .incompatible : .noDeviceCode)
+      if specialised.exact + specialised.minorCompatible > 0 { return .native }
+      if specialised.jit > 0 { return .jit }
+      if specialised.notGuaranteed > 0 { return .notGuaranteed }
+      return verdict.portable.total + specialised.total > 0 ? .incompatible : .noDeviceCode
     }
-    return judged == .incompatible && usable.mayRun > 0 ? .partial : judged
+    return judged == .incompatible && specialised.mayRun > 0 ? .partial : judged
   }
 }
 
