@@ -20,6 +20,7 @@ import Testing
     (["sm_90", "sm_90a"], "9.0", .exact, "sm_90a"),
     (["sm_100", "sm_100f"], "10.3", .minorCompatible, "sm_100f"),
     (["sm_101a", "sm_110"], "11.0", .exact, "sm_110"),
+    (["compute_101a", "sm_101"], "11.0", .notGuaranteed, "sm_101"),
     (["compute_90a", "compute_80"], "9.0", .jit, "compute_90a"),
     (["compute_90a", "compute_80"], "10.0", .jit, "compute_80"),
   ])
@@ -51,6 +52,15 @@ import Testing
     let held = library.verdict(ofModule: 0, on: device("9.0", driver: "535"))
     #expect(free.winner?.signature.targetName == "compute_80")
     #expect(held.winner?.signature.targetName == "compute_70")
+  }
+
+  @Test func ofTwoEqualPTXTheNewerVersionCounts() {
+    let versions = [nil, PTXISAVersion(8, 5), PTXISAVersion(7, 0)]
+    for order in [versions, versions.reversed()] {
+      let library = LibraryCode(inventory([Draft(images: order.map { image("compute_80", isa: $0) })]))
+      let winner = library.verdict(ofModule: 0, on: device("9.0")).winner
+      #expect(winner?.signature.ptxISA == PTXISAVersion(8, 5))
+    }
   }
 
   @Test(arguments: [
@@ -99,8 +109,9 @@ import Testing
     #expect(LibraryCode(linked).verdict(ofModule: 0, on: device("7.5")).fit == .none)
   }
 
-  @Test func relocatablePTXCountsWhenPreLinked() {
-    let ptx = DeviceImage(kind: .relocatablePTX, target: CodeTarget(80), isRelocatable: true)
+  @Test(arguments: [ImageKind.ptx, .relocatablePTX])
+  func relocatablePTXCountsWhenPreLinked(_ kind: ImageKind) {
+    let ptx = DeviceImage(kind: kind, target: CodeTarget(80), isRelocatable: true)
     let linked = inventory([Draft(["sm_80"], preLinked: [1]), Draft(images: [ptx], .relocatable)])
     #expect(LibraryCode(linked).verdict(ofModule: 0, on: device("9.0")).fit == .jit)
   }
