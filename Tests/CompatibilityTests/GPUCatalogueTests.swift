@@ -36,7 +36,7 @@ import Testing
       ("A10G 24GB", "8.6", "NVIDIA A10G"),
       ("P100", "6.0", nil), ("  rtx   4070  ti  ", "8.9", "NVIDIA GeForce RTX 4070 Ti"),
       ("GRID T4-16Q", "7.5", "Tesla T4"), ("NVIDIA A40-48Q", "8.6", "NVIDIA A40"),
-    ("H200 141GB", "9.0", "NVIDIA H200"),
+      ("H200 141GB", "9.0", "NVIDIA H200"),
       // Names that contain one another.
       ("A10", "8.6", "NVIDIA A10"), ("A4000", "8.6", "NVIDIA RTX A4000"), ("P4", "6.1", "Tesla P4"),
       ("P4000", "6.1", "Quadro P4000"), ("T400", "7.5", "NVIDIA T400"),

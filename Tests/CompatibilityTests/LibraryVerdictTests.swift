@@ -63,11 +63,11 @@ import Testing
     ([["lto_80"], ["sm_80"]], "8.0", .native),
   ])
   func verdicts(_ modules: [[String]], _ on: String, _ expected: Verdict) {
-    #expect(LibraryCode(inventory(modules.map { Draft($0) })).verdict(on: device(on)).verdict == expected)
+    #expect(Library(inventory(modules.map { Draft($0) })).verdict(on: device(on)).verdict == expected)
   }
 
   @Test func flashAttention3() {
-    let library = LibraryCode(inventory(Array(repeating: Draft(["sm_90a"]), count: 33)))
+    let library = Library(inventory(Array(repeating: Draft(["sm_90a"]), count: 33)))
     let ampere = library.verdict(on: device("8.0"))
     #expect(ampere.verdict == .incompatible)
     #expect(ampere.specialised.none == 33 && ampere.portable.total == 0)
@@ -83,7 +83,7 @@ import Testing
   @Test func linearAlgebraOfTorch() {
     let newer = ["sm_80", "sm_86", "sm_90", "sm_100", "sm_120"]
     let drafts = [Draft(["sm_75"] + newer)] + Array(repeating: Draft(newer), count: 32)
-    let library = LibraryCode(inventory(drafts))
+    let library = Library(inventory(drafts))
     let turing = library.verdict(on: device("7.5"))
     #expect(turing.verdict == .partial)
     #expect(turing.portable.runs == 1 && turing.portable.total == 33 && turing.portable.none == 32)
@@ -97,20 +97,20 @@ import Testing
     let drafts =
       [Draft(["sm_80", "sm_90", "sm_100"])] + Array(repeating: Draft(["sm_90"], .embedded), count: 29)
       + Array(repeating: Draft(["sm_100"], .embedded), count: 29)
-    let verdict = LibraryCode(inventory(drafts)).verdict(on: device("8.0"))
+    let verdict = Library(inventory(drafts)).verdict(on: device("8.0"))
     #expect(verdict.verdict == .native)
     #expect(verdict.specialised.total == 58 && verdict.specialised.runs == 0)
-    #expect(LibraryCode(inventory(drafts)).verdict(on: device("9.0")).specialised.runs == 29)
+    #expect(Library(inventory(drafts)).verdict(on: device("9.0")).specialised.runs == 29)
   }
 
   @Test func linkInputsAreCountedAndNeverJudged() {
     let drafts = [
       Draft(["sm_80"], preLinked: [1]), Draft(["sm_80", "compute_80"], .relocatable), Draft(["lto_75"]),
     ]
-    let verdict = LibraryCode(inventory(drafts)).verdict(on: device("9.0"))
+    let verdict = Library(inventory(drafts)).verdict(on: device("9.0"))
     #expect(verdict.verdict == .jit)
     #expect(verdict.linkInputs == 2 && verdict.portable.total == 1)
-    let unlinked = LibraryCode(inventory([Draft(["sm_80", "compute_80"], .relocatable)]))
+    let unlinked = Library(inventory([Draft(["sm_80", "compute_80"], .relocatable)]))
     #expect(unlinked.verdict(on: device("8.0")).verdict == .noDeviceCode)
     #expect(unlinked.verdict(on: device("8.0")).advice == [.linkDeviceCode])
     #expect(unlinked.verdict(on: device("8.0")).uncovered.isEmpty)
@@ -132,7 +132,7 @@ import Testing
 
   @Test func minimumDriver() {
     func minimum(_ images: [DeviceImage], _ on: String, driver: String? = nil) -> MinimumDriver? {
-      LibraryCode(inventory([Draft(images: images)])).verdict(on: device(on, driver: driver)).minimumDriver
+      Library(inventory([Draft(images: images)])).verdict(on: device(on, driver: driver)).minimumDriver
     }
     let ptx = image("compute_80", isa: PTXISAVersion(8, 5))
     #expect(minimum([ptx], "9.0")?.driver == .branch(555))
@@ -150,11 +150,11 @@ import Testing
 
   @Test func adviceNamesTheDriverThatHelps() {
     let ptx = image("compute_80", isa: PTXISAVersion(8, 5))
-    let library = LibraryCode(inventory([Draft(images: [ptx])]))
+    let library = Library(inventory([Draft(images: [ptx])]))
     let verdict = library.verdict(on: device("9.0", driver: "535.54.03"))
     #expect(verdict.verdict == .incompatible)
     #expect(verdict.advice.first == .updateDriver(.branch(555), .ptxISA(PTXISAVersion(8, 5))))
-    let zstd = LibraryCode(inventory([Draft(images: [image("sm_90", compression: .zstd)])]))
+    let zstd = Library(inventory([Draft(images: [image("sm_90", compression: .zstd)])]))
     #expect(
       zstd.verdict(on: device("9.0", driver: "535.54.03")).advice.first
         == .updateDriver(DriverVersion.release([550, 54, 14], text: "550.54.14"), .compression(.zstd)))
@@ -197,10 +197,10 @@ import Testing
         Self.names.randomElement(using: &generator) ?? "sm_80"
       }
     }
-    let before = LibraryCode(inventory(modules.map { Draft($0) }))
+    let before = Library(inventory(modules.map { Draft($0) }))
     for index in modules.indices { modules[index].shuffle(using: &generator) }
-    let shuffled = LibraryCode(inventory(modules.map { Draft($0) }))
-    let reordered = LibraryCode(inventory(modules.reversed().map { Draft($0) }))
+    let shuffled = Library(inventory(modules.map { Draft($0) }))
+    let reordered = Library(inventory(modules.reversed().map { Draft($0) }))
     for device in Self.devices {
       let one = before.verdict(on: device)
       for other in [shuffled.verdict(on: device), reordered.verdict(on: device)] {
@@ -228,10 +228,10 @@ import Testing
         }
     }
     for _ in 0..<6 {
-      let before = LibraryCode(inventory(modules.map { Draft($0) }))
+      let before = Library(inventory(modules.map { Draft($0) }))
       let changed = Int.random(in: 0..<4, using: &generator)
       modules[changed].append(Self.names.randomElement(using: &generator) ?? "sm_80")
-      let after = LibraryCode(inventory(modules.map { Draft($0) }))
+      let after = Library(inventory(modules.map { Draft($0) }))
       for device in Self.devices {
         let (old, new) = (before.verdict(on: device).verdict, after.verdict(on: device).verdict)
         #expect((new.severity ?? 9) <= (old.severity ?? 9), "\(modules) on \(device.computeCapability)")
@@ -252,7 +252,7 @@ import Testing
           Self.names.randomElement(using: &generator) ?? "sm_80"
         }, places.randomElement(using: &generator) ?? .registered)
     }
-    let library = LibraryCode(inventory(drafts))
+    let library = Library(inventory(drafts))
     for device in Self.devices {
       let verdict = library.verdict(on: device)
       var portable = LibraryVerdict.Counts()

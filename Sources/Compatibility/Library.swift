@@ -1,11 +1,11 @@
 public import DeviceCode
 
 /// The device code of one file, prepared for judging: modules with the same images are judged once.
-public struct LibraryCode: Sendable {
+public struct Library: Sendable {
   /// Modules that no rule can tell apart.
   struct Group: Sendable {
     var role: ModuleRole
-    /// Positions in ``LibraryCode/signatures``.
+    /// Positions in ``Library/signatures``.
     var images: [Int]
     /// The same for the PTX of modules that were device-linked into these.
     var preLinked: [Int]
@@ -45,7 +45,7 @@ public struct LibraryCode: Sendable {
       let key = GroupKey(
         role: ModuleRole(place: module.place, images.lazy.map { signatures[imagePositions[$0]] }),
         images: Array(imagePositions[images]),
-        preLinked: LibraryCode.preLinkedPTX(of: module, in: inventory).map { imagePositions[$0] })
+        preLinked: Library.preLinkedPTX(of: module, in: inventory).map { imagePositions[$0] })
       if let group = known[key] {
         groups[group].modules.append(index)
         return group
@@ -97,7 +97,7 @@ public struct LibraryCode: Sendable {
         image: image, signature: signatures[signature], judgement: judgements.alone[signature],
         isPreLinked: false)
     }
-    let preLinked = zip(LibraryCode.preLinkedPTX(of: module, in: inventory), group.preLinked)
+    let preLinked = zip(Library.preLinkedPTX(of: module, in: inventory), group.preLinked)
       .map { image, signature in
         JudgedImage(
           image: image, signature: signatures[signature], judgement: judgements.linked[signature],
@@ -137,7 +137,7 @@ public struct LibraryCode: Sendable {
         }
       }
     }
-    verdict.verdict = LibraryCode.combine(verdict)
+    verdict.verdict = Library.combine(verdict)
     if verdict.portable.total == 0 && verdict.specialised.mayRun == 0 { verdict.uncovered = specialisedGaps }
     verdict.uncovered.sort { $0.modules[0] < $1.modules[0] }
     verdict.advice = Advice.all(for: verdict, linkInputs: verdict.linkInputs)
