@@ -66,7 +66,8 @@ public struct LibraryVerdict: Hashable, Sendable {
   public var dedicated: Int
   public var specialised: Counts
   public var linkInputs: Int
-  /// The driver that the winning images need; nil when nothing is known to be needed.
+  /// The driver that the winning images of the modules that decide the verdict need; nil when nothing is known to be
+  /// needed, and for Tegra.
   public var minimumDriver: MinimumDriver?
   /// The gaps: portable modules without code for the device. In a library without portable modules the specialised
   /// ones when none of them runs. Ordered by their first module.
@@ -91,6 +92,11 @@ public struct MinimumDriver: Hashable, Sendable {
     guard let left else { return right }
     guard let right else { return left }
     return left.driver.isAtLeast(right.driver) == false ? right : left
+  }
+
+  /// The older of two.
+  static func older(_ left: MinimumDriver, _ right: MinimumDriver) -> MinimumDriver {
+    left.driver.isAtLeast(right.driver) == false ? left : right
   }
 
   /// What an image needs; nil when any driver in the table does.

@@ -148,6 +148,30 @@ import Testing
     #expect(minimum([image("sm_80")], "9.0") == nil)
   }
 
+  @Test func specialisedModulesAskForADriverOnlyWhereTheyDecide() {
+    let jit = Draft(images: [image("compute_75", isa: PTXISAVersion(9, 0))], .embedded)
+    let zstd = Draft(images: [image("sm_80", compression: .zstd)], .embedded)
+    func minimum(_ drafts: [Draft], _ on: String) -> String? {
+      Library(inventory(drafts)).verdict(on: device(on)).minimumDriver?.driver.description
+    }
+    #expect(minimum([Draft(["sm_80"]), jit, zstd], "8.0") == nil)
+    #expect(minimum([jit, zstd], "8.0") == "550.54.14")
+    #expect(minimum([jit, zstd], "9.0") == "R580")
+  }
+
+  @Test func adviceTakesTheOldestDriverThatHelpsEveryGap() {
+    let zstd = image("sm_80", compression: .zstd)
+    let ptx = image("compute_75", isa: PTXISAVersion(9, 0), compression: .zstd)
+    func advice(_ drafts: [Draft]) -> Advice? {
+      Library(inventory(drafts)).verdict(on: device("8.0", driver: "535")).advice.first
+    }
+    let release = DriverVersion("550.54.14") ?? .branch(0)
+    #expect(advice([Draft(images: [ptx, zstd])]) == .updateDriver(release, .compression(.zstd)))
+    #expect(
+      advice([Draft(images: [ptx, zstd]), Draft(images: [ptx])])
+        == .updateDriver(.branch(580), .ptxISA(PTXISAVersion(9, 0))))
+  }
+
   @Test func adviceNamesTheDriverThatHelps() {
     let ptx = image("compute_80", isa: PTXISAVersion(8, 5))
     let library = Library(inventory([Draft(images: [ptx])]))
