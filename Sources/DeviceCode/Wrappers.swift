@@ -25,21 +25,34 @@ extension InventoryBuilder {
     while position + Wrapper.size <= range.upperBound {
       defer { position += Wrapper.size }
       do {
-        let (magic, version) = try window.withBytes(at: position, count: Int(Wrapper.size), "wrapper") {
-          (view) throws(Problem) in (try view.u32(0, "wrapper magic"), try view.u32(4, "wrapper version"))
+        let (magic, version, isPadding) = try window.withBytes(at: position, count: Int(Wrapper.size), "wrapper") {
+          (view) throws(Problem) in
+          (
+            try view.u32(0, "wrapper magic"), try view.u32(4, "wrapper version"),
+            try view.u64(0, "wrapper") | view.u64(8, "wrapper") == 0
+          )
         }
         // Linkers pad between wrappers of different files.
-        if magic == 0 { continue }
+        if isPadding { continue }
         guard magic == Wrapper.magic else {
           report(
             .invalidValue, "wrapper magic", at: position, expected: hexadecimal(Wrapper.magic),
             observed: hexadecimal(magic))
           continue
         }
+        if version != 1, version != 2 {
+          report(
+            .unknownValue, "wrapper version", at: position + 4, expected: "1 or 2", observed: "\(version)")
+        }
         try readWrapper(at: position, version: version, &pointers)
       } catch {
         return report(error)
       }
+    }
+    if position < range.upperBound {
+      report(
+        .invalidValue, "section \(Wrapper.section)", at: position,
+        expected: "wrappers of \(Wrapper.size) bytes", observed: "\(range.upperBound - position) bytes more")
     }
   }
 
