@@ -13,7 +13,8 @@ extension InventoryBuilder {
     var isPadding = true
     while position + FatBinary.headerSize <= range.upperBound {
       do {
-        let word = try window.withBytes(at: position, count: 8, "fat binary magic") { (view) throws(Problem) in
+        let word = try window.withBytes(at: position, count: 8, "fat binary magic") {
+          (view) throws(Problem) in
           try view.u64(0, "fat binary magic")
         }
         if UInt32(truncatingIfNeeded: word) == FatBinary.magic {
@@ -117,7 +118,8 @@ extension InventoryBuilder {
   /// one image; returns where it ends.
   mutating func addPTX(at offset: UInt64, limit: UInt64, place: Module.Place, section: String) -> UInt64? {
     let headCount = Int(min(UInt64(EmbeddedSearch.ptxHead), limit - offset))
-    guard let head = try? source.bytes(at: offset, count: headCount, "PTX"), let header = PTXHeader(head) else {
+    guard let head = try? source.bytes(at: offset, count: headCount, "PTX"), let header = PTXHeader(head)
+    else {
       return nil
     }
     let start = place == .embedded ? startOfText(at: offset) : offset
@@ -164,7 +166,8 @@ enum EmbeddedSearch {
   /// The offsets in `range` of `source` at which one of the words starts, ascending.
   ///
   /// - Throws: a ``Problem`` when the range cannot be read.
-  static func hits(in range: Range<UInt64>, of source: any ByteSource, jobs: Int) throws(Problem) -> [UInt64] {
+  static func hits(in range: Range<UInt64>, of source: any ByteSource, jobs: Int) throws(Problem) -> [UInt64]
+  {
     let size = range.upperBound - range.lowerBound
     guard jobs > 1, size > UInt64(largest) else { return try hits(in: range, of: source) }
     let part = (size + UInt64(jobs) - 1) / UInt64(jobs)

@@ -73,7 +73,8 @@ extension InventoryBuilder {
     }
     if header.size % 8 != 0 {
       report(
-        .invalidValue, "fat binary size", at: offset + 8, expected: "a multiple of 8", observed: "\(header.size)")
+        .invalidValue, "fat binary size", at: offset + 8, expected: "a multiple of 8",
+        observed: "\(header.size)")
     }
     let start = offset + headerSize
     var end = limit
@@ -134,7 +135,8 @@ extension InventoryBuilder {
         observed: "\(entry.paddedSize) bytes")
     }
     if entry.paddedSize == 0 {
-      report(.invalidValue, "entry payload size", at: offset + 0x08, expected: "more than nothing", observed: "0")
+      report(
+        .invalidValue, "entry payload size", at: offset + 0x08, expected: "more than nothing", observed: "0")
     }
     if entry.kind == .concatenated {
       addMembers(of: entry, at: offset)
@@ -169,7 +171,8 @@ extension InventoryBuilder {
 
   private mutating func checkFields(of entry: FatBinaryEntry, at offset: UInt64) {
     switch entry.kind {
-    case .ptx, .cubin, .oldCubin, .ltoIR, .cubinVariant, .index, .relocatablePTX, .tileIR, .concatenated: break
+    case .ptx, .cubin, .oldCubin, .ltoIR, .cubinVariant, .index, .relocatablePTX, .tileIR, .concatenated:
+      break
     default: report(.unknownValue, "entry kind", at: offset, observed: hexadecimal(entry.kind.rawValue))
     }
     let unknown = entry.flags.subtracting(FatBinary.knownFlags)
@@ -194,7 +197,8 @@ extension InventoryBuilder {
     guard entry.optionsOffset != 0 else { return }
     var end = UInt64(entry.optionsOffset) + 8
     if end <= UInt64(entry.headerSize) {
-      let string = try? window.withBytes(at: offset + UInt64(entry.optionsOffset), count: 8, "entry options") {
+      let string = try? window.withBytes(at: offset + UInt64(entry.optionsOffset), count: 8, "entry options")
+      {
         (view) throws(Problem) in
         UInt64(try view.u32(0, "options offset")) + UInt64(try view.u32(4, "options size"))
       }
@@ -255,13 +259,15 @@ extension InventoryBuilder {
     let payload = offset + UInt64(entry.headerSize)
     let table = offset + UInt64(entry.optionsOffset)
     do throws(Problem) {
-      guard entry.optionsOffset >= UInt32(FatBinary.entrySize), UInt64(entry.optionsOffset) + 8 <= UInt64(entry.headerSize)
+      guard entry.optionsOffset >= UInt32(FatBinary.entrySize),
+        UInt64(entry.optionsOffset) + 8 <= UInt64(entry.headerSize)
       else {
         throw Problem(
           .outOfBounds, "member table offset", at: offset + 0x14,
           expected: "\(FatBinary.entrySize) to \(entry.headerSize)", observed: "\(entry.optionsOffset)")
       }
-      let (count, size) = try window.withBytes(at: table, count: 8, "member table") { (view) throws(Problem) in
+      let (count, size) = try window.withBytes(at: table, count: 8, "member table") {
+        (view) throws(Problem) in
         (try view.u32(0, "member count"), UInt64(try view.u32(4, "member table size")))
       }
       var end = payload
@@ -281,7 +287,8 @@ extension InventoryBuilder {
           throw Problem(
             .outOfBounds, "member count", at: table, expected: "at most \(index)", observed: "\(count)")
         }
-        position = try addMember(of: entry, at: position, limit: end, payload: payload, stored: stored, total: total)
+        position = try addMember(
+          of: entry, at: position, limit: end, payload: payload, stored: stored, total: total)
       }
     } catch {
       report(error)
@@ -329,7 +336,9 @@ extension InventoryBuilder {
 
   /// The length of a member's descriptor, which no field states: the fixed part, or up to the final zero of the
   /// last string, rounded up to 8 bytes.
-  private mutating func descriptorLength(of member: FatBinaryEntry, at place: UInt64) throws(Problem) -> UInt64 {
+  private mutating func descriptorLength(of member: FatBinaryEntry, at place: UInt64) throws(Problem)
+    -> UInt64
+  {
     var end: UInt64 = 0
     if member.identifierOffset != 0 {
       end = UInt64(member.identifierOffset) + UInt64(member.identifierLength) + 1

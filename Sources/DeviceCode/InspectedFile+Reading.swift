@@ -28,7 +28,8 @@ extension InspectedFile {
     switch first {
     case 0x7F: return prefix.starts(with: [0x7F, 0x45, 0x4C, 0x46])
     case 0x50: return prefix.starts(with: [0x50, 0xED, 0x55, 0xBA])
-    case UInt8(ascii: "!"): return prefix.starts(with: "!<arch>\n".utf8) || prefix.starts(with: "!<thin>\n".utf8)
+    case UInt8(ascii: "!"):
+      return prefix.starts(with: "!<arch>\n".utf8) || prefix.starts(with: "!<thin>\n".utf8)
     case 0xED: return prefix.starts(with: [0xED, 0x43, 0x4E, 0x7F])
     default: return needsLongPrefix(first) && PTXHeader.startsLikePTX(prefix)
     }
@@ -89,7 +90,8 @@ private struct FileReader {
       }
     case .otherELF(let description): kind = .unsupported("\(description) ELF")
     case .thinArchive: kind = .unsupported("thin static library, which only names its object files")
-    case .archive: kind = member == nil ? .staticLibrary : .unsupported("static library inside a static library")
+    case .archive:
+      kind = member == nil ? .staticLibrary : .unsupported("static library inside a static library")
     case nil:
       switch prefix[0] {
       case 0x50:
@@ -102,7 +104,8 @@ private struct FileReader {
         kind = .ptx
         if builder.addPTX(at: 0, limit: source.size, place: .standalone, section: "") == nil {
           builder.report(
-            .invalidValue, "PTX header", at: 0, expected: ".version with a number, then .target with an sm_ name")
+            .invalidValue, "PTX header", at: 0,
+            expected: ".version with a number, then .target with an sm_ name")
         }
       }
     }
@@ -175,7 +178,9 @@ extension InventoryBuilder {
       case ".nv_fatbin": walkFatBinaries(range, place: .registered, section: section.name)
       case "__nv_relfatbin": walkFatBinaries(range, place: .relocatable, section: section.name)
       default:
-        guard EmbeddedSearch.searches(section), !claimed.contains(where: { $0.overlaps(range) }) else { continue }
+        guard EmbeddedSearch.searches(section), !claimed.contains(where: { $0.overlaps(range) }) else {
+          continue
+        }
         searchEmbedded(range, section: section.name)
       }
       claimed.append(range)
@@ -200,7 +205,8 @@ extension InventoryBuilder {
     }
     guard !moduleAtOffset.isEmpty else { return }
     for segment in loaded where !segment.isExecutable {
-      searchWrappers(segment.offset..<(segment.offset + min(segment.fileSize, source.size - segment.offset)), of: elf)
+      searchWrappers(
+        segment.offset..<(segment.offset + min(segment.fileSize, source.size - segment.offset)), of: elf)
     }
     completePreLinked()
   }

@@ -21,7 +21,8 @@ struct InventoryBuilder: ~Copyable {
   let jobs: Int
 
   init(
-    _ source: any ByteSource, base: UInt64 = 0, member: String? = nil, inventory: Inventory = Inventory(), jobs: Int
+    _ source: any ByteSource, base: UInt64 = 0, member: String? = nil, inventory: Inventory = Inventory(),
+    jobs: Int
   ) {
     window = ByteWindow(source)
     self.jobs = jobs

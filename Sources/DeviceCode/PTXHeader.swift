@@ -18,7 +18,9 @@ public struct PTXHeader: Hashable, Sendable {
     var scanner = Scanner(bytes: bytes)
     scanner.skipBlank()
     offset = scanner.position
-    guard scanner.take(".version"), scanner.skipBlank(), let isa = PTXISAVersion(scanner.word()) else { return nil }
+    guard scanner.take(".version"), scanner.skipBlank(), let isa = PTXISAVersion(scanner.word()) else {
+      return nil
+    }
     scanner.skipBlank()
     guard scanner.take(".target"), scanner.skipBlank() else { return nil }
     let name = scanner.word()

@@ -25,7 +25,9 @@ extension InventoryBuilder {
     while position + Wrapper.size <= range.upperBound {
       defer { position += Wrapper.size }
       do {
-        let (magic, version, isPadding) = try window.withBytes(at: position, count: Int(Wrapper.size), "wrapper") {
+        let (magic, version, isPadding) = try window.withBytes(
+          at: position, count: Int(Wrapper.size), "wrapper"
+        ) {
           (view) throws(Problem) in
           (
             try view.u32(0, "wrapper magic"), try view.u32(4, "wrapper version"),
@@ -57,8 +59,11 @@ extension InventoryBuilder {
   }
 
   /// Ties a module to the wrapper at `position`, whose magic has been seen.
-  mutating func readWrapper(at position: UInt64, version: UInt32, _ pointers: inout PointerReader) throws(Problem) {
-    guard let target = try pointers.target(at: position + 8, &window), let module = moduleAtOffset[target] else {
+  mutating func readWrapper(at position: UInt64, version: UInt32, _ pointers: inout PointerReader)
+    throws(Problem)
+  {
+    guard let target = try pointers.target(at: position + 8, &window), let module = moduleAtOffset[target]
+    else {
       return report(
         .mismatch, "wrapper's fat binary", at: position + 8, expected: "the address of a fat binary")
     }
@@ -146,7 +151,9 @@ struct PointerReader {
   private func objectRelocations(_ window: inout ByteWindow) throws(Problem) -> [UInt64: UInt64] {
     var result: [UInt64: UInt64] = [:]
     for table in elf.sections where table.type == Self.relocationTable {
-      guard elf.sections.indices.contains(table.info), elf.sections.indices.contains(table.link) else { continue }
+      guard elf.sections.indices.contains(table.info), elf.sections.indices.contains(table.link) else {
+        continue
+      }
       let patched = elf.sections[table.info]
       let symbols = elf.sections[table.link]
       // Wrappers and the lists of pre-linked parts are data; code has relocations by the thousand.

@@ -65,7 +65,8 @@ extension ELFFile {
     var count = 0
     guard unsafe elf_getshdrnum(handle, &count) == 0,
       header.e_shentsize == UInt16(MemoryLayout<Elf64_Shdr>.size),
-      header.e_shoff <= source.size, header.e_shnum == 0 || count == header.e_shnum, UInt64(count) * UInt64(header.e_shentsize) <= source.size - header.e_shoff
+      header.e_shoff <= source.size, header.e_shnum == 0 || count == header.e_shnum,
+      UInt64(count) * UInt64(header.e_shentsize) <= source.size - header.e_shoff
     else {
       problems.append(
         Problem(
@@ -272,7 +273,8 @@ private func withElf<Result>(
   switch source {
   case let file as FileBytes:
     return try unsafe withHandle(elf_begin(file.descriptor, ELF_C_READ, nil), body)
-  case let member as SubrangeBytes where member.source is FileBytes && member.range.lowerBound >= memberHeaderSize:
+  case let member as SubrangeBytes
+  where member.source is FileBytes && member.range.lowerBound >= memberHeaderSize:
     return try unsafe withElf(member.source) { (archive) throws(Problem) in
       // libelf takes the offset of the member's header, which precedes its contents.
       let offset = Int(member.range.lowerBound - memberHeaderSize)
