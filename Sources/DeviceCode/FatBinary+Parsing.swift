@@ -282,7 +282,8 @@ extension InventoryBuilder {
         report(.mismatch, "member count", at: table, expected: "members for \(stored) bytes", observed: "0")
       }
       var position = table + 8
-      for index in 0..<count where !isFull() {
+      for index in 0..<count {
+        if isFull() { break }
         guard position + UInt64(FatBinary.entrySize) <= end else {
           throw Problem(
             .outOfBounds, "member count", at: table, expected: "at most \(index)", observed: "\(count)")
