@@ -1,56 +1,77 @@
-/// Finds any of a few four-byte words in memory, at every alignment, at about the speed of reading.
+/// Finds any of three four-byte words in memory, at every alignment, at about the speed of reading.
 public struct WordSearch: Sendable {
   /// The words as they are loaded from little-endian memory.
-  public let words: [UInt32]
-  private let firstBytes: [SIMD16<UInt8>]
-  private let secondBytes: [SIMD16<UInt8>]
+  private let first: UInt32
+  private let second: UInt32
+  private let third: UInt32
 
-  public init(_ words: [UInt32]) {
-    self.words = words
-    firstBytes = words.map { SIMD16(repeating: UInt8(truncatingIfNeeded: $0)) }
-    secondBytes = words.map { SIMD16(repeating: UInt8(truncatingIfNeeded: $0 >> 8)) }
+  /// Searches for up to three words; the last one stands for those that are left out.
+  public init(_ first: UInt32, _ second: UInt32? = nil, _ third: UInt32? = nil) {
+    self.first = first
+    self.second = second ?? first
+    self.third = third ?? second ?? first
   }
 
   /// The first offset in `range` of `bytes` at which one of the words starts; all four bytes lie in `range`.
   public func first(in bytes: [UInt8], _ range: Range<Int>) -> Int? {
-    guard range.count >= 4 else { return nil }
     precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count)
-    let block = 64
     // All loads below stay inside `range`, which was checked against the buffer.
     return unsafe bytes.withUnsafeBytes { buffer in
-      let start = buffer.baseAddress!
+      guard range.count >= 4, let start = buffer.baseAddress else { return nil }
       var offset = range.lowerBound
-      while offset <= range.upperBound - (block + 1) {
+      let last = range.upperBound - 4
+      let lastBlock = range.upperBound - (Self.block + 1)
+      while offset <= lastBlock {
         if unsafe hasCandidate(start + offset) {
-          for candidate in offset..<offset + block where candidate <= range.upperBound - 4 {
-            if unsafe words.contains(start.loadUnaligned(fromByteOffset: candidate, as: UInt32.self)) {
-              return candidate
-            }
+          let end = min(offset + Self.block - 1, last)
+          while offset <= end {
+            if unsafe isWord(start + offset) { return offset }
+            offset &+= 1
           }
+        } else {
+          offset &+= Self.block
         }
-        offset += block
       }
-      while offset <= range.upperBound - 4 {
-        if unsafe words.contains(start.loadUnaligned(fromByteOffset: offset, as: UInt32.self)) { return offset }
-        offset += 1
+      while offset <= last {
+        if unsafe isWord(start + offset) { return offset }
+        offset &+= 1
       }
       return nil
     }
   }
 
-  /// Whether the first two bytes of one of the words start in the 64 bytes at `start`; reads 65.
+  /// Bytes that are looked at together.
+  private static let block = 64
+
+  @inline(__always)
+  private func isWord(_ place: UnsafeRawPointer) -> Bool {
+    let word = unsafe place.loadUnaligned(as: UInt32.self)
+    return word == first || word == second || word == third
+  }
+
+  /// Whether the first two bytes of one of the words start in the block at `start`; reads one byte more.
   @inline(__always)
   private func hasCandidate(_ start: UnsafeRawPointer) -> Bool {
-    var found = SIMD16<UInt8>(repeating: 0)
-    for part in 0..<4 {
-      let first = unsafe start.loadUnaligned(fromByteOffset: part * 16, as: SIMD16<UInt8>.self)
-      let second = unsafe start.loadUnaligned(fromByteOffset: part * 16 + 1, as: SIMD16<UInt8>.self)
-      for index in firstBytes.indices {
-        let match = (first .== firstBytes[index]) .& (second .== secondBytes[index])
-        found |= unsafe unsafeBitCast(match, to: SIMD16<UInt8>.self)
-      }
-    }
-    let halves = unsafe unsafeBitCast(found, to: SIMD2<UInt64>.self)
-    return halves[0] | halves[1] != 0
+    let found0 = unsafe match(start)
+    let found1 = unsafe match(start + 16)
+    let found2 = unsafe match(start + 32)
+    let found3 = unsafe match(start + 48)
+    let found = (found0 | found1) | (found2 | found3)
+    return found[0] | found[1] != 0
+  }
+
+  /// Bits where the first two bytes of one of the words start in the 16 bytes at `start`.
+  @inline(__always)
+  private func match(_ start: UnsafeRawPointer) -> SIMD2<UInt64> {
+    let even = unsafe start.loadUnaligned(as: SIMD8<UInt16>.self)
+    let odd = unsafe (start + 1).loadUnaligned(as: SIMD8<UInt16>.self)
+    let first = SIMD8<UInt16>(repeating: UInt16(truncatingIfNeeded: first))
+    let second = SIMD8<UInt16>(repeating: UInt16(truncatingIfNeeded: second))
+    let third = SIMD8<UInt16>(repeating: UInt16(truncatingIfNeeded: third))
+    let matches =
+      ((even .== first) .| (even .== second) .| (even .== third))
+      .| ((odd .== first) .| (odd .== second) .| (odd .== third))
+    // A mask is a vector of the same size, all bits set where it is true.
+    return unsafe unsafeBitCast(matches, to: SIMD2<UInt64>.self)
   }
 }

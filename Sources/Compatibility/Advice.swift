@@ -35,14 +35,12 @@ extension Advice {
     {
       advice.append(.installDriver(first: first, last: row.lastDriver))
     }
-    var blocked: MinimumDriver?
-    for image in verdict.uncovered.lazy.flatMap(\.images) {
-      switch image.judgement.reason {
-      case .ptxISANewerThanDriver, .compressionNewerThanDriver:
-        blocked = MinimumDriver.newer(blocked, MinimumDriver(image.signature))
-      default: break
-      }
-    }
+    // For every gap the oldest driver that takes one of its images; of those the newest.
+    let blocked = verdict.uncovered.map { gap in
+      gap.images.filter { $0.judgement.reason?.isDriverTooOld == true }
+        .compactMap { MinimumDriver($0.signature) }
+        .reduce(nil) { oldest, next in oldest.map { MinimumDriver.older($0, next) } ?? next }
+    }.reduce(nil) { MinimumDriver.newer($0, $1) }
     if let blocked { advice.append(.updateDriver(blocked.driver, blocked.need)) }
     switch verdict.verdict {
     case .incompatible, .partial, .notGuaranteed:
@@ -56,4 +54,9 @@ extension Advice {
     }
     return advice
   }
+}
+
+extension ExclusionReason {
+  /// A newer driver would take the image.
+  var isDriverTooOld: Bool { self == .ptxISANewerThanDriver || self == .compressionNewerThanDriver }
 }

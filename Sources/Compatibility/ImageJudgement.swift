@@ -90,6 +90,11 @@ public struct ImageSignature: Hashable, Sendable {
   /// PTX, relocatable or not.
   var isPTX: Bool { kind == .ptx || kind == .relocatablePTX }
 
+  /// Whether both have one target, as the tools spell it: `sm_90` and `compute_90` are two.
+  func hasTarget(of other: ImageSignature) -> Bool {
+    target == other.target && isPTX == other.isPTX && (kind == .ltoIR) == (other.kind == .ltoIR)
+  }
+
   /// The target as the tools spell it: `sm_90a`, `compute_120f`, `lto_75`.
   public var targetName: String { DeviceImage(kind: kind, target: target).targetName }
 }

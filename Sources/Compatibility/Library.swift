@@ -114,6 +114,7 @@ public struct Library: Sendable {
       device: device, verdict: .noDeviceCode, portable: .init(), dedicated: 0, specialised: .init(),
       linkInputs: 0, minimumDriver: nil, uncovered: [], advice: [])
     var specialisedGaps: [LibraryVerdict.Uncovered] = []
+    var needs = DriverNeeds()
     for group in groups {
       switch group.role {
       case .empty: break
@@ -122,9 +123,7 @@ public struct Library: Sendable {
         let images = judgedImages(of: group, module: group.modules[0], judgements)
         let winner = ModuleVerdict(images).winner
         let fit = winner?.judgement.fit ?? .none
-        if let winner, !device.computeCapability.isTegra {
-          verdict.minimumDriver = .newer(verdict.minimumDriver, MinimumDriver(winner.signature))
-        }
+        if let winner { needs.add(winner, group.role) }
         if group.role == .specialised {
           verdict.specialised.add(fit, group.modules.count)
           if fit == .none { specialisedGaps.append(.init(modules: group.modules, images: images)) }
@@ -139,6 +138,7 @@ public struct Library: Sendable {
     }
     verdict.verdict = Library.combine(verdict)
     if verdict.portable.total == 0 && verdict.specialised.mayRun == 0 { verdict.uncovered = specialisedGaps }
+    if !device.computeCapability.isTegra { verdict.minimumDriver = needs.minimum(for: verdict) }
     verdict.uncovered.sort { $0.modules[0] < $1.modules[0] }
     verdict.advice = Advice.all(for: verdict, linkInputs: verdict.linkInputs)
     return verdict
@@ -147,17 +147,18 @@ public struct Library: Sendable {
   /// The verdict that follows from the counts.
   ///
   /// Portable modules all have to run, dedicated ones excepted. Specialised ones are made for one device each: those
-  /// for other devices are no gaps, but those that run are something that runs.
+  /// for other devices are no gaps, but one that runs is something that runs, and alone the best of them decides.
   private static func combine(_ verdict: LibraryVerdict) -> Verdict {
+    let specialised = verdict.specialised
     var required = verdict.portable
     required.none -= verdict.dedicated
-    var usable = verdict.specialised
-    usable.none = 0
-    let hasCode = verdict.portable.total + verdict.specialised.total > 0
     guard let judged = required.verdict else {
-      return usable.verdict ?? (hasCode ? .incompatible : .noDeviceCode)
+      if specialised.exact + specialised.minorCompatible > 0 { return .native }
+      if specialised.jit > 0 { return .jit }
+      if specialised.notGuaranteed > 0 { return .notGuaranteed }
+      return verdict.portable.total + specialised.total > 0 ? .incompatible : .noDeviceCode
     }
-    return judged == .incompatible && usable.mayRun > 0 ? .partial : judged
+    return judged == .incompatible && specialised.mayRun > 0 ? .partial : judged
   }
 }
 
@@ -166,6 +167,31 @@ extension ModuleVerdict {
     winner = images.lazy.filter { $0.judgement.fit > .none }.min { $0.isTaken(before: $1) }
     fit = winner?.judgement.fit ?? .none
     self.images = images
+  }
+}
+
+/// What the images that run need of the driver, kept apart by how much they count.
+private struct DriverNeeds {
+  private var portable: MinimumDriver?
+  private var nativeSpecialised: MinimumDriver?
+  private var otherSpecialised: MinimumDriver?
+
+  mutating func add(_ winner: JudgedImage, _ role: ModuleRole) {
+    let need = MinimumDriver(winner.signature)
+    if role == .portable {
+      portable = .newer(portable, need)
+    } else if winner.judgement.fit.isNative {
+      nativeSpecialised = .newer(nativeSpecialised, need)
+    } else {
+      otherSpecialised = .newer(otherSpecialised, need)
+    }
+  }
+
+  /// What the modules need that decide the verdict: a library picks among its specialised modules by itself, so they
+  /// count only where there are no portable ones, and their PTX only where it is the best.
+  func minimum(for verdict: LibraryVerdict) -> MinimumDriver? {
+    if verdict.portable.total > 0 { return portable }
+    return verdict.verdict == .native ? nativeSpecialised : otherSpecialised
   }
 }
 

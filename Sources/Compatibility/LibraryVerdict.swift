@@ -4,11 +4,20 @@ public import DeviceCode
 public struct LibraryVerdict: Hashable, Sendable {
   /// How many modules of a set have which fit.
   public struct Counts: Hashable, Sendable {
-    public var exact = 0
-    public var minorCompatible = 0
-    public var jit = 0
-    public var notGuaranteed = 0
-    public var none = 0
+    public var exact: Int
+    public var minorCompatible: Int
+    public var jit: Int
+    public var notGuaranteed: Int
+    public var none: Int
+
+    public init(exact: Int = 0, minorCompatible: Int = 0, jit: Int = 0, notGuaranteed: Int = 0, none: Int = 0)
+    {
+      self.exact = exact
+      self.minorCompatible = minorCompatible
+      self.jit = jit
+      self.notGuaranteed = notGuaranteed
+      self.none = none
+    }
 
     public var total: Int { exact + minorCompatible + jit + notGuaranteed + none }
     /// Modules that run, whether machine code or PTX.
@@ -24,13 +33,6 @@ public struct LibraryVerdict: Hashable, Sendable {
       case .notGuaranteed: notGuaranteed += number
       case .none: none += number
       }
-    }
-
-    static func + (left: Counts, right: Counts) -> Counts {
-      Counts(
-        exact: left.exact + right.exact, minorCompatible: left.minorCompatible + right.minorCompatible,
-        jit: left.jit + right.jit, notGuaranteed: left.notGuaranteed + right.notGuaranteed,
-        none: left.none + right.none)
     }
 
     /// The verdict over modules that all have to run: nil when there are none.
@@ -64,7 +66,8 @@ public struct LibraryVerdict: Hashable, Sendable {
   public var dedicated: Int
   public var specialised: Counts
   public var linkInputs: Int
-  /// The driver that the winning images need; nil when nothing is known to be needed.
+  /// The driver that the winning images of the modules that decide the verdict need; nil when nothing is known to be
+  /// needed, and for Tegra.
   public var minimumDriver: MinimumDriver?
   /// The gaps: portable modules without code for the device. In a library without portable modules the specialised
   /// ones when none of them runs. Ordered by their first module.
@@ -89,6 +92,11 @@ public struct MinimumDriver: Hashable, Sendable {
     guard let left else { return right }
     guard let right else { return left }
     return left.driver.isAtLeast(right.driver) == false ? right : left
+  }
+
+  /// The older of two.
+  static func older(_ left: MinimumDriver, _ right: MinimumDriver) -> MinimumDriver {
+    left.driver.isAtLeast(right.driver) == false ? left : right
   }
 
   /// What an image needs; nil when any driver in the table does.

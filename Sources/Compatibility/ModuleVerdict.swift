@@ -27,7 +27,7 @@ public enum ModuleRole: String, Hashable, Sendable, CaseIterable {
     {
       self = .linkInput
     } else if images.allSatisfy({ $0.target.suffix != .none })
-      || (place == .embedded && images.allSatisfy({ $0.target == first.target }))
+      || (place == .embedded && images.allSatisfy({ $0.hasTarget(of: first) }))
     {
       self = .specialised
     } else {
@@ -67,7 +67,7 @@ extension JudgedImage {
     if own.target.suffix != theirs.target.suffix {
       return own.target.suffix.specificity > theirs.target.suffix.specificity
     }
-    if let left = own.ptxISA, let right = theirs.ptxISA, left != right { return left > right }
+    if own.ptxISA != theirs.ptxISA { return own.ptxISA ?? .init(0, 0) > theirs.ptxISA ?? .init(0, 0) }
     return image < other.image
   }
 }

@@ -1,5 +1,7 @@
 import Bytes
+import Dispatch
 import ELFFile
+import Synchronization
 
 extension InventoryBuilder {
   /// Adds the fat binaries of a section that holds nothing else but padding.
@@ -40,32 +42,25 @@ extension InventoryBuilder {
     var position = range.lowerBound
     // Device code tends to lie in a row: look closely behind a find, widely where there is none.
     var size = EmbeddedSearch.smallest
-    var buffer: [UInt8] = []
     while position + 4 <= range.upperBound {
-      let wanted = Int(min(UInt64(size), range.upperBound - position))
-      if buffer.count < wanted { buffer = [UInt8](repeating: 0, count: wanted) }
-      let count: Int
+      let end = position + min(UInt64(size), range.upperBound - position)
+      let hits: [UInt64]
       do {
-        count = try source.read(at: position, count: wanted, into: &buffer)
+        hits = try EmbeddedSearch.hits(in: position..<end, of: source, jobs: jobs)
       } catch {
         return report(error)
       }
-      guard count == wanted else {
-        return report(.changedWhileReading, "section \(section)", at: position + UInt64(count))
-      }
-      var start = 0
       var found: UInt64?
-      while found == nil, let hit = EmbeddedSearch.words.first(in: buffer, start..<count) {
-        found = addEmbedded(at: position + UInt64(hit), limit: range.upperBound, section: section)
-        start = hit + 1
+      for hit in hits where found == nil || hit >= found ?? 0 {
+        found = addEmbedded(at: hit, limit: range.upperBound, section: section) ?? found
       }
-      if let found {
+      if let found, found >= end - 3 || found + UInt64(EmbeddedSearch.smallest) >= end {
         position = found
         size = EmbeddedSearch.smallest
       } else {
-        if position + UInt64(count) >= range.upperBound { return }
-        position += UInt64(count - 3)
-        size = min(size * 4, EmbeddedSearch.largest)
+        if end == range.upperBound { return }
+        position = end - 3
+        size = found == nil ? min(size * 4, EmbeddedSearch.largest * jobs) : EmbeddedSearch.smallest
       }
     }
   }
@@ -138,12 +133,54 @@ extension InventoryBuilder {
 
 enum EmbeddedSearch {
   /// The first words of a fat binary and of an ELF file, and the first letters of the PTX directive `.version`.
-  static let words = WordSearch([FatBinary.magic, CubinHeader.magic, 0x7265_762E])
+  static let words = WordSearch(FatBinary.magic, CubinHeader.magic, 0x7265_762E)
   /// Bytes read at a time behind a find, and where nothing was found for long.
   static let smallest = 4 << 10
   static let largest = 256 << 10
   /// Bytes within which `.version` and `.target` must follow each other.
   static let ptxHead = 16 << 10
+
+  /// The offsets in `range` of `source` at which one of the words starts, ascending.
+  ///
+  /// - Throws: a ``Problem`` when the range cannot be read.
+  static func hits(in range: Range<UInt64>, of source: any ByteSource, jobs: Int) throws(Problem) -> [UInt64] {
+    let size = range.upperBound - range.lowerBound
+    guard jobs > 1, size > UInt64(largest) else { return try hits(in: range, of: source) }
+    let part = (size + UInt64(jobs) - 1) / UInt64(jobs)
+    let results = Mutex([Result<[UInt64], Problem>](repeating: .success([]), count: jobs))
+    DispatchQueue.concurrentPerform(iterations: jobs) { job in
+      // Neighbours share three bytes, so that no word is cut.
+      let start = min(range.upperBound, range.lowerBound + UInt64(job) * part)
+      let end = min(range.upperBound, start + part + 3)
+      let result = Result<[UInt64], Problem> { () throws(Problem) in try hits(in: start..<end, of: source) }
+      results.withLock { $0[job] = result }
+    }
+    var all: [UInt64] = []
+    for result in results.withLock({ $0 }) { all += try result.get() }
+    return all
+  }
+
+  private static func hits(in range: Range<UInt64>, of source: any ByteSource) throws(Problem) -> [UInt64] {
+    var hits: [UInt64] = []
+    var position = range.lowerBound
+    var buffer: [UInt8] = []
+    while position + 4 <= range.upperBound {
+      let wanted = Int(min(UInt64(largest), range.upperBound - position))
+      if buffer.isEmpty { buffer = [UInt8](repeating: 0, count: wanted) }
+      let count = try source.read(at: position, count: wanted, into: &buffer)
+      guard count == wanted else {
+        throw Problem(.changedWhileReading, "file", at: position + UInt64(count))
+      }
+      var start = 0
+      while let hit = words.first(in: buffer, start..<count) {
+        hits.append(position + UInt64(hit))
+        start = hit + 1
+      }
+      if position + UInt64(count) == range.upperBound { break }
+      position += UInt64(count - 3)
+    }
+    return hits
+  }
 
   /// Sections that hold no data of the program's own making.
   private static let skipped: Set<String> = [

@@ -12,8 +12,10 @@ extension InspectedFile {
   ///
   /// Nothing is decompressed but compressed ELF sections. Whatever is wrong is in ``problems``; a source that
   /// holds no device code is of format ``Format/other``.
-  public init(_ source: any ByteSource) {
-    var reader = FileReader()
+  ///
+  /// - Parameter jobs: threads that search a large file; the result is the same for every number.
+  public init(_ source: any ByteSource, jobs: Int = 1) {
+    var reader = FileReader(jobs: jobs)
     reader.read(source, base: 0, member: nil)
     self.init(
       format: reader.format, size: source.size, inventory: reader.inventory,
@@ -42,11 +44,14 @@ extension InspectedFile {
 
 /// The state of reading one file: a static library is read member by member.
 private struct FileReader {
+  let jobs: Int
   var format = InspectedFile.Format.other
   var inventory = Inventory()
   var foreign: [String] = []
   var problems: [Problem] = []
   var elf: ELFFile?
+
+  init(jobs: Int) { self.jobs = jobs }
 
   mutating func read(_ source: any ByteSource, base: UInt64, member: String?) {
     let prefix: [UInt8]
@@ -58,7 +63,7 @@ private struct FileReader {
       return
     }
     guard InspectedFile.mayHoldDeviceCode(prefix: prefix[...]) else { return }
-    var builder = InventoryBuilder(source, base: base, member: member, inventory: inventory)
+    var builder = InventoryBuilder(source, base: base, member: member, inventory: inventory, jobs: jobs)
     inventory = Inventory()
     let kind: InspectedFile.Format
     // Elements of type UInt8 have no padding, so all their bytes are initialised.
@@ -170,7 +175,7 @@ extension InventoryBuilder {
 
   private mutating func searchWrappers(_ range: Range<UInt64>, of elf: ELFFile) {
     var pointers = PointerReader(elf: elf, section: nil)
-    let search = WordSearch([Wrapper.magic])
+    let search = WordSearch(Wrapper.magic)
     var position = range.lowerBound
     while position + Wrapper.size <= range.upperBound {
       let count = Int(min(UInt64(EmbeddedSearch.largest), range.upperBound - position))
@@ -218,7 +223,7 @@ extension InventoryBuilder {
         at: section.offset + 24, count: Int(clamping: section.size - 24), "compressed section")
       let contents = MemoryBytes(
         try decompress(stored, codec, size: header.size, limit: InspectedFile.inflatedSectionLimit))
-      var inner = InventoryBuilder(contents, member: member, inventory: inventory)
+      var inner = InventoryBuilder(contents, member: member, inventory: inventory, jobs: jobs)
       inventory = Inventory()
       let range = 0..<contents.size
       if isFatBinarySection {

@@ -17,8 +17,14 @@ struct InventoryBuilder: ~Copyable {
   /// Device-linked modules whose list of pre-linked parts is not in the file.
   var modulesWithoutList: [Int] = []
 
-  init(_ source: any ByteSource, base: UInt64 = 0, member: String? = nil, inventory: Inventory = Inventory()) {
+  /// Threads that search the source for embedded code.
+  let jobs: Int
+
+  init(
+    _ source: any ByteSource, base: UInt64 = 0, member: String? = nil, inventory: Inventory = Inventory(), jobs: Int
+  ) {
     window = ByteWindow(source)
+    self.jobs = jobs
     self.base = base
     self.member = member
     self.inventory = inventory

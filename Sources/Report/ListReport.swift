@@ -29,6 +29,7 @@ extension ListReport {
     writer.object {
       $0.array("files", of: files) { writer, file in
         let inventory = file.contents.inventory
+        var targets: [ImageTarget: String] = [:]
         writer.member("format", file.contents.format.name)
         writer.rows("images", of: inventory.images) { writer, image in
           let module = inventory.modules[image.module]
@@ -47,7 +48,7 @@ extension ListReport {
           writer.member("section", module.section)
           writer.member("size", image.size)
           writer.member("storedSize", image.storedSize)
-          writer.member("target", image.targetName)
+          writer.member("target", targets.value(for: ImageTarget(image)) { _ in image.targetName })
           writer.member("toolkit", image.toolkit)
         }
         writer.array("otherDeviceCode", file.contents.foreignDeviceCode)
@@ -99,13 +100,16 @@ extension ListReport {
     if hasToolkit { table.headers.append(.right("toolkit")) }
     if hasMember { table.headers.append(.left("member")) }
     if hasNote { table.headers.append(.left("notes")) }
+    // Few sections and targets make up thousands of rows.
+    var sections: [String: String] = [:]
+    var targets: [ImageTarget: String] = [:]
     for image in inventory.images {
       let module = inventory.modules[image.module]
       table.add(UInt64(image.index))
       table.add(UInt64(image.module))
-      table.add(printable(module.section))
+      table.add(sections.value(for: module.section) { printable($0) })
       table.add(image.kind.description)
-      table.add(image.targetName)
+      table.add(targets.value(for: ImageTarget(image)) { _ in image.targetName })
       table.add(image.storedSize)
       table.add(image.size)
       table.add(image.compression.rawValue)
@@ -124,6 +128,27 @@ extension ListReport {
     if image.memberOffset != nil { notes.append("concatenated") }
     if let identifier = image.identifier { notes.append(printable(identifier)) }
     return notes.joined(separator: ", ")
+  }
+}
+
+/// What the name of an image's target depends on.
+struct ImageTarget: Hashable {
+  var kind: ImageKind
+  var target: CodeTarget
+
+  init(_ image: DeviceImage) {
+    kind = image.kind
+    target = image.target
+  }
+}
+
+extension Dictionary {
+  /// The value for `key`, made by `make` at its first use.
+  mutating func value(for key: Key, _ make: (Key) -> Value) -> Value {
+    if let value = self[key] { return value }
+    let value = make(key)
+    self[key] = value
+    return value
   }
 }
 

@@ -118,20 +118,16 @@ extension JSONWriter {
 extension Inventory {
   /// For every target how many images it has and how many bytes they take; cubins first, then by number.
   var storedByTarget: [(name: String, images: Int, storedSize: UInt64)] {
-    struct Key: Hashable {
-      var kind: ImageKind
-      var target: CodeTarget
-    }
-    var totals: [Key: (images: Int, storedSize: UInt64)] = [:]
+    var totals: [ImageTarget: (images: Int, storedSize: UInt64)] = [:]
     // Members of a concatenated entry share one stream: count its bytes once.
     var streams: Set<UInt64> = []
     for image in images {
       let isShared = image.memberOffset != nil && image.compression != .none
       let bytes = !isShared || streams.insert(image.offset).inserted ? image.storedSize : 0
-      var total = totals[Key(kind: image.kind, target: image.target)] ?? (0, 0)
+      var total = totals[ImageTarget(image)] ?? (0, 0)
       total.images += 1
       total.storedSize &+= bytes
-      totals[Key(kind: image.kind, target: image.target)] = total
+      totals[ImageTarget(image)] = total
     }
     return totals.sorted {
       ($0.key.kind.order, $0.key.target) < ($1.key.kind.order, $1.key.target)

@@ -36,33 +36,47 @@ struct TextTable {
 
   /// All rows behind the headers, each indented by two spaces.
   func text(_ style: TextStyle) -> String {
-    let titles = headers.map { Array($0.title.utf8) }
-    var widths = titles.map(\.count)
-    for (index, cell) in cells.enumerated() {
-      let column = index % headers.count
-      widths[column] = max(widths[column], cell.width)
-    }
-    var output: [UInt8] = []
-    output.reserveCapacity((widths.reduce(1) { $0 + $1 + 2 }) * (cells.count / headers.count + 1))
-    func add(_ cell: ArraySlice<UInt8>, width: Int, column: Int) {
-      let padding = repeatElement(UInt8(ascii: " "), count: widths[column] - width)
-      output.append(contentsOf: [0x20, 0x20])
-      if case .right = headers[column] { output.append(contentsOf: padding) }
-      output.append(contentsOf: cell)
-      if case .left = headers[column] { output.append(contentsOf: padding) }
-      if column == headers.count - 1 {
-        while output.last == UInt8(ascii: " ") { output.removeLast() }
-        output.append(UInt8(ascii: "\n"))
+    var titles = TextTable(headers)
+    for header in headers { titles.add(header.title) }
+    var widths = [Int](repeating: 0, count: headers.count)
+    for table in [titles, self] {
+      var column = 0
+      for cell in table.cells {
+        widths[column] = max(widths[column], cell.width)
+        column = column + 1 == headers.count ? 0 : column + 1
       }
     }
-    for (column, title) in titles.enumerated() { add(title[...], width: title.count, column: column) }
-    let header = style.paint(String(decoding: output.dropLast(), as: UTF8.self), .dim) + "\n"
-    output.removeAll(keepingCapacity: true)
-    var start = 0
-    for (index, cell) in cells.enumerated() {
-      add(bytes[start..<cell.end], width: cell.width, column: index % headers.count)
-      start = cell.end
+    return style.paint(String(titles.lines(widths).dropLast()), .dim) + "\n" + lines(widths)
+  }
+
+  private func lines(_ widths: [Int]) -> String {
+    let isRight = headers.map { if case .right = $0 { true } else { false } }
+    let rowSize = widths.reduce(1) { $0 + $1 + 2 }
+    // No cell takes fewer bytes than columns, so what cells take beyond their columns comes on top.
+    let extra = bytes.count - cells.reduce(0) { $0 + $1.width }
+    let text = [UInt8](capacity: cells.count / headers.count * rowSize + extra) { output in
+      var column = 0
+      var start = 0
+      // Spaces are owed until something follows them, so that no line ends with one.
+      var spaces = 0
+      for cell in cells {
+        let padding = widths[column] - cell.width
+        spaces += isRight[column] ? padding + 2 : 2
+        if cell.width > 0 {
+          for _ in 0..<spaces { output.append(UInt8(ascii: " ")) }
+          for position in start..<cell.end { output.append(bytes[position]) }
+          spaces = 0
+        }
+        spaces += isRight[column] ? 0 : padding
+        start = cell.end
+        column += 1
+        if column == headers.count {
+          output.append(UInt8(ascii: "\n"))
+          column = 0
+          spaces = 0
+        }
+      }
     }
-    return header + String(decoding: output, as: UTF8.self)
+    return String(decoding: text, as: UTF8.self)
   }
 }

@@ -35,7 +35,7 @@ public struct Scanner: Sendable {
     walk.queue.run(jobs: jobs) { item in
       switch item {
       case .directory(let place): walk.visit(directory: place, in: allRoots)
-      case .file(let place, let isRoot): walk.visit(file: place, isRoot: isRoot, in: allRoots)
+      case .file(let place, let isRoot): walk.visit(file: place, isRoot: isRoot, in: allRoots, jobs: jobs)
       }
     }
     return walk.result(roots: roots, jobs: jobs)
@@ -128,7 +128,7 @@ private final class Walk: Sendable {
     }
   }
 
-  func visit(file place: FilePlace, isRoot: Bool, in roots: [ScanRoot]) {
+  func visit(file place: FilePlace, isRoot: Bool, in roots: [ScanRoot], jobs: Int) {
     do throws(Problem) {
       let source = try FileBytes(path: place.fullPath(in: roots))
       let isFirst = state.withLock { state in
@@ -137,7 +137,8 @@ private final class Walk: Sendable {
         return state.files[source.identity]?.places.count == 1
       }
       guard isFirst else { return }
-      let file = InspectedFile(source)
+      // A single file has all threads to itself; in a tree each has files of its own.
+      let file = InspectedFile(source, jobs: isRoot ? jobs : 1)
       state.withLock {
         $0.files[source.identity]?.file = file
         $0.counts.bytesRead += source.bytesRead

@@ -19,7 +19,7 @@ struct ListCommand {
     let report = ListReport(
       files: paths.map { path in
         do throws(Problem) {
-          return ListReport.File(path: path, contents: InspectedFile(try FileBytes(path: path)))
+          return ListReport.File(path: path, contents: InspectedFile(try FileBytes(path: path), jobs: Terminal.processors))
         } catch {
           return ListReport.File(path: path, contents: InspectedFile(format: .other, size: 0, problems: [error]))
         }

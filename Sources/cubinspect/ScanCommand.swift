@@ -1,7 +1,6 @@
 import Bytes
 import CommandLineSyntax
 import Compatibility
-import Glibc
 import Report
 import Scan
 
@@ -65,7 +64,7 @@ struct ScanCommand {
   }
 
   private static func jobs(_ arguments: ParsedArguments) throws(UsageError) -> Int {
-    guard let value = arguments.value(of: .jobs) else { return max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+    guard let value = arguments.value(of: .jobs) else { return Terminal.processors }
     guard let jobs = Int(value.text), (1...1024).contains(jobs) else {
       throw arguments.invalid(.jobs, value, "write a number from 1 to 1024")
     }

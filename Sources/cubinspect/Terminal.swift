@@ -3,8 +3,11 @@ import CommandLineSyntax
 import Glibc
 import Report
 
-/// Standard output and standard error.
+/// Standard output, standard error and the machine around them.
 enum Terminal {
+  /// Processors that are there to use.
+  static var processors: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+
   /// Columns of the terminal that standard output is; nil when it is none.
   static var width: Int? {
     guard isatty(STDOUT_FILENO) == 1 else { return nil }

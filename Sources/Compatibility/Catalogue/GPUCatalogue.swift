@@ -66,7 +66,8 @@ public struct GPUCatalogue: Sendable, Decodable {
     // Words that people add although the driver does not print them are dropped one kind after the other.
     for reduced in [words, words.subtracting(GPUName.brands), words.filter { !GPUName.isOptional($0) }] {
       guard reduced.contains(where: { !GPUName.filler.contains($0) }) else { continue }
-      for labels in [false, true] {
+      // A label must share a word, not only a number.
+      for labels in reduced.contains(where: { $0.contains(where: \.isLetter) }) ? [false, true] : [false] {
         let found = candidates(reduced, labels: labels)
         guard !found.isEmpty else { continue }
         let capabilities = Set(found.flatMap(\.computeCapabilities))
@@ -82,14 +83,14 @@ public struct GPUCatalogue: Sendable, Decodable {
   /// The products that have all `words`, reduced to the best tier that is not empty.
   private func candidates(_ words: Set<String>, labels: Bool) -> [GPU] {
     var tiers: [[GPU]] = [[], [], []]
-    let isNumber = words.contains { $0.allSatisfy(\.isNumber) }
+    let mayBeMissing = GPUName.impliedSeries(by: words)
     for gpu in gpus where (gpu.segment == .label) == labels {
       let tier = ([gpu.name] + gpu.aliases).compactMap { name -> Int? in
         let own = GPUName.words(name)
         guard words.subtracting(GPUName.filler).isSubset(of: own) else { return nil }
         let rest = own.subtracting(words).subtracting(GPUName.filler)
         if rest.isEmpty { return 0 }
-        return isNumber && rest.isSubset(of: GPUName.series) ? 1 : 2
+        return rest.isSubset(of: mayBeMissing) ? 1 : 2
       }.min()
       if let tier { tiers[tier].append(gpu) }
     }
@@ -125,12 +126,15 @@ public struct GPUCatalogue: Sendable, Decodable {
     for gpu in gpus where gpu.segment != .label {
       for name in [gpu.name] + gpu.aliases {
         let own = GPUName.words(name).subtracting(GPUName.filler)
-        // Every word of the query looks for its nearest; words of the name that nobody asked for count a little.
+        // Every word of the query looks for its nearest, numbers most of all; words of the name that nobody asked
+        // for count a little.
         let missing = words.reduce(0.0) { sum, word in
-          sum + (own.map { GPUName.distance(word, $0) }.min() ?? 1)
+          sum + GPUName.weight(word) * (own.map { GPUName.distance(word, $0) }.min() ?? 1)
         }
-        let score = missing / Double(words.count) + 0.02 * Double(max(0, own.count - words.count))
-        if missing / Double(words.count) <= 0.5 { best[gpu.name] = min(best[gpu.name] ?? .infinity, score) }
+        let share = missing / words.reduce(0.0) { $0 + GPUName.weight($1) }
+        if share > 0.5 { continue }
+        let score = share + 0.02 * Double(max(0, own.count - words.count))
+        best[gpu.name] = min(best[gpu.name] ?? .infinity, score)
       }
     }
     return best.sorted { ($0.value, $0.key) < ($1.value, $1.key) }.prefix(5).map(\.key)

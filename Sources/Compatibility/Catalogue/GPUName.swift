@@ -4,7 +4,7 @@ enum GPUName {
   /// Words that say nothing about the product.
   static let filler: Set<String> = [
     "nvidia", "gpu", "graphics", "card", "generation", "corporation", "with", "design", "edition",
-    "developer", "kit", "nvgpu", "tesla", "geforce",
+    "developer", "kit", "for", "nvgpu", "tesla", "geforce",
   ]
   /// Brand names that people put before products that do not carry them.
   static let brands: Set<String> = ["quadro", "grid", "dgx", "hgx"]
@@ -14,14 +14,27 @@ enum GPUName {
     "laptop", "notebook", "max", "q",
   ]
 
-  /// Whether a word is a brand, a form factor or a memory size, and so may be left out.
+  /// Whether a word is a brand, a form factor, a memory size (`80gb`) or a virtual GPU's profile (`16q` of
+  /// `T4-16Q`), and so may be left out.
   static func isOptional(_ word: String) -> Bool {
-    brands.contains(word) || variants.contains(word)
-      || (word.hasSuffix("gb") && word.count > 2 && word.dropLast(2).allSatisfy(\.isNumber))
+    if brands.contains(word) || variants.contains(word) { return true }
+    let unit = word.drop(while: \.isNumber)
+    let digits = word.count - unit.count
+    return (unit == "gb" && digits > 0) || ((1...2).contains(digits) && ["q", "c", "a", "b"].contains(unit))
   }
 
-  /// The series that a bare number such as `4090` leaves out.
-  static let series: Set<String> = ["rtx", "gtx", "gts", "gt"]
+  private static let series: Set<String> = ["rtx", "gtx", "gts", "gt"]
+
+  /// The words that a product code implies: a number such as `4090` its series, one with a letter such as `P4000`
+  /// `Quadro` too.
+  static func impliedSeries(by words: Set<String>) -> Set<String> {
+    if words.contains(where: { $0.allSatisfy(\.isNumber) }) { return series }
+    let hasCode = words.contains { !isOptional($0) && $0.contains(where: \.isNumber) }
+    return hasCode ? series.union(["quadro"]) : []
+  }
+
+  /// How much a word tells: numbers more than names.
+  static func weight(_ word: String) -> Double { word.contains(where: \.isNumber) ? 3 : 1 }
 
   /// The words of a name, without what follows `MIG` (a slice of a GPU has its compute capability).
   static func words(_ name: String) -> Set<String> {

@@ -1,0 +1,1 @@
+__global__ void fill(float *values, float value) { values[threadIdx.x] = value; }

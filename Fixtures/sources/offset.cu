@@ -1,0 +1,1 @@
+__global__ void offset(float *values, float value) { values[threadIdx.x] += value; }

@@ -1,0 +1,103 @@
+import Compatibility
+import DeviceCode
+import Testing
+
+@Suite struct DriverVersionTests {
+  @Test func readsReleasesBranchesAndCUDAVersions() {
+    #expect(DriverVersion("460.32.03") == .release([460, 32, 3], text: "460.32.03"))
+    #expect(DriverVersion("440.33") == .release([440, 33], text: "440.33"))
+    #expect(DriverVersion("535") == .branch(535))
+    #expect(DriverVersion("R535") == .branch(535))
+    #expect(DriverVersion("12.2") == .cuda(CUDAVersion(12, 2)))
+    #expect(DriverVersion("460.32.03")?.description == "460.32.03")
+    #expect(DriverVersion("540.3.0")?.description == "540.3.0")
+    #expect(DriverVersion("r535")?.description == "R535")
+    #expect(DriverVersion("12.2")?.description == "CUDA 12.2")
+  }
+
+  @Test(arguments: [
+    "", "12", "R12", "12.2.1", "R12.2", "R535.1", "535.", "abc", "535.x", "-535", "0.1", "1.2.3.4.5",
+  ])
+  func refuses(_ text: String) {
+    #expect(DriverVersion(text) == nil)
+  }
+
+  @Test(arguments: [
+    ("460.32.03", "11.2", "7.2"), ("535", "12.2", "8.2"), ("12.2", "12.2", "8.2"),
+    ("560.35.03", "12.6", "8.5"),
+    ("537.13", "12.2", "8.2"), ("615", "13.4", "9.4"), ("440.33", "10.2", "6.5"), ("410", "10.0", "6.3"),
+  ])
+  func knowsCUDAAndPTX(_ driver: String, _ cuda: String, _ isa: String) {
+    #expect(DriverVersion(driver)?.maxCUDA == CUDAVersion(cuda))
+    #expect(DriverVersion(driver)?.newestPTXISA == PTXISAVersion(isa))
+  }
+
+  @Test func aNewerBranchIsUnknownButKeepsWhatOlderOnesDo() throws {
+    let future = try #require(DriverVersion("700.10"))
+    #expect(future.isNewerThanTable)
+    #expect(future.maxCUDA == nil)
+    #expect(future.newestPTXISA == nil)
+    #expect(future.supports(PTXISAVersion(9, 4)) == true)
+    #expect(future.supports(PTXISAVersion(9, 5)) == nil)
+    #expect(future.supports(.zstd) == true)
+    #expect(future.supports(ComputeCapability(9, 0)) == nil)
+    #expect(future.supports(ComputeCapability(7, 0)) == false)
+    #expect(future.computeCapabilities == nil)
+  }
+
+  @Test func aCUDAVersionWithoutABranchStillTellsThePTX() {
+    let driver = DriverVersion.cuda(CUDAVersion(13, 5))
+    #expect(driver.isNewerThanTable)
+    #expect(driver.maxCUDA == CUDAVersion(13, 5))
+    #expect(driver.newestPTXISA == PTXISAVersion(9, 5))
+    #expect(DriverVersion.cuda(CUDAVersion(14, 0)).newestPTXISA == nil)
+    #expect(DriverVersion.cuda(CUDAVersion(14, 0)).supports(PTXISAVersion(9, 4)) == true)
+  }
+
+  @Test func anOlderBranchIsUnknown() {
+    #expect(DriverVersion.branch(300).maxCUDA == nil)
+    #expect(DriverVersion.branch(300).supports(PTXISAVersion(7, 0)) == nil)
+    #expect(DriverVersion.branch(300).supports(.zstd) == false)
+  }
+
+  @Test(arguments: [
+    ("550.54.14", true), ("550.54.13", false), ("550.40.07", false), ("551.61", true), ("550", true),
+    ("545.23.08", false), ("545", false), ("12.4", true), ("12.3", false), ("470.82.01", false),
+    ("580.65.06", true),
+  ])
+  func zstd(_ driver: String, _ expected: Bool) {
+    #expect(DriverVersion(driver)?.supports(.zstd) == expected)
+    #expect(DriverVersion(driver)?.supports(.lz4) == true)
+  }
+
+  @Test(arguments: [
+    ("460.32.03", "8.6", true), ("460.32.03", "9.0", false), ("470", "3.7", true), ("495", "3.7", false),
+    ("580.65.06", "7.0", true), ("582.41", "7.0", true), ("590", "7.0", false), ("615", "10.7", true),
+    ("610", "10.7", false), ("12.8", "12.0", true), ("12.6", "12.0", false),
+  ])
+  func supportsDevice(_ driver: String, _ device: String, _ expected: Bool) {
+    let computeCapability = ComputeCapability(device) ?? ComputeCapability(0, 0)
+    #expect(DriverVersion(driver)?.supports(computeCapability) == expected)
+  }
+
+  @Test func tegraHasDriversOfItsOwn() {
+    #expect(DriverVersion("535")?.supports(ComputeCapability(8, 7)) == nil)
+    #expect(device("8.7", driver: "535").knownDriver == nil)
+    #expect(device("8.7", driver: "12.6").knownDriver == .cuda(CUDAVersion(12, 6)))
+    #expect(device("8.6", driver: "535").knownDriver == .branch(535))
+  }
+
+  @Test func listsItsComputeCapabilities() {
+    let list = DriverVersion.branch(450).computeCapabilities?.map(\.description)
+    #expect(list == ["3.0", "3.5", "3.7", "5.0", "5.2", "6.0", "6.1", "7.0", "7.5", "8.0"])
+  }
+
+  @Test func comparesAcrossForms() {
+    #expect(DriverVersion("535.54.03")?.isAtLeast(.branch(535)) == true)
+    #expect(DriverVersion("530.30.02")?.isAtLeast(.branch(535)) == false)
+    #expect(DriverVersion("12.2")?.isAtLeast(.branch(535)) == true)
+    #expect(DriverVersion("535")?.isAtLeast(.cuda(CUDAVersion(12, 3))) == false)
+    #expect(DriverVersion("700")?.isAtLeast(.cuda(CUDAVersion(13, 0))) == true)
+    #expect(DriverVersion("700")?.isAtLeast(.cuda(CUDAVersion(13, 9))) == nil)
+  }
+}

@@ -1,0 +1,142 @@
+import Compatibility
+import Testing
+
+@Suite struct GPUCatalogueTests {
+  @Test(
+    arguments: [
+      // As nvidia-smi prints them.
+      ("NVIDIA A100-PCIE-40GB", "8.0", "NVIDIA A100-PCIE-40GB"),
+      ("Tesla V100-SXM2-16GB", "7.0", "Tesla V100-SXM2-16GB"),
+      ("NVIDIA GeForce RTX 4090", "8.9", "NVIDIA GeForce RTX 4090"), ("NVIDIA GB10", "12.1", "NVIDIA GB10"),
+      ("NVIDIA H100 80GB HBM3", "9.0", "NVIDIA H100 80GB HBM3"), ("Tesla T4", "7.5", "Tesla T4"),
+      ("NVIDIA TITAN X (Pascal)", "6.1", "NVIDIA TITAN X (Pascal)"),
+      ("NVIDIA RTX 6000 Ada Generation", "8.9", "NVIDIA RTX 6000 Ada Generation"),
+      ("Quadro RTX 6000", "7.5", "Quadro RTX 6000"),
+      ("NVIDIA A100-SXM4-40GB MIG 1g.5gb", "8.0", "NVIDIA A100-SXM4-40GB"), ("Orin (nvgpu)", "8.7", nil),
+      // As people type them.
+      ("A100", "8.0", nil), ("a100 80gb", "8.0", nil), ("A100 80 GB PCIe", "8.0", "NVIDIA A100 80GB PCIe"),
+      ("RTX 4090", "8.9", "NVIDIA GeForce RTX 4090"), ("4090", "8.9", "NVIDIA GeForce RTX 4090"),
+      ("rtx3090", "8.6", "NVIDIA GeForce RTX 3090"), ("RTX3080Ti", "8.6", "NVIDIA GeForce RTX 3080 Ti"),
+      ("geforce rtx 2070 super", "7.5", nil), ("gtx1080ti", "6.1", "NVIDIA GeForce GTX 1080 Ti"),
+      ("GTX 1080 Ti", "6.1", "NVIDIA GeForce GTX 1080 Ti"), ("H100", "9.0", "NVIDIA H100"),
+      ("H100 NVL", "9.0", "NVIDIA H100 NVL"), ("H100 SXM5", "9.0", "NVIDIA H100 80GB HBM3"),
+      ("T4", "7.5", "Tesla T4"),
+      ("V100", "7.0", nil), ("V100 32GB", "7.0", nil), ("Orin", "8.7", nil),
+      ("Jetson AGX Orin", "8.7", "Jetson AGX Orin"),
+      ("Jetson AGX Orin 64GB", "8.7", "Jetson AGX Orin"), ("Jetson Nano", "5.3", "Jetson Nano"),
+      ("Thor", "11.0", "Jetson T5000 (Jetson AGX Thor)"),
+      ("Xavier", "7.2", nil), ("B200", "10.0", "NVIDIA B200"), ("B300", "10.3", "NVIDIA B300 SXM6 AC"),
+      ("GB10", "12.1", "NVIDIA GB10"), ("DGX Spark", "12.1", "NVIDIA GB10"),
+      ("DGX H100", "9.0", "NVIDIA H100"),
+      ("GH200", "9.0", nil), ("Tesla A100", "8.0", nil), ("Quadro RTX A6000", "8.6", "NVIDIA RTX A6000"),
+      ("L40S", "8.9", "NVIDIA L40S"), ("RTX 6000 Ada", "8.9", "NVIDIA RTX 6000 Ada Generation"),
+      ("RTX PRO 6000", "12.0", nil), ("rtx 5090", "12.0", "NVIDIA GeForce RTX 5090"),
+      ("K80", "3.7", "Tesla K80"),
+      ("RTX 3050", "8.6", "NVIDIA GeForce RTX 3050"), ("titanv", "7.0", "NVIDIA TITAN V"),
+      ("A10G 24GB", "8.6", "NVIDIA A10G"),
+      ("P100", "6.0", nil), ("  rtx   4070  ti  ", "8.9", "NVIDIA GeForce RTX 4070 Ti"),
+      ("GRID T4-16Q", "7.5", "Tesla T4"), ("NVIDIA A40-48Q", "8.6", "NVIDIA A40"),
+      ("H200 141GB", "9.0", "NVIDIA H200"),
+      // Names that contain one another.
+      ("A10", "8.6", "NVIDIA A10"), ("A4000", "8.6", "NVIDIA RTX A4000"), ("P4", "6.1", "Tesla P4"),
+      ("P4000", "6.1", "Quadro P4000"), ("T400", "7.5", "NVIDIA T400"),
+      ("3080", "8.6", "NVIDIA GeForce RTX 3080"),
+      ("M4", "5.2", "Tesla M4"), ("L4", "8.9", "NVIDIA L4"), ("A2", "8.6", "NVIDIA A2"),
+      ("H20", "9.0", "NVIDIA H20"),
+      ("Quadro 6000", "2.0", "Quadro 6000"),
+      // Labels, where no product has the name.
+      ("T4G", "7.5", "T4G"),
+      // Compute capabilities and targets.
+      ("8.0", "8.0", nil), (" 9.0 ", "9.0", nil), ("sm_80", "8.0", nil), ("sm_90a", "9.0", nil),
+      ("SM_120", "12.0", nil),
+      ("compute_90", "9.0", nil), ("sm86", "8.6", nil), ("sm_130", "13.0", nil),
+    ] as [(String, String, String?)])
+  func resolves(_ query: String, _ computeCapability: String, _ name: String?) throws {
+    let match = try GPUCatalogue.resolve(query)
+    #expect(match.computeCapability.description == computeCapability)
+    #expect(match.name == name, "\(match.gpus.map(\.name))")
+    #expect(match.query == query)
+    #expect(match.device().computeCapability == match.computeCapability)
+  }
+
+  @Test(arguments: ["GTX 750", "RTX 6000", "RTX 4000", "Titan X", "GT 730", "GT 640", "RTX 5000"])
+  func explainsAmbiguousNames(_ query: String) {
+    do throws(GPUCatalogue.Failure) {
+      let match = try GPUCatalogue.resolve(query)
+      Issue.record("\(query) is \(match.computeCapability)")
+    } catch {
+      guard case .ambiguous(query, let candidates) = error else {
+        Issue.record("\(error)")
+        return
+      }
+      #expect(Set(candidates.flatMap(\.computeCapabilities)).count > 1)
+      #expect(error.description.contains(candidates[0].computeCapabilities[0].description))
+    }
+  }
+
+  @Test func anAmbiguousNameNamesAllGenerations() {
+    let error = #expect(throws: GPUCatalogue.Failure.self) { try GPUCatalogue.resolve("RTX 6000") }
+    let text = error?.description ?? ""
+    for part in ["7.5: Quadro RTX 6000", "8.9: NVIDIA RTX 6000 Ada Generation", "12.0: NVIDIA RTX PRO 6000"] {
+      #expect(text.contains(part), "\(text)")
+    }
+  }
+
+  @Test(arguments: [
+    ("RTX 4091", "NVIDIA GeForce RTX 4090"), ("H101", "NVIDIA H100"), ("Tesla T5", "Tesla T4"),
+    ("RTX 1080", "NVIDIA GeForce GTX 1080"), ("Jetson Oron", "Jetson Orin NX"),
+    ("4090 Ti", "NVIDIA GeForce RTX 4090"),
+    ("gefroce rtx 4080", "NVIDIA GeForce RTX 4080"), ("A1000000", "NVIDIA RTX A1000"),
+  ])
+  func listsNearNames(_ query: String, _ expected: String) {
+    do throws(GPUCatalogue.Failure) {
+      let match = try GPUCatalogue.resolve(query)
+      Issue.record("\(query) is \(match.computeCapability)")
+    } catch {
+      guard case .unknown(query, let nearest) = error else {
+        Issue.record("\(error)")
+        return
+      }
+      #expect(nearest.contains(expected), "\(nearest)")
+      #expect(nearest.count <= 5)
+      #expect(error.description.contains(expected))
+    }
+  }
+
+  @Test(arguments: [
+    "", "   ", "NVIDIA", "MIG", "GPU", "!!!", "zzzzzzzz", "Radeon RX 7900 XTX", "sm_", "sm_9x", "8.",
+    "\u{1B}[31m",
+  ])
+  func refuses(_ query: String) {
+    let error = #expect(throws: GPUCatalogue.Failure.self) { try GPUCatalogue.resolve(query) }
+    guard case .unknown = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+  }
+
+  @Test func everyProductResolvesByItsOwnName() {
+    for gpu in GPUCatalogue.shared.gpus where gpu.segment != .label {
+      if gpu.name == "NVIDIA GeForce GPU" { continue }  // no word of its own
+      do throws(GPUCatalogue.Failure) {
+        let match = try GPUCatalogue.resolve(gpu.name)
+        #expect([match.computeCapability] == gpu.computeCapabilities, "\(gpu.name)")
+        #expect(match.gpus.contains(gpu), "\(gpu.name): \(match.gpus.map(\.name))")
+      } catch {
+        #expect(gpu.computeCapabilities.count > 1, "\(error)")
+      }
+    }
+  }
+
+  @Test func searchLists() {
+    let catalogue = GPUCatalogue.shared
+    #expect(catalogue.search().count == catalogue.gpus.count)
+    #expect(catalogue.search("h100").contains { $0.name == "NVIDIA H100 NVL" })
+    #expect(catalogue.search("a100").allSatisfy { !$0.name.contains("A1000") || $0.name.contains("A100") })
+    #expect(catalogue.search("9.0").allSatisfy { $0.computeCapabilities == [ComputeCapability(9, 0)] })
+    #expect(catalogue.search("Hopper") == catalogue.search("sm_90a"))
+    #expect(catalogue.search("rtx 40").contains { $0.name == "NVIDIA GeForce RTX 4080" })
+    #expect(catalogue.search("spark").contains { $0.name == "NVIDIA GB10" })
+    #expect(catalogue.search("nothing like it").isEmpty)
+  }
+}

@@ -1,0 +1,303 @@
+import Compatibility
+import DeviceCode
+import Testing
+
+@Suite struct LibraryVerdictTests {
+  @Test func theOldWheelOnANewGPU() {
+    let old = ["sm_37", "sm_50", "sm_60", "sm_70"]
+    let a100 = device("8.0")
+    let incompatible = library(old, old).verdict(on: a100)
+    #expect(incompatible.verdict == .incompatible)
+    #expect(incompatible.portable.total == 2 && incompatible.portable.none == 2)
+    #expect(incompatible.uncovered.count == 1)
+    #expect(incompatible.uncovered.first?.modules == [0, 1])
+    #expect(incompatible.uncovered.first?.targets == old)
+    #expect(incompatible.uncovered.first?.reasons == Array(repeating: .differentMajor, count: 4))
+    #expect(
+      incompatible.advice == [
+        .useBuildWith(CodeTarget(80)),
+        .rebuild(gencode: "-gencode arch=compute_80,code=sm_80", since: CUDAVersion(11, 0), until: nil),
+      ])
+    #expect(library(old).targets.map(\.targetName) == old)
+
+    let native = library(old + ["sm_80"]).verdict(on: a100)
+    #expect(native.verdict == .native)
+    #expect(native.advice.isEmpty && native.uncovered.isEmpty)
+
+    let jit = library(old + ["compute_70"]).verdict(on: a100)
+    #expect(jit.verdict == .jit)
+    #expect(jit.portable.jit == 1)
+    #expect(jit.advice.first == .expectCompilation)
+  }
+
+  @Test(arguments: [
+    ([["sm_80"], ["sm_80"]], "8.0", Verdict.native),
+    ([["sm_80"], ["sm_80"]], "8.6", .native),
+    ([["sm_80"], ["compute_80"]], "8.0", .jit),
+    ([["compute_80"]], "9.0", .jit),
+    ([["sm_80"], ["sm_90"]], "8.0", .partial),
+    ([["sm_80"]], "9.0", .incompatible),
+    ([["sm_80"]], "8.7", .notGuaranteed),
+    // Some modules are certain, some are not, none is a gap: as good as the worst.
+    ([["sm_80"], ["sm_87"]], "8.7", .notGuaranteed),
+    // A gap is worse than an uncertain module.
+    ([["sm_80"], ["sm_90"]], "8.7", .partial),
+    ([["sm_101"]], "11.0", .notGuaranteed),
+    // Specialised modules alone.
+    ([["sm_90a"]], "9.0", .native),
+    ([["sm_90a"]], "8.0", .incompatible),
+    ([["sm_90a"], ["sm_100a"]], "9.0", .native),
+    ([["compute_90a"]], "9.0", .jit),
+    ([["sm_101a"]], "11.0", .notGuaranteed),
+    ([["sm_101a"], ["sm_110a"]], "11.0", .native),
+    ([["sm_90a"], ["compute_90a"]], "9.0", .native),
+    // Specialised modules beside portable ones: those for other GPUs are no gaps.
+    ([["sm_80", "sm_90"], ["sm_90a"]], "8.0", .native),
+    ([["sm_80", "sm_90"], ["sm_90a"]], "9.0", .native),
+    ([["sm_80"], ["sm_90a"]], "9.0", .partial),
+    ([["sm_80"], ["sm_90a"]], "10.0", .incompatible),
+    // Nothing to load.
+    ([], "8.0", .noDeviceCode),
+    ([[]], "8.0", .noDeviceCode),
+    ([["lto_80"]], "8.0", .noDeviceCode),
+    ([["lto_80"], ["sm_80"]], "8.0", .native),
+  ])
+  func verdicts(_ modules: [[String]], _ on: String, _ expected: Verdict) {
+    #expect(Library(inventory(modules.map { Draft($0) })).verdict(on: device(on)).verdict == expected)
+  }
+
+  @Test func flashAttention3() {
+    let library = Library(inventory(Array(repeating: Draft(["sm_90a"]), count: 33)))
+    let ampere = library.verdict(on: device("8.0"))
+    #expect(ampere.verdict == .incompatible)
+    #expect(ampere.specialised.none == 33 && ampere.portable.total == 0)
+    #expect(
+      ampere.uncovered.first?.modules.count == 33, "without portable modules the specialised ones explain")
+    #expect(ampere.uncovered.first?.reasons == [.architectureSpecific])
+    #expect(library.targets.map(\.targetName) == ["sm_90a"])
+    let hopper = library.verdict(on: device("9.0"))
+    #expect(hopper.verdict == .native)
+    #expect(hopper.specialised.runs == 33 && hopper.uncovered.isEmpty)
+  }
+
+  @Test func linearAlgebraOfTorch() {
+    let newer = ["sm_80", "sm_86", "sm_90", "sm_100", "sm_120"]
+    let drafts = [Draft(["sm_75"] + newer)] + Array(repeating: Draft(newer), count: 32)
+    let library = Library(inventory(drafts))
+    let turing = library.verdict(on: device("7.5"))
+    #expect(turing.verdict == .partial)
+    #expect(turing.portable.runs == 1 && turing.portable.total == 33 && turing.portable.none == 32)
+    #expect(turing.uncovered.map(\.modules) == [Array(1...32)])
+    #expect(library.verdict(on: device("8.9")).verdict == .native)
+    #expect(library.verdict(on: device("8.9")).portable.minorCompatible == 33)
+    #expect(library.targets.map(\.targetName) == ["sm_75"] + newer)
+  }
+
+  @Test func embeddedSingleTargetsAreSpecialised() {
+    let drafts =
+      [Draft(["sm_80", "sm_90", "sm_100"])] + Array(repeating: Draft(["sm_90"], .embedded), count: 29)
+      + Array(repeating: Draft(["sm_100"], .embedded), count: 29)
+    let verdict = Library(inventory(drafts)).verdict(on: device("8.0"))
+    #expect(verdict.verdict == .native)
+    #expect(verdict.specialised.total == 58 && verdict.specialised.runs == 0)
+    #expect(Library(inventory(drafts)).verdict(on: device("9.0")).specialised.runs == 29)
+  }
+
+  @Test func linkInputsAreCountedAndNeverJudged() {
+    let drafts = [
+      Draft(["sm_80"], preLinked: [1]), Draft(["sm_80", "compute_80"], .relocatable), Draft(["lto_75"]),
+    ]
+    let verdict = Library(inventory(drafts)).verdict(on: device("9.0"))
+    #expect(verdict.verdict == .jit)
+    #expect(verdict.linkInputs == 2 && verdict.portable.total == 1)
+    let unlinked = Library(inventory([Draft(["sm_80", "compute_80"], .relocatable)]))
+    #expect(unlinked.verdict(on: device("8.0")).verdict == .noDeviceCode)
+    #expect(unlinked.verdict(on: device("8.0")).advice == [.linkDeviceCode])
+    #expect(unlinked.verdict(on: device("8.0")).uncovered.isEmpty)
+  }
+
+  @Test func dedicatedModulesAreNoGaps() {
+    let library = library(["sm_80", "sm_90"], ["sm_90"], ["sm_90"])
+    #expect(library.verdict(on: device("8.0")).verdict == .partial)
+    let one = library.verdict(on: device("8.0"), dedicated: [2])
+    #expect(one.verdict == .partial)
+    #expect(one.dedicated == 1 && one.portable.none == 2 && one.portable.total == 3)
+    #expect(one.uncovered.map(\.modules) == [[1]])
+    let both = library.verdict(on: device("8.0"), dedicated: [1, 2])
+    #expect(both.verdict == .native && both.dedicated == 2 && both.uncovered.isEmpty)
+    // They count where they run, and alone they make nothing run.
+    #expect(library.verdict(on: device("9.0"), dedicated: [1, 2]).dedicated == 0)
+    #expect(library.verdict(on: device("7.5"), dedicated: [0, 1, 2]).verdict == .incompatible)
+  }
+
+  @Test func minimumDriver() {
+    func minimum(_ images: [DeviceImage], _ on: String, driver: String? = nil) -> MinimumDriver? {
+      Library(inventory([Draft(images: images)])).verdict(on: device(on, driver: driver)).minimumDriver
+    }
+    let ptx = image("compute_80", isa: PTXISAVersion(8, 5))
+    #expect(minimum([ptx], "9.0")?.driver == .branch(555))
+    #expect(minimum([ptx], "9.0")?.need == .ptxISA(PTXISAVersion(8, 5)))
+    // Machine code is taken where it fits, so the PTX asks for nothing.
+    #expect(minimum([ptx, image("sm_80")], "8.0") == nil)
+    #expect(minimum([image("sm_80", compression: .zstd)], "8.0")?.driver.description == "550.54.14")
+    let both = image("compute_80", isa: PTXISAVersion(8, 1), compression: .zstd)
+    #expect(minimum([both], "9.0")?.need == .compression(.zstd))
+    let future = image("compute_80", isa: PTXISAVersion(9, 5), compression: .zstd)
+    #expect(minimum([future], "9.0")?.driver == .cuda(CUDAVersion(13, 5)))
+    #expect(minimum([ptx], "8.7") == nil, "desktop branches do not apply to Tegra")
+    #expect(minimum([image("sm_80")], "9.0") == nil)
+  }
+
+  @Test func specialisedModulesAskForADriverOnlyWhereTheyDecide() {
+    let jit = Draft(images: [image("compute_75", isa: PTXISAVersion(9, 0))], .embedded)
+    let zstd = Draft(images: [image("sm_80", compression: .zstd)], .embedded)
+    func minimum(_ drafts: [Draft], _ on: String) -> String? {
+      Library(inventory(drafts)).verdict(on: device(on)).minimumDriver?.driver.description
+    }
+    #expect(minimum([Draft(["sm_80"]), jit, zstd], "8.0") == nil)
+    #expect(minimum([jit, zstd], "8.0") == "550.54.14")
+    #expect(minimum([jit, zstd], "9.0") == "R580")
+  }
+
+  @Test func adviceTakesTheOldestDriverThatHelpsEveryGap() {
+    let zstd = image("sm_80", compression: .zstd)
+    let ptx = image("compute_75", isa: PTXISAVersion(9, 0), compression: .zstd)
+    func advice(_ drafts: [Draft]) -> Advice? {
+      Library(inventory(drafts)).verdict(on: device("8.0", driver: "535")).advice.first
+    }
+    let release = DriverVersion("550.54.14") ?? .branch(0)
+    #expect(advice([Draft(images: [ptx, zstd])]) == .updateDriver(release, .compression(.zstd)))
+    #expect(
+      advice([Draft(images: [ptx, zstd]), Draft(images: [ptx])])
+        == .updateDriver(.branch(580), .ptxISA(PTXISAVersion(9, 0))))
+  }
+
+  @Test func adviceNamesTheDriverThatHelps() {
+    let ptx = image("compute_80", isa: PTXISAVersion(8, 5))
+    let library = Library(inventory([Draft(images: [ptx])]))
+    let verdict = library.verdict(on: device("9.0", driver: "535.54.03"))
+    #expect(verdict.verdict == .incompatible)
+    #expect(verdict.advice.first == .updateDriver(.branch(555), .ptxISA(PTXISAVersion(8, 5))))
+    let zstd = Library(inventory([Draft(images: [image("sm_90", compression: .zstd)])]))
+    #expect(
+      zstd.verdict(on: device("9.0", driver: "535.54.03")).advice.first
+        == .updateDriver(DriverVersion.release([550, 54, 14], text: "550.54.14"), .compression(.zstd)))
+    let unsupported = zstd.verdict(on: device("9.0", driver: "460.32.03"))
+    #expect(unsupported.advice.first == .installDriver(first: 520, last: nil))
+  }
+
+  @Test func severity() {
+    let order: [Verdict] = [.native, .jit, .notGuaranteed, .partial, .incompatible]
+    #expect(order.map(\.severity) == [0, 1, 2, 3, 4])
+    #expect(Verdict.noDeviceCode.severity == nil)
+    #expect(Verdict.worst(of: [.native, .noDeviceCode, .partial, .jit]) == .partial)
+    #expect(Verdict.worst(of: [.native, .noDeviceCode]) == .native)
+    #expect(Verdict.worst(of: [.noDeviceCode]) == .noDeviceCode)
+    #expect(Verdict.worst(of: [Verdict]()) == .noDeviceCode)
+    let levels: [FailLevel] = [.jit, .notGuaranteed, .partial, .incompatible, .never]
+    for (threshold, level) in levels.enumerated() {
+      for verdict in Verdict.allCases {
+        let expected = (verdict.severity ?? -1) > threshold
+        #expect(level.includes(verdict) == expected, "\(level) \(verdict)")
+      }
+    }
+  }
+
+  static let names = [
+    "sm_70", "sm_75", "sm_80", "sm_86", "sm_87", "sm_90", "sm_90a", "sm_100f", "sm_101", "sm_120",
+    "compute_70",
+    "compute_80", "compute_90a", "compute_100f", "lto_80",
+  ]
+  static let devices = ["7.0", "7.5", "8.0", "8.6", "8.7", "9.0", "10.0", "10.3", "11.0", "12.1", "13.0"].map
+  {
+    device($0)
+  }
+
+  @Test(arguments: 0..<40)
+  func theOrderOfImagesAndModulesDoesNotMatter(_ seed: UInt64) {
+    var generator = SeededGenerator(state: seed)
+    var modules = (0..<6).map { _ in
+      (0..<Int.random(in: 1...4, using: &generator)).map { _ in
+        Self.names.randomElement(using: &generator) ?? "sm_80"
+      }
+    }
+    let before = Library(inventory(modules.map { Draft($0) }))
+    for index in modules.indices { modules[index].shuffle(using: &generator) }
+    let shuffled = Library(inventory(modules.map { Draft($0) }))
+    let reordered = Library(inventory(modules.reversed().map { Draft($0) }))
+    for device in Self.devices {
+      let one = before.verdict(on: device)
+      for other in [shuffled.verdict(on: device), reordered.verdict(on: device)] {
+        #expect(one.verdict == other.verdict)
+        #expect(one.portable == other.portable && one.specialised == other.specialised)
+        #expect(one.linkInputs == other.linkInputs && one.minimumDriver == other.minimumDriver)
+      }
+      for module in modules.indices {
+        let (left, right) = (
+          before.verdict(ofModule: module, on: device), shuffled.verdict(ofModule: module, on: device)
+        )
+        #expect(left.winner?.signature == right.winner?.signature)
+      }
+    }
+  }
+
+  @Test(arguments: 0..<40)
+  func anotherImageNeverMakesAVerdictWorse(_ seed: UInt64) {
+    var generator = SeededGenerator(state: seed &+ 1000)
+    // A plain cubin in every module keeps its role, which otherwise decides what is asked of it.
+    var modules = (0..<4).map { _ in
+      ["sm_70"]
+        + (0..<Int.random(in: 0...2, using: &generator)).map { _ in
+          Self.names.randomElement(using: &generator) ?? "sm_80"
+        }
+    }
+    for _ in 0..<6 {
+      let before = Library(inventory(modules.map { Draft($0) }))
+      let changed = Int.random(in: 0..<4, using: &generator)
+      modules[changed].append(Self.names.randomElement(using: &generator) ?? "sm_80")
+      let after = Library(inventory(modules.map { Draft($0) }))
+      for device in Self.devices {
+        let (old, new) = (before.verdict(on: device).verdict, after.verdict(on: device).verdict)
+        #expect((new.severity ?? 9) <= (old.severity ?? 9), "\(modules) on \(device.computeCapability)")
+        #expect(
+          before.verdict(ofModule: changed, on: device).fit
+            <= after.verdict(ofModule: changed, on: device).fit)
+      }
+    }
+  }
+
+  @Test(arguments: 0..<20)
+  func countsAddUpAndAgreeWithTheModules(_ seed: UInt64) {
+    var generator = SeededGenerator(state: seed &+ 2000)
+    let places: [Module.Place] = [.registered, .embedded, .relocatable, .standalone]
+    let drafts = (0..<30).map { _ in
+      Draft(
+        (0..<Int.random(in: 0...3, using: &generator)).map { _ in
+          Self.names.randomElement(using: &generator) ?? "sm_80"
+        }, places.randomElement(using: &generator) ?? .registered)
+    }
+    let library = Library(inventory(drafts))
+    for device in Self.devices {
+      let verdict = library.verdict(on: device)
+      var portable = LibraryVerdict.Counts()
+      var gaps: [Int] = []
+      for module in drafts.indices where library.role(ofModule: module) == .portable {
+        let fit = library.verdict(ofModule: module, on: device).fit
+        switch fit {
+        case .exact: portable.exact += 1
+        case .minorCompatible: portable.minorCompatible += 1
+        case .jit: portable.jit += 1
+        case .notGuaranteed: portable.notGuaranteed += 1
+        case .none:
+          portable.none += 1
+          gaps.append(module)
+        }
+      }
+      #expect(verdict.portable == portable)
+      if portable.total > 0 { #expect(verdict.uncovered.flatMap(\.modules).sorted() == gaps) }
+      let roles = drafts.indices.map { library.role(ofModule: $0) }
+      #expect(verdict.specialised.total == roles.filter { $0 == .specialised }.count)
+      #expect(verdict.linkInputs == roles.filter { $0 == .linkInput }.count)
+    }
+  }
+}
