@@ -76,6 +76,9 @@ let package = Package(
     tests(
       "Report", ["Bytes", "Scan", "DeviceCode", "Compatibility", "FixtureSupport", "JSONSchemaSupport"]),
     tests("CommandLineSyntax", []),
+    .testTarget(
+      name: "CommandTests", dependencies: ["cubinspect", "FixtureSupport", "JSONSchemaSupport"],
+      exclude: ["Goldens"], swiftSettings: settings),
     tests("JSONSchemaSupport", []),
   ],
   swiftLanguageModes: [.v6]
