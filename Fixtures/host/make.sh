@@ -79,7 +79,7 @@ END
 commands=()
 run gcc -c hip.s -o hip.o
 run gcc -shared "${linkflags[@]}" -s -o hip.so hip.o
-fixture hip.so --no-oracle --problem unsupported --note "synthetic: .hip_fatbin, not CUDA's format"
+fixture hip.so --no-oracle --note "synthetic: .hip_fatbin, not CUDA's format"
 
 # Host files of other machines, with a .nv_fatbin by .incbin.
 cat >incbin.s <<'END'
@@ -108,11 +108,11 @@ fixture aarch64-wrapped.so --no-oracle --link 1 --note "wrapper relocated by R_A
 begin
 run gcc -m32 -c incbin.s -o i386.o
 run ld -m elf_i386 -shared -s -o i386.so i386.o
-fixture i386.so --no-oracle --problem unsupported --note "32-bit: recognised and named, not read"
+fixture i386.so --no-oracle --note "32-bit: recognised and named, not read"
 begin
 run clang --target=powerpc64-linux-gnu -c incbin.s -o big-endian.o
 run ld.lld -m elf64ppc -shared -s -o big-endian.so big-endian.o
-fixture big-endian.so --no-oracle --problem unsupported --note "big-endian: recognised and named, not read"
+fixture big-endian.so --no-oracle --note "big-endian: recognised and named, not read"
 
 # What surrounds device code.
 printf 'int answer(void) { return 42; }\n' >answer.c

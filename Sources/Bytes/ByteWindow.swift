@@ -18,7 +18,8 @@ public struct ByteWindow: ~Copyable {
     at offset: UInt64, count: Int, _ field: StaticString,
     _ body: (ByteView) throws(Problem) -> Result
   ) throws(Problem) -> Result {
-    if offset < start || offset - start > UInt64(filled) || UInt64(filled) - (offset - start) < UInt64(count) {
+    if offset < start || offset - start > UInt64(filled) || UInt64(filled) - (offset - start) < UInt64(count)
+    {
       try fill(at: offset, count: count, field)
     }
     let first = Int(offset - start)

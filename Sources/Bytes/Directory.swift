@@ -91,7 +91,8 @@ import Glibc
   public func target(ofLink name: [UInt8]) -> (identity: FileIdentity, kind: FileKind)? {
     guard let status = status(of: name, follow: true) else { return nil }
     return (
-      FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino)), FileKind(mode: status.st_mode)
+      FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino)),
+      FileKind(mode: status.st_mode)
     )
   }
 

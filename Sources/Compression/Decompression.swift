@@ -18,7 +18,9 @@ public enum Codec: String, Sendable {
 /// - Parameter limit: the most bytes that are ever allocated, whatever `size` claims.
 /// - Throws: a ``Problem/Code/limitExceeded`` problem when `size` is past `limit`, a
 ///   ``Problem/Code/corruptData`` problem when the input does not decompress to `size` bytes.
-public func decompress(_ input: [UInt8], _ codec: Codec, size: UInt64, limit: UInt64) throws(Problem) -> [UInt8] {
+public func decompress(_ input: [UInt8], _ codec: Codec, size: UInt64, limit: UInt64) throws(Problem)
+  -> [UInt8]
+{
   guard size <= limit else {
     throw Problem(
       .limitExceeded, "\(codec.rawValue) payload", expected: "at most \(limit) bytes", observed: "\(size)")

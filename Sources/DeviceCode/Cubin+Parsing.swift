@@ -43,7 +43,8 @@ extension Cubin {
       if type == SectionType.noBits || type == SectionType.null { continue }
       guard offset <= window.source.size, length <= window.source.size - offset else {
         throw Problem(
-          .outOfBounds, "cubin section \(index)", at: place + 24, expected: "within \(window.source.size) bytes",
+          .outOfBounds, "cubin section \(index)", at: place + 24,
+          expected: "within \(window.source.size) bytes",
           observed: "\(length) bytes at \(offset)")
       }
       size = max(size, offset + length)

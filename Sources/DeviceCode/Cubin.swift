@@ -11,4 +11,7 @@ public struct Cubin: Hashable, Sendable {
   public var compilerArguments: String?
   /// Bytes from the start of the header to the end of the last table or section.
   public var size: UInt64
+
+  /// The newest ABI version whose layout is known.
+  public static let newestABIVersion: UInt8 = 8
 }

@@ -58,13 +58,13 @@ public struct EntryFlags: OptionSet, Hashable, Sendable {
   public static let lz4 = EntryFlags(rawValue: 0x2000)
   /// Compressed as one zstd frame.
   public static let zstd = EntryFlags(rawValue: 0x8000)
-  /// The payload is obfuscated; set on every LTO-IR entry.
+  /// The payload is obfuscated; set on compressed LTO-IR.
   public static let obfuscated = EntryFlags(rawValue: 0x10000)
   /// The target has the suffix `a`.
   public static let architectureSpecific = EntryFlags(rawValue: 0x100000)
   /// The target has the suffix `f`.
   public static let familySpecific = EntryFlags(rawValue: 0x200000)
-  /// Set on every entry for sm_100 and newer.
+  /// Set on cubins for sm_100 and newer.
   public static let sm100OrNewer = EntryFlags(rawValue: 0x1000000)
 }
 

@@ -13,7 +13,8 @@ extension InventoryBuilder {
     var isPadding = true
     while position + FatBinary.headerSize <= range.upperBound {
       do {
-        let word = try window.withBytes(at: position, count: 8, "fat binary magic") { (view) throws(Problem) in
+        let word = try window.withBytes(at: position, count: 8, "fat binary magic") {
+          (view) throws(Problem) in
           try view.u64(0, "fat binary magic")
         }
         if UInt32(truncatingIfNeeded: word) == FatBinary.magic {
@@ -35,6 +36,13 @@ extension InventoryBuilder {
       }
       position += 8
     }
+    guard isPadding, position < range.upperBound,
+      let rest = try? source.bytes(at: position, count: Int(range.upperBound - position), "padding"),
+      rest.contains(where: { $0 != 0 })
+    else { return }
+    report(
+      .truncated, "fat binary header", at: position, expected: "\(FatBinary.headerSize) bytes",
+      observed: "\(rest.count) bytes")
   }
 
   /// Adds the fat binaries, cubins and PTX texts in a range of bytes that may hold anything.
@@ -96,6 +104,7 @@ extension InventoryBuilder {
   /// lie before `limit`.
   mutating func addCubin(at offset: UInt64, limit: UInt64, place: Module.Place, section: String) -> UInt64? {
     guard let cubin = try? Cubin(SubrangeBytes(source, offset..<limit)) else { return nil }
+    checkVersion(of: cubin, at: offset)
     beginModule(place: place, section: section, offset: offset)
     add(
       DeviceImage(
@@ -105,12 +114,15 @@ extension InventoryBuilder {
     return offset + cubin.size
   }
 
-  /// Adds the PTX text at `offset`, up to its NUL or `limit`, as a module of one image; returns where it ends.
+  /// Adds the PTX text whose directive `.version` is at or behind `offset`, up to its NUL or `limit`, as a module of
+  /// one image; returns where it ends.
   mutating func addPTX(at offset: UInt64, limit: UInt64, place: Module.Place, section: String) -> UInt64? {
     let headCount = Int(min(UInt64(EmbeddedSearch.ptxHead), limit - offset))
-    guard let head = try? source.bytes(at: offset, count: headCount, "PTX"), let header = PTXHeader(head) else {
+    guard let head = try? source.bytes(at: offset, count: headCount, "PTX"), let header = PTXHeader(head)
+    else {
       return nil
     }
+    let start = place == .embedded ? startOfText(at: offset) : offset
     var end = offset
     while end < limit {
       let count = Int(min(1 << 16, limit - end))
@@ -121,13 +133,22 @@ extension InventoryBuilder {
       }
       end += UInt64(count)
     }
-    beginModule(place: place, section: section, offset: offset)
+    beginModule(place: place, section: section, offset: start)
     add(
       DeviceImage(
-        kind: .ptx, target: header.target, offset: offset, storedSize: end - offset, size: end - offset,
+        kind: .ptx, target: header.target, offset: start, storedSize: end - start, size: end - start,
         flags: header.isDebug ? .debug : [], ptxISA: header.isa))
     endModule(at: end)
     return end
+  }
+
+  /// Where the text around a directive `.version` starts: before the comments that precede it.
+  private func startOfText(at offset: UInt64) -> UInt64 {
+    let count = min(UInt64(EmbeddedSearch.ptxComment), offset)
+    guard let before = try? source.bytes(at: offset - count, count: Int(count), "PTX") else { return offset }
+    let text = before.reversed().prefix { (0x20..<0x7F).contains($0) || (0x09...0x0D).contains($0) }
+    let start = before.count - text.count
+    return PTXHeader.isBlank(before[start...]) ? offset - UInt64(text.count) : offset
   }
 }
 
@@ -139,11 +160,14 @@ enum EmbeddedSearch {
   static let largest = 256 << 10
   /// Bytes within which `.version` and `.target` must follow each other.
   static let ptxHead = 16 << 10
+  /// Bytes before `.version` in which comments are looked for.
+  static let ptxComment = 1 << 10
 
   /// The offsets in `range` of `source` at which one of the words starts, ascending.
   ///
   /// - Throws: a ``Problem`` when the range cannot be read.
-  static func hits(in range: Range<UInt64>, of source: any ByteSource, jobs: Int) throws(Problem) -> [UInt64] {
+  static func hits(in range: Range<UInt64>, of source: any ByteSource, jobs: Int) throws(Problem) -> [UInt64]
+  {
     let size = range.upperBound - range.lowerBound
     guard jobs > 1, size > UInt64(largest) else { return try hits(in: range, of: source) }
     let part = (size + UInt64(jobs) - 1) / UInt64(jobs)

@@ -66,13 +66,25 @@ extension InventoryBuilder {
         .invalidValue, "fat binary header size", at: offset + 6, expected: "\(FatBinary.headerSize)",
         observed: "\(headerSize)")
     }
+    if headerSize != FatBinary.headerSize {
+      report(
+        .unknownValue, "fat binary header size", at: offset + 6, expected: "\(FatBinary.headerSize)",
+        observed: "\(headerSize)")
+    }
+    if header.size % 8 != 0 {
+      report(
+        .invalidValue, "fat binary size", at: offset + 8, expected: "a multiple of 8",
+        observed: "\(header.size)")
+    }
     let start = offset + headerSize
     var end = limit
+    var isCut = false
     if header.size <= limit - start {
       end = start + header.size
     } else {
+      isCut = true
       report(
-        .outOfBounds, "fat binary size", at: offset + 8, expected: "at most \(limit - start) bytes",
+        outside(limit), "fat binary size", at: offset + 8, expected: "at most \(limit - start) bytes",
         observed: "\(header.size) bytes")
     }
     beginModule(place: place, section: section, offset: offset)
@@ -81,14 +93,18 @@ extension InventoryBuilder {
       do {
         position = try addEntry(at: position, limit: end)
       } catch {
-        // Without a trustworthy stride the next entry cannot be found.
-        report(error)
+        // Without a trustworthy stride the next entry cannot be found. Where the fat binary itself is cut, that has
+        // been said.
+        if !isCut { report(error) }
         break
       }
     }
     endModule(at: end)
     return end
   }
+
+  /// The code for something that reaches past `limit`: the file ends there, or something else starts.
+  private func outside(_ limit: UInt64) -> Problem.Code { limit >= source.size ? .truncated : .outOfBounds }
 
   /// Adds the image or images of the entry at `offset`; returns where the next entry starts.
   private mutating func addEntry(at offset: UInt64, limit: UInt64) throws(Problem) -> UInt64 {
@@ -101,18 +117,26 @@ extension InventoryBuilder {
       (view) throws(Problem) in try FatBinaryEntry(view)
     }
     let headerSize = UInt64(entry.headerSize)
-    guard headerSize >= UInt64(FatBinary.entrySize), headerSize <= min(limit - offset, FatBinary.entryHeaderLimit)
-    else {
+    guard headerSize >= UInt64(FatBinary.entrySize) else {
       throw Problem(
-        .outOfBounds, "entry header size", at: offset + 0x04,
-        expected: "\(FatBinary.entrySize) to \(min(limit - offset, FatBinary.entryHeaderLimit)) bytes",
+        .invalidValue, "entry header size", at: offset + 0x04, expected: "at least \(FatBinary.entrySize)",
+        observed: "\(headerSize)")
+    }
+    guard headerSize <= min(limit - offset, FatBinary.entryHeaderLimit) else {
+      throw Problem(
+        outside(limit), "entry header size", at: offset + 0x04,
+        expected: "at most \(min(limit - offset, FatBinary.entryHeaderLimit)) bytes",
         observed: "\(headerSize) bytes")
     }
     let payload = offset + headerSize
     guard entry.paddedSize <= limit - payload else {
       throw Problem(
-        .outOfBounds, "entry payload size", at: offset + 0x08, expected: "at most \(limit - payload) bytes",
+        outside(limit), "entry payload size", at: offset + 0x08, expected: "at most \(limit - payload) bytes",
         observed: "\(entry.paddedSize) bytes")
+    }
+    if entry.paddedSize == 0 {
+      report(
+        .invalidValue, "entry payload size", at: offset + 0x08, expected: "more than nothing", observed: "0")
     }
     if entry.kind == .concatenated {
       addMembers(of: entry, at: offset)
@@ -128,6 +152,7 @@ extension InventoryBuilder {
     let payload = offset + UInt64(entry.headerSize)
     var image = describe(entry, payload: payload, storedSize: stored, size: size)
     image.identifier = identifier(of: entry, at: offset)
+    checkOptions(of: entry, at: offset)
     if entry.kind == .cubin, image.compression == .none { readCubin(&image, at: payload, in: offset) }
     add(image)
   }
@@ -146,17 +171,43 @@ extension InventoryBuilder {
 
   private mutating func checkFields(of entry: FatBinaryEntry, at offset: UInt64) {
     switch entry.kind {
-    case .ptx, .cubin, .oldCubin, .ltoIR, .cubinVariant, .index, .relocatablePTX, .tileIR, .concatenated: break
+    case .ptx, .cubin, .oldCubin, .ltoIR, .cubinVariant, .index, .relocatablePTX, .tileIR, .concatenated:
+      break
     default: report(.unknownValue, "entry kind", at: offset, observed: hexadecimal(entry.kind.rawValue))
     }
     let unknown = entry.flags.subtracting(FatBinary.knownFlags)
     if !unknown.isEmpty {
       report(.unknownValue, "entry flags", at: offset + 0x28, observed: hexadecimal(unknown.rawValue))
     }
+    let codecs = [EntryFlags.zlib, .lz4, .zstd].count { entry.flags.contains($0) }
+    if codecs > 1 {
+      report(
+        .invalidValue, "entry flags", at: offset + 0x28, expected: "at most one compression",
+        observed: hexadecimal(entry.flags.rawValue))
+    }
     if entry.flags.isSuperset(of: [.architectureSpecific, .familySpecific]) {
       report(
         .invalidValue, "entry flags", at: offset + 0x28, expected: "at most one target suffix",
         observed: "a and f")
+    }
+  }
+
+  /// Checks that the table of options and its string lie in the entry's header.
+  private mutating func checkOptions(of entry: FatBinaryEntry, at offset: UInt64) {
+    guard entry.optionsOffset != 0 else { return }
+    var end = UInt64(entry.optionsOffset) + 8
+    if end <= UInt64(entry.headerSize) {
+      let string = try? window.withBytes(at: offset + UInt64(entry.optionsOffset), count: 8, "entry options")
+      {
+        (view) throws(Problem) in
+        UInt64(try view.u32(0, "options offset")) + UInt64(try view.u32(4, "options size"))
+      }
+      end = max(end, string ?? .max)
+    }
+    if end > UInt64(entry.headerSize) {
+      report(
+        .outOfBounds, "entry options", at: offset + 0x14, expected: "within \(entry.headerSize) bytes",
+        observed: "up to \(end)")
     }
   }
 
@@ -199,54 +250,105 @@ extension InventoryBuilder {
 
   /// Adds one image per member of the concatenated entry at `offset`.
   ///
-  /// Behind the fixed part lie a count, the size of all descriptors, and one 64-byte descriptor per member,
-  /// laid out like the fixed part of an entry, in which the header size is the member's offset in the
-  /// decompressed payload and the payload size its size there.
+  /// Behind the fixed part lie a count, the size of the whole table, and one descriptor per member: laid out
+  /// like an entry's fixed part with its tables and strings, in which the header size is the member's offset in
+  /// the decompressed payload and the payload size its size there.
   private mutating func addMembers(of entry: FatBinaryEntry, at offset: UInt64) {
     checkFields(of: entry, at: offset)
     let (stored, total) = sizes(of: entry, at: offset)
     let payload = offset + UInt64(entry.headerSize)
     let table = offset + UInt64(entry.optionsOffset)
     do throws(Problem) {
-      guard entry.optionsOffset >= UInt32(FatBinary.entrySize), entry.optionsOffset &+ 8 <= entry.headerSize
+      guard entry.optionsOffset >= UInt32(FatBinary.entrySize),
+        UInt64(entry.optionsOffset) + 8 <= UInt64(entry.headerSize)
       else {
         throw Problem(
           .outOfBounds, "member table offset", at: offset + 0x14,
           expected: "\(FatBinary.entrySize) to \(entry.headerSize)", observed: "\(entry.optionsOffset)")
       }
-      let count = try window.withBytes(at: table, count: 8, "member table") { (view) throws(Problem) in
-        try view.u32(0, "member count")
+      let (count, size) = try window.withBytes(at: table, count: 8, "member table") {
+        (view) throws(Problem) in
+        (try view.u32(0, "member count"), UInt64(try view.u32(4, "member table size")))
       }
-      let room = UInt64(entry.headerSize - entry.optionsOffset - 8) / UInt64(FatBinary.entrySize)
-      if UInt64(count) > room {
-        report(.outOfBounds, "member count", at: table, expected: "at most \(room)", observed: "\(count)")
+      var end = payload
+      if size <= payload - table {
+        end = table + size
+      } else {
+        report(
+          .outOfBounds, "member table size", at: table + 4, expected: "at most \(payload - table) bytes",
+          observed: "\(size) bytes")
       }
-      for index in 0..<min(UInt64(count), room) {
-        let place = table + 8 + index * UInt64(FatBinary.entrySize)
-        var member = try window.withBytes(at: place, count: FatBinary.entrySize, "member descriptor") {
-          (view) throws(Problem) in try FatBinaryEntry(view)
+      if count == 0, stored > 0 {
+        report(.mismatch, "member count", at: table, expected: "members for \(stored) bytes", observed: "0")
+      }
+      var position = table + 8
+      for index in 0..<count {
+        guard position + UInt64(FatBinary.entrySize) <= end else {
+          throw Problem(
+            .outOfBounds, "member count", at: table, expected: "at most \(index)", observed: "\(count)")
         }
-        let start = UInt64(member.headerSize)
-        let size = member.paddedSize
-        if start > total || size > total - start {
-          report(
-            .outOfBounds, "member size", at: place + 0x08, expected: "within \(total) bytes",
-            observed: "\(size) bytes at \(start)")
-        }
-        // The members share the entry's one stream, so its compression is theirs.
-        member.flags.subtract([.zlib, .lz4, .zstd])
-        member.flags.formUnion(entry.flags.intersection([.zlib, .lz4, .zstd]))
-        checkFields(of: member, at: place)
-        var image = describe(member, payload: payload, storedSize: stored, size: size)
-        image.memberOffset = start
-        if member.kind == .cubin, entry.compression == .none, start <= stored, size <= stored - start {
-          image.storedSize = size
-          readCubin(&image, at: payload + start, in: place)
-        }
-        add(image)
+        position = try addMember(
+          of: entry, at: position, limit: end, payload: payload, stored: stored, total: total)
       }
     } catch {
       report(error)
     }
+  }
+
+  /// Adds the member whose descriptor is at `place`; returns where the next descriptor starts.
+  private mutating func addMember(
+    of entry: FatBinaryEntry, at place: UInt64, limit: UInt64, payload: UInt64, stored: UInt64, total: UInt64
+  ) throws(Problem) -> UInt64 {
+    var member = try window.withBytes(at: place, count: FatBinary.entrySize, "member descriptor") {
+      (view) throws(Problem) in try FatBinaryEntry(view)
+    }
+    let start = UInt64(member.headerSize)
+    let size = member.paddedSize
+    if start > total || size > total - start {
+      report(
+        .outOfBounds, "member size", at: place + 0x08, expected: "within \(total) bytes",
+        observed: "\(size) bytes at \(start)")
+    }
+    // The members share the entry's one stream, so its compression is theirs.
+    let codecs: EntryFlags = [.zlib, .lz4, .zstd]
+    member.flags = member.flags.subtracting(codecs).union(entry.flags.intersection(codecs))
+    checkFields(of: member, at: place)
+    if member.kind == .concatenated {
+      report(.invalidValue, "member kind", at: place, expected: "an image", observed: "a concatenated entry")
+    }
+    var image = describe(member, payload: payload, storedSize: stored, size: size)
+    image.memberOffset = start
+    member.headerSize = UInt32(clamping: limit - place)
+    image.identifier = identifier(of: member, at: place)
+    if member.kind == .cubin, entry.compression == .none, start <= stored, size <= stored - start {
+      image.storedSize = size
+      readCubin(&image, at: payload + start, in: place)
+    }
+    add(image)
+    let length = try descriptorLength(of: member, at: place)
+    guard length <= limit - place else {
+      throw Problem(
+        .outOfBounds, "member descriptor", at: place, expected: "at most \(limit - place) bytes",
+        observed: "\(length) bytes")
+    }
+    return place + length
+  }
+
+  /// The length of a member's descriptor, which no field states: the fixed part, or up to the final zero of the
+  /// last string, rounded up to 8 bytes.
+  private mutating func descriptorLength(of member: FatBinaryEntry, at place: UInt64) throws(Problem)
+    -> UInt64
+  {
+    var end: UInt64 = 0
+    if member.identifierOffset != 0 {
+      end = UInt64(member.identifierOffset) + UInt64(member.identifierLength) + 1
+    }
+    if member.optionsOffset != 0 {
+      end = try window.withBytes(at: place + UInt64(member.optionsOffset), count: 8, "member options") {
+        (view) throws(Problem) in
+        max(end, UInt64(try view.u32(0, "options offset")) + UInt64(try view.u32(4, "options size")) + 1)
+      }
+    }
+    return (max(end, UInt64(FatBinary.entrySize)) + 7) / 8 * 8
   }
 }

@@ -28,8 +28,10 @@ extension InspectedFile {
     switch first {
     case 0x7F: return prefix.starts(with: [0x7F, 0x45, 0x4C, 0x46])
     case 0x50: return prefix.starts(with: [0x50, 0xED, 0x55, 0xBA])
-    case UInt8(ascii: "!"): return prefix.starts(with: "!<arch>\n".utf8) || prefix.starts(with: "!<thin>\n".utf8)
-    default: return needsLongPrefix(first) && PTXHeader(Array(prefix)) != nil
+    case UInt8(ascii: "!"):
+      return prefix.starts(with: "!<arch>\n".utf8) || prefix.starts(with: "!<thin>\n".utf8)
+    case 0xED: return prefix.starts(with: [0xED, 0x43, 0x4E, 0x7F])
+    default: return needsLongPrefix(first) && PTXHeader.startsLikePTX(prefix)
     }
   }
 
@@ -69,6 +71,9 @@ private struct FileReader {
     // Elements of type UInt8 have no padding, so all their bytes are initialised.
     let view = unsafe ByteView(prefix.span.bytes)
     switch ELFIdentity(prefix: view) {
+    case .elf64LittleEndian where prefix.count < 64, nil where prefix[0] == 0x7F:
+      kind = .elf
+      builder.report(.truncated, "ELF header", at: 0, expected: "64 bytes", observed: "\(prefix.count) bytes")
     case .elf64LittleEndian:
       if (try? view.u16(18, "machine")) == ELFMachine.cuda.rawValue {
         kind = .cubin
@@ -85,14 +90,23 @@ private struct FileReader {
       }
     case .otherELF(let description): kind = .unsupported("\(description) ELF")
     case .thinArchive: kind = .unsupported("thin static library, which only names its object files")
-    case .archive: kind = member == nil ? .staticLibrary : .unsupported("static library inside a static library")
+    case .archive:
+      kind = member == nil ? .staticLibrary : .unsupported("static library inside a static library")
     case nil:
-      if prefix.starts(with: [0x50, 0xED, 0x55, 0xBA]) {
+      switch prefix[0] {
+      case 0x50:
         kind = .fatBinary
         builder.walkFatBinaries(0..<source.size, place: .standalone, section: "")
-      } else {
+      case 0xED:
+        kind = .ltoIR
+        builder.addStandaloneLTOIR()
+      default:
         kind = .ptx
-        _ = builder.addPTX(at: 0, limit: source.size, place: .standalone, section: "")
+        if builder.addPTX(at: 0, limit: source.size, place: .standalone, section: "") == nil {
+          builder.report(
+            .invalidValue, "PTX header", at: 0,
+            expected: ".version with a number, then .target with an sm_ name")
+        }
       }
     }
     inventory = builder.inventory
@@ -125,6 +139,25 @@ extension InventoryBuilder {
     }
   }
 
+  /// Adds the LTO-IR that the source is, as a module of one image.
+  ///
+  /// At offset 0x1A stands the SM number times 10; the suffix `a` is an extra record at 0x20, the suffix `f` leaves
+  /// no mark.
+  fileprivate mutating func addStandaloneLTOIR() {
+    do {
+      let target = try window.withBytes(at: 0, count: 0x28, "LTO-IR header") { (view) throws(Problem) in
+        CodeTarget(
+          UInt32(try view.u16(0x1A, "LTO-IR target")) / 10,
+          try view.u32(0x20, "LTO-IR record") == 0x0001_0020 ? .architectureSpecific : .none)
+      }
+      beginModule(place: .standalone, section: "", offset: 0)
+      add(DeviceImage(kind: .ltoIR, target: target, storedSize: source.size, size: source.size))
+      endModule(at: source.size)
+    } catch {
+      report(error)
+    }
+  }
+
   /// Adds the device code of a host ELF file.
   fileprivate mutating func add(_ elf: ELFFile, foreign: inout [String]) {
     for problem in elf.problems { report(problem) }
@@ -134,21 +167,25 @@ extension InventoryBuilder {
     }
     let sections = elf.sections.filter { $0.hasContents }
     guard !sections.isEmpty else { return addSegments(of: elf) }
-    for section in sections where section.flags.contains(.compressed) { addCompressed(section) }
-    let plain = sections.filter { !$0.flags.contains(.compressed) }
     var claimed: [Range<UInt64>] = []
-    for section in plain {
+    for section in sections {
+      if section.flags.contains(.compressed) {
+        addCompressed(section)
+        continue
+      }
       guard let range = fileRange(of: section) else { continue }
       switch section.name {
       case ".nv_fatbin": walkFatBinaries(range, place: .registered, section: section.name)
       case "__nv_relfatbin": walkFatBinaries(range, place: .relocatable, section: section.name)
       default:
-        guard EmbeddedSearch.searches(section), !claimed.contains(where: { $0.overlaps(range) }) else { continue }
+        guard EmbeddedSearch.searches(section), !claimed.contains(where: { $0.overlaps(range) }) else {
+          continue
+        }
         searchEmbedded(range, section: section.name)
       }
       claimed.append(range)
     }
-    for section in plain where section.name == Wrapper.section {
+    for section in sections where section.name == Wrapper.section && !section.flags.contains(.compressed) {
       if let range = fileRange(of: section) { readWrappers(range, of: elf, section: section) }
     }
   }
@@ -168,7 +205,8 @@ extension InventoryBuilder {
     }
     guard !moduleAtOffset.isEmpty else { return }
     for segment in loaded where !segment.isExecutable {
-      searchWrappers(segment.offset..<(segment.offset + min(segment.fileSize, source.size - segment.offset)), of: elf)
+      searchWrappers(
+        segment.offset..<(segment.offset + min(segment.fileSize, source.size - segment.offset)), of: elf)
     }
     completePreLinked()
   }

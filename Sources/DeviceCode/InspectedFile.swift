@@ -12,6 +12,7 @@ public struct InspectedFile: Sendable {
     case fatBinary
     case cubin
     case ptx
+    case ltoIR
     /// Recognised and named, but not read: "32-bit little-endian ELF".
     case unsupported(String)
     /// Nothing that holds device code.

@@ -21,7 +21,8 @@ struct InventoryBuilder: ~Copyable {
   let jobs: Int
 
   init(
-    _ source: any ByteSource, base: UInt64 = 0, member: String? = nil, inventory: Inventory = Inventory(), jobs: Int
+    _ source: any ByteSource, base: UInt64 = 0, member: String? = nil, inventory: Inventory = Inventory(),
+    jobs: Int
   ) {
     window = ByteWindow(source)
     self.jobs = jobs
@@ -62,6 +63,7 @@ struct InventoryBuilder: ~Copyable {
   mutating func readCubin(_ image: inout DeviceImage, at offset: UInt64, in header: UInt64) {
     do {
       let cubin = try Cubin(SubrangeBytes(source, offset..<offset + image.size))
+      checkVersion(of: cubin, at: offset)
       image.toolkit = cubin.toolkit
       image.isRelocatable = cubin.isRelocatable
       if cubin.target.number != image.target.number {
@@ -74,6 +76,14 @@ struct InventoryBuilder: ~Copyable {
       error.offset = error.offset.map { $0 + offset }
       report(error)
     }
+  }
+
+  /// Reports an ABI version whose layout is not known; it is read like the newest that is.
+  mutating func checkVersion(of cubin: Cubin, at offset: UInt64) {
+    guard cubin.abiVersion > Cubin.newestABIVersion else { return }
+    report(
+      .unknownValue, "cubin ABI version", at: offset + 8, expected: "at most \(Cubin.newestABIVersion)",
+      observed: "\(cubin.abiVersion)")
   }
 
   /// Reports a problem at an offset of this source.

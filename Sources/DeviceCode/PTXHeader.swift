@@ -18,7 +18,9 @@ public struct PTXHeader: Hashable, Sendable {
     var scanner = Scanner(bytes: bytes)
     scanner.skipBlank()
     offset = scanner.position
-    guard scanner.take(".version"), scanner.skipBlank(), let isa = PTXISAVersion(scanner.word()) else { return nil }
+    guard scanner.take(".version"), scanner.skipBlank(), let isa = PTXISAVersion(scanner.word()) else {
+      return nil
+    }
     scanner.skipBlank()
     guard scanner.take(".target"), scanner.skipBlank() else { return nil }
     let name = scanner.word()
@@ -30,6 +32,21 @@ public struct PTXHeader: Hashable, Sendable {
       scanner.skipBlank()
       if scanner.word() == "debug" { isDebug = true }
     }
+  }
+
+  /// Whether `text` is nothing but white space and whole comments.
+  static func isBlank(_ text: ArraySlice<UInt8>) -> Bool {
+    var scanner = Scanner(bytes: Array(text))
+    scanner.skipBlank()
+    return scanner.position == scanner.bytes.count
+  }
+
+  /// Whether `text` starts as PTX does: with the directive `.version`, behind white space and comments.
+  static func startsLikePTX(_ text: ArraySlice<UInt8>) -> Bool {
+    var scanner = Scanner(bytes: Array(text))
+    scanner.skipBlank()
+    return scanner.take(".version") && scanner.position < scanner.bytes.count
+      && [0x20, 0x09].contains(scanner.bytes[scanner.position])
   }
 
   private struct Scanner {

@@ -25,27 +25,45 @@ extension InventoryBuilder {
     while position + Wrapper.size <= range.upperBound {
       defer { position += Wrapper.size }
       do {
-        let (magic, version) = try window.withBytes(at: position, count: Int(Wrapper.size), "wrapper") {
-          (view) throws(Problem) in (try view.u32(0, "wrapper magic"), try view.u32(4, "wrapper version"))
+        let (magic, version, isPadding) = try window.withBytes(
+          at: position, count: Int(Wrapper.size), "wrapper"
+        ) {
+          (view) throws(Problem) in
+          (
+            try view.u32(0, "wrapper magic"), try view.u32(4, "wrapper version"),
+            try view.u64(0, "wrapper") | view.u64(8, "wrapper") == 0
+          )
         }
         // Linkers pad between wrappers of different files.
-        if magic == 0 { continue }
+        if isPadding { continue }
         guard magic == Wrapper.magic else {
           report(
             .invalidValue, "wrapper magic", at: position, expected: hexadecimal(Wrapper.magic),
             observed: hexadecimal(magic))
           continue
         }
+        if version != 1, version != 2 {
+          report(
+            .unknownValue, "wrapper version", at: position + 4, expected: "1 or 2", observed: "\(version)")
+        }
         try readWrapper(at: position, version: version, &pointers)
       } catch {
         return report(error)
       }
     }
+    if position < range.upperBound {
+      report(
+        .invalidValue, "section \(Wrapper.section)", at: position,
+        expected: "wrappers of \(Wrapper.size) bytes", observed: "\(range.upperBound - position) bytes more")
+    }
   }
 
   /// Ties a module to the wrapper at `position`, whose magic has been seen.
-  mutating func readWrapper(at position: UInt64, version: UInt32, _ pointers: inout PointerReader) throws(Problem) {
-    guard let target = try pointers.target(at: position + 8, &window), let module = moduleAtOffset[target] else {
+  mutating func readWrapper(at position: UInt64, version: UInt32, _ pointers: inout PointerReader)
+    throws(Problem)
+  {
+    guard let target = try pointers.target(at: position + 8, &window), let module = moduleAtOffset[target]
+    else {
       return report(
         .mismatch, "wrapper's fat binary", at: position + 8, expected: "the address of a fat binary")
     }
@@ -133,7 +151,9 @@ struct PointerReader {
   private func objectRelocations(_ window: inout ByteWindow) throws(Problem) -> [UInt64: UInt64] {
     var result: [UInt64: UInt64] = [:]
     for table in elf.sections where table.type == Self.relocationTable {
-      guard elf.sections.indices.contains(table.info), elf.sections.indices.contains(table.link) else { continue }
+      guard elf.sections.indices.contains(table.info), elf.sections.indices.contains(table.link) else {
+        continue
+      }
       let patched = elf.sections[table.info]
       let symbols = elf.sections[table.link]
       // Wrappers and the lists of pre-linked parts are data; code has relocations by the thousand.

@@ -32,17 +32,21 @@ extension ELFFile {
     dynamic = ELFDynamic()
     notes = []
     problems = []
-    unsafe readSegments(handle)
+    unsafe readSegments(handle, ehdr)
     unsafe readSections(handle, ehdr)
     unsafe readDynamic(handle)
     unsafe readNotes(handle)
   }
 
-  private mutating func readSegments(_ handle: OpaquePointer) {
+  private mutating func readSegments(_ handle: OpaquePointer, _ header: Elf64_Ehdr) {
+    guard header.e_phnum != 0 else { return }
     var count = 0
-    guard unsafe elf_getphdrnum(handle, &count) == 0, count > 0 else { return }
-    guard let table = unsafe elf64_getphdr(handle) else {
-      problems.append(Problem(.outOfBounds, "program header table", observed: libelfError()))
+    guard unsafe elf_getphdrnum(handle, &count) == 0, count > 0, let table = unsafe elf64_getphdr(handle)
+    else {
+      problems.append(
+        Problem(
+          .outOfBounds, "program header table", at: header.e_phoff, expected: "within \(source.size) bytes",
+          observed: "\(header.e_phnum) rows of \(header.e_phentsize) bytes"))
       return
     }
     segments.reserveCapacity(count)
@@ -61,7 +65,8 @@ extension ELFFile {
     var count = 0
     guard unsafe elf_getshdrnum(handle, &count) == 0,
       header.e_shentsize == UInt16(MemoryLayout<Elf64_Shdr>.size),
-      header.e_shoff <= source.size, UInt64(count) * UInt64(header.e_shentsize) <= source.size - header.e_shoff
+      header.e_shoff <= source.size, header.e_shnum == 0 || count == header.e_shnum,
+      UInt64(count) * UInt64(header.e_shentsize) <= source.size - header.e_shoff
     else {
       problems.append(
         Problem(
@@ -72,6 +77,7 @@ extension ELFFile {
     }
     var names = 0
     let hasNames = unsafe elf_getshdrstrndx(handle, &names) == 0
+    var isNameless = false
     sections.reserveCapacity(count)
     for index in 0..<count {
       guard let section = unsafe elf_getscn(handle, index), let row = unsafe elf64_getshdr(section)?.pointee
@@ -83,6 +89,12 @@ extension ELFFile {
       var name = ""
       if hasNames, let text = unsafe elf_strptr(handle, names, Int(row.sh_name)) {
         name = unsafe String(cString: text)
+      } else if row.sh_name != 0, !isNameless {
+        isNameless = true
+        problems.append(
+          Problem(
+            .outOfBounds, "section name", at: header.e_shoff + UInt64(index) * 64,
+            observed: "\(row.sh_name) in the string table \(names)"))
       }
       let entry = ELFSection(
         index: index, name: name, type: row.sh_type, flags: .init(rawValue: row.sh_flags),
@@ -210,6 +222,8 @@ extension ArchiveMember {
       var members: [ArchiveMember] = []
       var problems: [Problem] = []
       var command = ELF_C_READ
+      // Members start at even offsets, the first behind the 8-byte magic.
+      var covered: UInt64 = 8
       while command != ELF_C_NULL, let member = unsafe elf_begin(descriptor, command, archive) {
         defer { _ = unsafe elf_end(member) }
         let start = unsafe elf_getbase(member)
@@ -218,7 +232,9 @@ extension ArchiveMember {
           break
         }
         let name = unsafe header.pointee.ar_name.map { unsafe String(cString: $0) } ?? ""
-        let end = UInt64(start) + UInt64(unsafe header.pointee.ar_size)
+        // libelf cuts the size to what is there; the header says what should be.
+        let size = declaredSize(source, header: UInt64(start) &- memberHeaderSize)
+        let end = UInt64(start) + max(size ?? 0, UInt64(unsafe header.pointee.ar_size))
         if end > source.size {
           problems.append(
             Problem(
@@ -227,13 +243,26 @@ extension ArchiveMember {
         }
         // The symbol index and the long-name table are not object files.
         if name != "/", name != "//", name != "/SYM64/" {
-          members.append(ArchiveMember(name: name, range: UInt64(start)..<max(UInt64(start), end)))
+          members.append(ArchiveMember(name: name, range: UInt64(start)..<end))
         }
         command = unsafe elf_next(member)
+        covered = (end + 1) / 2 * 2
+      }
+      if covered < source.size, problems.isEmpty {
+        problems.append(
+          Problem(
+            .invalidValue, "archive member header", at: covered, expected: "a member",
+            observed: "\(source.size - covered) bytes that are none"))
       }
       return (members, problems)
     }
   }
+}
+
+/// The size in the member header at `header`, decimal digits at offset 48; nil when it is no number.
+private func declaredSize(_ source: any ByteSource, header: UInt64) -> UInt64? {
+  guard let field = try? source.bytes(at: header &+ 48, count: 10, "archive member size") else { return nil }
+  return UInt64(String(decoding: field.prefix { $0 != UInt8(ascii: " ") }, as: UTF8.self))
 }
 
 /// Opens `source` with libelf for as long as `body` runs.
@@ -244,7 +273,8 @@ private func withElf<Result>(
   switch source {
   case let file as FileBytes:
     return try unsafe withHandle(elf_begin(file.descriptor, ELF_C_READ, nil), body)
-  case let member as SubrangeBytes where member.source is FileBytes && member.range.lowerBound >= memberHeaderSize:
+  case let member as SubrangeBytes
+  where member.source is FileBytes && member.range.lowerBound >= memberHeaderSize:
     return try unsafe withElf(member.source) { (archive) throws(Problem) in
       // libelf takes the offset of the member's header, which precedes its contents.
       let offset = Int(member.range.lowerBound - memberHeaderSize)

@@ -92,7 +92,7 @@ public struct ELFMachine: RawRepresentable, Hashable, Sendable, CustomStringConv
   public var rawValue: UInt16
   public init(rawValue: UInt16) { self.rawValue = rawValue }
 
-  public static let x86_64 = ELFMachine(rawValue: 62)
+  public static let amd64 = ELFMachine(rawValue: 62)
   public static let aarch64 = ELFMachine(rawValue: 183)
   /// CUDA device code: the file is a cubin.
   public static let cuda = ELFMachine(rawValue: 190)
@@ -101,7 +101,7 @@ public struct ELFMachine: RawRepresentable, Hashable, Sendable, CustomStringConv
 
   public var description: String {
     switch self {
-    case .x86_64: "x86-64"
+    case .amd64: "x86-64"
     case .aarch64: "AArch64"
     case .cuda: "CUDA"
     case .riscv: "RISC-V"

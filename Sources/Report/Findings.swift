@@ -35,8 +35,10 @@ extension ScanReport {
       for finding in requirementFindings(of: library) { add(finding) }
       for finding in verdictFindings(of: library) { add(finding) }
     }
-    return findings.enumerated().sorted { ($1.element.severity, $0.offset) < ($0.element.severity, $1.offset) }
-      .map(\.element)
+    return findings.enumerated().sorted {
+      ($1.element.severity, $0.offset) < ($0.element.severity, $1.offset)
+    }
+    .map(\.element)
   }
 
   private func verdictFindings(of library: Int) -> [Finding] {
@@ -60,7 +62,8 @@ extension ScanReport {
   private func finding(_ verdict: LibraryVerdict, library: Int, device: Int) -> Finding? {
     let total = verdict.portable.total - verdict.dedicated
     var finding = Finding(
-      severity: verdict.verdict.severity ?? 0, verdict: verdict.verdict, libraries: [library], devices: [device],
+      severity: verdict.verdict.severity ?? 0, verdict: verdict.verdict, libraries: [library],
+      devices: [device],
       what: "", why: [], todo: isQuestion ? verdict.advice.map(\.sentence) : [])
     switch verdict.verdict {
     case .native: return nil
@@ -76,7 +79,8 @@ extension ScanReport {
       finding.what =
         "runs after the driver has compiled PTX for \(compiled) of \(counted(max(total, compiled), "module"))"
     case .notGuaranteed:
-      finding.what = "may run: NVIDIA does not promise it for \(verdict.portable.notGuaranteed) of its modules"
+      finding.what =
+        "may run: NVIDIA does not promise it for \(verdict.portable.notGuaranteed) of its modules"
       finding.why = [
         "machine code for desktop GPUs on Tegra or the other way round, or for a compute capability that was "
           + "renumbered: only an exact match is supported"

@@ -43,7 +43,8 @@ public struct GPUsReport: Sendable {
       (max($0.0, columns($1.0)), max($0.1, columns($1.1)), max($0.2, columns($1.2)))
     }
     func line(_ first: String, _ second: String, _ third: String, _ last: String) -> String {
-      first.padded(to: widths.0) + "  " + second.padded(to: widths.1) + "  " + third.padded(to: widths.2) + "  " + last
+      first.padded(to: widths.0) + "  " + second.padded(to: widths.1) + "  " + third.padded(to: widths.2)
+        + "  " + last
     }
     var text = style.paint(line("CC", "architecture", "segment", "name"), .dim) + "\n"
     for row in rows {
@@ -54,7 +55,9 @@ public struct GPUsReport: Sendable {
 
   private static func architectures(of gpu: GPU) -> [String] {
     var names: [String] = []
-    for name in gpu.computeCapabilities.compactMap(\.architecture) where !names.contains(name) { names.append(name) }
+    for name in gpu.computeCapabilities.compactMap(\.architecture) where !names.contains(name) {
+      names.append(name)
+    }
     return names
   }
 }

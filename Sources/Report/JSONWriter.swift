@@ -103,7 +103,8 @@ struct JSONWriter {
     body(&self)
   }
 
-  private mutating func nest(_ open: StaticString, _ close: StaticString, _ body: (inout JSONWriter) -> Void) {
+  private mutating func nest(_ open: StaticString, _ close: StaticString, _ body: (inout JSONWriter) -> Void)
+  {
     append(open)
     depth += 1
     isFirst = true

@@ -161,6 +161,7 @@ extension InspectedFile.Format {
     case .fatBinary: "fatbin"
     case .cubin: "cubin"
     case .ptx: "ptx"
+    case .ltoIR: "ltoir"
     case .unsupported: "unsupported"
     case .other: "other"
     }

@@ -131,7 +131,9 @@ extension Inventory {
     }
     return totals.sorted {
       ($0.key.kind.order, $0.key.target) < ($1.key.kind.order, $1.key.target)
-    }.map { (DeviceImage(kind: $0.key.kind, target: $0.key.target).targetName, $0.value.images, $0.value.storedSize) }
+    }.map {
+      (DeviceImage(kind: $0.key.kind, target: $0.key.target).targetName, $0.value.images, $0.value.storedSize)
+    }
   }
 }
 

@@ -33,7 +33,8 @@ extension ScanReport {
     }
     let headers = devices.map { isQuestion ? printable($0.query) : $0.device.computeCapability.description }
     let widths = headers.map { max(columns($0), 4) }
-    let modulesWidth = max(7, result.libraries.map { columns(grouped($0.file.inventory.modules.count)) }.max() ?? 0)
+    let modulesWidth = max(
+      7, result.libraries.map { columns(grouped($0.file.inventory.modules.count)) }.max() ?? 0)
     let fixed = modulesWidth + 2 + widths.reduce(0) { $0 + $1 + 2 }
     let longest = names.map(columns).max() ?? 0
     let nameWidth = max(min(longest, (style.width ?? Int.max / 2) - fixed), 20)
@@ -61,7 +62,9 @@ extension ScanReport {
   }
 
   private func legend(_ style: TextStyle) -> String {
-    let used = Verdict.allCases.filter { verdict in verdicts.contains { $0.contains { $0.verdict == verdict } } }
+    let used = Verdict.allCases.filter { verdict in
+      verdicts.contains { $0.contains { $0.verdict == verdict } }
+    }
     return used.map { style.paint($0.mark, $0.color) + " " + $0.meaning }.joined(separator: "   ") + "\n"
   }
 
@@ -69,7 +72,8 @@ extension ScanReport {
     let mark = finding.verdict?.mark ?? "✗"
     let color = finding.verdict.map(\.color) ?? .red
     let names = finding.libraries.map { name(of: result.libraries[$0].place) }
-    let shown = names.prefix(4).joined(separator: ", ") + (names.count > 4 ? " and \(names.count - 4) more" : "")
+    let shown =
+      names.prefix(4).joined(separator: ", ") + (names.count > 4 ? " and \(names.count - 4) more" : "")
     let isEveryDevice = finding.devices.count == devices.count && !isQuestion
     let on =
       finding.devices.isEmpty || isEveryDevice
@@ -96,7 +100,8 @@ extension ScanReport {
     var text = ""
     for (what, files) in Dictionary(grouping: result.recognised, by: \.what).sorted(by: { $0.key < $1.key }) {
       let names = files.map { name(of: $0.place) }
-      let shown = names.prefix(3).joined(separator: ", ") + (names.count > 3 ? " and \(names.count - 3) more" : "")
+      let shown =
+        names.prefix(3).joined(separator: ", ") + (names.count > 3 ? " and \(names.count - 3) more" : "")
       text += wrapped("\(printable(what)), not judged: \(shown)", first: "note: ", width: style.width)
     }
     if result.counts.linksOutside > 0 {

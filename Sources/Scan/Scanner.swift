@@ -27,7 +27,8 @@ public struct Scanner: Sendable {
       } catch {
         roots.append(ScanRoot(path: path, kind: .file))
         walk.state.withLock {
-          $0.problems.append(FileProblem(place: FilePlace(root: root, path: path.lastComponent), problem: error))
+          $0.problems.append(
+            FileProblem(place: FilePlace(root: root, path: path.lastComponent), problem: error))
         }
       }
     }
@@ -250,7 +251,8 @@ private struct InventoryKey: Hashable {
 
 /// Compares two files of the same size, ends first; says how many bytes that took.
 private func haveSameBytes(_ left: Path, _ right: Path) -> (Bool, UInt64) {
-  guard let left = try? FileBytes(path: left), let right = try? FileBytes(path: right), left.size == right.size
+  guard let left = try? FileBytes(path: left), let right = try? FileBytes(path: right),
+    left.size == right.size
   else { return (false, 0) }
   let chunk = 1 << 20
   let tail = left.size > 4096 ? left.size - 4096 : 0

@@ -19,9 +19,11 @@ struct ListCommand {
     let report = ListReport(
       files: paths.map { path in
         do throws(Problem) {
-          return ListReport.File(path: path, contents: InspectedFile(try FileBytes(path: path), jobs: Terminal.processors))
+          return ListReport.File(
+            path: path, contents: InspectedFile(try FileBytes(path: path), jobs: Terminal.processors))
         } catch {
-          return ListReport.File(path: path, contents: InspectedFile(format: .other, size: 0, problems: [error]))
+          return ListReport.File(
+            path: path, contents: InspectedFile(format: .other, size: 0, problems: [error]))
         }
       })
     let isWritten = outputs.write { output in

@@ -21,7 +21,8 @@ struct Output {
     guard !values.isEmpty else { return [Output(format: .text)] }
     var outputs: [Output] = []
     for value in values {
-      let parts = value.bytes.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
+      let parts = value.bytes.split(
+        separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
       let name = String(decoding: parts[0], as: UTF8.self)
       guard let format = Format(rawValue: name) else {
         throw arguments.invalid(
@@ -90,7 +91,8 @@ extension [Output] {
       do throws(Problem) {
         try output.write(render(output))
       } catch {
-        Terminal.report("\(output.file?.description ?? "standard output"): cannot be written: \(error.observed ?? "")")
+        Terminal.report(
+          "\(output.file?.description ?? "standard output"): cannot be written: \(error.observed ?? "")")
         isComplete = false
       }
     }

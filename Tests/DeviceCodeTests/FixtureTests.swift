@@ -1,0 +1,105 @@
+import Bytes
+import DeviceCode
+import Foundation
+import Testing
+
+/// What each fixture holds, as its `expected.json` says from how it was made.
+private struct Expectation: Decodable, Sendable, CustomTestStringConvertible {
+  struct Image: Decodable, Sendable {
+    var module: Int
+    var kind: String
+    var target: String
+    var compression: String
+    var section: String?
+    var ptxISA: String?
+    var size: UInt64?
+    var storedSize: UInt64?
+    var identifier: String?
+    var offsetInStream: UInt64?
+    var flags: String?
+    var toolkit: String?
+    var relocatable: Bool?
+  }
+
+  var file: String
+  var modules: Int
+  var images: [Image]
+  var problems: [String]?
+  var group: String?
+
+  var testDescription: String { "\(group ?? "")/\(file)" }
+
+  static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().appending(path: "Fixtures")
+
+  /// All files of all groups.
+  static let all: [Expectation] = {
+    do {
+      let groups = try FileManager.default.contentsOfDirectory(at: root, includingPropertiesForKeys: nil)
+      return try groups.map { $0.appending(path: "expected.json") }
+        .filter { FileManager.default.fileExists(atPath: $0.path) }
+        .sorted { $0.path < $1.path }
+        .flatMap { list in
+          try JSONDecoder().decode([Expectation].self, from: Data(contentsOf: list)).map {
+            var expectation = $0
+            expectation.group = list.deletingLastPathComponent().lastPathComponent
+            return expectation
+          }
+        }
+    } catch {
+      fatalError("the fixtures' expectations cannot be read: \(error)")
+    }
+  }()
+}
+
+@Suite struct FixtureTests {
+  @Test func everyGroupIsThere() {
+    #expect(Set(Expectation.all.compactMap(\.group)).count >= 12)
+    #expect(Expectation.all.count >= 200)
+  }
+
+  @Test(arguments: Expectation.all.filter { $0.group != "malformed" })
+  fileprivate func holdsWhatItWasMadeOf(_ expected: Expectation) throws {
+    let path = Expectation.root.appending(path: expected.testDescription).path
+    let file = InspectedFile(try FileBytes(path: Path(path)))
+    let images = file.inventory.images
+    #expect(file.inventory.modules.count == expected.modules)
+    #expect(
+      images.map { "\($0.module) \($0.kind) \($0.targetName) \($0.compression.rawValue)" }
+        == expected.images.map { "\($0.module) \($0.kind) \($0.target) \($0.compression)" })
+    for (image, known) in zip(images, expected.images) {
+      if let section = known.section { #expect(file.inventory.modules[image.module].section == section) }
+      if let isa = known.ptxISA { #expect(image.ptxISA?.description == isa) }
+      if let size = known.size { #expect(image.size == size) }
+      if let size = known.storedSize { #expect(image.storedSize == size) }
+      if let identifier = known.identifier { #expect(image.identifier == identifier) }
+      if let offset = known.offsetInStream { #expect(image.memberOffset == offset) }
+      if let toolkit = known.toolkit { #expect(image.toolkit == toolkit) }
+      if let isRelocatable = known.relocatable { #expect(image.isRelocatable == isRelocatable) }
+    }
+    #expect(
+      Set(file.problems.map(\.code.rawValue)) == Set(expected.problems ?? []),
+      "\(file.problems.map(\.description))")
+  }
+
+  /// Damage that only shows when payloads are decompressed.
+  private static let invisible: Set<String> = ["payload-corrupt.fatbin", "declared-size-wrong.fatbin"]
+
+  /// A malformed file loses no image that its damage leaves untouched, and where there is damage it is reported.
+  @Test(arguments: Expectation.all.filter { $0.group == "malformed" })
+  fileprivate func reportsDamage(_ expected: Expectation) throws {
+    let path = Expectation.root.appending(path: expected.testDescription).path
+    let file = InspectedFile(try FileBytes(path: Path(path)))
+    var images = file.inventory.images.map { "\($0.kind) \($0.targetName)" }[...]
+    for known in expected.images {
+      let place = images.firstIndex(of: "\(known.kind) \(known.target)")
+      #expect(place != nil, "\(known.kind) \(known.target) is lost")
+      if let place { images = images[(place + 1)...] }
+    }
+    if !Self.invisible.contains(expected.file) {
+      #expect(file.problems.isEmpty == (expected.problems ?? []).isEmpty, "\(file.problems)")
+    }
+    // One fault makes one problem, or few.
+    #expect(file.problems.count <= 4, "\(file.problems)")
+  }
+}
