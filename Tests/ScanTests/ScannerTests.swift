@@ -211,7 +211,7 @@ struct ScannerTests {
     }
     #expect(codes("a-header.so").isEmpty == false)
     #expect(codes("b-table.so") == [.outOfBounds])
-    #expect(codes("c-section.so").first == .outOfBounds)
+    #expect(codes("c-section.so").contains(.outOfBounds))
     #expect(codes("d-size.so") == [.outOfBounds])
     #expect(codes("e.so") == [])
     // What is whole is judged: the scan goes on, within the file and behind it.
