@@ -36,7 +36,7 @@ struct ListCommand {
     for file in report.files {
       for problem in file.contents.problems {
         if !outputs.showsTextOnTerminal {
-          Terminal.report("\(file.path): \(printable(problem.description))")
+          Terminal.report("\(file.path): \(problem.description)")
         }
         if problem.code != .unknownValue { status = .usage }
       }
