@@ -68,7 +68,7 @@ let package = Package(
     tests("Bytes", []),
     tests("Compression", ["Bytes"]),
     tests("ELFFile", ["Bytes"]),
-    tests("DeviceCode", ["Bytes"]),
+    tests("DeviceCode", ["Bytes", "ELFFile"]),
     tests(
       "Compatibility", ["DeviceCode"], resources: [.embedInCode("Resources/ptxMatrices.json")]),
     tests("Scan", ["Bytes", "DeviceCode", "Compatibility"]),
