@@ -75,6 +75,8 @@ let package = Package(
     tests("Report", ["Scan", "DeviceCode", "Compatibility", "JSONSchemaSupport"]),
     tests("CommandLineSyntax", []),
     tests("JSONSchemaSupport", []),
+    .testTarget(
+      name: "AgreementTests", dependencies: ["Bytes", "DeviceCode"], swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]
 )
