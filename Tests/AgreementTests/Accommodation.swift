@@ -8,7 +8,7 @@ import Foundation
 /// could be compared.
 enum Accommodation: CaseIterable {
   /// "Support for 'sm_35' has been removed": entries for GPUs before sm_50 become entries of the kind `index`,
-  /// which cuobjdump passes over. They alone are not compared.
+  /// which cuobjdump lists without a target. Their targets alone are not compared.
   case removedTargets
   /// "Invalid ELF": cubins of CUDA 12.1's device linker, whose relocation tables name a wrong symbol table in
   /// `sh_link`. The copy names the right one.

@@ -31,7 +31,11 @@ extension Cuobjdump {
       result.accommodations.append(accommodation)
       if asked == path { asked = try copy(of: path) }
       try patch(asked, with: accommodation.patches(for: file, in: source))
-      if accommodation == .removedTargets { images.removeAll { Accommodation.isRemoved($0.image.target) } }
+      if accommodation == .removedTargets {
+        for index in images.indices where Accommodation.isRemoved(images[index].image.target) {
+          images[index].image.kind = .index
+        }
+      }
       listing = try self.listing(of: asked)
     }
     guard listing.status == 0 else {

@@ -26,13 +26,13 @@ enum Normalisation {
 
   /// How the plain listing shows `image`.
   ///
-  /// - **kinds**: a cubin is `elf`, LTO-IR is `nvvm`.
+  /// - **kinds**: a cubin is `elf`, LTO-IR is `nvvm`; an index is listed without a target.
   /// - **LTO-IR version**: the reader keeps none, so the listed one is taken over.
   static func listed(_ image: DeviceImage, member: String?, matching other: ListedImage?) -> ListedImage {
     let flags = image.flags
     return ListedImage(
       kind: image.kind == .cubin ? "elf" : image.kind == .ltoIR ? "nvvm" : image.kind.description,
-      target: image.target.description,
+      target: image.kind == .index ? "" : image.target.description,
       version: image.ptxISA?.description ?? image.abiVersion.map { "1.\($0)" }
         ?? (image.kind == .ltoIR ? other?.version : nil) ?? "",
       host: flags.contains(.linux)
@@ -46,7 +46,7 @@ enum Normalisation {
   /// - **dropped f**: the name of a cubin for `sm_103f` says `sm_103`; names of PTX keep the suffix.
   /// - LTO-IR has no name.
   static func names(of images: [(module: Module, image: DeviceImage)]) -> [ListedName] {
-    var counts: [String: [String?: Int]] = [:]
+    var counts: [String: Int] = [:]
     return images.compactMap { module, image in
       let kind: String
       var target = image.target
@@ -57,9 +57,9 @@ enum Normalisation {
       case .ptx: kind = "PTX"
       default: return nil
       }
-      counts[kind, default: [:]][module.member, default: 0] += 1
+      counts[kind, default: 0] += 1
       return ListedName(
-        kind: kind, number: counts[kind]?[module.member] ?? 0, target: "sm_\(target)", member: module.member)
+        kind: kind, number: counts[kind] ?? 0, target: "sm_\(target)", member: module.member)
     }
   }
 }
