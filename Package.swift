@@ -69,7 +69,7 @@ let package = Package(
     tests("Bytes", []),
     tests("Compression", ["Bytes"]),
     tests("ELFFile", ["Bytes"]),
-    tests("DeviceCode", ["Bytes", "FixtureSupport"]),
+    tests("DeviceCode", ["Bytes", "ELFFile", "FixtureSupport"]),
     tests(
       "Compatibility", ["DeviceCode"], resources: [.embedInCode("Resources/ptxMatrices.json")]),
     tests("Scan", ["Bytes", "DeviceCode", "Compatibility", "FixtureSupport"]),
@@ -80,6 +80,8 @@ let package = Package(
       name: "CommandTests", dependencies: ["cubinspect", "FixtureSupport", "JSONSchemaSupport"],
       exclude: ["Goldens"], swiftSettings: settings),
     tests("JSONSchemaSupport", []),
+    .testTarget(
+      name: "AgreementTests", dependencies: ["Bytes", "DeviceCode"], swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]
 )
