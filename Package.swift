@@ -64,15 +64,17 @@ let package = Package(
 
     .target(
       name: "JSONSchemaSupport", path: "Tests/JSONSchemaSupport", swiftSettings: settings),
+    .target(name: "FixtureSupport", path: "Tests/FixtureSupport", swiftSettings: settings),
 
     tests("Bytes", []),
     tests("Compression", ["Bytes"]),
     tests("ELFFile", ["Bytes"]),
-    tests("DeviceCode", ["Bytes"]),
+    tests("DeviceCode", ["Bytes", "FixtureSupport"]),
     tests(
       "Compatibility", ["DeviceCode"], resources: [.embedInCode("Resources/ptxMatrices.json")]),
-    tests("Scan", ["Bytes", "DeviceCode", "Compatibility"]),
-    tests("Report", ["Scan", "DeviceCode", "Compatibility", "JSONSchemaSupport"]),
+    tests("Scan", ["Bytes", "DeviceCode", "Compatibility", "FixtureSupport"]),
+    tests(
+      "Report", ["Bytes", "Scan", "DeviceCode", "Compatibility", "FixtureSupport", "JSONSchemaSupport"]),
     tests("CommandLineSyntax", []),
     tests("JSONSchemaSupport", []),
   ],
