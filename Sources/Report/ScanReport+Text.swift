@@ -113,7 +113,10 @@ extension ScanReport {
     }
     text += wrapped(finding.what, first: "    ", width: style.width)
     for reason in finding.why { text += wrapped(reason, first: "    why: ", width: style.width) }
-    for advice in finding.todo { text += wrapped(advice, first: "    do:  ", width: style.width) }
+    for step in finding.todo {
+      text += wrapped(
+        step.sentence, first: step.isAlternative ? "    or:  " : "    do:  ", width: style.width)
+    }
     return text
   }
 
@@ -163,7 +166,9 @@ extension ScanReport {
     }
     if result.counts.linksOutside > 0 {
       text += wrapped(
-        "\(counted(result.counts.linksOutside, "symbolic link")) to places outside were not followed",
+        result.counts.linksOutside == 1
+          ? "a symbolic link leads outside and was not followed"
+          : "\(grouped(result.counts.linksOutside)) symbolic links lead outside and were not followed",
         first: "note: ", width: style.width)
     }
     return text.isEmpty ? "" : "\n" + text

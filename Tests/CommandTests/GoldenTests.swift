@@ -50,7 +50,8 @@ struct GoldenTests {
   }
 
   static let schema: JSONSchema = {
-    let path = #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 } + "/Docs/Schema/report-1.json"
+    let path =
+      #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 } + "/Docs/Schema/report-1.json"
     guard let bytes = fileContents(path), let value = try? JSONValue(parsing: bytes),
       let schema = try? JSONSchema(value)
     else { fatalError("the schema cannot be read") }
@@ -60,7 +61,8 @@ struct GoldenTests {
   /// A tree with one library for each verdict, names, links, and files that are not what they should be.
   private func sampleTree() throws -> TemporaryTree {
     let tree = try TemporaryTree()
-    try tree.library("tree/lib/libnative.so.1.2", "sm_80 sm_86 sm_90 compute_90", "sm_80 sm_86 sm_90 compute_90")
+    try tree.library(
+      "tree/lib/libnative.so.1.2", "sm_80 sm_86 sm_90 compute_90", "sm_80 sm_86 sm_90 compute_90")
     try tree.symbolicLink("tree/lib/libnative.so", to: "libnative.so.1.2")
     try tree.library("tree/copy/libnative.so", "sm_80 sm_86 sm_90 compute_90", "sm_80 sm_86 sm_90 compute_90")
     try tree.library("tree/lib/libjit.so", "sm_50 compute_50")
@@ -78,7 +80,8 @@ struct GoldenTests {
     try tree.write(embedded.bytes, to: "tree/ops/libembedded.so")
     var object = ELFBuilder(fatBinaries: [FatBinaryBuilder("sm_80")])
     object.type = 1
-    try tree.write(ArchiveBuilder.bytes([("a.o", object.bytes), ("b.o", object.bytes)]), to: "tree/lib/static.a")
+    try tree.write(
+      ArchiveBuilder.bytes([("a.o", object.bytes), ("b.o", object.bytes)]), to: "tree/lib/static.a")
     object.append([1], to: ".hip_fatbin")
     object.fileClass = 1
     try tree.write(object.bytes, to: "tree/lib/lib32.so")
@@ -101,11 +104,21 @@ struct GoldenTests {
     let path = tree.path
     try expectGolden("scan.txt", "scan tree", in: path, status: 2)
     try expectGolden("scan.json", "scan tree -o json", in: path, status: 2)
-    try expectGolden("scan-gpus.txt", "scan tree --gpu A100 --gpu 'RTX 4090' --gpu 'Jetson Orin' --gpu H100", in: path, status: 1)
-    try expectGolden("scan-driver.txt", "scan tree/lib tree/ops --gpu A100 --driver 450.80.02", in: path, status: 1)
-    try expectGolden("scan-driver.json", "scan tree/lib tree/ops --gpu A100 --driver 450.80.02 -o json", in: path, status: 1)
-    try expectGolden("scan-require.txt", "scan tree/lib --gpu sm_80 --require sm_80,compute_90", in: path, status: 1)
-    try expectGolden("scan-require.json", "scan tree/lib --gpu sm_80 --require sm_80,compute_90 -o json", in: path, status: 1)
+    try expectGolden(
+      "scan-gpus.txt", "scan tree --gpu A100 --gpu 'RTX 4090' --gpu 'Jetson Orin' --gpu H100", in: path,
+      status: 1)
+    try expectGolden(
+      "scan-driver.txt", "scan tree/lib tree/ops --gpu A100 --driver 450.80.02", in: path, status: 1)
+    try expectGolden(
+      "scan-driver.json", "scan tree/lib tree/ops --gpu A100 --driver 450.80.02 -o json", in: path, status: 1)
+    try expectGolden(
+      "scan-require.txt", "scan tree/lib --gpu sm_80 --require sm_80,compute_90", in: path, status: 1)
+    try expectGolden(
+      "scan-require.json", "scan tree/lib --gpu sm_80 --require sm_80,compute_90 -o json", in: path, status: 1
+    )
+    try expectGolden(
+      "scan-old-driver.txt", "scan tree/ops/libembedded.so --gpu 'RTX 4090' --driver 450.80.02", in: path,
+      status: 1)
     try expectGolden("scan-file.txt", "scan tree/lib/libjit.so --gpu V100", in: path)
     try expectGolden("scan-nothing.txt", "scan tree/notes.txt missing", in: path, status: 2)
     try expectGolden("scan-colored.txt", "scan tree/lib/libpartial.so --gpu T4 --color=always", in: path)
@@ -126,7 +139,9 @@ struct GoldenTests {
   }
 
   @Test func help() throws {
-    for command in ["scan", "list", "gpus"] { try expectGolden("help-\(command).txt", "help \(command)", in: "/") }
+    for command in ["scan", "list", "gpus"] {
+      try expectGolden("help-\(command).txt", "help \(command)", in: "/")
+    }
     try expectGolden("help.txt", "--help", in: "/")
   }
 
@@ -143,20 +158,24 @@ struct GoldenTests {
     try expectGolden("a100-jit.txt", "scan jit --gpu A100", in: tree.path)
     try expectGolden("a100-partial.txt", "scan partial --gpu A100", in: tree.path)
     // PTX 7.8 came with CUDA 11.8; this driver knows CUDA 11.2.
-    try expectGolden("a100-jit-driver.txt", "scan jit --gpu A100 --driver 460.32.03", in: tree.path, status: 1)
+    try expectGolden(
+      "a100-jit-driver.txt", "scan jit --gpu A100 --driver 460.32.03", in: tree.path, status: 1)
     try expectGolden("a100-jit-newer-driver.txt", "scan jit --gpu A100 --driver 525.60.13", in: tree.path)
   }
 
   /// What NVIDIA's own tools made.
   @Test(arguments: [
-    "compression", "concatenated", "containers", "debug", "embedded", "host", "lto", "malformed", "rdc", "synthetic",
+    "compression", "concatenated", "containers", "debug", "embedded", "host", "lto", "malformed", "rdc",
+    "synthetic",
     "targets", "units",
   ])
   func fixtures(folder: String) throws {
     // Damaged files on purpose.
     let status: Int32 = folder == "malformed" ? 2 : 0
-    let files = "$(ls | grep -vE '[.](json|sh)$')"
-    try expectGolden("fixtures-\(folder)-list.txt", "list \(files)", in: Self.fixtures + "/" + folder, status: status)
-    try expectGolden("fixtures-\(folder)-scan.txt", "scan .", in: Self.fixtures + "/" + folder, status: status)
+    let files = "$(ls -p | grep -vE '(/|[.]json|[.]sh)$')"
+    try expectGolden(
+      "fixtures-\(folder)-list.txt", "list \(files)", in: Self.fixtures + "/" + folder, status: status)
+    try expectGolden(
+      "fixtures-\(folder)-scan.txt", "scan .", in: Self.fixtures + "/" + folder, status: status)
   }
 }
