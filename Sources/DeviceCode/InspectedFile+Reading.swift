@@ -61,7 +61,7 @@ private struct FileReader {
       let count = Int(min(UInt64(InspectedFile.prefixSize), source.size))
       prefix = try source.bytes(at: 0, count: count, "file")
     } catch {
-      problems.append(error)
+      keep([error])
       return
     }
     guard InspectedFile.mayHoldDeviceCode(prefix: prefix[...]) else { return }
@@ -110,7 +110,7 @@ private struct FileReader {
       }
     }
     inventory = builder.inventory
-    problems += builder.problems
+    keep(builder.problems)
     guard member == nil else { return }
     format = kind
     if kind == .staticLibrary { readMembers(of: source) }
@@ -119,13 +119,17 @@ private struct FileReader {
   private mutating func readMembers(of source: any ByteSource) {
     do {
       let (members, listProblems) = try ArchiveMember.list(source)
-      problems += listProblems
+      keep(listProblems)
       for member in members {
         read(SubrangeBytes(source, member.range), base: member.range.lowerBound, member: member.name)
       }
     } catch {
-      problems.append(error)
+      keep([error])
     }
+  }
+
+  private mutating func keep(_ new: [Problem]) {
+    for problem in new { problems.append(withinLimit: problem) }
   }
 }
 
@@ -167,27 +171,31 @@ extension InventoryBuilder {
     }
     let sections = elf.sections.filter { $0.hasContents }
     guard !sections.isEmpty else { return addSegments(of: elf) }
-    var claimed: [Range<UInt64>] = []
+    var claimed = ClaimedRanges()
     for section in sections {
       if section.flags.contains(.compressed) {
         addCompressed(section)
         continue
       }
-      guard let range = fileRange(of: section) else { continue }
+      let isSearched = Self.isFatBinarySection(section) || EmbeddedSearch.searches(section)
+      guard isSearched, let range = fileRange(of: section) else { continue }
+      guard claimed.claim(range) else {
+        report(.overlap, "section \(printable(section.name))", at: section.offset)
+        continue
+      }
       switch section.name {
       case ".nv_fatbin": walkFatBinaries(range, place: .registered, section: section.name)
       case "__nv_relfatbin": walkFatBinaries(range, place: .relocatable, section: section.name)
-      default:
-        guard EmbeddedSearch.searches(section), !claimed.contains(where: { $0.overlaps(range) }) else {
-          continue
-        }
-        searchEmbedded(range, section: section.name)
+      default: searchEmbedded(range, section: section.name)
       }
-      claimed.append(range)
     }
     for section in sections where section.name == Wrapper.section && !section.flags.contains(.compressed) {
       if let range = fileRange(of: section) { readWrappers(range, of: elf, section: section) }
     }
+  }
+
+  private static func isFatBinarySection(_ section: ELFSection) -> Bool {
+    section.name == ".nv_fatbin" || section.name == "__nv_relfatbin"
   }
 
   /// The bytes of `section` in the source, cut to what is there; the section's own problem has been reported.
@@ -198,16 +206,20 @@ extension InventoryBuilder {
 
   /// Adds the device code of a file without sections, from what is loaded into memory.
   private mutating func addSegments(of elf: ELFFile) {
-    let loaded = elf.segments.filter { $0.type == .load && $0.fileSize > 0 && $0.offset < source.size }
-    for segment in loaded {
+    var claimed = ClaimedRanges()
+    var data: [Range<UInt64>] = []
+    for segment in elf.segments where segment.type == .load && segment.fileSize > 0 {
+      guard segment.offset < source.size else { continue }
       let range = segment.offset..<(segment.offset + min(segment.fileSize, source.size - segment.offset))
+      guard claimed.claim(range) else {
+        report(.overlap, "segment \(segment.index)", at: segment.offset)
+        continue
+      }
       searchEmbedded(range, section: "LOAD[\(segment.index)]")
+      if !segment.isExecutable { data.append(range) }
     }
     guard !moduleAtOffset.isEmpty else { return }
-    for segment in loaded where !segment.isExecutable {
-      searchWrappers(
-        segment.offset..<(segment.offset + min(segment.fileSize, source.size - segment.offset)), of: elf)
-    }
+    for range in data { searchWrappers(range, of: elf) }
     completePreLinked()
   }
 
@@ -237,7 +249,7 @@ extension InventoryBuilder {
 
   /// Inflates `section` and adds the device code in it.
   private mutating func addCompressed(_ section: ELFSection) {
-    let isFatBinarySection = section.name == ".nv_fatbin" || section.name == "__nv_relfatbin"
+    let isFatBinarySection = Self.isFatBinarySection(section)
     guard isFatBinarySection || EmbeddedSearch.searches(section) else { return }
     do {
       // The corresponding C type is `Elf64_Chdr`: type, reserved, size, alignment.
@@ -251,11 +263,11 @@ extension InventoryBuilder {
       case 2: codec = .zstd
       default:
         return report(
-          .unknownValue, "compression type of section \(section.name)", at: section.offset,
+          .unknownValue, "compression type of section \(printable(section.name))", at: section.offset,
           observed: "\(header.type)")
       }
       guard section.size >= 24 else {
-        return report(.truncated, "compressed section \(section.name)", at: section.offset)
+        return report(.truncated, "compressed section \(printable(section.name))", at: section.offset)
       }
       let stored = try source.bytes(
         at: section.offset + 24, count: Int(clamping: section.size - 24), "compressed section")
@@ -271,7 +283,8 @@ extension InventoryBuilder {
         inner.searchEmbedded(range, section: section.name)
       }
       inventory = inner.inventory
-      for problem in inner.problems { report(problem) }
+      // Like those of images, their offsets count in the inflated contents.
+      for problem in inner.problems { keep(problem) }
     } catch {
       var error = error
       error.offset = error.offset ?? section.offset

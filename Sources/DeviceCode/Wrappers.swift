@@ -11,8 +11,6 @@ enum Wrapper {
   static let section = ".nvFatBinSegment"
   static let magic: UInt32 = 0x4662_43B1
   static let size: UInt64 = 24
-  /// More pre-linked parts than this are not believed.
-  static let preLinkedLimit = 1 << 16
 }
 
 extension InventoryBuilder {
@@ -75,13 +73,21 @@ extension InventoryBuilder {
       return
     }
     var preLinked: [Int] = []
-    while preLinked.count < Wrapper.preLinkedLimit, let part = try pointers.target(at: next, &window) {
+    while let part = try pointers.target(at: next, &window) {
+      // Every part is a module, and belongs to one device-linked module.
+      guard preLinkedCount < inventory.modules.count else {
+        report(
+          .limitExceeded, "pre-linked fat binaries", at: next,
+          expected: "at most \(inventory.modules.count), the number of modules")
+        break
+      }
       guard let index = moduleAtOffset[part] else {
         report(.mismatch, "pre-linked fat binary", at: next, expected: "the address of a fat binary")
         break
       }
       preLinked.append(index)
-      next += 8
+      preLinkedCount += 1
+      next &+= 8
     }
     inventory.modules[module].preLinked = preLinked
   }
@@ -106,9 +112,12 @@ struct PointerReader {
   /// For an object file, the section whose pointers are asked for.
   private let section: ELFSection?
   private var relocations: [UInt64: UInt64]?
+  /// Bytes of relocation tables that may still be read: tables do not overlap.
+  private var budget: UInt64
 
   init(elf: ELFFile, section: ELFSection?) {
     self.elf = elf
+    budget = elf.source.size
     self.section = section
   }
 
@@ -133,10 +142,10 @@ struct PointerReader {
   private static let relocationTable: UInt32 = 4
 
   /// For every pointer that a relocation without a symbol fills, where in the file it will point.
-  private func dynamicRelocations(_ window: inout ByteWindow) throws(Problem) -> [UInt64: UInt64] {
+  private mutating func dynamicRelocations(_ window: inout ByteWindow) throws(Problem) -> [UInt64: UInt64] {
     var result: [UInt64: UInt64] = [:]
     for table in elf.sections where table.type == Self.relocationTable && table.flags.contains(.allocated) {
-      try forEachRow(of: table, &window) { place, info, addend throws(Problem) in
+      try Self.forEachRow(of: table, &window, &budget) { [elf] place, info, addend throws(Problem) in
         guard info >> 32 == 0, let place = elf.fileOffset(ofAddress: place),
           let target = elf.fileOffset(ofAddress: addend)
         else { return }
@@ -148,7 +157,7 @@ struct PointerReader {
 
   /// For every pointer of an object file's section, where in the file it points: symbol's section plus value
   /// plus addend.
-  private func objectRelocations(_ window: inout ByteWindow) throws(Problem) -> [UInt64: UInt64] {
+  private mutating func objectRelocations(_ window: inout ByteWindow) throws(Problem) -> [UInt64: UInt64] {
     var result: [UInt64: UInt64] = [:]
     for table in elf.sections where table.type == Self.relocationTable {
       guard elf.sections.indices.contains(table.info), elf.sections.indices.contains(table.link) else {
@@ -159,7 +168,7 @@ struct PointerReader {
       // Wrappers and the lists of pre-linked parts are data; code has relocations by the thousand.
       guard patched.index == section?.index || patched.name.hasPrefix(".data") else { continue }
       var rows: [(UInt64, UInt64, UInt64)] = []
-      try forEachRow(of: table, &window) { place, info, addend throws(Problem) in
+      try Self.forEachRow(of: table, &window, &budget) { place, info, addend throws(Problem) in
         rows.append((place, info, addend))
       }
       for (place, info, addend) in rows {
@@ -174,8 +183,8 @@ struct PointerReader {
     return result
   }
 
-  private func forEachRow(
-    of table: ELFSection, _ window: inout ByteWindow,
+  private static func forEachRow(
+    of table: ELFSection, _ window: inout ByteWindow, _ budget: inout UInt64,
     _ body: (UInt64, UInt64, UInt64) throws(Problem) -> Void
   ) throws(Problem) {
     var wide = ByteWindow(window.source, capacity: 1 << 18)
@@ -183,8 +192,13 @@ struct PointerReader {
     guard table.size <= window.source.size, position <= window.source.size - table.size else {
       throw Problem(.outOfBounds, "relocation table", at: position)
     }
-    while position + Self.rowSize <= table.offset + table.size {
-      let row = try wide.withBytes(at: position, count: Int(Self.rowSize), "relocation") {
+    guard table.size <= budget else {
+      throw Problem(
+        .limitExceeded, "relocation tables", at: position, expected: "no more bytes than the file has")
+    }
+    budget -= table.size
+    while position + rowSize <= table.offset + table.size {
+      let row = try wide.withBytes(at: position, count: Int(rowSize), "relocation") {
         (view) throws(Problem) in
         (
           try view.u64(0, "relocation offset"), try view.u64(8, "relocation info"),
@@ -192,7 +206,7 @@ struct PointerReader {
         )
       }
       try body(row.0, row.1, row.2)
-      position += Self.rowSize
+      position += rowSize
     }
   }
 }
