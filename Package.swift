@@ -69,8 +69,8 @@ let package = Package(
       name: "FuzzSupport", dependencies: ["Bytes", "ELFFile", "DeviceCode"], path: "Tests/Fuzz/Support",
       swiftSettings: settings),
 
-    tests("Bytes", ["FixtureSupport"]),
-    tests("Compression", ["Bytes", "CZlib", "CZstd", "CLZ4"]),
+    tests("Bytes", ["FixtureSupport", "FuzzSupport"]),
+    tests("Compression", ["Bytes", "FuzzSupport", "CZlib", "CZstd", "CLZ4"]),
     tests("ELFFile", ["Bytes", "FixtureSupport"]),
     tests(
       "DeviceCode", ["Bytes", "Compression", "ELFFile", "FixtureSupport", "FuzzSupport"],

@@ -55,9 +55,9 @@ extension Path: CustomStringConvertible {
 public func printable(_ bytes: some Collection<UInt8>) -> String {
   if bytes.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) { return String(decoding: bytes, as: UTF8.self) }
   var result = ""
-  var decoder = UTF8()
-  var iterator = bytes.makeIterator()
   var position = bytes.startIndex
+  var decoder = UTF8()
+  var iterator = bytes[position...].makeIterator()
   while true {
     switch decoder.decode(&iterator) {
     case .emptyInput: return result
@@ -75,7 +75,7 @@ public func printable(_ bytes: some Collection<UInt8>) -> String {
       result += escape(bytes[position])
       position = bytes.index(after: position)
       decoder = UTF8()
-      return result + printable(bytes[position...])
+      iterator = bytes[position...].makeIterator()
     }
   }
 }

@@ -25,6 +25,11 @@ public func decompress(_ input: [UInt8], _ codec: Codec, size: UInt64, limit: UI
     throw Problem(
       .limitExceeded, "\(codec.rawValue) payload", expected: "at most \(limit) bytes", observed: "\(size)")
   }
+  guard size <= codec.mostBytes(from: input.count) else {
+    throw Problem(
+      .corruptData, "\(codec.rawValue) payload", expected: "\(size) bytes",
+      observed: "\(input.count) bytes that cannot give as many")
+  }
   let capacity = Int(size)
   var produced = 0
   var failure: String?
@@ -47,6 +52,23 @@ public func decompress(_ input: [UInt8], _ codec: Codec, size: UInt64, limit: UI
       observed: failure ?? "\(produced) bytes")
   }
   return output
+}
+
+extension Codec {
+  /// More bytes than this do not come out of `count` bytes, whatever they are: a size that a header claims is
+  /// checked against it before memory is asked for.
+  ///
+  /// LZ4 lengthens a match by 255 with each byte, deflate writes 258 bytes for two bits, and the smallest zstd
+  /// block of 4 bytes repeats a byte 128 KiB times.
+  fileprivate func mostBytes(from count: Int) -> UInt64 {
+    let ratio: UInt64 =
+      switch self {
+      case .lz4: 255
+      case .zlib: 1032
+      case .zstd: 32 << 10
+      }
+    return UInt64(count) * ratio
+  }
 }
 
 private func decodeLZ4(

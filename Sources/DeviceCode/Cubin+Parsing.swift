@@ -29,8 +29,14 @@ extension Cubin {
     target = Self.target(flags: header.flags, abiVersion: abiVersion)
     isRelocatable = header.type == ELFType.relocatable.rawValue
     if abiVersion < 8, header.version > 1 { toolkit = "\(header.version / 10).\(header.version % 10)" }
-    let sectionEnd = header.sectionOffset + UInt64(header.sectionCount) * 64
-    size = max(64, sectionEnd, header.segmentOffset + UInt64(header.segmentCount) * 56)
+    let sectionEnd = header.sectionCount == 0 ? 0 : header.sectionOffset + UInt64(header.sectionCount) * 64
+    let segmentEnd = header.segmentCount == 0 ? 0 : header.segmentOffset + UInt64(header.segmentCount) * 56
+    guard segmentEnd <= window.source.size else {
+      throw Problem(
+        .outOfBounds, "cubin segment table", at: 32, expected: "within \(window.source.size) bytes",
+        observed: "\(header.segmentCount) rows at \(header.segmentOffset)")
+    }
+    size = max(64, sectionEnd, segmentEnd)
     for index in 0..<UInt64(header.sectionCount) {
       let place = header.sectionOffset + index * 64
       let (type, offset, length) = try window.withBytes(at: place, count: 64, "cubin section table") {

@@ -121,11 +121,7 @@ extension InventoryBuilder {
   /// Adds the PTX text whose directive `.version` is at or behind `offset`, up to its NUL or `limit`, as a module of
   /// one image; returns where it ends.
   mutating func addPTX(at offset: UInt64, limit: UInt64, place: Module.Place, section: String) -> UInt64? {
-    let headCount = Int(min(UInt64(EmbeddedSearch.ptxHead), limit - offset))
-    guard let head = try? source.bytes(at: offset, count: headCount, "PTX"), let header = PTXHeader(head)
-    else {
-      return nil
-    }
+    guard let header = ptxHeader(at: offset, limit: limit) else { return nil }
     let start = place == .embedded ? startOfText(at: offset) : offset
     var end = offset
     while end < limit {
@@ -144,6 +140,17 @@ extension InventoryBuilder {
         flags: header.isDebug ? .debug : [], ptxISA: header.isa))
     endModule(at: end)
     return end
+  }
+
+  /// The head of the PTX text at `offset`; read in growing parts, because most places hold no such text.
+  private func ptxHeader(at offset: UInt64, limit: UInt64) -> PTXHeader? {
+    var count = min(256, limit - offset)
+    while let head = try? source.bytes(at: offset, count: Int(count), "PTX") {
+      let (header, isWhole) = PTXHeader.read(head)
+      if isWhole || count == min(UInt64(EmbeddedSearch.ptxHead), limit - offset) { return header }
+      count = min(count * 8, UInt64(EmbeddedSearch.ptxHead), limit - offset)
+    }
+    return nil
   }
 
   /// Where the text around a directive `.version` starts: before the comments that precede it.

@@ -63,15 +63,17 @@ extension InventoryBuilder {
     completePreLinked()
   }
 
-  private func sectionRegions(of elf: ELFFile) -> [Region] {
+  /// The regions of the sections that may hold device code. Sections that share bytes are read once.
+  private mutating func sectionRegions(of elf: ELFFile) -> [Region] {
     var regions: [Region] = []
+    var claimed = ClaimedRanges()
     for section in elf.sections where section.hasContents {
-      guard let range = Region.range(section.offset, section.size, of: source) else { continue }
       let reading = Region.reading(section.name)
-      if case .search = reading {
-        guard EmbeddedSearch.searches(section), !regions.contains(where: { $0.range.overlaps(range) }) else {
-          continue
-        }
+      if case .search = reading, !EmbeddedSearch.searches(section) { continue }
+      guard let range = Region.range(section.offset, section.size, of: source) else { continue }
+      guard claimed.claim(range) else {
+        report(.overlap, "section \(printable(section.name))", at: section.offset)
+        continue
       }
       let isCompressed = section.flags.contains(.compressed)
       regions.append(
@@ -82,12 +84,18 @@ extension InventoryBuilder {
 
   /// The regions of a file without sections: what is loaded into memory, code included, because linkers put
   /// read-only data beside it.
-  private func segmentRegions(of elf: ELFFile) -> [Region] {
-    elf.segments.filter { $0.type == .load }.compactMap { segment in
-      Region.range(segment.offset, segment.fileSize, of: source).map {
-        Region(name: "LOAD[\(segment.index)]", range: $0, reading: .search)
+  private mutating func segmentRegions(of elf: ELFFile) -> [Region] {
+    var regions: [Region] = []
+    var claimed = ClaimedRanges()
+    for segment in elf.segments where segment.type == .load {
+      guard let range = Region.range(segment.offset, segment.fileSize, of: source) else { continue }
+      guard claimed.claim(range) else {
+        report(.overlap, "segment \(segment.index)", at: segment.offset)
+        continue
       }
+      regions.append(Region(name: "LOAD[\(segment.index)]", range: range, reading: .search))
     }
+    return regions
   }
 
   private mutating func read(_ region: Region) {
@@ -136,11 +144,11 @@ extension InventoryBuilder {
       case 2: codec = .zstd
       default:
         return report(
-          .unknownValue, "compression type of section \(section.name)", at: section.offset,
+          .unknownValue, "compression type of section \(printable(section.name))", at: section.offset,
           observed: "\(header.type)")
       }
       guard section.size >= 24 else {
-        return report(.truncated, "compressed section \(section.name)", at: section.offset)
+        return report(.truncated, "compressed section \(printable(section.name))", at: section.offset)
       }
       let stored = try source.bytes(
         at: section.offset + 24, count: Int(clamping: section.size - 24), "compressed section")
@@ -149,7 +157,8 @@ extension InventoryBuilder {
       var inner = InventoryBuilder(contents, member: member)
       inner.read(Region(name: section.name, range: 0..<contents.size, reading: Region.reading(section.name)))
       inventory.append(inner.inventory)
-      for problem in inner.problems { report(problem) }
+      // Like those of images, their offsets count in the inflated contents.
+      for problem in inner.problems { keep(problem) }
     } catch {
       var error = error
       error.offset = error.offset ?? section.offset

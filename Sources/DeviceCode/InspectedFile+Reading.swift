@@ -55,7 +55,7 @@ private struct FileReader {
       let count = Int(min(UInt64(InspectedFile.prefixSize), source.size))
       prefix = try source.bytes(at: 0, count: count, "file")
     } catch {
-      problems.append(error)
+      keep([error])
       return
     }
     guard InspectedFile.mayHoldDeviceCode(prefix: prefix[...]) else { return }
@@ -103,7 +103,7 @@ private struct FileReader {
       }
     }
     inventory.append(builder.inventory)
-    problems += builder.problems
+    keep(builder.problems)
     guard member == nil else { return }
     format = kind
     if kind == .staticLibrary { readMembers(of: source) }
@@ -112,13 +112,17 @@ private struct FileReader {
   private mutating func readMembers(of source: any ByteSource) {
     do {
       let (members, listProblems) = try ArchiveMember.list(source)
-      problems += listProblems
+      keep(listProblems)
       for member in members {
         read(SubrangeBytes(source, member.range), base: member.range.lowerBound, member: member.name)
       }
     } catch {
-      problems.append(error)
+      keep([error])
     }
+  }
+
+  private mutating func keep(_ new: [Problem]) {
+    for problem in new { problems.append(withinLimit: problem) }
   }
 }
 

@@ -17,6 +17,8 @@ struct InventoryBuilder: ~Copyable {
   var modulesWithoutList: [Int] = []
 
   private var hasReportedLimit = false
+  /// Pre-linked parts of all modules found in this source.
+  var preLinkedCount = 0
 
   init(_ source: any ByteSource, base: UInt64 = 0, member: String? = nil) {
     window = ByteWindow(source)
@@ -104,15 +106,24 @@ struct InventoryBuilder: ~Copyable {
   }
 
   mutating func report(_ problem: Problem) {
-    guard problems.count <= Self.problemLimit else { return }
     var problem = problem
     problem.offset = problem.offset.map { $0 &+ base }
-    if problems.count == Self.problemLimit {
-      problem = Problem(.limitExceeded, "problems", expected: "at most \(Self.problemLimit) in one file")
-    }
-    problems.append(problem)
+    keep(problem)
   }
 
+  /// Keeps a problem whose offset does not count in this source.
+  mutating func keep(_ problem: Problem) { problems.append(withinLimit: problem) }
+}
+
+extension [Problem] {
   /// Problems of one file past this number are counted as one more, so that a hostile file fills no memory.
-  private static let problemLimit = 1000
+  private static var limit: Int { 1000 }
+
+  mutating func append(withinLimit problem: Problem) {
+    if count < Self.limit {
+      append(problem)
+    } else if count == Self.limit {
+      append(Problem(.limitExceeded, "problems", expected: "at most \(Self.limit) in one file"))
+    }
+  }
 }

@@ -16,6 +16,18 @@ public struct PTXHeader: Hashable, Sendable {
 
   init?(_ bytes: [UInt8]) {
     var scanner = Scanner(bytes: bytes)
+    self.init(&scanner)
+  }
+
+  /// The head of the text that starts with `bytes`, and whether more bytes cannot change it.
+  static func read(_ bytes: [UInt8]) -> (PTXHeader?, isWhole: Bool) {
+    var scanner = Scanner(bytes: bytes)
+    let header = PTXHeader(&scanner)
+    // No word that is looked for is longer than 16 letters.
+    return (header, scanner.position + 16 <= bytes.count)
+  }
+
+  private init?(_ scanner: inout Scanner) {
     scanner.skipBlank()
     offset = scanner.position
     guard scanner.take(".version"), scanner.skipBlank(), let isa = PTXISAVersion(scanner.word()) else {

@@ -11,8 +11,6 @@ enum Wrapper {
   static let section = ".nvFatBinSegment"
   static let magic: UInt32 = 0x4662_43B1
   static let size: UInt64 = 24
-  /// More pre-linked parts than this are not believed.
-  static let preLinkedLimit = 1 << 16
 }
 
 extension InventoryBuilder {
@@ -75,13 +73,21 @@ extension InventoryBuilder {
       return
     }
     var preLinked: [Int] = []
-    while preLinked.count < Wrapper.preLinkedLimit, let part = try pointers.target(at: next, &window) {
+    while let part = try pointers.target(at: next, &window) {
+      // Every part is a module, and belongs to one device-linked module.
+      guard preLinkedCount < inventory.modules.count else {
+        report(
+          .limitExceeded, "pre-linked fat binaries", at: next,
+          expected: "at most \(inventory.modules.count), the number of modules")
+        break
+      }
       guard let index = moduleAtOffset[part] else {
         report(.mismatch, "pre-linked fat binary", at: next, expected: "the address of a fat binary")
         break
       }
       preLinked.append(index)
-      next += 8
+      preLinkedCount += 1
+      next &+= 8
     }
     inventory.modules[module].preLinked = preLinked
   }
@@ -107,9 +113,12 @@ struct PointerReader {
   private let section: ELFSection?
   /// What the relocations put where; nil where they put an address that is not in the file.
   private var relocations: [UInt64: UInt64?]?
+  /// Bytes of relocation tables that may still be read: tables do not overlap.
+  private var budget: UInt64
 
   init(elf: ELFFile, section: ELFSection?) {
     self.elf = elf
+    budget = elf.source.size
     self.section = section
   }
 
@@ -148,10 +157,10 @@ struct PointerReader {
   private static let relocationTable: UInt32 = 4
 
   /// For every pointer that a relocation fills, where in the file it will point; nil for one with a symbol.
-  private func dynamicRelocations(_ window: inout ByteWindow) throws(Problem) -> [UInt64: UInt64?] {
+  private mutating func dynamicRelocations(_ window: inout ByteWindow) throws(Problem) -> [UInt64: UInt64?] {
     var result: [UInt64: UInt64?] = [:]
     for table in elf.sections where table.type == Self.relocationTable && table.flags.contains(.allocated) {
-      try forEachRow(of: table, &window) { place, info, addend throws(Problem) in
+      try Self.forEachRow(of: table, &window, &budget) { [elf] place, info, addend throws(Problem) in
         guard let place = elf.fileOffset(ofAddress: place) else { return }
         result.updateValue(info >> 32 == 0 ? elf.fileOffset(ofAddress: addend) : nil, forKey: place)
       }
@@ -161,7 +170,7 @@ struct PointerReader {
 
   /// For every pointer of an object file's section, where in the file it points: symbol's section plus value
   /// plus addend.
-  private func objectRelocations(_ window: inout ByteWindow) throws(Problem) -> [UInt64: UInt64?] {
+  private mutating func objectRelocations(_ window: inout ByteWindow) throws(Problem) -> [UInt64: UInt64?] {
     var result: [UInt64: UInt64?] = [:]
     for table in elf.sections where table.type == Self.relocationTable {
       guard elf.sections.indices.contains(table.info), elf.sections.indices.contains(table.link) else {
@@ -172,7 +181,7 @@ struct PointerReader {
       // Wrappers and the lists of pre-linked parts are data; code has relocations by the thousand.
       guard patched.index == section?.index || patched.name.hasPrefix(".data") else { continue }
       var rows: [(UInt64, UInt64, UInt64)] = []
-      try forEachRow(of: table, &window) { place, info, addend throws(Problem) in
+      try Self.forEachRow(of: table, &window, &budget) { place, info, addend throws(Problem) in
         rows.append((place, info, addend))
       }
       for (place, info, addend) in rows {
@@ -187,8 +196,8 @@ struct PointerReader {
     return result
   }
 
-  private func forEachRow(
-    of table: ELFSection, _ window: inout ByteWindow,
+  private static func forEachRow(
+    of table: ELFSection, _ window: inout ByteWindow, _ budget: inout UInt64,
     _ body: (UInt64, UInt64, UInt64) throws(Problem) -> Void
   ) throws(Problem) {
     var wide = ByteWindow(window.source, capacity: 1 << 18)
@@ -196,8 +205,13 @@ struct PointerReader {
     guard table.size <= window.source.size, position <= window.source.size - table.size else {
       throw Problem(.outOfBounds, "relocation table", at: position)
     }
-    while position + Self.rowSize <= table.offset + table.size {
-      let row = try wide.withBytes(at: position, count: Int(Self.rowSize), "relocation") {
+    guard table.size <= budget else {
+      throw Problem(
+        .limitExceeded, "relocation tables", at: position, expected: "no more bytes than the file has")
+    }
+    budget -= table.size
+    while position + rowSize <= table.offset + table.size {
+      let row = try wide.withBytes(at: position, count: Int(rowSize), "relocation") {
         (view) throws(Problem) in
         (
           try view.u64(0, "relocation offset"), try view.u64(8, "relocation info"),
@@ -205,7 +219,7 @@ struct PointerReader {
         )
       }
       try body(row.0, row.1, row.2)
-      position += Self.rowSize
+      position += rowSize
     }
   }
 }

@@ -3,8 +3,10 @@ import CElf
 import Glibc
 
 extension ELFFile {
-  /// The most bytes of a dynamic section, a note segment or a string that are read.
+  /// The most bytes of the dynamic section, of all its strings, and of all notes that are read.
   private static let smallLimit: UInt64 = 1 << 20
+  /// The most bytes of a section's name that are kept.
+  private static let nameLimit = 4096
 
   /// Reads the headers, the dynamic section and the notes of `source`.
   ///
@@ -12,6 +14,7 @@ extension ELFFile {
   ///
   /// - Throws: a ``Problem`` when `source` is not a 64-bit little-endian ELF file or its header is broken.
   public init(_ source: any ByteSource) throws(Problem) {
+    try Self.checkSectionCount(source)
     self = try unsafe withElf(source) { (handle) throws(Problem) in
       try unsafe ELFFile(handle: handle, source: source)
     }
@@ -36,6 +39,23 @@ extension ELFFile {
     unsafe readSections(handle, ehdr)
     unsafe readDynamic(handle)
     unsafe readNotes(handle)
+  }
+
+  /// Where the header leaves the number of sections to the first section's size, libelf believes any number
+  /// and allocates as much before it looks at the table.
+  private static func checkSectionCount(_ source: any ByteSource) throws(Problem) {
+    guard let header = try? source.bytes(at: 0, count: 64, "ELF header") else { return }
+    // Elements of type UInt8 have no padding, so all their bytes are initialised.
+    let view = unsafe ByteView(header.span.bytes)
+    let table = try view.u64(40, "section table offset")
+    guard table != 0, try view.u16(60, "section count") == 0 else { return }
+    let row = try source.bytes(at: table, count: 64, "section table")
+    let count = try unsafe ByteView(row.span.bytes).u64(32, "section count")
+    guard count <= (source.size - table) / 64 else {
+      throw Problem(
+        .outOfBounds, "section count", at: table + 32,
+        expected: "at most \((source.size - table) / 64) rows", observed: "\(count)")
+    }
   }
 
   private mutating func readSegments(_ handle: OpaquePointer, _ header: Elf64_Ehdr) {
@@ -88,7 +108,8 @@ extension ELFFile {
       }
       var name = ""
       if hasNames, let text = unsafe elf_strptr(handle, names, Int(row.sh_name)) {
-        name = unsafe String(cString: text)
+        let bytes = unsafe UnsafeRawBufferPointer(start: text, count: strnlen(text, Self.nameLimit))
+        name = unsafe String(decoding: bytes, as: UTF8.self)
       } else if row.sh_name != 0, !isNameless {
         isNameless = true
         problems.append(
@@ -130,6 +151,7 @@ extension ELFFile {
     guard let address = entries.first(where: { $0.tag == DT_STRTAB })?.value,
       let strings = fileOffset(ofAddress: address)
     else { return }
+    var budget = Self.smallLimit
     for (tag, value) in entries {
       let field: WritableKeyPath<ELFDynamic, [String]>? =
         switch CInt(truncatingIfNeeded: tag) {
@@ -139,17 +161,24 @@ extension ELFFile {
         default: nil
         }
       switch CInt(truncatingIfNeeded: tag) {
-      case DT_NEEDED: if let name = string(at: strings &+ value) { dynamic.needed.append(name) }
-      case DT_SONAME: dynamic.soname = string(at: strings &+ value)
+      case DT_NEEDED: if let name = string(at: strings &+ value, &budget) { dynamic.needed.append(name) }
+      case DT_SONAME: dynamic.soname = string(at: strings &+ value, &budget)
       default:
-        if let field, let list = string(at: strings &+ value) {
+        if let field, let list = string(at: strings &+ value, &budget) {
           dynamic[keyPath: field] = list.split(separator: ":").map(String.init)
         }
+      }
+      if budget == 0 {
+        problems.append(
+          Problem(
+            .limitExceeded, "dynamic strings", at: strings, expected: "at most \(Self.smallLimit) bytes"))
+        return
       }
     }
   }
 
-  private mutating func string(at offset: UInt64) -> String? {
+  /// The string at `offset`, whose length is taken off `budget`.
+  private mutating func string(at offset: UInt64, _ budget: inout UInt64) -> String? {
     var length = 256
     while true {
       let available = source.size > offset ? source.size - offset : 0
@@ -158,7 +187,10 @@ extension ELFFile {
         problems.append(Problem(.outOfBounds, "dynamic string", at: offset))
         return nil
       }
-      if let end = bytes.firstIndex(of: 0) { return String(decoding: bytes[..<end], as: UTF8.self) }
+      if let end = bytes.firstIndex(of: 0) {
+        budget -= min(budget, UInt64(end))
+        return String(decoding: bytes[..<end], as: UTF8.self)
+      }
       guard UInt64(count) < available, UInt64(length) < Self.smallLimit else {
         problems.append(Problem(.truncated, "dynamic string", at: offset))
         return nil
@@ -168,8 +200,17 @@ extension ELFFile {
   }
 
   private mutating func readNotes(_ handle: OpaquePointer) {
+    var budget = Self.smallLimit
     for segment in segments where segment.type == .note && segment.fileSize > 0 {
-      guard segment.fileSize <= Self.smallLimit,
+      guard segment.fileSize <= budget else {
+        problems.append(
+          Problem(
+            .limitExceeded, "note segments", at: segment.offset,
+            expected: "at most \(Self.smallLimit) bytes together"))
+        return
+      }
+      budget -= segment.fileSize
+      guard
         let data = unsafe elf_getdata_rawchunk(
           handle, Int64(clamping: segment.offset), Int(segment.fileSize),
           segment.alignment == 8 ? ELF_T_NHDR8 : ELF_T_NHDR)
@@ -214,17 +255,18 @@ extension ArchiveMember {
   ///
   /// - Throws: a ``Problem`` when `source` is not an `ar` archive.
   public static func list(_ source: any ByteSource) throws(Problem) -> ([ArchiveMember], [Problem]) {
-    let descriptor = (source as? FileBytes)?.descriptor ?? -1
+    let descriptor = (source as? FileBytes)?.descriptor
     return try unsafe withElf(source) { (archive) throws(Problem) in
       guard unsafe elf_kind(archive) == ELF_K_AR else {
         throw Problem(.invalidValue, "archive header", at: 0, observed: libelfError())
       }
       var members: [ArchiveMember] = []
       var problems: [Problem] = []
-      var command = ELF_C_READ
+      // For an archive in memory this means that its members lie there too; nothing is mapped.
+      var command = descriptor == nil ? ELF_C_READ_MMAP : ELF_C_READ
       // Members start at even offsets, the first behind the 8-byte magic.
       var covered: UInt64 = 8
-      while command != ELF_C_NULL, let member = unsafe elf_begin(descriptor, command, archive) {
+      while command != ELF_C_NULL, let member = unsafe elf_begin(descriptor ?? -1, command, archive) {
         defer { _ = unsafe elf_end(member) }
         let start = unsafe elf_getbase(member)
         guard let header = unsafe elf_getarhdr(member), start >= 0, unsafe header.pointee.ar_size >= 0 else {

@@ -18,7 +18,8 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
     switch self {
     case .file: return Self.violations(of: InspectedFile(MemoryBytes(input)))
     case .fatBinary:
-      return Self.violations(of: InspectedFile(MemoryBytes(input.overwritten(with: [0x50, 0xED, 0x55, 0xBA]))))
+      return Self.violations(
+        of: InspectedFile(MemoryBytes(input.overwritten(with: [0x50, 0xED, 0x55, 0xBA]))))
     case .cubin:
       var bytes = input.overwritten(with: [0x7F, 0x45, 0x4C, 0x46, 2, 1])
       if bytes.count > 19 { bytes.replaceSubrange(18..<20, with: [190, 0]) }
