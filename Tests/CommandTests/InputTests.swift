@@ -143,6 +143,15 @@ struct InputTests {
     #expect(paths == names.sorted { $0.lexicographicallyPrecedes($1) })
     #expect(libraries.filter { $0["pathBytes"] != nil }.count == 2)
 
+    let words =
+      ["scan", "-o", "json"].map { Array($0.utf8) } + names.map { Array("lib/".utf8) + $0 } + [[0xFF]]
+    let roots = try Program.run(words, in: tree.path)
+    #expect(roots.status == 2)
+    #expect(roots.messages.contains(#"cubinspect: \xff: "#))
+    for document in [document, try roots.document()] {
+      #expect(GoldenTests.schema.violations(in: document) == [])
+    }
+
     for name in names {
       let list = try Program.run([Array("list".utf8), Array("lib/".utf8) + name], in: tree.path)
       #expect(list.status == 0)
