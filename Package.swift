@@ -76,7 +76,7 @@ let package = Package(
     tests("CommandLineSyntax", []),
     tests("JSONSchemaSupport", []),
     .testTarget(
-      name: "AgreementTests", dependencies: ["Bytes", "DeviceCode"], swiftSettings: settings),
+      name: "AgreementTests", dependencies: ["Bytes", "Compression", "DeviceCode"], swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]
 )
