@@ -64,19 +64,39 @@ let package = Package(
 
     .target(
       name: "JSONSchemaSupport", path: "Tests/JSONSchemaSupport", swiftSettings: settings),
+    .target(name: "FixtureSupport", path: "Tests/FixtureSupport", swiftSettings: settings),
+    .target(
+      name: "FuzzSupport", dependencies: ["Bytes", "ELFFile", "DeviceCode"], path: "Tests/Fuzz/Support",
+      swiftSettings: settings),
 
-    tests("Bytes", []),
-    tests("Compression", ["Bytes"]),
-    tests("ELFFile", ["Bytes"]),
-    tests("DeviceCode", ["Bytes", "ELFFile"]),
+    tests("Bytes", ["FixtureSupport"]),
+    tests("Compression", ["Bytes", "CZlib", "CZstd", "CLZ4"]),
+    tests("ELFFile", ["Bytes", "FixtureSupport"]),
+    tests(
+      "DeviceCode", ["Bytes", "Compression", "ELFFile", "FixtureSupport", "FuzzSupport"],
+      resources: [.embedInCode("Resources/cubinHeaders.json")]),
     tests(
       "Compatibility", ["DeviceCode"], resources: [.embedInCode("Resources/ptxMatrices.json")]),
-    tests("Scan", ["Bytes", "DeviceCode", "Compatibility"]),
-    tests("Report", ["Scan", "DeviceCode", "Compatibility", "JSONSchemaSupport"]),
+    tests("Scan", ["Bytes", "DeviceCode", "Compatibility", "FixtureSupport"]),
+    tests(
+      "Report", ["Bytes", "Scan", "DeviceCode", "Compatibility", "FixtureSupport", "JSONSchemaSupport"]),
     tests("CommandLineSyntax", []),
+    .testTarget(
+      name: "CommandTests", dependencies: ["cubinspect", "FixtureSupport", "JSONSchemaSupport"],
+      exclude: ["Goldens"], swiftSettings: settings),
     tests("JSONSchemaSupport", []),
     .testTarget(
       name: "AgreementTests", dependencies: ["Bytes", "Compression", "DeviceCode"], swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]
 )
+
+// The fuzz targets have no main function: they only link with `--sanitize=fuzzer`, see Tests/Fuzz/run.
+if Context.environment["CUBINSPECT_FUZZ"] != nil {
+  for name in ["FuzzFile", "FuzzFatBinary", "FuzzCubin", "FuzzPTX"] {
+    package.targets.append(
+      .executableTarget(
+        name: name, dependencies: ["FuzzSupport"], path: "Tests/Fuzz/\(name)", swiftSettings: settings))
+    package.products.append(.executable(name: name, targets: [name]))
+  }
+}

@@ -18,9 +18,7 @@ enum Wrapper {
 extension InventoryBuilder {
   /// Ties the modules to the wrappers in `range` that register them.
   mutating func readWrappers(_ range: Range<UInt64>, of elf: ELFFile, section: ELFSection?) {
-    guard !moduleAtOffset.isEmpty else { return }
     var pointers = PointerReader(elf: elf, section: section)
-    defer { completePreLinked() }
     var position = range.lowerBound
     while position + Wrapper.size <= range.upperBound {
       defer { position += Wrapper.size }

@@ -28,9 +28,7 @@ extension ScanReport {
   }
 
   private func table(_ style: TextStyle) -> String {
-    let names = result.libraries.map { library in
-      name(of: library.place) + (library.aliases.isEmpty ? "" : "  (= \(library.aliases.count) more)")
-    }
+    let names = result.libraries.map { name(of: $0.place) }
     let headers = devices.map { isQuestion ? printable($0.query) : $0.device.computeCapability.description }
     let widths = headers.map { max(columns($0), 4) }
     let modulesWidth = max(
@@ -57,6 +55,9 @@ extension ScanReport {
         row += String(repeating: " ", count: width - columns(mark))
       }
       text += row.trimmingEnd() + "\n"
+      for alias in library.aliases {
+        text += style.paint("  = " + name(of: alias).elided(to: (style.width ?? Int.max) - 4), .dim) + "\n"
+      }
     }
     return text
   }

@@ -42,8 +42,6 @@ extension Flag {
     "color", .value("WHEN"), values: .choices(["auto", "always", "never"]),
     documentation: "When to colour text. auto colours it on a terminal.", defaultValue: "auto",
     group: "General")
-  static let quiet = Flag(
-    "quiet", short: "q", documentation: "Show no progress and no messages but errors.", group: "General")
   static let help = Flag(
     "help", short: "h", documentation: "Explain the command and exit.", group: "General",
     replacesCommand: true)
@@ -142,7 +140,7 @@ extension Command {
       Reads ELF files, finds every piece of CUDA device code in them, and says on which GPUs, and with which \
       drivers, it runs: without a GPU, without Python and without the CUDA toolkit.
       """,
-    flags: [.color, .quiet, .help, .version],
+    flags: [.color, .help, .version],
     examples: [
       Example("On which current GPUs does this PyTorch run?", "cubinspect scan torch/lib"),
       Example("Does it run on an A100?", "cubinspect scan torch/lib --gpu A100"),

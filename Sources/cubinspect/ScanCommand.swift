@@ -14,13 +14,11 @@ struct ScanCommand {
   private let jobs: Int
   private let outputs: [Output]
   private let style: TextStyle
-  private let isQuiet: Bool
 
   init(_ arguments: ParsedArguments) throws(UsageError) {
     paths = arguments.positionals.map { Path(bytes: $0.bytes) }
     outputs = try Output.all(arguments)
     style = Terminal.style(arguments)
-    isQuiet = arguments.has(.quiet)
     jobs = try Self.jobs(arguments)
 
     var driver: DriverVersion?
@@ -86,7 +84,7 @@ struct ScanCommand {
     }
     if !outputs.showsTextOnTerminal {
       for problem in result.problems {
-        Terminal.report("\(report.path(of: problem.place)): \(printable(problem.problem.description))")
+        Terminal.report("\(report.path(of: problem.place)): \(problem.problem.description)")
       }
     }
     if !isWritten { return .usage }
