@@ -75,7 +75,8 @@ extension ListReport {
   private func write(_ file: File, _ style: TextStyle, to output: inout [UInt8]) {
     let inventory = file.contents.inventory
     var text = style.paint(file.path.description, .bold)
-    text += "  \(byteCount(file.contents.size))"
+    let isUnread = file.contents.size == 0 && !file.contents.problems.isEmpty
+    if !isUnread { text += "  \(byteCount(file.contents.size))" }
     switch file.contents.format {
     case .unsupported(let what): text += ", \(what): not read"
     case .other: text += file.contents.problems.isEmpty ? ", no file that holds device code" : ""
@@ -101,7 +102,7 @@ extension ListReport {
     let hasNote = inventory.images.contains { Self.note(on: $0) != "" }
     var headers: [TextTable.Header] = [
       .right("image"), .right("module"), .left("section"), .left("kind"), .left("target"), .right("stored"),
-      .right("size"), .left("compression"), .right("PTX ISA"),
+      .right("size"), .left("codec"), .right("PTX ISA"),
     ]
     if hasToolkit { headers.append(.right("toolkit")) }
     if hasMember { headers.append(.left("member")) }

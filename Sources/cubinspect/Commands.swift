@@ -25,8 +25,11 @@ extension Flag {
   static let failOn = Flag(
     "fail-on", .value("LEVEL"),
     values: .choices(["never", "incompatible", "partial", "notGuaranteed", "jit"]),
-    documentation: "Exit with status 1 when a verdict is this bad or worse.",
-    defaultValue: "incompatible with --gpu or --require, else never", group: "What to judge for")
+    documentation: """
+      Exit with status 1 when a verdict is this bad or worse. A target of --require that is missing fails at every \
+      level.
+      """,
+    defaultValue: "incompatible with --gpu, else never", group: "What to judge for")
   static let output = Flag(
     "output", short: "o", .repeated("FORMAT[=FILE]"), values: .suggestions(["text", "json"]),
     documentation: """
