@@ -54,7 +54,9 @@ extension InventoryBuilder {
       do throws(Problem) {
         if end - position <= UInt64(window.capacity) {
           var start = position
-          while found == nil, start < end, let hit = try window.first(EmbeddedSearch.words, in: start..<end, "section") {
+          while found == nil, start < end,
+            let hit = try window.first(EmbeddedSearch.words, in: start..<end, "section")
+          {
             found = addEmbedded(at: hit, limit: range.upperBound, section: section)
             start = hit + 1
           }

@@ -53,7 +53,8 @@ extension InventoryBuilder {
       moduleAtOffset[module.offset - base] = module.index
     }
     if hasSections {
-      for section in elf.sections where section.name == Wrapper.section && !section.flags.contains(.compressed) {
+      for section in elf.sections
+      where section.name == Wrapper.section && !section.flags.contains(.compressed) {
         guard let range = Region.range(section.offset, section.size, of: source) else { continue }
         readWrappers(range, of: elf, section: section)
       }

@@ -30,7 +30,7 @@ extension ListReport {
     writer.object {
       $0.array("files", of: files) { writer, file in
         let inventory = file.contents.inventory
-        var targets: [ImageTarget: String] = [:]
+        var targets = Memo<ImageTarget, String>()
         writer.member("format", file.contents.format.name)
         writer.rows("images", of: inventory.images) { writer, image in
           writer.member("abiVersion", image.abiVersion)
@@ -108,8 +108,8 @@ extension ListReport {
     if hasMember { headers.append(.left("member")) }
     if hasNote { headers.append(.left("notes")) }
     // Few sections and targets make up thousands of rows.
-    var sections: [String: String] = [:]
-    var targets: [ImageTarget: String] = [:]
+    var sections = Memo<String, String>()
+    var targets = Memo<ImageTarget, String>()
     TextTable(headers).write(style, to: &output) { row in
       for image in inventory.images {
         row.add(UInt64(image.index))
@@ -129,7 +129,9 @@ extension ListReport {
   }
 
   private static func note(on image: DeviceImage) -> String {
-    guard image.isRelocatable || image.flags.contains(.debug) || image.memberOffset != nil || image.identifier != nil
+    guard
+      image.isRelocatable || image.flags.contains(.debug) || image.memberOffset != nil
+        || image.identifier != nil
     else { return "" }
     var notes: [String] = []
     if image.isRelocatable { notes.append("relocatable") }
@@ -151,12 +153,15 @@ struct ImageTarget: Hashable {
   }
 }
 
-extension Dictionary {
+/// Values that are made once for each of a few keys, which are faster to compare than to hash.
+struct Memo<Key: Equatable, Value> {
+  private var entries: [(key: Key, value: Value)] = []
+
   /// The value for `key`, made by `make` at its first use.
   mutating func value(for key: Key, _ make: (Key) -> Value) -> Value {
-    if let value = self[key] { return value }
+    for entry in entries where entry.key == key { return entry.value }
     let value = make(key)
-    self[key] = value
+    entries.append((key, value))
     return value
   }
 }

@@ -28,12 +28,16 @@ struct TextTable {
 
     /// Adds the next cell.
     mutating func add(_ text: String) {
-      // Every character that reports use takes one column; continuation bytes start none.
-      var width = 0
-      for byte in text.utf8 where byte & 0xC0 != 0x80 { width += 1 }
-      let padding = begin(width)
-      if isWriting { output.append(contentsOf: text.utf8) }
-      end(padding)
+      var text = text
+      // The buffer is only read while the call lasts.
+      text.withUTF8 { bytes in
+        // Every character that reports use takes one column; continuation bytes start none.
+        var width = 0
+        for position in bytes.indices where unsafe bytes[position] & 0xC0 != 0x80 { width += 1 }
+        let padding = begin(width)
+        if isWriting { unsafe output.append(contentsOf: bytes) }
+        end(padding)
+      }
     }
 
     /// Adds the next cell: a number.

@@ -118,7 +118,8 @@ import Testing
     #expect(library.verdict(ofModule: 0, on: device("9.0")).fit == .jit)
     // The second part has no PTX that 8.9 could compile, and the driver links all parts or none.
     let other = inventory([
-      Draft(["sm_90"], preLinked: [1, 2]), Draft(["compute_80"], .relocatable), Draft(["sm_90"], .relocatable),
+      Draft(["sm_90"], preLinked: [1, 2]), Draft(["compute_80"], .relocatable),
+      Draft(["sm_90"], .relocatable),
     ])
     #expect(Library(other).verdict(ofModule: 0, on: device("8.9")).fit == .none)
   }
