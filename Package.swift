@@ -81,7 +81,12 @@ let package = Package(
     tests(
       "Report", ["Bytes", "Scan", "DeviceCode", "Compatibility", "FixtureSupport", "JSONSchemaSupport"]),
     tests("CommandLineSyntax", []),
+    .testTarget(
+      name: "CommandTests", dependencies: ["cubinspect", "FixtureSupport", "JSONSchemaSupport"],
+      exclude: ["Goldens"], swiftSettings: settings),
     tests("JSONSchemaSupport", []),
+    .testTarget(
+      name: "AgreementTests", dependencies: ["Bytes", "DeviceCode"], swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -28,6 +28,23 @@ public struct ByteWindow: ~Copyable {
     return try body(ByteView(bytes.extracting(first..<first + count), base: offset))
   }
 
+  /// How many bytes are read at a time.
+  public var capacity: Int { buffer.count }
+
+  /// The first offset in `range` at which one of the words of `search` starts.
+  ///
+  /// Meant for ranges of up to ``capacity`` bytes: what follows a find is then in the window.
+  ///
+  /// - Throws: a ``Problem/Code/truncated`` problem when the source ends earlier.
+  public mutating func first(
+    _ search: WordSearch, in range: Range<UInt64>, _ field: StaticString
+  ) throws(Problem) -> UInt64? {
+    let count = Int(range.upperBound - range.lowerBound)
+    try withBytes(at: range.lowerBound, count: count, field) { _ in }
+    let first = Int(range.lowerBound - start)
+    return search.first(in: buffer, first..<first + count).map { start + UInt64($0) }
+  }
+
   private mutating func fill(at offset: UInt64, count: Int, _ field: StaticString) throws(Problem) {
     guard count >= 0, offset <= source.size, UInt64(count) <= source.size - offset else {
       throw Problem(.truncated, "\(field)", at: min(offset, source.size))

@@ -1,7 +1,5 @@
 import Bytes
-import Dispatch
 import ELFFile
-import Synchronization
 
 extension InventoryBuilder {
   /// Adds the fat binaries of a section that holds nothing else but padding.
@@ -11,7 +9,7 @@ extension InventoryBuilder {
   mutating func walkFatBinaries(_ range: Range<UInt64>, place: Module.Place, section: String) {
     var position = range.lowerBound
     var isPadding = true
-    while position + FatBinary.headerSize <= range.upperBound {
+    while position + FatBinary.headerSize <= range.upperBound, !isFull() {
       do {
         let word = try window.withBytes(at: position, count: 8, "fat binary magic") {
           (view) throws(Problem) in
@@ -48,27 +46,33 @@ extension InventoryBuilder {
   /// Adds the fat binaries, cubins and PTX texts in a range of bytes that may hold anything.
   mutating func searchEmbedded(_ range: Range<UInt64>, section: String) {
     var position = range.lowerBound
-    // Device code tends to lie in a row: look closely behind a find, widely where there is none.
-    var size = EmbeddedSearch.smallest
-    while position + 4 <= range.upperBound {
-      let end = position + min(UInt64(size), range.upperBound - position)
-      let hits: [UInt64]
-      do {
-        hits = try EmbeddedSearch.hits(in: position..<end, of: source, jobs: jobs)
+    // Device code tends to lie in a row: look closely behind a find, ever more widely where there is none.
+    var size = UInt64(window.capacity)
+    while position + 4 <= range.upperBound, !isFull() {
+      let end = position + min(size, range.upperBound - position)
+      var found: UInt64?
+      do throws(Problem) {
+        if end - position <= UInt64(window.capacity) {
+          var start = position
+          while found == nil, start < end, let hit = try window.first(EmbeddedSearch.words, in: start..<end, "section") {
+            found = addEmbedded(at: hit, limit: range.upperBound, section: section)
+            start = hit + 1
+          }
+        } else {
+          for hit in try EmbeddedSearch.hits(in: position..<end, of: source) where hit >= found ?? 0 {
+            found = addEmbedded(at: hit, limit: range.upperBound, section: section) ?? found
+          }
+        }
       } catch {
         return report(error)
       }
-      var found: UInt64?
-      for hit in hits where found == nil || hit >= found ?? 0 {
-        found = addEmbedded(at: hit, limit: range.upperBound, section: section) ?? found
-      }
-      if let found, found >= end - 3 || found + UInt64(EmbeddedSearch.smallest) >= end {
-        position = found
-        size = EmbeddedSearch.smallest
+      if let found {
+        position = max(found, end - 3) == found || size <= UInt64(window.capacity) ? found : end - 3
+        size = UInt64(window.capacity)
       } else {
         if end == range.upperBound { return }
         position = end - 3
-        size = found == nil ? min(size * 4, EmbeddedSearch.largest * jobs) : EmbeddedSearch.smallest
+        size = min(size * 8, EmbeddedSearch.widest)
       }
     }
   }
@@ -162,9 +166,10 @@ extension InventoryBuilder {
 enum EmbeddedSearch {
   /// The first words of a fat binary and of an ELF file, and the first letters of the PTX directive `.version`.
   static let words = WordSearch(FatBinary.magic, CubinHeader.magic, 0x7265_762E)
-  /// Bytes read at a time behind a find, and where nothing was found for long.
-  static let smallest = 4 << 10
-  static let largest = 256 << 10
+  /// Bytes read at a time.
+  static let chunk = 64 << 10
+  /// Bytes that one thread searches where nothing was found for long.
+  static let widest: UInt64 = 4 << 20
   /// Bytes within which `.version` and `.target` must follow each other.
   static let ptxHead = 16 << 10
   /// Bytes before `.version` in which comments are looked for.
@@ -173,30 +178,12 @@ enum EmbeddedSearch {
   /// The offsets in `range` of `source` at which one of the words starts, ascending.
   ///
   /// - Throws: a ``Problem`` when the range cannot be read.
-  static func hits(in range: Range<UInt64>, of source: any ByteSource, jobs: Int) throws(Problem) -> [UInt64]
-  {
-    let size = range.upperBound - range.lowerBound
-    guard jobs > 1, size > UInt64(largest) else { return try hits(in: range, of: source) }
-    let part = (size + UInt64(jobs) - 1) / UInt64(jobs)
-    let results = Mutex([Result<[UInt64], Problem>](repeating: .success([]), count: jobs))
-    DispatchQueue.concurrentPerform(iterations: jobs) { job in
-      // Neighbours share three bytes, so that no word is cut.
-      let start = min(range.upperBound, range.lowerBound + UInt64(job) * part)
-      let end = min(range.upperBound, start + part + 3)
-      let result = Result<[UInt64], Problem> { () throws(Problem) in try hits(in: start..<end, of: source) }
-      results.withLock { $0[job] = result }
-    }
-    var all: [UInt64] = []
-    for result in results.withLock({ $0 }) { all += try result.get() }
-    return all
-  }
-
-  private static func hits(in range: Range<UInt64>, of source: any ByteSource) throws(Problem) -> [UInt64] {
+  static func hits(in range: Range<UInt64>, of source: any ByteSource) throws(Problem) -> [UInt64] {
     var hits: [UInt64] = []
     var position = range.lowerBound
     var buffer: [UInt8] = []
     while position + 4 <= range.upperBound {
-      let wanted = Int(min(UInt64(largest), range.upperBound - position))
+      let wanted = Int(min(UInt64(chunk), range.upperBound - position))
       if buffer.isEmpty { buffer = [UInt8](repeating: 0, count: wanted) }
       let count = try source.read(at: position, count: wanted, into: &buffer)
       guard count == wanted else {

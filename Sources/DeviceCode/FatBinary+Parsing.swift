@@ -89,7 +89,7 @@ extension InventoryBuilder {
     }
     beginModule(place: place, section: section, offset: offset)
     var position = start
-    while position < end {
+    while position < end, !isFull() {
       do {
         position = try addEntry(at: position, limit: end)
       } catch {
@@ -283,6 +283,7 @@ extension InventoryBuilder {
       }
       var position = table + 8
       for index in 0..<count {
+        if isFull() { break }
         guard position + UInt64(FatBinary.entrySize) <= end else {
           throw Problem(
             .outOfBounds, "member count", at: table, expected: "at most \(index)", observed: "\(count)")

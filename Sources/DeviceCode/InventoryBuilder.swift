@@ -11,34 +11,27 @@ struct InventoryBuilder: ~Copyable {
   let base: UInt64
   /// The member of the static library that the source is.
   let member: String?
-  /// The modules found in this source by their offset in it.
-  private(set) var moduleAtOffset: [UInt64: Int] = [:]
-
+  /// The modules of this source by their offset in it, once wrappers are read.
+  var moduleAtOffset: [UInt64: Int] = [:]
   /// Device-linked modules whose list of pre-linked parts is not in the file.
   var modulesWithoutList: [Int] = []
 
   /// Pre-linked parts of all modules found in this source.
   var preLinkedCount = 0
 
-  /// Threads that search the source for embedded code.
-  let jobs: Int
+  private var hasReportedLimit = false
 
-  init(
-    _ source: any ByteSource, base: UInt64 = 0, member: String? = nil, inventory: Inventory = Inventory(),
-    jobs: Int
-  ) {
+  init(_ source: any ByteSource, base: UInt64 = 0, member: String? = nil) {
     window = ByteWindow(source)
-    self.jobs = jobs
     self.base = base
     self.member = member
-    self.inventory = inventory
+    inventory = Inventory()
   }
 
   var source: any ByteSource { window.source }
 
   mutating func beginModule(place: Module.Place, section: String, offset: UInt64) {
     let index = inventory.modules.count
-    moduleAtOffset[offset] = index
     let first = inventory.images.count
     inventory.modules.append(
       Module(
@@ -50,6 +43,22 @@ struct InventoryBuilder: ~Copyable {
     let last = inventory.modules.count - 1
     inventory.modules[last].size = base + end - inventory.modules[last].offset
     inventory.modules[last].images = inventory.modules[last].images.lowerBound..<inventory.images.count
+  }
+
+  /// Images and modules of one file past this number are not read, so that a hostile file fills no memory. The
+  /// largest libraries have some ten thousand.
+  static let countLimit = 1 << 20
+
+  /// Whether there is no room for another image or module; says so when that happens first.
+  mutating func isFull() -> Bool {
+    guard inventory.images.count >= Self.countLimit || inventory.modules.count >= Self.countLimit else {
+      return false
+    }
+    if !hasReportedLimit {
+      hasReportedLimit = true
+      report(.limitExceeded, "images", expected: "at most \(Self.countLimit) images and modules in one file")
+    }
+    return true
   }
 
   /// Adds `image` to the module that was begun last.

@@ -16,9 +16,7 @@ enum Wrapper {
 extension InventoryBuilder {
   /// Ties the modules to the wrappers in `range` that register them.
   mutating func readWrappers(_ range: Range<UInt64>, of elf: ELFFile, section: ELFSection?) {
-    guard !moduleAtOffset.isEmpty else { return }
     var pointers = PointerReader(elf: elf, section: section)
-    defer { completePreLinked() }
     var position = range.lowerBound
     while position + Wrapper.size <= range.upperBound {
       defer { position += Wrapper.size }
@@ -62,6 +60,8 @@ extension InventoryBuilder {
   {
     guard let target = try pointers.target(at: position + 8, &window), let module = moduleAtOffset[target]
     else {
+      // Static libraries whose device code was stripped leave wrappers of nothing.
+      if try pointers.isNull(at: position + 8, &window) { return }
       return report(
         .mismatch, "wrapper's fat binary", at: position + 8, expected: "the address of a fat binary")
     }
@@ -111,7 +111,8 @@ struct PointerReader {
   private let elf: ELFFile
   /// For an object file, the section whose pointers are asked for.
   private let section: ELFSection?
-  private var relocations: [UInt64: UInt64]?
+  /// What the relocations put where; nil where they put an address that is not in the file.
+  private var relocations: [UInt64: UInt64?]?
   /// Bytes of relocation tables that may still be read: tables do not overlap.
   private var budget: UInt64
 
@@ -124,16 +125,30 @@ struct PointerReader {
   /// The file offset that the pointer at the file offset `place` points to; nil for a null pointer and for an
   /// address that has no place in the file.
   mutating func target(at place: UInt64, _ window: inout ByteWindow) throws(Problem) -> UInt64? {
-    if elf.type == .relocatable {
-      if relocations == nil { relocations = try objectRelocations(&window) }
-      return relocations?[place]
-    }
-    let address = try window.withBytes(at: place, count: 8, "pointer") { (view) throws(Problem) in
+    let address = try address(at: place, &window)
+    if address != 0 { return elf.fileOffset(ofAddress: address) }
+    return try relocated(&window)[place] ?? nil
+  }
+
+  /// Whether the pointer at the file offset `place` is null and no relocation fills it.
+  mutating func isNull(at place: UInt64, _ window: inout ByteWindow) throws(Problem) -> Bool {
+    guard try address(at: place, &window) == 0 else { return false }
+    return try !relocated(&window).keys.contains(place)
+  }
+
+  /// The address in place; an object file has none.
+  private func address(at place: UInt64, _ window: inout ByteWindow) throws(Problem) -> UInt64 {
+    guard elf.type != .relocatable else { return 0 }
+    return try window.withBytes(at: place, count: 8, "pointer") { (view) throws(Problem) in
       try view.u64(0, "pointer")
     }
-    if address != 0 { return elf.fileOffset(ofAddress: address) }
-    if relocations == nil { relocations = try dynamicRelocations(&window) }
-    return relocations?[place]
+  }
+
+  private mutating func relocated(_ window: inout ByteWindow) throws(Problem) -> [UInt64: UInt64?] {
+    if let relocations { return relocations }
+    let read = elf.type == .relocatable ? try objectRelocations(&window) : try dynamicRelocations(&window)
+    relocations = read
+    return read
   }
 
   /// Rows of a relocation table: offset, symbol and type, addend.
@@ -141,15 +156,13 @@ struct PointerReader {
   /// The corresponding ELF type is `SHT_RELA`.
   private static let relocationTable: UInt32 = 4
 
-  /// For every pointer that a relocation without a symbol fills, where in the file it will point.
-  private mutating func dynamicRelocations(_ window: inout ByteWindow) throws(Problem) -> [UInt64: UInt64] {
-    var result: [UInt64: UInt64] = [:]
+  /// For every pointer that a relocation fills, where in the file it will point; nil for one with a symbol.
+  private mutating func dynamicRelocations(_ window: inout ByteWindow) throws(Problem) -> [UInt64: UInt64?] {
+    var result: [UInt64: UInt64?] = [:]
     for table in elf.sections where table.type == Self.relocationTable && table.flags.contains(.allocated) {
       try Self.forEachRow(of: table, &window, &budget) { [elf] place, info, addend throws(Problem) in
-        guard info >> 32 == 0, let place = elf.fileOffset(ofAddress: place),
-          let target = elf.fileOffset(ofAddress: addend)
-        else { return }
-        result[place] = target
+        guard let place = elf.fileOffset(ofAddress: place) else { return }
+        result.updateValue(info >> 32 == 0 ? elf.fileOffset(ofAddress: addend) : nil, forKey: place)
       }
     }
     return result
@@ -157,8 +170,8 @@ struct PointerReader {
 
   /// For every pointer of an object file's section, where in the file it points: symbol's section plus value
   /// plus addend.
-  private mutating func objectRelocations(_ window: inout ByteWindow) throws(Problem) -> [UInt64: UInt64] {
-    var result: [UInt64: UInt64] = [:]
+  private mutating func objectRelocations(_ window: inout ByteWindow) throws(Problem) -> [UInt64: UInt64?] {
+    var result: [UInt64: UInt64?] = [:]
     for table in elf.sections where table.type == Self.relocationTable {
       guard elf.sections.indices.contains(table.info), elf.sections.indices.contains(table.link) else {
         continue

@@ -93,12 +93,18 @@ extension ScanReport {
       finding.why = reasons(of: verdict)
     case .incompatible:
       let modules = verdict.portable.total > 0 ? total : verdict.specialised.total
-      finding.what =
+      // Those for the device linker are no candidates: a library may have many more modules.
+      let kind = modules < result.libraries[library].file.inventory.modules.count ? "loadable " : ""
+      let subject =
         modules == 1
-        ? "its only module has no code for this GPU"
-        : "none of its \(grouped(modules)) modules has code for this GPU"
-      finding.what +=
-        ": the first kernel fails with \"no kernel image is available for execution on the device\" (CUDA error 209)"
+        ? "its only \(kind)module has no code" : "none of its \(grouped(modules)) \(kind)modules has code"
+      if let driver = verdict.device.knownDriver, verdict.isBlockedByDriver {
+        finding.what = "\(subject) that the driver \(driver) can load on this GPU"
+      } else {
+        finding.what =
+          "\(subject) for this GPU: the first kernel fails with \"no kernel image is available for execution on the "
+          + "device\" (CUDA error 209)"
+      }
       finding.why = [carried(by: library)] + reasons(of: verdict)
     }
     return finding
@@ -140,6 +146,15 @@ extension ScanReport {
       return Finding(
         severity: 5, verdict: nil, libraries: [library], devices: [], what: what, why: [carried(by: library)],
         todo: [])
+    }
+  }
+}
+
+extension LibraryVerdict {
+  /// Whether every module that lacks code for the device would have some with a newer driver.
+  fileprivate var isBlockedByDriver: Bool {
+    uncovered.allSatisfy { group in
+      group.reasons.contains { $0 == .ptxISANewerThanDriver || $0 == .compressionNewerThanDriver }
     }
   }
 }

@@ -31,9 +31,9 @@ public struct GPUsReport: Sendable {
     return writer.finish()
   }
 
-  /// The report as text: a row per product, by compute capability.
+  /// The report as text: a row per product, by compute capability, names that are only labels last.
   public func text(_ style: TextStyle) -> String {
-    let rows = gpus.map { gpu in
+    let rows = (gpus.filter { $0.segment != .label } + gpus.filter { $0.segment == .label }).map { gpu in
       (
         gpu.computeCapabilities.map(\.description).joined(separator: "/"),
         Self.architectures(of: gpu).joined(separator: "/"), gpu.segment.rawValue, gpu.name, gpu.note
@@ -49,6 +49,10 @@ public struct GPUsReport: Sendable {
     var text = style.paint(line("CC", "architecture", "segment", "name"), .dim) + "\n"
     for row in rows {
       text += line(row.0, row.1, row.2, row.3 + (row.4.map { " (\($0))" } ?? "")) + "\n"
+    }
+    if gpus.contains(where: { $0.segment == .label }) {
+      let note = "label: a name in the public list of PCI ids; the driver prints another one"
+      text += "\n" + wrapped(note, first: "", width: style.width)
     }
     return text
   }

@@ -201,13 +201,17 @@ extension JSONWriter {
 extension [UInt8] {
   /// Appends the decimal digits of `number`.
   mutating func append(decimal number: UInt64) {
-    let start = count
+    // The largest number has 20 digits.
+    var digits = InlineArray<20, UInt8>(repeating: 0)
+    var first = digits.count
     var rest = number
     repeat {
-      append(UInt8(ascii: "0") + UInt8(rest % 10))
-      rest /= 10
+      first -= 1
+      let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
+      digits[first] = UInt8(ascii: "0") + UInt8(digit)
+      rest = quotient
     } while rest > 0
-    self[start...].reverse()
+    for position in first..<digits.count { append(digits[position]) }
   }
 }
 

@@ -32,20 +32,19 @@ extension ListReport {
         var targets: [ImageTarget: String] = [:]
         writer.member("format", file.contents.format.name)
         writer.rows("images", of: inventory.images) { writer, image in
-          let module = inventory.modules[image.module]
           writer.member("abiVersion", image.abiVersion)
           writer.member("compression", image.compression.rawValue)
           writer.member("flags", hexadecimal(image.flags.rawValue))
           writer.member("identifier", image.identifier)
           writer.member("index", image.index)
           writer.member("kind", image.kind.description)
-          writer.member("member", module.member)
+          writer.member("member", inventory.modules[image.module].member)
           writer.member("memberOffset", image.memberOffset)
           writer.member("module", image.module)
           writer.member("offset", image.offset)
           writer.member("ptxISA", image.ptxISA?.description)
           if image.isRelocatable { writer.member("relocatable", true) }
-          writer.member("section", module.section)
+          writer.member("section", inventory.modules[image.module].section)
           writer.member("size", image.size)
           writer.member("storedSize", image.storedSize)
           writer.member("target", targets.value(for: ImageTarget(image)) { _ in image.targetName })
@@ -63,14 +62,20 @@ extension ListReport {
   }
 
   /// The report as text: for each file a table with a row per image.
-  public func text(_ style: TextStyle) -> String {
-    files.map { text(of: $0, style) }.joined(separator: "\n")
+  public func text(_ style: TextStyle) -> [UInt8] {
+    var output: [UInt8] = []
+    for (index, file) in files.enumerated() {
+      if index > 0 { output.append(UInt8(ascii: "\n")) }
+      write(file, style, to: &output)
+    }
+    return output
   }
 
-  private func text(of file: File, _ style: TextStyle) -> String {
+  private func write(_ file: File, _ style: TextStyle, to output: inout [UInt8]) {
     let inventory = file.contents.inventory
     var text = style.paint(file.path.description, .bold)
-    text += "  \(byteCount(file.contents.size))"
+    let isUnread = file.contents.size == 0 && !file.contents.problems.isEmpty
+    if !isUnread { text += "  \(byteCount(file.contents.size))" }
     switch file.contents.format {
     case .unsupported(let what): text += ", \(what): not read"
     case .other: text += file.contents.problems.isEmpty ? ", no file that holds device code" : ""
@@ -82,20 +87,21 @@ extension ListReport {
     }
     text += "\n"
     for what in file.contents.foreignDeviceCode { text += "  holds device code for \(what)\n" }
-    if !inventory.images.isEmpty { text += table(of: inventory, style) }
+    output.append(contentsOf: text.utf8)
+    if !inventory.images.isEmpty { table(of: inventory).write(style, to: &output) }
     for problem in file.contents.problems {
-      text += wrapped(printable(problem.description), first: "  problem: ", width: style.width)
+      let line = wrapped(printable(problem.description), first: "  problem: ", width: style.width)
+      output.append(contentsOf: line.utf8)
     }
-    return text
   }
 
-  private func table(of inventory: Inventory, _ style: TextStyle) -> String {
+  private func table(of inventory: Inventory) -> TextTable {
     let hasToolkit = inventory.images.contains { $0.toolkit != nil }
     let hasMember = inventory.modules.contains { $0.member != nil }
     let hasNote = inventory.images.contains { Self.note(on: $0) != "" }
     var table = TextTable([
       .right("image"), .right("module"), .left("section"), .left("kind"), .left("target"), .right("stored"),
-      .right("size"), .left("compression"), .right("PTX ISA"),
+      .right("size"), .left("codec"), .right("PTX ISA"),
     ])
     if hasToolkit { table.headers.append(.right("toolkit")) }
     if hasMember { table.headers.append(.left("member")) }
@@ -104,10 +110,9 @@ extension ListReport {
     var sections: [String: String] = [:]
     var targets: [ImageTarget: String] = [:]
     for image in inventory.images {
-      let module = inventory.modules[image.module]
       table.add(UInt64(image.index))
       table.add(UInt64(image.module))
-      table.add(sections.value(for: module.section) { printable($0) })
+      table.add(sections.value(for: inventory.modules[image.module].section) { printable($0) })
       table.add(image.kind.description)
       table.add(targets.value(for: ImageTarget(image)) { _ in image.targetName })
       table.add(image.storedSize)
@@ -115,10 +120,10 @@ extension ListReport {
       table.add(image.compression.rawValue)
       table.add(image.ptxISA?.description ?? "")
       if hasToolkit { table.add(printable(image.toolkit ?? "")) }
-      if hasMember { table.add(printable(module.member ?? "")) }
+      if hasMember { table.add(printable(inventory.modules[image.module].member ?? "")) }
       if hasNote { table.add(Self.note(on: image)) }
     }
-    return table.text(style)
+    return table
   }
 
   private static func note(on image: DeviceImage) -> String {

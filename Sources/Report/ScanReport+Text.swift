@@ -17,55 +17,82 @@ extension ScanReport {
     }
     let findings = self.findings
     if !findings.isEmpty {
-      text += "\n"
-      for finding in findings { text += self.text(of: finding, style) }
+      for finding in findings { text += "\n" + self.text(of: finding, style) }
     }
+    if !requirements.isEmpty { text += "\n" + promise(style) }
     if isQuestion, !result.libraries.isEmpty { text += "\n" + answer(style) }
     text += notes(style)
     text += problems(style)
-    text += "\n" + counts(seconds: seconds)
+    text += "\n" + counts(style, seconds: seconds)
     return text
   }
 
   private func table(_ style: TextStyle) -> String {
-    let names = result.libraries.map { library in
-      name(of: library.place) + (library.aliases.isEmpty ? "" : "  (= \(library.aliases.count) more)")
-    }
     let headers = devices.map { isQuestion ? printable($0.query) : $0.device.computeCapability.description }
-    let widths = headers.map { max(columns($0), 4) }
-    let modulesWidth = max(
-      7, result.libraries.map { columns(grouped($0.file.inventory.modules.count)) }.max() ?? 0)
-    let fixed = modulesWidth + 2 + widths.reduce(0) { $0 + $1 + 2 }
-    let longest = names.map(columns).max() ?? 0
-    let nameWidth = max(min(longest, (style.width ?? Int.max / 2) - fixed), 20)
-    func line(_ name: String, _ modules: String, _ cells: [String]) -> String {
-      var line = name.padded(to: nameWidth) + "  " + modules.padded(to: modulesWidth, right: true)
-      for (cell, width) in zip(cells, widths) { line += "  " + cell.padded(to: width) }
+    let widths = headers.indices.map { index in
+      max(columns(headers[index]), columns(devices[index].device.computeCapability.description))
+    }
+    let modules = result.libraries.map { grouped($0.file.inventory.modules.count) }
+    let names = result.libraries.map { library in
+      (
+        path: name(of: library.place),
+        more: library.aliases.isEmpty ? "" : "  (= \(library.aliases.count) more)"
+      )
+    }
+    let longest = names.map { columns($0.path) + columns($0.more) }.max() ?? 0
+    // Where the terminal is too narrow for readable names, first the gaps shrink, then the modules go.
+    let modulesWidth = max(7, modules.map(columns).max() ?? 0)
+    let marks = widths.reduce(0, +)
+    let layouts = [(modulesWidth, 2), (modulesWidth, 1), (0, 1)]
+    let available = layouts.map { modulesWidth, gap in
+      (style.width ?? Int.max / 2) - marks - gap * widths.count - (modulesWidth > 0 ? modulesWidth + 2 : 0)
+    }
+    let choice = available.firstIndex { $0 >= min(longest, Self.readableName) } ?? layouts.count - 1
+    let (shownModules, gap) = layouts[choice]
+    let nameWidth = max(min(longest, available[choice]), columns("library"), 12)
+
+    func line(_ name: String, _ modules: String, _ cells: [(text: String, color: TextStyle.Color?)]) -> String
+    {
+      var line = name.padded(to: nameWidth)
+      if shownModules > 0 { line += "  " + modules.padded(to: shownModules, right: true) }
+      for (cell, width) in zip(cells, widths) {
+        line += String(repeating: " ", count: gap) + style.paint(cell.text, cell.color)
+        line += String(repeating: " ", count: max(0, width - columns(cell.text)))
+      }
       return line.trimmingEnd()
     }
-    var text = style.paint(line("library", "modules", headers), .bold) + "\n"
+    var text = style.paint(line("library", "modules", headers.map { ($0, nil) }), .bold) + "\n"
     // The query need not tell its compute capability.
     if devices.contains(where: { $0.query != $0.device.computeCapability.description }) {
-      text += style.paint(line("", "", devices.map(\.device.computeCapability.description)), .dim) + "\n"
+      let capabilities = devices.map { ($0.device.computeCapability.description, TextStyle.Color?.none) }
+      text += style.paint(line("", "", capabilities), .dim) + "\n"
     }
-    for (index, library) in result.libraries.enumerated() {
-      var row = names[index].elided(to: nameWidth).padded(to: nameWidth) + "  "
-      row += grouped(library.file.inventory.modules.count).padded(to: modulesWidth, right: true)
-      for (verdict, width) in zip(verdicts[index], widths) {
-        let mark = verdict.verdict.mark
-        row += "  " + style.paint(mark, verdict.verdict.color)
-        row += String(repeating: " ", count: width - columns(mark))
-      }
-      text += row.trimmingEnd() + "\n"
+    for index in result.libraries.indices {
+      let (path, more) = names[index]
+      let name = path.elidedPath(to: nameWidth - columns(more)) + more
+      text += line(name, modules[index], verdicts[index].map { ($0.verdict.mark, $0.verdict.color) }) + "\n"
     }
     return text
   }
+
+  /// Columns that a library's name should have in the table, so that it can be told from others.
+  private static let readableName = 26
 
   private func legend(_ style: TextStyle) -> String {
     let used = Verdict.allCases.filter { verdict in
       verdicts.contains { $0.contains { $0.verdict == verdict } }
     }
-    return used.map { style.paint($0.mark, $0.color) + " " + $0.meaning }.joined(separator: "   ") + "\n"
+    var lines: [(text: String, width: Int)] = []
+    for verdict in used {
+      let width = columns(verdict.mark) + 1 + columns(verdict.meaning)
+      let entry = style.paint(verdict.mark, verdict.color) + " " + verdict.meaning
+      if let last = lines.last, last.width + 3 + width <= style.width ?? Int.max {
+        lines[lines.count - 1] = (last.text + "   " + entry, last.width + 3 + width)
+      } else {
+        lines.append((entry, width))
+      }
+    }
+    return lines.map { $0.text + "\n" }.joined()
   }
 
   private func text(of finding: Finding, _ style: TextStyle) -> String {
@@ -79,11 +106,34 @@ extension ScanReport {
       finding.devices.isEmpty || isEveryDevice
       ? "" : " on \(finding.devices.map { devices[$0].label }.joined(separator: ", "))"
     let word = finding.verdict.map(\.word) ?? "missing target"
-    var text = style.paint(mark + " " + word + on, color) + ": " + shown + "\n"
+    let head = mark + " " + word + on + ":"
+    var text = style.paint(head, color)
+    if columns(head) + 1 + columns(shown) <= style.width ?? Int.max {
+      text += " " + shown + "\n"
+    } else {
+      text += "\n" + wrapped(shown, first: "    ", width: style.width)
+    }
     text += wrapped(finding.what, first: "    ", width: style.width)
     for reason in finding.why { text += wrapped(reason, first: "    why: ", width: style.width) }
     for advice in finding.todo { text += wrapped(advice, first: "    do:  ", width: style.width) }
     return text
+  }
+
+  /// One sentence on the targets that were required.
+  private func promise(_ style: TextStyle) -> String {
+    let targets = requirements.map(\.description).joined(separator: ", ")
+    let failing = requirementResults.count { !$0.allSatisfy(\.isMet) }
+    let sentence =
+      if result.libraries.isEmpty {
+        "there is no device code that could carry \(targets)"
+      } else if failing > 0 {
+        "\(grouped(failing)) of \(counted(result.libraries.count, "library", "libraries")) "
+          + "\(failing == 1 ? "does" : "do") not carry all of \(targets)"
+      } else {
+        "every library carries \(targets)"
+      }
+    return style.paint(meetsRequirements ? "✓" : "✗", meetsRequirements ? .green : .red) + " "
+      + style.paint(sentence, .bold) + "\n"
   }
 
   /// One sentence per GPU that was asked for.
@@ -92,8 +142,17 @@ extension ScanReport {
       let verdict = overall(device: index)
       let driver = devices[index].device.driver.map { " with driver \($0)" } ?? ""
       return style.paint(verdict.mark, verdict.color) + " "
-        + style.paint("\(devices[index].label)\(driver): \(verdict.answer)", .bold) + "\n"
+        + style.paint("\(devices[index].label)\(driver): \(sentence(verdict, device: index))", .bold) + "\n"
     }.joined()
+  }
+
+  /// The answer, with the share of the libraries where it is not the same for all.
+  private func sentence(_ verdict: Verdict, device: Int) -> String {
+    let judged = verdicts.map { $0[device].verdict }.filter { $0 != .noDeviceCode }
+    let concerned = judged.count { $0 == verdict }
+    guard verdict == .incompatible, concerned < judged.count else { return verdict.answer }
+    return "no, \(grouped(concerned)) of \(counted(judged.count, "library", "libraries")) "
+      + (concerned == 1 ? "does not run" : "do not run")
   }
 
   private func notes(_ style: TextStyle) -> String {
@@ -126,14 +185,14 @@ extension ScanReport {
     return text
   }
 
-  private func counts(seconds: Double) -> String {
+  private func counts(_ style: TextStyle, seconds: Double) -> String {
     let counts = result.counts
     var text =
       "\(counted(counts.filesVisited, "file")), \(byteCount(counts.bytesRead)) read in \(duration(seconds)): "
       + "\(counted(counts.librariesWithDeviceCode, "library with device code", "libraries with device code")), "
       + "\(counted(counts.modules, "module")), \(counted(counts.images, "image"))"
     if !result.problems.isEmpty { text += ", \(counted(result.problems.count, "problem"))" }
-    return text + ".\n"
+    return wrapped(text + ".", first: "", width: style.width)
   }
 }
 
@@ -150,7 +209,7 @@ extension Verdict {
     switch self {
     case .native: "✓"
     case .jit: "✓*"
-    case .partial: "part"
+    case .partial: "◐"
     case .notGuaranteed: "?"
     case .incompatible: "✗"
     case .noDeviceCode: "–"

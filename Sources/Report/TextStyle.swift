@@ -90,6 +90,21 @@ extension String {
   }
 }
 
+extension String {
+  /// The path cut at its front to `width` columns, its last component whole where it fits: `…/lib/libcudart.so`.
+  func elidedPath(to width: Int) -> String {
+    guard columns(self) > width else { return self }
+    var tail = ""
+    for component in split(separator: "/").reversed() {
+      let longer = tail.isEmpty ? String(component) : component + "/" + tail
+      if columns(longer) + (tail.isEmpty ? 0 : 2) > width { break }
+      tail = longer
+    }
+    guard !tail.isEmpty else { return String(split(separator: "/").last ?? self[...]).elided(to: width) }
+    return columns(tail) + 2 <= width ? "…/" + tail : tail
+  }
+}
+
 /// `text` in lines of at most `width` columns, the first behind `first`, the others behind as many spaces as
 /// `first` takes columns: `indent` where that is not its number of characters.
 func wrapped(_ text: String, first: String, indent: Int? = nil, width: Int?) -> String {

@@ -15,52 +15,57 @@ struct TextTable {
   var headers: [Header]
   private var bytes: [UInt8] = []
   /// Where each cell ends in ``bytes``, and how many columns it takes.
-  private var cells: [(end: Int, width: Int)] = []
+  private var cells: [(end: Int, width: UInt32)] = []
 
   init(_ headers: [Header]) { self.headers = headers }
 
   /// Adds the next cell of the current row.
   mutating func add(_ text: String) {
-    let start = bytes.count
-    bytes.append(contentsOf: text.utf8)
     // Every character that reports use takes one column; continuation bytes start none.
-    cells.append((bytes.count, bytes[start...].reduce(0) { $0 + ($1 & 0xC0 == 0x80 ? 0 : 1) }))
+    var width: UInt32 = 0
+    for byte in text.utf8 {
+      bytes.append(byte)
+      if byte & 0xC0 != 0x80 { width += 1 }
+    }
+    cells.append((bytes.count, width))
   }
 
   /// Adds the next cell of the current row: a number.
   mutating func add(_ number: UInt64) {
     let start = bytes.count
     bytes.append(decimal: number)
-    cells.append((bytes.count, bytes.count - start))
+    cells.append((bytes.count, UInt32(bytes.count - start)))
   }
 
-  /// All rows behind the headers, each indented by two spaces.
-  func text(_ style: TextStyle) -> String {
+  /// Writes all rows behind the headers, each indented by two spaces.
+  func write(_ style: TextStyle, to output: inout [UInt8]) {
     var titles = TextTable(headers)
     for header in headers { titles.add(header.title) }
     var widths = [Int](repeating: 0, count: headers.count)
     for table in [titles, self] {
       var column = 0
       for cell in table.cells {
-        widths[column] = max(widths[column], cell.width)
+        widths[column] = max(widths[column], Int(cell.width))
         column = column + 1 == headers.count ? 0 : column + 1
       }
     }
-    return style.paint(String(titles.lines(widths).dropLast()), .dim) + "\n" + lines(widths)
+    let header = String(decoding: titles.lines(widths).dropLast(), as: UTF8.self)
+    output.append(contentsOf: (style.paint(header, .dim) + "\n").utf8)
+    output.append(contentsOf: lines(widths))
   }
 
-  private func lines(_ widths: [Int]) -> String {
+  private func lines(_ widths: [Int]) -> [UInt8] {
     let isRight = headers.map { if case .right = $0 { true } else { false } }
     let rowSize = widths.reduce(1) { $0 + $1 + 2 }
     // No cell takes fewer bytes than columns, so what cells take beyond their columns comes on top.
-    let extra = bytes.count - cells.reduce(0) { $0 + $1.width }
-    let text = [UInt8](capacity: cells.count / headers.count * rowSize + extra) { output in
+    let extra = bytes.count - cells.reduce(0) { $0 + Int($1.width) }
+    return [UInt8](capacity: cells.count / headers.count * rowSize + extra) { output in
       var column = 0
       var start = 0
       // Spaces are owed until something follows them, so that no line ends with one.
       var spaces = 0
       for cell in cells {
-        let padding = widths[column] - cell.width
+        let padding = widths[column] - Int(cell.width)
         spaces += isRight[column] ? padding + 2 : 2
         if cell.width > 0 {
           for _ in 0..<spaces { output.append(UInt8(ascii: " ")) }
@@ -77,6 +82,5 @@ struct TextTable {
         }
       }
     }
-    return String(decoding: text, as: UTF8.self)
   }
 }

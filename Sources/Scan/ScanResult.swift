@@ -43,11 +43,11 @@ public struct ScannedLibrary: Sendable {
   /// The device code, prepared for judging.
   public var library: Library
 
-  public init(place: FilePlace, aliases: [FilePlace] = [], file: InspectedFile) {
+  public init(place: FilePlace, aliases: [FilePlace] = [], file: InspectedFile, library: Library) {
     self.place = place
     self.aliases = aliases
     self.file = file
-    self.library = Library(file.inventory)
+    self.library = library
   }
 }
 

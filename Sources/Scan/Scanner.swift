@@ -36,7 +36,7 @@ public struct Scanner: Sendable {
     walk.queue.run(jobs: jobs) { item in
       switch item {
       case .directory(let place): walk.visit(directory: place, in: allRoots)
-      case .file(let place, let isRoot): walk.visit(file: place, isRoot: isRoot, in: allRoots, jobs: jobs)
+      case .file(let place, let isRoot): walk.visit(file: place, isRoot: isRoot, in: allRoots)
       }
     }
     return walk.result(roots: roots, jobs: jobs)
@@ -64,11 +64,17 @@ private final class Walk: Sendable {
     case file(FilePlace, isRoot: Bool)
   }
 
+  struct File {
+    /// nil until it has been read.
+    var contents: (file: InspectedFile, library: Library)?
+    var places: [FilePlace] = []
+  }
+
   struct State {
     var counts = ScanCounts()
     var problems: [FileProblem] = []
     /// Everything that was read, by what it is; every name that it has.
-    var files: [FileIdentity: (file: InspectedFile?, places: [FilePlace])] = [:]
+    var files: [FileIdentity: File] = [:]
     /// Links to directories, and to files that may hold device code.
     var links: [(place: FilePlace, target: FileIdentity)] = []
     var directories: Set<FileIdentity> = []
@@ -129,19 +135,19 @@ private final class Walk: Sendable {
     }
   }
 
-  func visit(file place: FilePlace, isRoot: Bool, in roots: [ScanRoot], jobs: Int) {
+  func visit(file place: FilePlace, isRoot: Bool, in roots: [ScanRoot]) {
     do throws(Problem) {
       let source = try FileBytes(path: place.fullPath(in: roots))
       let isFirst = state.withLock { state in
         if isRoot { state.counts.filesVisited += 1 }
-        state.files[source.identity, default: (nil, [])].places.append(place)
+        state.files[source.identity, default: File()].places.append(place)
         return state.files[source.identity]?.places.count == 1
       }
       guard isFirst else { return }
-      // A single file has all threads to itself; in a tree each has files of its own.
-      let file = InspectedFile(source, jobs: isRoot ? jobs : 1)
+      let file = InspectedFile(source)
+      let library = Library(file.inventory)
       state.withLock {
-        $0.files[source.identity]?.file = file
+        $0.files[source.identity]?.contents = (file, library)
         $0.counts.bytesRead += source.bytesRead
       }
     } catch {
@@ -161,14 +167,16 @@ private final class Walk: Sendable {
         result.counts.linksOutside += 1
       }
     }
-    var found: [(place: FilePlace, aliases: [FilePlace], file: InspectedFile)] = []
+    var found: [ScannedLibrary] = []
     for (identity, entry) in state.files {
-      guard let file = entry.file else { continue }
+      guard let (file, library) = entry.contents else { continue }
       let places = entry.places.sorted()
-      found.append((places[0], (places.dropFirst() + (aliases[identity] ?? [])).sorted(), file))
+      let others = (places.dropFirst() + (aliases[identity] ?? [])).sorted()
+      found.append(ScannedLibrary(place: places[0], aliases: others, file: file, library: library))
     }
     found.sort { $0.place < $1.place }
-    for (place, aliases, file) in found {
+    for library in found {
+      let (place, file) = (library.place, library.file)
       result.problems += file.problems.map { FileProblem(place: place, problem: $0) }
       if case .unsupported(let what) = file.format {
         result.recognised.append(RecognisedFile(place: place, what: what))
@@ -178,7 +186,7 @@ private final class Walk: Sendable {
       }
       if file.format == .elf { result.counts.elfFiles += 1 }
       if !file.inventory.modules.isEmpty {
-        result.libraries.append(ScannedLibrary(place: place, aliases: aliases, file: file))
+        result.libraries.append(library)
       }
     }
     result.mergeIdentical(jobs: jobs)

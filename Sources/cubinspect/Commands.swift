@@ -118,7 +118,7 @@ extension Command {
       Example("Which GPUs run code for sm_80 natively?", "cubinspect gpus sm_80"),
     ])
 
-  static let helpCommand = Command(
+  static let explain = Command(
     "help", summary: "Explain a command.",
     positionals: [
       Positional(
@@ -164,5 +164,5 @@ extension Command {
           .init("NO_COLOR", "When set and not empty, text is not coloured, unless --color asks for it.")
         ]),
     ],
-    subcommands: [scan, list, gpus, helpCommand, completions, man])
+    subcommands: [scan, list, gpus, explain, completions, man])
 }

@@ -19,8 +19,7 @@ enum Cubinspect {
       let parsed = try Command.cubinspect.parse(arguments)
       let command = parsed.commandPath.dropFirst().first
       if parsed.has(.version) {
-        Terminal.write("\(tool.name) \(tool.version)\n")
-        return .success
+        return Terminal.write("\(tool.name) \(tool.version)\n")
       }
       if parsed.has(.help) { return help(for: Array(parsed.commandPath.dropFirst())) }
       switch command {
@@ -28,14 +27,11 @@ enum Cubinspect {
       case "list": return try ListCommand(parsed).run()
       case "gpus": return try GPUsCommand(parsed).run()
       case "help": return help(for: parsed.positionals.map(\.text))
-      case "man":
-        Terminal.write(Command.cubinspect.manPage(version: tool.version))
-        return .success
+      case "man": return Terminal.write(Command.cubinspect.manPage(version: tool.version))
       case "completions":
         let shell = parsed.positionals.first.flatMap { Shell(rawValue: $0.text) }
         guard let shell else { return .usage }
-        Terminal.write(Command.cubinspect.completions(for: shell))
-        return .success
+        return Terminal.write(Command.cubinspect.completions(for: shell))
       default: return help(for: [])
       }
     } catch {
@@ -47,11 +43,10 @@ enum Cubinspect {
 
   private static func help(for path: [String]) -> ExitStatus {
     guard let text = Command.cubinspect.help(for: path, width: min(Terminal.width ?? 80, 100)) else {
-      Terminal.report("there is no command '\(printable(path.joined(separator: " ")))'")
+      Terminal.report("there is no command '\(path.joined(separator: " "))'")
       return .usage
     }
-    Terminal.write(text)
-    return .success
+    return Terminal.write(text)
   }
 
   /// The arguments as bytes: file names need not be UTF-8.

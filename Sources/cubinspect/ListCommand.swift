@@ -20,7 +20,7 @@ struct ListCommand {
       files: paths.map { path in
         do throws(Problem) {
           return ListReport.File(
-            path: path, contents: InspectedFile(try FileBytes(path: path), jobs: Terminal.processors))
+            path: path, contents: InspectedFile(try FileBytes(path: path)))
         } catch {
           return ListReport.File(
             path: path, contents: InspectedFile(format: .other, size: 0, problems: [error]))
@@ -28,7 +28,7 @@ struct ListCommand {
       })
     let isWritten = outputs.write { output in
       switch output.format {
-      case .text: Array(report.text(output.file == nil ? style : TextStyle()).utf8)
+      case .text: report.text(output.file == nil ? style : TextStyle())
       case .json: report.json(Cubinspect.tool)
       }
     }
@@ -36,7 +36,7 @@ struct ListCommand {
     for file in report.files {
       for problem in file.contents.problems {
         if !outputs.showsTextOnTerminal {
-          Terminal.report("\(file.path): \(printable(problem.description))")
+          Terminal.report("\(file.path): \(problem.description)")
         }
         if problem.code != .unknownValue { status = .usage }
       }

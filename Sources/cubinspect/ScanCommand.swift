@@ -86,7 +86,7 @@ struct ScanCommand {
     }
     if !outputs.showsTextOnTerminal {
       for problem in result.problems {
-        Terminal.report("\(report.path(of: problem.place)): \(printable(problem.problem.description))")
+        Terminal.report("\(report.path(of: problem.place)): \(problem.problem.description)")
       }
     }
     if !isWritten { return .usage }

@@ -31,12 +31,17 @@ enum Terminal {
     unsafe getenv(name).map { unsafe String(cString: $0) } ?? ""
   }
 
-  /// Writes to standard output.
-  static func write(_ text: String) { _ = write(Array(text.utf8), to: STDOUT_FILENO) }
+  /// Writes to standard output. A closed pipe is no failure.
+  static func write(_ text: String) -> ExitStatus {
+    let error = write(Array(text.utf8), to: STDOUT_FILENO)
+    guard error != 0, error != EPIPE else { return .success }
+    report("standard output: cannot be written: \(errorText(error))")
+    return .usage
+  }
 
-  /// Writes a message for a person to standard error.
+  /// Writes a message for a person to standard error, on one line and without anything that disturbs a terminal.
   static func report(_ message: String) {
-    _ = write(Array("cubinspect: \(message)\n".utf8), to: STDERR_FILENO)
+    _ = write(Array("cubinspect: \(printable(message))\n".utf8), to: STDERR_FILENO)
   }
 
   /// Writes all bytes; returns the error number when the system refuses, 0 when all is written.

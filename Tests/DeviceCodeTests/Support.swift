@@ -3,9 +3,7 @@ import DeviceCode
 import FixtureSupport
 
 /// What a file of these bytes holds.
-func inspect(_ bytes: [UInt8], jobs: Int = 1) -> InspectedFile {
-  InspectedFile(MemoryBytes(bytes), jobs: jobs)
-}
+func inspect(_ bytes: [UInt8]) -> InspectedFile { InspectedFile(MemoryBytes(bytes)) }
 
 func inspect(_ fatBinary: FatBinaryBuilder) -> InspectedFile { inspect(fatBinary.bytes) }
 

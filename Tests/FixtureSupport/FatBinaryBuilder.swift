@@ -64,16 +64,16 @@ public struct FatBinaryBuilder: Sendable {
       ).compressed(compression)
     }
 
-    /// LTO-IR, which is obfuscated.
+    /// LTO-IR.
     public static func ltoIR(_ target: Target) -> Entry {
       Entry(
-        kind: 8, number: target.number, flags: target.entryFlags | 0x10000, major: 1, minor: 0,
+        kind: 8, number: target.number, flags: target.entryFlags, major: 1, minor: 67,
         payload: [UInt8](repeating: 0xA5, count: 48))
     }
 
     /// One entry with several members that share one payload.
     public static func concatenated(_ members: [Entry], _ compression: Compression = .none) -> Entry {
-      var entry = Entry(kind: 0x100, number: 0, major: 1, minor: 0)
+      var entry = Entry(kind: 0x100, number: 0, major: 0, minor: 1)
       entry.members = members
       entry.payload = members.flatMap { $0.padded }
       return entry.compressed(compression)
@@ -124,16 +124,20 @@ public struct FatBinaryBuilder: Sendable {
       var options: UInt32 = 0
       if !members.isEmpty {
         options = 64
-        tables.append(littleEndian: UInt32(members.count))
-        tables.append(littleEndian: UInt32(members.count * 64))
+        var descriptors: [UInt8] = []
         var start: UInt32 = 0
         for member in members {
           let size = UInt64(member.padded.count)
-          tables += member.fixedPart(
+          descriptors += member.fixedPart(
             headerSize: member.headerSize ?? start, paddedSize: member.paddedSize ?? size, options: 0,
-            identifierOffset: 0)
+            identifierOffset: member.identifier == nil ? 0 : 64)
+          if let identifier = member.identifier { descriptors += Array(identifier.utf8) + [0] }
+          descriptors.pad(to: 8)
           start += UInt32(size)
         }
+        tables.append(littleEndian: UInt32(members.count))
+        tables.append(littleEndian: UInt32(8 + descriptors.count))
+        tables += descriptors
       }
       var identifierOffset: UInt32 = 0
       if let identifier {

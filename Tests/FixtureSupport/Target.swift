@@ -17,8 +17,10 @@ public struct Target: Hashable, Sendable, ExpressibleByStringLiteral {
 
   public init(stringLiteral text: String) { self.init(text) }
 
-  /// The flags that every entry for this target carries: 64-bit, Linux, the suffix, and the mark of sm_100 and newer.
+  /// The flags that every entry for this target carries: 64-bit, Linux, the suffix, and on machine code the mark of
+  /// sm_100 and newer.
   public var entryFlags: UInt64 {
-    0x11 | (suffix == "a" ? 0x100000 : 0) | (suffix == "f" ? 0x200000 : 0) | (number >= 100 ? 0x1000000 : 0)
+    0x11 | (suffix == "a" ? 0x100000 : 0) | (suffix == "f" ? 0x200000 : 0)
+      | (prefix == "sm" && number >= 100 ? 0x1000000 : 0)
   }
 }

@@ -13,8 +13,7 @@ public final class TemporaryTree: Sendable {
   public init() throws {
     let parent = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
     var template = Array((parent + "/cubinspect-test-XXXXXX").utf8CString)
-    let made = unsafe template.withUnsafeMutableBufferPointer { unsafe mkdtemp($0.baseAddress!) != nil }
-    guard made else { throw Failure(description: "mkdtemp: \(errno)") }
+    guard unsafe mkdtemp(&template) != nil else { throw Failure(description: "mkdtemp: \(errno)") }
     let text = template.dropLast().map { UInt8(bitPattern: $0) }
     // The resolved path, so that tests can compare it.
     path =
@@ -40,14 +39,12 @@ public final class TemporaryTree: Sendable {
 
   public func write(_ contents: [UInt8], to name: [UInt8]) throws {
     try makeParents(of: name)
-    let file = try unsafe check(
+    let file = try check(
       withPath(name) { unsafe open($0, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644) }, "open")
     defer { close(file) }
     var done = 0
     while done < contents.count {
-      let count = unsafe contents.withUnsafeBytes {
-        unsafe Glibc.write(file, $0.baseAddress! + done, $0.count - done)
-      }
+      let count = unsafe Glibc.write(file, Array(contents[done...]), contents.count - done)
       guard count > 0 else { throw Failure(description: "write: \(errno)") }
       done += count
     }
@@ -62,26 +59,26 @@ public final class TemporaryTree: Sendable {
   /// A symbolic link that says `target`, word for word.
   public func symbolicLink(_ name: String, to target: String) throws {
     try makeParents(of: Array(name.utf8))
-    try unsafe check(withPath(Array(name.utf8)) { unsafe symlink(target, $0) }, "symlink")
+    try check(withPath(Array(name.utf8)) { unsafe symlink(target, $0) }, "symlink")
   }
 
   /// One more name for the file `target` of the tree.
   public func hardLink(_ name: String, to target: String) throws {
     try makeParents(of: Array(name.utf8))
     let existing = self(target)
-    try unsafe check(withPath(Array(name.utf8)) { unsafe link(existing, $0) }, "link")
+    try check(withPath(Array(name.utf8)) { unsafe link(existing, $0) }, "link")
   }
 
   public func fifo(_ name: String) throws {
-    try unsafe check(withPath(Array(name.utf8)) { unsafe mkfifo($0, 0o644) }, "mkfifo")
+    try check(withPath(Array(name.utf8)) { unsafe mkfifo($0, 0o644) }, "mkfifo")
   }
 
   public func socket(_ name: String) throws {
-    try unsafe check(withPath(Array(name.utf8)) { unsafe mknod($0, S_IFSOCK | 0o644, 0) }, "mknod")
+    try check(withPath(Array(name.utf8)) { unsafe mknod($0, S_IFSOCK | 0o644, 0) }, "mknod")
   }
 
   public func setMode(_ mode: UInt32, of name: String) throws {
-    try unsafe check(withPath(Array(name.utf8)) { unsafe chmod($0, mode) }, "chmod")
+    try check(withPath(Array(name.utf8)) { unsafe chmod($0, mode) }, "chmod")
   }
 
   /// The names in a directory of the tree, sorted.
@@ -91,14 +88,13 @@ public final class TemporaryTree: Sendable {
 
   private func makeParents(of name: [UInt8]) throws {
     for (index, byte) in name.enumerated() where byte == UInt8(ascii: "/") {
-      let made = unsafe withPath(Array(name[..<index])) { unsafe mkdir($0, 0o755) }
+      let made = withPath(Array(name[..<index])) { unsafe mkdir($0, 0o755) }
       if made != 0, errno != EEXIST { throw Failure(description: "mkdir: \(errno)") }
     }
   }
 
-  private func withPath(_ name: [UInt8], _ body: (UnsafePointer<CChar>) -> CInt) -> CInt {
-    let bytes = Array(path.utf8) + [UInt8(ascii: "/")] + name + [0]
-    return unsafe bytes.withUnsafeBytes { unsafe body($0.baseAddress!.assumingMemoryBound(to: CChar.self)) }
+  private func withPath(_ name: [UInt8], _ body: ([CChar]) -> CInt) -> CInt {
+    body(cString(Array(path.utf8) + [UInt8(ascii: "/")] + name))
   }
 
   @discardableResult
@@ -110,16 +106,17 @@ public final class TemporaryTree: Sendable {
   }
 }
 
+/// `bytes` with the NUL that the system wants.
+private func cString(_ bytes: [UInt8]) -> [CChar] { (bytes + [0]).map { CChar(bitPattern: $0) } }
+
 /// The names in a directory, but `.` and `..`.
 private func entries(of directory: [UInt8]) -> [[UInt8]] {
-  let stream = unsafe (directory + [0]).withUnsafeBytes {
-    unsafe opendir($0.baseAddress!.assumingMemoryBound(to: CChar.self))
-  }
-  guard let stream = unsafe stream else { return [] }
+  guard let stream = unsafe opendir(cString(directory)) else { return [] }
   defer { unsafe closedir(stream) }
+  guard let place = MemoryLayout<dirent>.offset(of: \.d_name) else { return [] }
   var names: [[UInt8]] = []
   while let entry = unsafe readdir(stream) {
-    let name = unsafe UnsafeRawPointer(entry).advanced(by: MemoryLayout<dirent>.offset(of: \.d_name)!)
+    let name = unsafe UnsafeRawPointer(entry).advanced(by: place)
     let length = unsafe strlen(name.assumingMemoryBound(to: CChar.self))
     names.append(unsafe Array(UnsafeRawBufferPointer(start: name, count: length)))
   }
@@ -128,15 +125,9 @@ private func entries(of directory: [UInt8]) -> [[UInt8]] {
 
 /// Removes `path` and everything below it; links are not followed.
 private func removeAll(_ path: [UInt8]) {
-  let isRemoved = unsafe (path + [0]).withUnsafeBytes {
-    let name = unsafe $0.baseAddress!.assumingMemoryBound(to: CChar.self)
-    guard unsafe remove(name) != 0 else { return true }
-    _ = unsafe chmod(name, 0o700)
-    return false
-  }
-  if isRemoved { return }
+  let name = cString(path)
+  if unsafe remove(name) == 0 { return }
+  _ = unsafe chmod(name, 0o700)
   for name in entries(of: path) { removeAll(path + [UInt8(ascii: "/")] + name) }
-  unsafe (path + [0]).withUnsafeBytes {
-    _ = unsafe rmdir($0.baseAddress!.assumingMemoryBound(to: CChar.self))
-  }
+  _ = unsafe rmdir(name)
 }

@@ -61,9 +61,11 @@ struct BuilderTests {
   @Test func entriesOfEveryKind() {
     var named = FatBinaryBuilder.Entry.cubin("sm_75", .zstd)
     named.identifier = "kernel.cu"
+    var member = FatBinaryBuilder.Entry.cubin("sm_100a")
+    member.identifier = "member.cu"
     let fatBinary = FatBinaryBuilder([
       named, .ptx("compute_120f", isa: (9, 5), .lz4), .ltoIR("lto_75"),
-      .concatenated([.cubin("sm_100a"), .ptx("compute_100f")]),
+      .concatenated([member, .ptx("compute_100f")]),
     ])
     let file = read(fatBinary.bytes)
     #expect(file.problems == [])
@@ -73,7 +75,7 @@ struct BuilderTests {
         "sm_75", "compute_120f", "lto_75", "sm_100a", "compute_100f",
       ])
     #expect(file.inventory.images.map(\.compression) == [.zstd, .lz4, .none, .none, .none])
-    #expect(file.inventory.images[0].identifier == "kernel.cu")
+    #expect(file.inventory.images.map(\.identifier) == ["kernel.cu", nil, nil, "member.cu", nil])
   }
 
   @Test(arguments: [

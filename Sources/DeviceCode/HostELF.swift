@@ -1,0 +1,167 @@
+import Bytes
+import Compression
+import ELFFile
+
+/// A part of a host ELF file that may hold device code, and how it is read.
+private struct Region {
+  enum Reading {
+    /// Fat binaries and padding, nothing else.
+    case fatBinaries(Module.Place)
+    /// Anything, with device code embedded in it.
+    case search
+    /// The same, but compressed as a whole.
+    case inflate(ELFSection)
+  }
+
+  var name: String
+  /// Offsets in the source.
+  var range: Range<UInt64>
+  var reading: Reading
+
+  /// How the contents of a section of this name are read.
+  static func reading(_ name: String) -> Reading {
+    switch name {
+    case ".nv_fatbin": .fatBinaries(.registered)
+    case "__nv_relfatbin": .fatBinaries(.relocatable)
+    default: .search
+    }
+  }
+
+  /// The part of `source` at `offset`, cut to what is there; nil where there is nothing.
+  static func range(_ offset: UInt64, _ size: UInt64, of source: any ByteSource) -> Range<UInt64>? {
+    guard size > 0, offset < source.size else { return nil }
+    return offset..<(offset + min(size, source.size - offset))
+  }
+}
+
+extension InventoryBuilder {
+  /// Adds the device code of a host ELF file.
+  mutating func add(_ elf: ELFFile, foreign: inout [String]) {
+    for problem in elf.problems { report(problem) }
+    for name in [".hip_fatbin", "__hip_fatbin"] where elf.sections.contains(where: { $0.name == name }) {
+      foreign.append("AMD (\(name))")
+      break
+    }
+    let hasSections = elf.sections.contains { $0.hasContents }
+    let regions = hasSections ? sectionRegions(of: elf) : segmentRegions(of: elf)
+    for region in regions { read(region) }
+    // What was inflated has no address that a wrapper could name.
+    let inflated = Set(
+      elf.sections.lazy.filter { $0.flags.contains(.compressed) }.map(\.name))
+    guard inventory.modules.contains(where: { !inflated.contains($0.section) }) else { return }
+    for module in inventory.modules where !inflated.contains(module.section) {
+      moduleAtOffset[module.offset - base] = module.index
+    }
+    if hasSections {
+      for section in elf.sections where section.name == Wrapper.section && !section.flags.contains(.compressed) {
+        guard let range = Region.range(section.offset, section.size, of: source) else { continue }
+        readWrappers(range, of: elf, section: section)
+      }
+    } else {
+      for region in regions { searchWrappers(region.range, of: elf) }
+    }
+    completePreLinked()
+  }
+
+  private mutating func sectionRegions(of elf: ELFFile) -> [Region] {
+    var regions: [Region] = []
+    var claimed = ClaimedRanges()
+    for section in elf.sections where section.hasContents {
+      guard let range = Region.range(section.offset, section.size, of: source) else { continue }
+      let reading = Region.reading(section.name)
+      if case .search = reading, !EmbeddedSearch.searches(section) { continue }
+      guard claimed.claim(range) else {
+        report(.overlap, "section \(printable(section.name))", at: section.offset)
+        continue
+      }
+      let isCompressed = section.flags.contains(.compressed)
+      regions.append(
+        Region(name: section.name, range: range, reading: isCompressed ? .inflate(section) : reading))
+    }
+    return regions
+  }
+
+  /// The regions of a file without sections: what is loaded into memory, code included, because linkers put
+  /// read-only data beside it.
+  private mutating func segmentRegions(of elf: ELFFile) -> [Region] {
+    var regions: [Region] = []
+    var claimed = ClaimedRanges()
+    for segment in elf.segments where segment.type == .load {
+      guard let range = Region.range(segment.offset, segment.fileSize, of: source) else { continue }
+      guard claimed.claim(range) else {
+        report(.overlap, "segment \(segment.index)", at: segment.offset)
+        continue
+      }
+      regions.append(Region(name: "LOAD[\(segment.index)]", range: range, reading: .search))
+    }
+    return regions
+  }
+
+  private mutating func read(_ region: Region) {
+    switch region.reading {
+    case .fatBinaries(let place): walkFatBinaries(region.range, place: place, section: region.name)
+    case .search: searchEmbedded(region.range, section: region.name)
+    case .inflate(let section): addCompressed(section)
+    }
+  }
+
+  private mutating func searchWrappers(_ range: Range<UInt64>, of elf: ELFFile) {
+    var pointers = PointerReader(elf: elf, section: nil)
+    let search = WordSearch(Wrapper.magic)
+    var position = range.lowerBound
+    while position + Wrapper.size <= range.upperBound {
+      let count = Int(min(UInt64(EmbeddedSearch.chunk), range.upperBound - position))
+      guard let bytes = try? source.bytes(at: position, count: count, "segment") else { return }
+      var start = 0
+      while let hit = search.first(in: bytes, start..<count) {
+        start = hit + 1
+        let place = position + UInt64(hit)
+        let version = try? window.withBytes(at: place, count: Int(Wrapper.size), "wrapper") {
+          (view) throws(Problem) in try view.u32(4, "wrapper version")
+        }
+        guard let version, version == 1 || version == 2,
+          let target = try? pointers.target(at: place + 8, &window), moduleAtOffset[target] != nil
+        else { continue }
+        do { try readWrapper(at: place, version: version, &pointers) } catch { report(error) }
+      }
+      if position + UInt64(count) >= range.upperBound { return }
+      position += UInt64(count) - (Wrapper.size - 1)
+    }
+  }
+
+  /// Inflates `section` and adds the device code in it.
+  private mutating func addCompressed(_ section: ELFSection) {
+    do throws(Problem) {
+      // The corresponding C type is `Elf64_Chdr`: type, reserved, size, alignment.
+      let header = try window.withBytes(at: section.offset, count: 24, "compression header") {
+        (view) throws(Problem) in
+        (type: try view.u32(0, "compression type"), size: try view.u64(8, "inflated size"))
+      }
+      let codec: Codec
+      switch header.type {
+      case 1: codec = .zlib
+      case 2: codec = .zstd
+      default:
+        return report(
+          .unknownValue, "compression type of section \(printable(section.name))", at: section.offset,
+          observed: "\(header.type)")
+      }
+      guard section.size >= 24 else {
+        return report(.truncated, "compressed section \(printable(section.name))", at: section.offset)
+      }
+      let stored = try source.bytes(
+        at: section.offset + 24, count: Int(clamping: section.size - 24), "compressed section")
+      let contents = MemoryBytes(
+        try decompress(stored, codec, size: header.size, limit: InspectedFile.inflatedSectionLimit))
+      var inner = InventoryBuilder(contents, member: member)
+      inner.read(Region(name: section.name, range: 0..<contents.size, reading: Region.reading(section.name)))
+      inventory.append(inner.inventory)
+      // Like those of images, their offsets count in the inflated contents.
+      for problem in inner.problems { keep(problem) }
+    } catch {
+      var error = error
+      error.offset = error.offset ?? section.offset
+      report(error)
+    }
+  }
+}

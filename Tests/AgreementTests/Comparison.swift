@@ -1,0 +1,88 @@
+import Bytes
+import DeviceCode
+import Foundation
+import Testing
+
+/// What a comparison of one file with cuobjdump saw.
+struct Comparison {
+  var images = 0
+  var ptx = 0
+  var embedded = 0
+  var accommodations: [Accommodation] = []
+}
+
+extension Cuobjdump {
+  /// Expects that the reader finds in `path` what cuobjdump lists, in the same order, and reports no problem.
+  func compare(_ path: URL) throws -> Comparison {
+    let source = try FileBytes(path: Path(path.path))
+    let file = InspectedFile(source)
+    #expect(file.problems.isEmpty, "\(path.path): \(file.problems)")
+
+    var images = Normalisation.images(of: file)
+    var result = Comparison(
+      images: images.count, ptx: images.count { $0.image.kind == .ptx },
+      embedded: file.inventory.images.count - images.count)
+    var asked = path
+    var listing = try self.listing(of: path)
+    defer { if asked != path { try? FileManager.default.removeItem(at: asked.deletingLastPathComponent()) } }
+    while listing.status == 1, let accommodation = Accommodation(messages: listing.messages),
+      !result.accommodations.contains(accommodation)
+    {
+      result.accommodations.append(accommodation)
+      if asked == path { asked = try copy(of: path) }
+      try patch(asked, with: accommodation.patches(for: file, in: source))
+      if accommodation == .removedTargets {
+        for index in images.indices where Accommodation.isRemoved(images[index].image.target) {
+          images[index].image.kind = .index
+        }
+      }
+      listing = try self.listing(of: asked)
+    }
+    guard listing.status == 0 else {
+      // It says so of files without the two sections, whatever else they hold.
+      #expect(
+        listing.status == 255 && listing.messages.contains("does not contain device code"),
+        "\(path.path): cuobjdump ended with \(listing.status): \(listing.messages)")
+      #expect(images.isEmpty, "\(path.path): cuobjdump finds nothing, the reader \(images.count) images")
+      return result
+    }
+    let theirs = try parseListing(listing.output)
+    let ours = images.enumerated().map { index, row in
+      Normalisation.listed(
+        row.image, member: row.module.member, matching: theirs.indices.contains(index) ? theirs[index] : nil)
+    }
+    expectSame(ours, theirs, "images of \(path.path)")
+    expectSame(
+      Normalisation.names(of: images), try parseNames(names(in: asked).output), "names in \(path.path)")
+    return result
+  }
+
+  private func copy(of path: URL) throws -> URL {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "agreement-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    let copy = folder.appending(path: path.lastPathComponent)
+    try FileManager.default.copyItem(at: path, to: copy)
+    return copy
+  }
+
+  private func patch(_ path: URL, with patches: [(offset: UInt64, bytes: [UInt8])]) throws {
+    #expect(!patches.isEmpty, "\(path.path): nothing to accommodate")
+    let handle = try FileHandle(forUpdating: path)
+    defer { try? handle.close() }
+    for patch in patches {
+      try handle.seek(toOffset: patch.offset)
+      try handle.write(contentsOf: Data(patch.bytes))
+    }
+  }
+
+  /// Expects equal sequences, and shows the first difference rather than thousands of lines.
+  private func expectSame<Element: Equatable & CustomStringConvertible>(
+    _ ours: [Element], _ theirs: [Element], _ what: String
+  ) {
+    let difference = zip(ours, theirs).enumerated().first { $0.element.0 != $0.element.1 }
+    if let (index, (our, their)) = difference {
+      Issue.record("\(what): number \(index) is '\(our)' to the reader, '\(their)' to cuobjdump")
+    }
+    #expect(ours.count == theirs.count, "\(what): the number of them")
+  }
+}

@@ -1,0 +1,64 @@
+import Foundation
+
+/// Where the downloaded wheels are unpacked.
+enum TestInputs {
+  struct Missing: Error, CustomStringConvertible {
+    var description: String
+  }
+
+  static var cache: URL {
+    let environment = ProcessInfo.processInfo.environment
+    if let folder = environment["CUBINSPECT_CACHE"], !folder.isEmpty { return URL(filePath: folder) }
+    return URL(filePath: environment["HOME"] ?? "/root").appending(path: ".cache/cubinspect")
+  }
+
+  static var unpacked: URL { cache.appending(path: "unpacked") }
+
+  /// The large wheels are read only when asked for.
+  static var includesLarge: Bool { ProcessInfo.processInfo.environment["CUBINSPECT_TEST_LARGE"] == "1" }
+
+  /// More files and folders to compare, separated by colons: any library must agree.
+  static var more: [URL] {
+    (ProcessInfo.processInfo.environment["CUBINSPECT_AGREEMENT_PATHS"] ?? "").split(separator: ":")
+      .map { URL(filePath: String($0)).standardizedFileURL }
+  }
+
+  private static let script = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .appending(path: "Scripts/fetch-test-wheels")
+
+  /// The unpacked wheel `name`; its version is the one in the script's table.
+  ///
+  /// - Throws: ``Missing`` with the command to run where it has not been fetched.
+  static func folder(of name: String, size: String) throws -> URL {
+    let table = try String(contentsOf: script, encoding: .utf8)
+    for line in table.split(separator: "\n") {
+      let words = line.split(separator: " ")
+      guard words.count == 5, words[0] == size, words[1] == name else { continue }
+      let folder = unpacked.appending(path: "\(name)-\(words[2])")
+      guard FileManager.default.fileExists(atPath: folder.path) else {
+        throw Missing(
+          description: "\(folder.path) is missing: run Tests/Scripts/fetch-test-wheels \(size)")
+      }
+      return folder.standardizedFileURL
+    }
+    throw Missing(description: "\(script.path) has no line '\(size) \(name)'")
+  }
+
+  /// All regular files under `root` that are ELF files, static libraries or fat binaries, by path; or `root` itself.
+  static func candidates(under root: URL) throws -> [URL] {
+    guard let kind = try? root.resourceValues(forKeys: [.isDirectoryKey]) else {
+      throw Missing(description: "\(root.path) is missing")
+    }
+    guard kind.isDirectory == true else { return [root] }
+    let names = FileManager.default.enumerator(atPath: root.path)?.compactMap { $0 as? String } ?? []
+    let magics: [[UInt8]] = [Array("\u{7F}ELF".utf8), Array("!<arch>\n".utf8), [0x50, 0xED, 0x55, 0xBA]]
+    return try names.sorted().map { root.appending(path: $0) }.filter { file in
+      let values = try file.resourceValues(forKeys: [.isRegularFileKey, .isSymbolicLinkKey])
+      guard values.isRegularFile == true, values.isSymbolicLink != true else { return false }
+      let handle = try FileHandle(forReadingFrom: file)
+      defer { try? handle.close() }
+      let prefix = [UInt8](try handle.read(upToCount: 8) ?? Data())
+      return magics.contains { prefix.starts(with: $0) }
+    }
+  }
+}

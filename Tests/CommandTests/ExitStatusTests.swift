@@ -1,0 +1,128 @@
+import FixtureSupport
+import Testing
+
+/// How the program ends, and what it says when something is wrong.
+struct ExitStatusTests {
+  let tree: TemporaryTree
+
+  init() throws {
+    tree = try TemporaryTree()
+    try tree.library("native/a.so", "sm_80 compute_80")
+    try tree.library("jit/a.so", "compute_70")
+    try tree.library("partial/a.so", "sm_80", "sm_70")
+    try tree.library("incompatible/a.so", "sm_70")
+    try tree.library("perhaps/a.so", "sm_87")
+    try tree.write(ELFBuilder().bytes, to: "none/plain.so")
+    try tree.directory("empty")
+  }
+
+  private func status(_ arguments: String...) throws -> Int32? {
+    try Program.run(arguments.map { Array($0.utf8) }, in: tree.path).status
+  }
+
+  /// For A100: each verdict against each level.
+  @Test(arguments: [
+    ("native", 0, 0, 0, 0, 0), ("jit", 0, 0, 0, 0, 1), ("perhaps", 0, 0, 0, 1, 1), ("partial", 0, 0, 1, 1, 1),
+    ("incompatible", 0, 1, 1, 1, 1), ("none", 0, 0, 0, 0, 0), ("empty", 0, 0, 0, 0, 0),
+  ])
+  func failOn(
+    folder: String, never: Int32, incompatible: Int32, partial: Int32, notGuaranteed: Int32, jit: Int32
+  ) throws {
+    let gpu = folder == "perhaps" ? "8.9" : "A100"
+    let expected = [
+      ("never", never), ("incompatible", incompatible), ("partial", partial),
+      ("notGuaranteed", notGuaranteed),
+      ("jit", jit),
+    ]
+    for (level, status) in expected {
+      #expect(try self.status("scan", folder, "--gpu", gpu, "--fail-on", level) == status, "\(level)")
+    }
+    // With --gpu the level is `incompatible` unless it is given.
+    #expect(try self.status("scan", folder, "--gpu", gpu) == incompatible)
+    // Without a question nothing is a failure.
+    #expect(try self.status("scan", folder) == 0)
+    #expect(try self.status("scan", folder, "--fail-on", "never") == 0)
+  }
+
+  @Test(arguments: [
+    ("native", "sm_80", 0), ("native", "sm_80,compute_80", 0), ("native", "8.0+PTX", 0), ("native", "8.6", 0),
+    ("native", "sm_90", 1), ("native", "sm_80,sm_90", 1), ("native", "sm_80a", 1), ("partial", "sm_80", 1),
+    ("none", "sm_80", 1), ("empty", "sm_80", 1),
+  ])
+  func require(folder: String, targets: String, status: Int32) throws {
+    #expect(try self.status("scan", folder, "--require", targets) == status)
+  }
+
+  /// A missing target fails also where no verdict would.
+  @Test func requireFailsWhateverTheLevel() throws {
+    #expect(try status("scan", "native", "--require", "sm_90", "--gpu", "A100", "--fail-on", "never") == 1)
+    #expect(try status("scan", "native", "--require", "sm_80", "--gpu", "A100", "--fail-on", "never") == 0)
+  }
+
+  @Test(arguments: [
+    ([], "a command is missing"),
+    (["frobnicate"], "unknown command 'frobnicate'"),
+    (["scan"], "PATH is missing"),
+    (["list"], "FILE is missing"),
+    (["scan", "native", "--gpus", "A100"], "did you mean '--gpu'?"),
+    (["scan", "native", "--gpu"], "needs a value"),
+    (["scan", "native", "--jobs", "0"], "a number from 1 to 1024"),
+    (["scan", "native", "--jobs", "many"], "a number from 1 to 1024"),
+    (["scan", "native", "--driver", "new"], "460.32.03"),
+    (["scan", "native", "--require", "sm80"], "\"sm80\" is no target"),
+    (["scan", "native", "--require", ","], "empty"),
+    (["scan", "native", "--fail-on", "always"], "one of never, incompatible, partial, notGuaranteed, jit"),
+    (["scan", "native", "-o", "yaml"], "text and json"),
+    (["scan", "native", "-o", "json="], "no name"),
+    (["scan", "native", "-o", "json", "-o", "text"], "same place"),
+    (["scan", "native", "--color", "sometimes"], "one of auto, always, never"),
+    (["list", "native/a.so", "--gpu", "A100"], "unknown option '--gpu'"),
+    (["completions", "tcsh"], "bash"),
+    (["gpus", "A100", "H100"], "unexpected argument"),
+  ])
+  func wrongUsage(arguments: [String], message: String) throws {
+    let run = try Program.run(arguments.map { Array($0.utf8) }, in: tree.path)
+    #expect(run.status == 2)
+    #expect(run.text == "")
+    #expect(run.messages.contains(message), "\(run.messages)")
+    #expect(run.messageLines.count == 2)
+    #expect(run.messageLines.allSatisfy { $0.hasPrefix("cubinspect: ") })
+    #expect(run.messageLines.last?.contains("--help") == true)
+  }
+
+  @Test func unknownGPU() throws {
+    let run = try Program.run("scan", tree("native"), "--gpu", "A1000000")
+    #expect(run.status == 2)
+    #expect(run.text == "")
+    #expect(run.messages.contains("A1000000"))
+    #expect(run.messages.contains("the nearest names: "))
+    #expect(run.messages.contains("A1000"))
+    let close = try Program.run("gpus", "RTX 4091")
+    #expect(close.status == 2)
+    #expect(close.messages.contains("RTX 4090"))
+  }
+
+  @Test func ambiguousGPU() throws {
+    let run = try Program.run("scan", tree("native"), "--gpu", "Quadro")
+    #expect(run.status == 2)
+    #expect(run.text == "")
+    #expect(run.messages.contains("different compute capabilities"))
+    #expect(run.messages.contains("give the full name or the compute capability"))
+  }
+
+  /// Control characters in what was typed do not reach the terminal.
+  @Test func messagesAreSafe() throws {
+    for arguments in [
+      ["scan", "x", "--gpu", "\u{1B}[31m"], ["\u{1B}[31m"], ["scan", "\u{1B}[31m"], ["list", "a\nb\u{7}"],
+      ["scan", "x", "--\u{1B}[31m"], ["help", "\u{1B}[31m"], ["gpus", "\u{1B}[31m\n"],
+      ["scan", "x", "--require", "\u{1B}[31m"], ["scan", "x", "-o", "\u{1B}"],
+      ["scan", "x", "--jobs", "\u{1B}[2J"],
+    ] {
+      let run = try Program.run(arguments.map { Array($0.utf8) }, in: tree.path)
+      #expect(run.status == 2)
+      #expect(run.messages.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x0A }, "\(arguments)")
+      #expect(run.messageLines.allSatisfy { $0.hasPrefix("cubinspect: ") }, "\(arguments)")
+      #expect(run.output.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x0A }, "\(arguments)")
+    }
+  }
+}

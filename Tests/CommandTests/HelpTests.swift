@@ -1,0 +1,85 @@
+import Testing
+
+/// What the program says about itself.
+struct HelpTests {
+  @Test func version() throws {
+    let run = try Program.run("--version")
+    #expect(run.status == 0)
+    #expect(run.text.wholeMatch(of: /cubinspect [0-9]+\.[0-9]+\.[0-9]+\n/) != nil)
+    #expect(run.messages == "")
+    #expect(try Program.run("scan", "--version").text == run.text)
+  }
+
+  static let pages = [
+    ["--help"], ["-h"], ["help"], ["scan", "--help"], ["help", "scan"], ["list", "-h"], ["help", "list"],
+    ["help", "gpus"], ["man"], ["completions", "bash"], ["completions", "zsh"], ["completions", "fish"],
+  ]
+
+  @Test(arguments: pages)
+  func page(arguments: [String]) throws {
+    let run = try Program.run(arguments.map { Array($0.utf8) })
+    #expect(run.status == 0)
+    #expect(run.messages == "")
+    #expect(run.output.count > 200)
+    #expect(run.output.allSatisfy { $0 >= 0x20 || $0 == 0x0A || $0 == 0x09 })
+    #expect(run.output.last == UInt8(ascii: "\n"))
+    for word in ["/work", "/root", "/tmp", "TODO", "FIXME", "issue", "nil", "Optional("] {
+      #expect(!run.text.contains(word), "\(word)")
+    }
+  }
+
+  @Test(arguments: [["--help"], ["help", "scan"], ["help", "list"], ["help", "gpus"]])
+  func linesFitATerminal(arguments: [String]) throws {
+    for line in try Program.run(arguments.map { Array($0.utf8) }).text.split(separator: "\n") {
+      #expect(line.count <= 80)
+    }
+  }
+
+  /// Every option of every command is in its help, in the manual page and in the completions of each shell.
+  @Test func everyOptionIsDocumented() throws {
+    let own = [
+      "scan": ["gpu", "driver", "require", "fail-on", "output", "jobs"], "list": ["output"],
+      "gpus": ["output"],
+    ]
+    let common = ["color", "quiet", "help", "version"]
+    let manual = try Program.run("man").text.replacing("\\-", with: "-")
+    for (command, options) in own {
+      let help = try Program.run("help", command).text
+      for option in options + common {
+        #expect(help.contains("--\(option)"), "\(command) --\(option)")
+        #expect(manual.contains("--\(option)"), "man --\(option)")
+      }
+      // Every option that the help names exists: the program knows what to do with it.
+      for match in help.matches(of: /--([a-z][a-z-]*)/) {
+        let known = (options + common).contains(String(match.1))
+        let elsewhere = own.values.contains { $0.contains(String(match.1)) }
+        #expect(known || elsewhere, "\(command): \(match.0)")
+      }
+    }
+    for shell in ["bash", "zsh", "fish"] {
+      let completions = try Program.run("completions", shell).text
+      for option in Set(own.values.joined()).union(common) {
+        #expect(completions.contains(option), "\(shell) \(option)")
+      }
+    }
+  }
+
+  @Test func exitStatusesAreDocumented() throws {
+    let help = try Program.run("--help").text
+    #expect(help.contains("Exit status"))
+    for status in ["\n  0 ", "\n  1 ", "\n  2 "] { #expect(help.contains(status), "\(status)") }
+  }
+
+  @Test func completionsAreSyntacticallyValid() throws {
+    let run = try Program.shell(#""$0" completions bash | bash -n"#)
+    #expect(run.status == 0)
+    #expect(run.messages == "")
+  }
+
+  @Test func helpOnNothing() throws {
+    let run = try Program.run("help", "nonsense")
+    #expect(run.status == 2)
+    #expect(run.text == "")
+    #expect(run.messages.contains("nonsense"))
+  }
+}

@@ -1,0 +1,123 @@
+import FixtureSupport
+import JSONSchemaSupport
+import Testing
+
+/// Where results go.
+struct OutputTests {
+  let tree: TemporaryTree
+
+  init() throws {
+    tree = try TemporaryTree()
+    try tree.library("lib/a.so", "sm_80 compute_80")
+    try tree.directory("out")
+  }
+
+  private func run(_ arguments: String..., environment: [String] = []) throws -> Program.Outcome {
+    try Program.run(arguments.map { Array($0.utf8) }, in: tree.path, environment: environment)
+  }
+
+  @Test func fileAndStandardOutput() throws {
+    let both = try run("scan", "lib", "--gpu", "A100", "-o", "text", "-o", "json=out/report.json")
+    #expect(both.status == 0)
+    #expect(both.messages == "")
+    #expect(both.text.contains("a.so"))
+    let json = try run("scan", "lib", "--gpu", "A100", "-o", "json")
+    #expect(fileContents(tree("out/report.json")) == json.output)
+    #expect(tree.names(in: "out") == ["report.json"])
+    let text = try run("list", "lib/a.so", "--output=text=out/list.txt", "-o", "json")
+    #expect(try text.document()["files"] != nil)
+    #expect(fileContents(tree("out/list.txt")) == (try run("list", "lib/a.so")).output)
+  }
+
+  @Test func anExistingFileIsReplaced() throws {
+    try tree.write([UInt8](repeating: 0x78, count: 1 << 20), to: "out/report.json")
+    #expect(try run("gpus", "A100", "-o", "json=out/report.json").status == 0)
+    #expect(fileContents(tree("out/report.json")) == (try run("gpus", "A100", "-o", "json")).output)
+    #expect(tree.names(in: "out") == ["report.json"])
+  }
+
+  @Test(arguments: ["out/missing/report.json", "out", "/proc/report.json", "lib/a.so/report.json"])
+  func aFileThatCannotBeWritten(name: String) throws {
+    let run = try run("scan", "lib", "-o", "json=\(name)")
+    #expect(run.status == 2)
+    #expect(run.text == "")
+    #expect(run.messageLines.count == 1)
+    #expect(run.messages.contains("\(name): cannot be written: "))
+    #expect(tree.names(in: "out") == [])
+  }
+
+  @Test func aFullDevice() throws {
+    let file = try run("scan", "lib", "-o", "json=/dev/full")
+    #expect(file.status == 2)
+    #expect(file.messages == "cubinspect: /dev/full: cannot be written: No space left on device\n")
+    let standard = try Program.shell(#""$0" scan "$1" > /dev/full"#, tree("lib"))
+    #expect(standard.status == 2)
+    #expect(standard.messages == "cubinspect: standard output: cannot be written: No space left on device\n")
+    for page in ["--help", "--version", "man", "completions bash"] {
+      let run = try Program.shell("\"$0\" \(page) > /dev/full")
+      #expect(run.status == 2, "\(page)")
+      #expect(run.messages == "cubinspect: standard output: cannot be written: No space left on device\n")
+    }
+  }
+
+  /// The other outputs are written also when one cannot be.
+  @Test func oneOutputFails() throws {
+    let run = try run("gpus", "A100", "-o", "json=/dev/full", "-o", "text")
+    #expect(run.status == 2)
+    #expect(run.text.contains("A100"))
+  }
+
+  @Test func aPipeThatIsClosedEndsQuietly() throws {
+    for arguments in ["gpus", "gpus -o json", "man", "--help"] {
+      let run = try Program.shell("{ \"$0\" \(arguments); echo \"status $?\" >&2; } | head -n 1")
+      #expect(run.text.split(separator: "\n", omittingEmptySubsequences: false).count == 2)
+      #expect(run.messages == "status 0\n", "\(arguments)")
+      let closed = try Program.shell("{ sleep 0.2; \"$0\" \(arguments); echo \"status $?\" >&2; } | true")
+      #expect(closed.messages == "status 0\n", "\(arguments)")
+    }
+  }
+
+  @Test func closedStandardOutput() throws {
+    let run = try Program.shell(#""$0" scan "$1" >&-"#, tree("lib"))
+    #expect(run.status == 2)
+    #expect(run.messageLines.count == 1)
+  }
+
+  // MARK: Colour
+
+  private let escape: UInt8 = 0x1B
+
+  /// What the program writes to a terminal of that many columns.
+  private func onTerminal(_ arguments: String, columns: Int = 80, environment: String = "") throws -> [UInt8]
+  {
+    try Program.shell(
+      "script -qec 'stty cols \(columns); \(environment) '\"$0\"' \(arguments)' /dev/null", in: tree.path,
+      environment: ["TERM=xterm"]
+    ).output
+  }
+
+  @Test func colorAsAsked() throws {
+    #expect(!(try run("scan", "lib").output.contains(escape)))
+    #expect(try run("scan", "lib", "--color=always").output.contains(escape))
+    #expect(try run("scan", "lib", "--color", "always", environment: ["NO_COLOR=1"]).output.contains(escape))
+    #expect(!(try run("scan", "lib", "--color=never").output.contains(escape)))
+    for arguments in [["list", "lib/a.so"], ["gpus", "A100"]] {
+      let plain = try Program.run(arguments.map { Array($0.utf8) }, in: tree.path)
+      #expect(!plain.output.contains(escape))
+      let colored = try Program.run((arguments + ["--color=always"]).map { Array($0.utf8) }, in: tree.path)
+      #expect(colored.output.contains(escape))
+    }
+    #expect(!(try run("scan", "lib", "--color=always", "-o", "json").output.contains(escape)))
+    _ = try run("scan", "lib", "--color=always", "-o", "text=out/report.txt")
+    #expect(fileContents(tree("out/report.txt"))?.contains(escape) == false)
+  }
+
+  @Test(.enabled(if: (try? Program.shell("command -v script").status) == 0, "needs script(1)"))
+  func colorOnATerminal() throws {
+    #expect(try onTerminal("scan lib").contains(escape))
+    #expect(!(try onTerminal("scan lib", environment: "NO_COLOR=1").contains(escape)))
+    #expect(try onTerminal("scan lib", environment: "NO_COLOR=").contains(escape))
+    #expect(!(try onTerminal("scan lib", environment: "TERM=dumb").contains(escape)))
+    #expect(!(try onTerminal("scan lib --color=never").contains(escape)))
+  }
+}

@@ -1,0 +1,136 @@
+import Glibc
+import JSONSchemaSupport
+import Testing
+
+/// The built program, run as a process.
+enum Program {
+  /// What a run left behind.
+  struct Outcome {
+    /// The exit status; nil when a signal ended the run.
+    var status: Int32?
+    /// What it wrote to standard output.
+    var output: [UInt8]
+    /// What it wrote to standard error.
+    var messages: String
+
+    var text: String { String(decoding: output, as: UTF8.self) }
+    /// The lines of standard error.
+    var messageLines: [Substring] { messages.split(separator: "\n") }
+
+    /// The output as a JSON document.
+    func document() throws -> JSONValue { try JSONValue(parsing: output) }
+  }
+
+  struct Failure: Error, CustomStringConvertible {
+    var description: String
+  }
+
+  /// The executable in the directory that the tests were built into.
+  static let path: String = {
+    var buffer = [CChar](repeating: 0, count: 4096)
+    let count = unsafe readlink("/proc/self/exe", &buffer, buffer.count)
+    let own = String(decoding: buffer.prefix(max(count, 0)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    let path = own.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 } + "/cubinspect"
+    guard unsafe access(path, X_OK) == 0 else {
+      fatalError("the program under test is not built: \(path)")
+    }
+    return path
+  }()
+
+  /// Runs the program with nothing on its standard input.
+  static func run(
+    _ arguments: String..., in directory: String = "/", environment: [String] = []
+  ) throws -> Outcome {
+    try run(arguments.map { Array($0.utf8) }, in: directory, environment: environment)
+  }
+
+  /// Runs a shell command line, in which `$0` is the program.
+  static func shell(
+    _ command: String, _ arguments: String..., in directory: String = "/", environment: [String] = []
+  ) throws -> Outcome {
+    try spawn(
+      (["/bin/sh", "-c", command, path] + arguments).map { Array($0.utf8) }, in: directory, environment)
+  }
+
+  static func run(_ arguments: [[UInt8]], in directory: String = "/", environment: [String] = []) throws
+    -> Outcome
+  {
+    try spawn([Array(path.utf8)] + arguments, in: directory, environment)
+  }
+
+  private static func spawn(_ command: [[UInt8]], in directory: String, _ environment: [String]) throws
+    -> Outcome
+  {
+    // The shell changes into the directory; then the command takes its place.
+    let arguments = ["sh", "-c", "cd -- \"$0\" && exec \"$@\"", directory].map { Array($0.utf8) } + command
+    // Files, not pipes: no output is too long for them.
+    let output = try temporaryFile()
+    let messages = try temporaryFile()
+    defer {
+      close(output)
+      close(messages)
+    }
+    var actions = unsafe posix_spawn_file_actions_t()
+    unsafe posix_spawn_file_actions_init(&actions)
+    defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+    unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+    unsafe posix_spawn_file_actions_adddup2(&actions, output, 1)
+    unsafe posix_spawn_file_actions_adddup2(&actions, messages, 2)
+
+    var argumentPointers =
+      unsafe arguments.map { bytes in
+        unsafe strdup((bytes + [0]).map { CChar(bitPattern: $0) })
+      } + [nil]
+    // Nothing of the environment in which the tests run changes what the program says.
+    var environmentPointers =
+      unsafe (["PATH=/usr/bin:/bin", "SWIFT_BACKTRACE=enable=no"] + environment).map {
+        unsafe strdup($0)
+      } + [nil]
+    defer {
+      for index in unsafe argumentPointers.indices { unsafe free(argumentPointers[index]) }
+      for index in unsafe environmentPointers.indices { unsafe free(environmentPointers[index]) }
+    }
+    var process = pid_t()
+    let error = unsafe posix_spawn(
+      &process, "/bin/sh", &actions, nil, &argumentPointers, &environmentPointers)
+    guard error == 0 else { throw Failure(description: "\(unsafe String(cString: strerror(error)))") }
+    var status: CInt = 0
+    while unsafe waitpid(process, &status, 0) < 0 {
+      guard errno == EINTR else { throw Failure(description: "waitpid: \(errno)") }
+    }
+    return Outcome(
+      status: status & 0x7F == 0 ? status >> 8 & 0xFF : nil, output: contents(of: output),
+      messages: String(decoding: contents(of: messages), as: UTF8.self))
+  }
+
+  /// An open file without a name.
+  private static func temporaryFile() throws -> CInt {
+    let file = unsafe open("/tmp", O_RDWR | CInt(0x410000) | O_CLOEXEC, 0o600)
+    guard file >= 0 else { throw Failure(description: "no temporary file: \(errno)") }
+    return file
+  }
+
+  private static func contents(of file: CInt) -> [UInt8] {
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let count = unsafe pread(file, &buffer, buffer.count, off_t(bytes.count))
+      guard count > 0 else { return bytes }
+      bytes += buffer[..<count]
+    }
+  }
+}
+
+/// The bytes of a file; nil when it cannot be read.
+func fileContents(_ path: String) -> [UInt8]? {
+  let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
+  guard file >= 0 else { return nil }
+  defer { close(file) }
+  var bytes: [UInt8] = []
+  var buffer = [UInt8](repeating: 0, count: 1 << 16)
+  while true {
+    let count = unsafe read(file, &buffer, buffer.count)
+    guard count > 0 else { return count == 0 ? bytes : nil }
+    bytes += buffer[..<count]
+  }
+}

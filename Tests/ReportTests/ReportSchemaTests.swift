@@ -1,0 +1,242 @@
+import Bytes
+import Compatibility
+import DeviceCode
+import FixtureSupport
+import Foundation
+import JSONSchemaSupport
+import Report
+import Scan
+import Testing
+
+/// The published schema: well formed, documented, and as strict as it means to be on what the writers write.
+struct ReportSchemaTests {
+  let source: JSONValue
+  let schema: JSONSchema
+  static let tool = Tool(name: "cubinspect", version: "1.2.3")
+
+  init() throws {
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    let file = root.appendingPathComponent("Docs/Schema/report-1.json")
+    source = try JSONValue(parsing: Array(Data(contentsOf: file)))
+    schema = try JSONSchema(source)
+  }
+
+  /// Every kind of image, name and problem.
+  static func list() -> [UInt8] {
+    var named = FatBinaryBuilder.Entry.cubin("sm_90a", .zstd)
+    named.identifier = "kernel.cu"
+    let unknown = FatBinaryBuilder.Entry(kind: 0x4C, number: 80, flags: 0x4000_0011, payload: [1, 2, 3])
+    let fatBinary = FatBinaryBuilder([
+      named, .ptx("compute_120f", isa: (9, 5), .lz4), .ltoIR("lto_75"), .cubin("sm_75"), unknown,
+      .concatenated([.cubin("sm_100a"), .ptx("compute_100f")], .zstd),
+    ])
+    var elf = ELFBuilder()
+    let part = elf.add(fatBinary, to: "__nv_relfatbin")
+    elf.addWrapper(of: elf.append(fatBinary.bytes, to: ".nv_fatbin"), preLinked: [part])
+    elf.append([1], to: ".hip_fatbin")
+    elf.sections.append(.init(".late", [1, 2, 3]))
+    elf.sections[elf.sections.count - 1].declaredSize = 1 << 40
+    var old = elf
+    old.fileClass = 1
+    let missing = InspectedFile(format: .other, size: 0, problems: [Problem(.notFound, "path")])
+    let files: [(Path, InspectedFile)] = [
+      (Path("a.so"), InspectedFile(MemoryBytes(elf.bytes))),
+      (Path(bytes: [0x62, 0xFF, 0x0A]), InspectedFile(MemoryBytes(fatBinary.bytes))),
+      (Path("c\u{1B}[31m.cubin"), InspectedFile(MemoryBytes(CubinBuilder("sm_100", abiVersion: 8).bytes))),
+      (Path("d.ptx"), InspectedFile(MemoryBytes(Array(PTXText.text("compute_70").utf8)))),
+      (Path("e.so"), InspectedFile(MemoryBytes(old.bytes))), (Path("f"), missing),
+      (Path("g.txt"), InspectedFile(MemoryBytes([0x41]))),
+    ]
+    return ListReport(files: files.map { ListReport.File(path: $0, contents: $1) }).json(tool)
+  }
+
+  /// A scan with aliases, problems, requirements, a driver, and every verdict.
+  static func scan() throws -> [UInt8] {
+    let tree = try TemporaryTree()
+    func write(_ name: String, _ modules: FatBinaryBuilder...) throws {
+      try tree.write(ELFBuilder(fatBinaries: modules).bytes, to: name)
+    }
+    try write("x/partial.so", FatBinaryBuilder("sm_80", "sm_90a"), FatBinaryBuilder("sm_70"))
+    let old = FatBinaryBuilder(targets: ["compute_70"], isa: (7, 0))
+    try write("x/jit.so", old)
+    try write("x/special.so", FatBinaryBuilder("sm_90a"))
+    try tree.write(ELFBuilder(fatBinaries: [old]).bytes, to: "y/same.so")
+    try tree.symbolicLink("x/link.so", to: "jit.so")
+    var member = ELFBuilder(fatBinaries: [FatBinaryBuilder("sm_70")])
+    member.type = 1
+    try tree.write(ArchiveBuilder.bytes([("a.o", member.bytes)]), to: "x/lib.a")
+    var object = ELFBuilder()
+    object.add(FatBinaryBuilder("sm_80", "lto_80"), to: "__nv_relfatbin")
+    try tree.write(object.bytes, to: Array("x/".utf8) + [0xFE, 0x0A])
+    try tree.write(Array(object.bytes.prefix(100)), to: "x/broken.so")
+    object.append([1], to: ".hip_fatbin")
+    object.fileClass = 1
+    try tree.write(object.bytes, to: "x/old.so")
+    let result = Scanner(jobs: 2).scan([Path(tree("x")), Path(tree("y/same.so")), Path(tree("missing"))])
+    let driver = DriverVersion("460.32.03")
+    let devices = try ["A100", "8.0", "8.7", "sm_70", "H100"].map {
+      JudgedDevice(query: $0, device: try GPUCatalogue.resolve($0).device(driver: driver))
+    }
+    return ScanReport(
+      result, devices: devices,
+      requirements: try TargetRequirement.list("sm_80, compute_70, 9.0+PTX, sm_90a"),
+      isQuestion: true
+    ).json(tool)
+  }
+
+  static func gpus() -> [UInt8] {
+    GPUsReport(query: "", gpus: GPUCatalogue.shared.search("")).json(tool)
+  }
+
+  @Test func documentsOfEachKindAreValid() throws {
+    for document in [Self.list(), try Self.scan(), Self.gpus()] {
+      #expect(try schema.violations(in: JSONValue(parsing: document)) == [])
+    }
+  }
+
+  /// Every property of the schema is there in a document: none is promised in vain.
+  @Test func everyPropertyIsWritten() throws {
+    var written: Set<String> = []
+    func collect(_ value: JSONValue) {
+      for (name, member) in value.members ?? [:] {
+        written.insert(name)
+        collect(member)
+      }
+      for element in value.elements ?? [] { collect(element) }
+    }
+    for document in [Self.list(), try Self.scan(), Self.gpus()] { collect(try JSONValue(parsing: document)) }
+    var described: Set<String> = []
+    func visit(_ part: JSONValue) {
+      for name in (part["properties"]?.members ?? [:]).keys { described.insert(name) }
+      for (_, member) in part.members ?? [:] { visit(member) }
+    }
+    visit(source)
+    #expect(described.subtracting(written) == [])
+    #expect(written.subtracting(described) == [])
+  }
+
+  /// Keys are in the order of their bytes in every object.
+  @Test func keysAreSorted() throws {
+    for document in [Self.list(), try Self.scan(), Self.gpus()] {
+      #expect(unsortedKeys(in: document) == [])
+    }
+    #expect(unsortedKeys(in: Array(#"{"b": [{"d": 1, "c": {}}], "a": "\"x"}"#.utf8)) == ["c", "a"])
+  }
+
+  @Test(arguments: [
+    (#""target": "sm_90a""#, #""target": "90a""#), (#""zstd""#, #""zip""#),
+    (#""relocatable": true"#, #""relocatable": 0"#),
+    (#""offset": "#, #""offset": -"#), (#""kind": "cubin""#, #""kind": "elf""#),
+    (#""kind-0x4c""#, #""kind-76""#),
+    (#""code": "outOfBounds""#, #""code": "broken""#), (#""schemaVersion": 1"#, #""schemaVersion": 2"#),
+    (#""module": 0, "#, ""), (#""path": "a.so""#, #""path": "a.so", "more": 1"#),
+    (#""format": "elf""#, #""format": "so""#),
+    (#""flags": "0x"#, #""flags": "4x"#), (#""pathBytes": "62ff0a""#, #""pathBytes": "62f""#),
+    (#""ptxISA": "9.5""#, #""ptxISA": 9.5"#), (#""name": "cubinspect""#, #""name": "other""#),
+  ])
+  func listWithAnErrorIsNot(right: String, wrong: String) throws {
+    try expectRefused(Self.list(), right, wrong)
+  }
+
+  @Test(arguments: [
+    (#""verdict": "incompatible""#, #""verdict": "no""#),
+    (#""computeCapability": "8.0""#, #""computeCapability": "8""#),
+    (#""differentMajor""#, #""other""#), (#""none": 1"#, #""none": 1, "some": 1"#),
+    (#""linksOutside": 0"#, #""linksOutside": null"#), (#""kind": "directory""#, #""kind": "folder""#),
+    (#""root": 0"#, #""root": "x""#), (#""status": "met""#, #""status": "yes""#),
+    (#""requirements": ["sm_80""#, #""requirements": ["gpu""#), (#""verdicts": ["#, #""judgements": ["#),
+    (#""field": "#, #""place": "#),
+  ])
+  func scanWithAnErrorIsNot(right: String, wrong: String) throws {
+    try expectRefused(Self.scan(), right, wrong)
+  }
+
+  @Test(arguments: [
+    (#""computeCapabilities": ["8.0"]"#, #""computeCapabilities": []"#),
+    (#""confirmed": true"#, #""confirmed": "yes""#),
+    (#""query": """#, #""question": """#), (#""pciIDs": []"#, #""pciIDs": ["20b"]"#),
+  ])
+  func gpusWithAnErrorIsNot(right: String, wrong: String) throws {
+    try expectRefused(Self.gpus(), right, wrong)
+  }
+
+  private func expectRefused(_ document: [UInt8], _ right: String, _ wrong: String) throws {
+    let text = String(decoding: document, as: UTF8.self)
+    let broken = text.replacingOccurrences(of: right, with: wrong)
+    #expect(broken != text, "the document has no \(right)")
+    #expect(try schema.violations(in: JSONValue(parsing: broken)) != [])
+  }
+
+  @Test func everyPropertyIsDescribed() throws {
+    var undescribed: [String] = []
+    var properties = 0
+    func visit(_ part: JSONValue, _ location: String) {
+      for (name, member) in part["properties"]?.members ?? [:] {
+        properties += 1
+        if member["description"] == nil && member["$ref"] == nil { undescribed.append(location + "/" + name) }
+      }
+      for (name, member) in part.members ?? [:] { visit(member, location + "/" + name) }
+    }
+    visit(source, "")
+    #expect(undescribed == [])
+    #expect(properties > 80)
+    for (name, definition) in try #require(source["$defs"]?.members) {
+      #expect(definition["description"]?.string != nil, "\(name)")
+    }
+  }
+
+  @Test func objectsAreClosed() throws {
+    var open: [String] = []
+    func visit(_ part: JSONValue, _ location: String) {
+      if part["type"] == .string("object"), part["additionalProperties"] != .boolean(false) {
+        open.append(location)
+      }
+      for (name, member) in part.members ?? [:] { visit(member, location + "/" + name) }
+    }
+    visit(source, "")
+    #expect(open == [])
+  }
+
+  /// The schema lists every code, kind and reason that the code has.
+  @Test func everyCaseIsListed() throws {
+    func listed(_ definition: String...) -> Set<String> {
+      let part = definition.reduce(source["$defs"]) { $0?[$1] }
+      return Set((part?["enum"]?.elements ?? []).compactMap(\.string))
+    }
+    #expect(listed("problemCode") == Set(Problem.Code.allCases.map(\.rawValue)))
+    #expect(listed("verdict") == Set(Verdict.allCases.map(\.rawValue)))
+    #expect(
+      listed("uncoveredModule", "properties", "reasons", "items")
+        == Set(ExclusionReason.allCases.map(\.rawValue)))
+    #expect(
+      listed("requirementResult", "properties", "status")
+        == Set(RequirementResult.Status.allCases.map(\.rawValue)))
+  }
+}
+
+/// The keys of a JSON text that come behind a greater or equal one of the same object.
+func unsortedKeys(in text: [UInt8]) -> [String] {
+  var found: [String] = []
+  var last: [[UInt8]?] = []
+  var position = 0
+  while position < text.count {
+    switch text[position] {
+    case UInt8(ascii: "{"), UInt8(ascii: "["): last.append(nil)
+    case UInt8(ascii: "}"), UInt8(ascii: "]"): last.removeLast()
+    case UInt8(ascii: "\""):
+      let start = position + 1
+      position = start
+      while text[position] != UInt8(ascii: "\"") { position += text[position] == UInt8(ascii: "\\") ? 2 : 1 }
+      let name = Array(text[start..<position])
+      guard position + 1 < text.count, text[position + 1] == UInt8(ascii: ":") else { break }
+      if let previous = last[last.count - 1], !previous.lexicographicallyPrecedes(name) {
+        found.append(String(decoding: name, as: UTF8.self))
+      }
+      last[last.count - 1] = name
+    default: break
+    }
+    position += 1
+  }
+  return found
+}
