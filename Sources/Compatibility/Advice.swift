@@ -42,7 +42,12 @@ extension Advice {
         .reduce(nil) { oldest, next in oldest.map { MinimumDriver.older($0, next) } ?? next }
     }.reduce(nil) { MinimumDriver.newer($0, $1) }
     if let blocked { advice.append(.updateDriver(blocked.driver, blocked.need)) }
+    // Where a newer driver closes every gap, the build is not to blame.
+    let isDriverToBlame =
+      !verdict.uncovered.isEmpty
+      && verdict.uncovered.allSatisfy { $0.reasons.contains(where: \.isDriverTooOld) }
     switch verdict.verdict {
+    case .incompatible where isDriverToBlame, .partial where isDriverToBlame: break
     case .incompatible, .partial, .notGuaranteed:
       advice.append(.useBuildWith(device.computeCapability.target))
       advice.append(.rebuild(for: device.computeCapability))

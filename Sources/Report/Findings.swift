@@ -147,7 +147,7 @@ extension ScanReport {
         }
       }
     }
-    return ExclusionReason.allCases.compactMap { reason in
+    return ExclusionReason.nearestFirst.compactMap { reason in
       guard let targets = targets[reason]?.sorted(by: { $0.target < $1.target }) else { return nil }
       return "\(targets.map(\.targetName).joined(separator: ", ")): \(reason.sentence(on: verdict.device))"
     }
@@ -202,6 +202,12 @@ extension LibraryVerdict {
 }
 
 extension ExclusionReason {
+  /// What keeps the code from running by the least comes first: an older driver before another GPU.
+  fileprivate static let nearestFirst: [ExclusionReason] = [
+    .compressionNewerThanDriver, .ptxISANewerThanDriver, .newerMinor, .ptxTargetNewer, .architectureSpecific,
+    .otherFamily, .differentMajor, .notLoadable, .unknownKind,
+  ]
+
   /// The reason in words that follow the targets that it leaves out.
   fileprivate func sentence(on device: Device) -> String {
     let own = device.computeCapability
