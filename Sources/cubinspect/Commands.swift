@@ -156,8 +156,11 @@ extension Command {
         entries: [
           .init(
             "0", "Done; no finding at or past --fail-on. Finding no device code is no failure by itself."),
-          .init("1", "Done; a finding at or past --fail-on, or a target of --require is missing."),
-          .init("2", "Wrong usage, or an input could not be read."),
+          .init(
+            "1",
+            "Done; a finding at or past --fail-on, or a target of --require is missing, even if an input could not be read."
+          ),
+          .init("2", "Wrong usage, or an input could not be read as it should."),
         ]),
       HelpSection(
         "Environment",
