@@ -93,14 +93,31 @@ extension InventoryBuilder {
       do {
         position = try addEntry(at: position, limit: end)
       } catch {
-        // Without a trustworthy stride the next entry cannot be found. Where the fat binary itself is cut, that has
-        // been said.
+        // Without a trustworthy stride the next entry cannot be found. Where the fat binary itself is cut, that
+        // has been said.
         if !isCut { report(error) }
+        end = nextFatBinary(from: position, before: end) ?? end
         break
       }
     }
     endModule(at: end)
     return end
+  }
+
+  /// Where the next fat binary starts, when nothing but padding lies between `position` and it: a size that is
+  /// wrong must not hide what follows.
+  private mutating func nextFatBinary(from position: UInt64, before end: UInt64) -> UInt64? {
+    var place = position
+    while place + FatBinary.headerSize <= end, place - position < FatBinary.paddingLimit {
+      let word = try? window.withBytes(at: place, count: 8, "fat binary magic") { (view) throws(Problem) in
+        try view.u64(0, "fat binary magic")
+      }
+      guard let word else { return nil }
+      if UInt32(truncatingIfNeeded: word) == FatBinary.magic { return place }
+      if word != 0 { return nil }
+      place += 8
+    }
+    return nil
   }
 
   /// The code for something that reaches past `limit`: the file ends there, or something else starts.

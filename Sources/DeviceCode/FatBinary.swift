@@ -13,6 +13,9 @@ enum FatBinary {
   /// Entry headers larger than this are not believed: fixed part, tables and strings take some hundred bytes.
   static let entryHeaderLimit: UInt64 = 1 << 20
 
+  /// Linkers pad between fat binaries with fewer zeros than this.
+  static let paddingLimit: UInt64 = 1 << 16
+
   /// All flag bits with a known meaning.
   static let knownFlags: EntryFlags = [
     .is64Bit, .debug, .linux, .mac, .windows, .zlib, .lz4, .zstd, .obfuscated, .architectureSpecific,
