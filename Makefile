@@ -10,7 +10,7 @@ program := build/cubinspect
 # More arguments for every Swift build, such as SWIFT_FLAGS="-j 2".
 SWIFT_FLAGS ?=
 
-.PHONY: help setup build demo test test-large fetch-large bench fuzz lint docs fixtures clean
+.PHONY: help setup build demo test test-large fetch-large bench fuzz lint docs fixtures goldens clean
 
 help: ## List the tasks
 	@echo "usage: make TASK"
@@ -62,6 +62,10 @@ fuzz: ## Run the fuzz targets
 fixtures: ## Make the fixtures again with NVIDIA's compilers from PyPI
 	@$(scripts)/setup downloads
 	for script in Fixtures/*/make.sh; do echo "$$script"; bash "$$script"; done
+
+goldens: setup ## Write the expected outputs of the tests again: read the difference before you commit it
+	@CUBINSPECT_UPDATE_GOLDENS=1 swift test --disable-xctest $(SWIFT_FLAGS) --filter GoldenTests
+	git --no-pager diff --stat -- Tests/CommandTests/Goldens
 
 docs: setup ## Write the libraries' reference as web pages: build/docs
 	@$(scripts)/build-docs build/docs

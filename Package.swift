@@ -86,7 +86,7 @@ let package = Package(
       exclude: ["Goldens"], swiftSettings: settings),
     tests("JSONSchemaSupport", []),
     .testTarget(
-      name: "AgreementTests", dependencies: ["Bytes", "DeviceCode"], swiftSettings: settings),
+      name: "AgreementTests", dependencies: ["Bytes", "Compression", "DeviceCode"], swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]
 )

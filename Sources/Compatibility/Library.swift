@@ -59,13 +59,16 @@ public struct Library: Sendable {
     self.groups = groups
   }
 
-  /// The images that are PTX in the modules that were device-linked into `module`.
+  /// The PTX from which the driver can link `module` again: images of its pre-linked parts for targets that every
+  /// part has, since it needs all of them.
   private static func preLinkedPTX(of module: Module, in inventory: Inventory) -> [Int] {
-    if module.preLinked.isEmpty { return [] }
-    return module.preLinked.filter(inventory.modules.indices.contains).flatMap { index in
+    let parts = module.preLinked.filter(inventory.modules.indices.contains).map { index in
       inventory.modules[index].images.clamped(to: inventory.images.indices)
         .filter { ImageSignature(inventory.images[$0]).isPTX }
     }
+    guard var common = parts.first.map({ Set($0.map { inventory.images[$0].target }) }) else { return [] }
+    for part in parts.dropFirst() { common.formIntersection(part.map { inventory.images[$0].target }) }
+    return common.isEmpty ? [] : parts.joined().filter { common.contains(inventory.images[$0].target) }
   }
 
   /// The targets of all portable modules, each once: machine code by number, then PTX by number; in a library

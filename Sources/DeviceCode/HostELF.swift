@@ -53,7 +53,8 @@ extension InventoryBuilder {
       moduleAtOffset[module.offset - base] = module.index
     }
     if hasSections {
-      for section in elf.sections where section.name == Wrapper.section && !section.flags.contains(.compressed) {
+      for section in elf.sections
+      where section.name == Wrapper.section && !section.flags.contains(.compressed) {
         guard let range = Region.range(section.offset, section.size, of: source) else { continue }
         readWrappers(range, of: elf, section: section)
       }
@@ -63,13 +64,14 @@ extension InventoryBuilder {
     completePreLinked()
   }
 
+  /// The regions of the sections that may hold device code. Sections that share bytes are read once.
   private mutating func sectionRegions(of elf: ELFFile) -> [Region] {
     var regions: [Region] = []
     var claimed = ClaimedRanges()
     for section in elf.sections where section.hasContents {
-      guard let range = Region.range(section.offset, section.size, of: source) else { continue }
       let reading = Region.reading(section.name)
       if case .search = reading, !EmbeddedSearch.searches(section) { continue }
+      guard let range = Region.range(section.offset, section.size, of: source) else { continue }
       guard claimed.claim(range) else {
         report(.overlap, "section \(printable(section.name))", at: section.offset)
         continue

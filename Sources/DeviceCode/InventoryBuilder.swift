@@ -16,10 +16,9 @@ struct InventoryBuilder: ~Copyable {
   /// Device-linked modules whose list of pre-linked parts is not in the file.
   var modulesWithoutList: [Int] = []
 
+  private var hasReportedLimit = false
   /// Pre-linked parts of all modules found in this source.
   var preLinkedCount = 0
-
-  private var hasReportedLimit = false
 
   init(_ source: any ByteSource, base: UInt64 = 0, member: String? = nil) {
     window = ByteWindow(source)

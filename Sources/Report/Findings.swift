@@ -13,7 +13,13 @@ struct Finding {
   var devices: [Int]
   var what: String
   var why: [String]
-  var todo: [String]
+  var todo: [Step]
+
+  /// Something to do: `or` instead of the step before.
+  struct Step: Hashable {
+    var isAlternative: Bool
+    var sentence: String
+  }
 }
 
 extension ScanReport {
@@ -64,7 +70,7 @@ extension ScanReport {
     var finding = Finding(
       severity: verdict.verdict.severity ?? 0, verdict: verdict.verdict, libraries: [library],
       devices: [device],
-      what: "", why: [], todo: isQuestion ? verdict.advice.map(\.sentence) : [])
+      what: "", why: [], todo: isQuestion ? Finding.Step.all(verdict.advice) : [])
     switch verdict.verdict {
     case .native: return nil
     case .noDeviceCode:
@@ -74,10 +80,14 @@ extension ScanReport {
         : "holds no device code that a driver loads"
       // The same on every device.
       if device > 0 { return nil }
+      finding.devices = []
     case .jit:
       let compiled = verdict.portable.jit + verdict.specialised.jit
-      finding.what =
-        "runs after the driver has compiled PTX for \(compiled) of \(counted(max(total, compiled), "module"))"
+      let of =
+        compiled < total
+        ? "\(grouped(compiled)) of \(grouped(total)) modules"
+        : compiled == 1 ? "its only module" : "all \(grouped(compiled)) modules"
+      finding.what = "runs after the driver has compiled the PTX of \(of)"
     case .notGuaranteed:
       finding.what =
         "may run: NVIDIA does not promise it for \(verdict.portable.notGuaranteed) of its modules"
@@ -87,14 +97,24 @@ extension ScanReport {
       ]
     case .partial:
       let runs = verdict.portable.mayRun
+      let others = total - runs
       finding.what =
-        "only \(runs) of \(counted(total, "module")) \(runs == 1 ? "runs" : "run"); kernels of the other "
-        + "\(grouped(total - runs)) fail when they are called"
+        runs > 0
+        ? "only \(grouped(runs)) of \(counted(total, "module")) \(runs == 1 ? "runs" : "run")"
+        : "only \(counted(verdict.specialised.mayRun, "module")) made for a single target "
+          + (verdict.specialised.mayRun == 1 ? "runs" : "run")
+      finding.what +=
+        "; the kernels of the other \(others == 1 ? "one" : grouped(others)) fail when they are called"
       finding.why = reasons(of: verdict)
     case .incompatible:
       let modules = verdict.portable.total > 0 ? total : verdict.specialised.total
-      // Those for the device linker are no candidates: a library may have many more modules.
-      let kind = modules < result.libraries[library].file.inventory.modules.count ? "loadable " : ""
+      // What is for the device linker or for a single target is no candidate, and there may be much more of it.
+      let kind =
+        if verdict.portable.total > 0, verdict.specialised.total > 0 {
+          "portable "
+        } else {
+          verdict.linkInputs > 0 ? "loadable " : ""
+        }
       let subject =
         modules == 1
         ? "its only \(kind)module has no code" : "none of its \(grouped(modules)) \(kind)modules has code"
@@ -134,18 +154,40 @@ extension ScanReport {
   }
 
   private func requirementFindings(of library: Int) -> [Finding] {
-    requirementResults[library].filter { !$0.isMet }.map { result in
-      let what =
-        switch result.status {
-        case .met, .missing: "does not carry \(result.requirement), which is required"
-        case .partial:
-          "carries the required \(result.requirement) in \(result.carrying) of "
-            + counted(result.carrying + result.missing.count, "module")
-        case .noDeviceCode: "holds no device code that could carry the required \(result.requirement)"
-        }
-      return Finding(
+    let results = requirementResults[library].filter { !$0.isMet }
+    func finding(_ what: String) -> Finding {
+      Finding(
         severity: 5, verdict: nil, libraries: [library], devices: [], what: what, why: [carried(by: library)],
         todo: [])
+    }
+    var findings: [Finding] = []
+    let missing = results.filter { $0.status == .missing }.map(\.requirement.description)
+    if !missing.isEmpty {
+      let verb = missing.count == 1 ? "is" : "are"
+      findings.append(finding("does not carry \(missing.joined(separator: ", ")), which \(verb) required"))
+    }
+    for result in results where result.status == .partial {
+      let modules = counted(result.carrying + result.missing.count, "module")
+      findings.append(
+        finding("carries the required \(result.requirement) in \(result.carrying) of \(modules)"))
+    }
+    if results.contains(where: { $0.status == .noDeviceCode }) {
+      findings.append(finding("holds no device code that could carry what is required"))
+    }
+    return findings
+  }
+}
+
+extension Finding.Step {
+  /// Each piece of advice replaces the one before, except that nothing replaces a driver that knows the GPU.
+  static func all(_ advice: [Advice]) -> [Finding.Step] {
+    zip([nil] + advice, advice).map { previous, next in
+      let isAlternative =
+        switch previous {
+        case nil, .installDriver: false
+        default: true
+        }
+      return Finding.Step(isAlternative: isAlternative, sentence: next.sentence)
     }
   }
 }
@@ -188,7 +230,7 @@ extension Advice {
     case .useBuildWith(let target):
       "install a build that carries sm_\(target), or PTX for compute_\(target) or an earlier compute capability"
     case .rebuild(let gencode, let since, let until):
-      "or compile it with \(gencode)" + Self.toolkits(since, until)
+      "compile it with \(gencode)" + Self.toolkits(since, until)
     case .updateDriver(let driver, .ptxISA(let isa)):
       "update the driver to \(driver) or newer, which knows PTX ISA \(isa)"
     case .updateDriver(let driver, .compression(let compression)):

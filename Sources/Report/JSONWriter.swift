@@ -11,6 +11,9 @@ struct JSONWriter {
   /// Whether everything up to the end of the current row goes on one line.
   private var isRow = false
 
+  /// - Parameter capacity: bytes that the document is expected to take.
+  init(capacity: Int = 0) { bytes.reserveCapacity(capacity) }
+
   mutating func object(_ body: (inout JSONWriter) -> Void) { nest("{", "}", body) }
   mutating func array(_ body: (inout JSONWriter) -> Void) { nest("[", "]", body) }
 

@@ -25,11 +25,12 @@ public struct ListReport: Sendable {
 extension ListReport {
   /// The report as a JSON document.
   public func json(_ tool: Tool) -> [UInt8] {
-    var writer = JSONWriter()
+    // A row takes some 220 bytes; room for all of them costs less than growing again and again.
+    var writer = JSONWriter(capacity: files.reduce(1000) { $0 + $1.contents.inventory.images.count * 240 })
     writer.object {
       $0.array("files", of: files) { writer, file in
         let inventory = file.contents.inventory
-        var targets: [ImageTarget: String] = [:]
+        var targets = Memo<ImageTarget, String>()
         writer.member("format", file.contents.format.name)
         writer.rows("images", of: inventory.images) { writer, image in
           writer.member("abiVersion", image.abiVersion)
@@ -88,45 +89,50 @@ extension ListReport {
     text += "\n"
     for what in file.contents.foreignDeviceCode { text += "  holds device code for \(what)\n" }
     output.append(contentsOf: text.utf8)
-    if !inventory.images.isEmpty { table(of: inventory).write(style, to: &output) }
+    if !inventory.images.isEmpty { writeTable(of: inventory, style, to: &output) }
     for problem in file.contents.problems {
       let line = wrapped(printable(problem.description), first: "  problem: ", width: style.width)
       output.append(contentsOf: line.utf8)
     }
   }
 
-  private func table(of inventory: Inventory) -> TextTable {
+  private func writeTable(of inventory: Inventory, _ style: TextStyle, to output: inout [UInt8]) {
     let hasToolkit = inventory.images.contains { $0.toolkit != nil }
     let hasMember = inventory.modules.contains { $0.member != nil }
     let hasNote = inventory.images.contains { Self.note(on: $0) != "" }
-    var table = TextTable([
+    var headers: [TextTable.Header] = [
       .right("image"), .right("module"), .left("section"), .left("kind"), .left("target"), .right("stored"),
       .right("size"), .left("codec"), .right("PTX ISA"),
-    ])
-    if hasToolkit { table.headers.append(.right("toolkit")) }
-    if hasMember { table.headers.append(.left("member")) }
-    if hasNote { table.headers.append(.left("notes")) }
+    ]
+    if hasToolkit { headers.append(.right("toolkit")) }
+    if hasMember { headers.append(.left("member")) }
+    if hasNote { headers.append(.left("notes")) }
     // Few sections and targets make up thousands of rows.
-    var sections: [String: String] = [:]
-    var targets: [ImageTarget: String] = [:]
-    for image in inventory.images {
-      table.add(UInt64(image.index))
-      table.add(UInt64(image.module))
-      table.add(sections.value(for: inventory.modules[image.module].section) { printable($0) })
-      table.add(image.kind.description)
-      table.add(targets.value(for: ImageTarget(image)) { _ in image.targetName })
-      table.add(image.storedSize)
-      table.add(image.size)
-      table.add(image.compression.rawValue)
-      table.add(image.ptxISA?.description ?? "")
-      if hasToolkit { table.add(printable(image.toolkit ?? "")) }
-      if hasMember { table.add(printable(inventory.modules[image.module].member ?? "")) }
-      if hasNote { table.add(Self.note(on: image)) }
+    var sections = Memo<String, String>()
+    var targets = Memo<ImageTarget, String>()
+    TextTable(headers).write(style, to: &output) { row in
+      for image in inventory.images {
+        row.add(UInt64(image.index))
+        row.add(UInt64(image.module))
+        row.add(sections.value(for: inventory.modules[image.module].section) { printable($0) })
+        row.add(image.kind.description)
+        row.add(targets.value(for: ImageTarget(image)) { _ in image.targetName })
+        row.add(image.storedSize)
+        row.add(image.size)
+        row.add(image.compression.rawValue)
+        row.add(image.ptxISA?.description ?? "")
+        if hasToolkit { row.add(printable(image.toolkit ?? "")) }
+        if hasMember { row.add(printable(inventory.modules[image.module].member ?? "")) }
+        if hasNote { row.add(Self.note(on: image)) }
+      }
     }
-    return table
   }
 
   private static func note(on image: DeviceImage) -> String {
+    guard
+      image.isRelocatable || image.flags.contains(.debug) || image.memberOffset != nil
+        || image.identifier != nil
+    else { return "" }
     var notes: [String] = []
     if image.isRelocatable { notes.append("relocatable") }
     if image.flags.contains(.debug) { notes.append("debug") }
@@ -147,12 +153,15 @@ struct ImageTarget: Hashable {
   }
 }
 
-extension Dictionary {
+/// Values that are made once for each of a few keys, which are faster to compare than to hash.
+struct Memo<Key: Equatable, Value> {
+  private var entries: [(key: Key, value: Value)] = []
+
   /// The value for `key`, made by `make` at its first use.
   mutating func value(for key: Key, _ make: (Key) -> Value) -> Value {
-    if let value = self[key] { return value }
+    for entry in entries where entry.key == key { return entry.value }
     let value = make(key)
-    self[key] = value
+    entries.append((key, value))
     return value
   }
 }

@@ -33,13 +33,8 @@ extension ScanReport {
       max(columns(headers[index]), columns(devices[index].device.computeCapability.description))
     }
     let modules = result.libraries.map { grouped($0.file.inventory.modules.count) }
-    let names = result.libraries.map { library in
-      (
-        path: name(of: library.place),
-        more: library.aliases.isEmpty ? "" : "  (= \(library.aliases.count) more)"
-      )
-    }
-    let longest = names.map { columns($0.path) + columns($0.more) }.max() ?? 0
+    let names = result.libraries.map { name(of: $0.place) }
+    let longest = names.map(columns).max() ?? 0
     // Where the terminal is too narrow for readable names, first the gaps shrink, then the modules go.
     let modulesWidth = max(7, modules.map(columns).max() ?? 0)
     let marks = widths.reduce(0, +)
@@ -67,10 +62,13 @@ extension ScanReport {
       let capabilities = devices.map { ($0.device.computeCapability.description, TextStyle.Color?.none) }
       text += style.paint(line("", "", capabilities), .dim) + "\n"
     }
-    for index in result.libraries.indices {
-      let (path, more) = names[index]
-      let name = path.elidedPath(to: nameWidth - columns(more)) + more
-      text += line(name, modules[index], verdicts[index].map { ($0.verdict.mark, $0.verdict.color) }) + "\n"
+    for (index, library) in result.libraries.enumerated() {
+      let marks = verdicts[index].map { ($0.verdict.mark, $0.verdict.color) }
+      text += line(names[index].elidedPath(to: nameWidth), modules[index], marks) + "\n"
+      for alias in library.aliases {
+        text +=
+          style.paint("  = " + name(of: alias).elidedPath(to: (style.width ?? Int.max) - 4), .dim) + "\n"
+      }
     }
     return text
   }
@@ -115,7 +113,10 @@ extension ScanReport {
     }
     text += wrapped(finding.what, first: "    ", width: style.width)
     for reason in finding.why { text += wrapped(reason, first: "    why: ", width: style.width) }
-    for advice in finding.todo { text += wrapped(advice, first: "    do:  ", width: style.width) }
+    for step in finding.todo {
+      text += wrapped(
+        step.sentence, first: step.isAlternative ? "    or:  " : "    do:  ", width: style.width)
+    }
     return text
   }
 
@@ -165,7 +166,9 @@ extension ScanReport {
     }
     if result.counts.linksOutside > 0 {
       text += wrapped(
-        "\(counted(result.counts.linksOutside, "symbolic link")) to places outside were not followed",
+        result.counts.linksOutside == 1
+          ? "a symbolic link leads outside and was not followed"
+          : "\(grouped(result.counts.linksOutside)) symbolic links lead outside and were not followed",
         first: "note: ", width: style.width)
     }
     return text.isEmpty ? "" : "\n" + text

@@ -25,8 +25,11 @@ extension Flag {
   static let failOn = Flag(
     "fail-on", .value("LEVEL"),
     values: .choices(["never", "incompatible", "partial", "notGuaranteed", "jit"]),
-    documentation: "Exit with status 1 when a verdict is this bad or worse.",
-    defaultValue: "incompatible with --gpu or --require, else never", group: "What to judge for")
+    documentation: """
+      Exit with status 1 when a verdict is this bad or worse. A target of --require that is missing fails at every \
+      level.
+      """,
+    defaultValue: "incompatible with --gpu, else never", group: "What to judge for")
   static let output = Flag(
     "output", short: "o", .repeated("FORMAT[=FILE]"), values: .suggestions(["text", "json"]),
     documentation: """
@@ -42,8 +45,6 @@ extension Flag {
     "color", .value("WHEN"), values: .choices(["auto", "always", "never"]),
     documentation: "When to colour text. auto colours it on a terminal.", defaultValue: "auto",
     group: "General")
-  static let quiet = Flag(
-    "quiet", short: "q", documentation: "Show no progress and no messages but errors.", group: "General")
   static let help = Flag(
     "help", short: "h", documentation: "Explain the command and exit.", group: "General",
     replacesCommand: true)
@@ -142,7 +143,7 @@ extension Command {
       Reads ELF files, finds every piece of CUDA device code in them, and says on which GPUs, and with which \
       drivers, it runs: without a GPU, without Python and without the CUDA toolkit.
       """,
-    flags: [.color, .quiet, .help, .version],
+    flags: [.color, .help, .version],
     examples: [
       Example("On which current GPUs does this PyTorch run?", "cubinspect scan torch/lib"),
       Example("Does it run on an A100?", "cubinspect scan torch/lib --gpu A100"),

@@ -53,7 +53,8 @@ struct Output {
       // Pipes and devices cannot be replaced: write into them.
       return try write(bytes, into: file, flags: O_WRONLY | O_CLOEXEC)
     }
-    let temporary = Path(bytes: file.bytes + Array(".\(getpid()).partial".utf8))
+    let target = Self.resolved(file)
+    let temporary = Path(bytes: target.bytes + Array(".\(getpid()).partial".utf8))
     do throws(Problem) {
       try write(bytes, into: temporary, flags: O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC)
     } catch {
@@ -61,13 +62,20 @@ struct Output {
       throw error
     }
     let renamed = unsafe temporary.withCString { old in
-      unsafe file.withCString { new in unsafe rename(old, new) }
+      unsafe target.withCString { new in unsafe rename(old, new) }
     }
     if renamed != 0 {
       let number = errno
       remove(temporary)
       throw Problem(.unreadable, "output file", observed: errorText(number))
     }
+  }
+
+  /// The file that `path` leads to: a symbolic link such as /dev/stdout stays what it is.
+  private static func resolved(_ path: Path) -> Path {
+    guard let resolved = unsafe path.withCString({ unsafe realpath($0, nil) }) else { return path }
+    defer { unsafe free(resolved) }
+    return Path(bytes: unsafe Array(UnsafeRawBufferPointer(start: resolved, count: strlen(resolved))))
   }
 
   private func write(_ bytes: [UInt8], into path: Path, flags: CInt) throws(Problem) {

@@ -14,13 +14,11 @@ struct ScanCommand {
   private let jobs: Int
   private let outputs: [Output]
   private let style: TextStyle
-  private let isQuiet: Bool
 
   init(_ arguments: ParsedArguments) throws(UsageError) {
     paths = arguments.positionals.map { Path(bytes: $0.bytes) }
     outputs = try Output.all(arguments)
     style = Terminal.style(arguments)
-    isQuiet = arguments.has(.quiet)
     jobs = try Self.jobs(arguments)
 
     var driver: DriverVersion?

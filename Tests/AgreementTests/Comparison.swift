@@ -9,6 +9,8 @@ struct Comparison {
   var ptx = 0
   var embedded = 0
   var accommodations: [Accommodation] = []
+  /// Images whose target could not be compared.
+  var hidden = 0
 }
 
 extension Cuobjdump {
@@ -30,12 +32,12 @@ extension Cuobjdump {
     {
       result.accommodations.append(accommodation)
       if asked == path { asked = try copy(of: path) }
-      try patch(asked, with: accommodation.patches(for: file, in: source))
-      if accommodation == .removedTargets {
-        for index in images.indices where Accommodation.isRemoved(images[index].image.target) {
-          images[index].image.kind = .index
-        }
+      let changes = try accommodation.changes(for: file, in: source)
+      try patch(asked, with: changes.patches)
+      for index in images.indices where changes.hidden.contains(images[index].image.index) {
+        images[index].image.kind = .index
       }
+      result.hidden += changes.hidden.count
       listing = try self.listing(of: asked)
     }
     guard listing.status == 0 else {

@@ -23,8 +23,9 @@ enum TestInputs {
       .map { URL(filePath: String($0)).standardizedFileURL }
   }
 
-  private static let script = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .appending(path: "Scripts/fetch-test-wheels")
+  private static let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+  private static let script = tests.appending(path: "Scripts/fetch-test-wheels")
+  static let fixtures = tests.deletingLastPathComponent().appending(path: "Fixtures").standardizedFileURL
 
   /// The unpacked wheel `name`; its version is the one in the script's table.
   ///
@@ -45,6 +46,8 @@ enum TestInputs {
   }
 
   /// All regular files under `root` that are ELF files, static libraries or fat binaries, by path; or `root` itself.
+  ///
+  /// Bare cubins are left out: cuobjdump's plain listing shows the entries of fat binaries alone.
   static func candidates(under root: URL) throws -> [URL] {
     guard let kind = try? root.resourceValues(forKeys: [.isDirectoryKey]) else {
       throw Missing(description: "\(root.path) is missing")
@@ -57,8 +60,9 @@ enum TestInputs {
       guard values.isRegularFile == true, values.isSymbolicLink != true else { return false }
       let handle = try FileHandle(forReadingFrom: file)
       defer { try? handle.close() }
-      let prefix = [UInt8](try handle.read(upToCount: 8) ?? Data())
-      return magics.contains { prefix.starts(with: $0) }
+      let prefix = [UInt8](try handle.read(upToCount: 20) ?? Data())
+      let isCubin = prefix.starts(with: magics[0]) && prefix.dropFirst(18) == [190, 0]
+      return magics.contains { prefix.starts(with: $0) } && !isCubin
     }
   }
 }

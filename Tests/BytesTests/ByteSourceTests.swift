@@ -32,8 +32,12 @@ private let numbers = (0..<200).map { UInt8($0) }
     #expect(try source.bytes(at: 10, count: 3, "f") == [10, 11, 12])
     #expect(try source.bytes(at: 200, count: 0, "f") == [])
     #expect(try source.bytes(at: 199, count: 1, "f") == [199])
-    for (offset, count) in [(200, 1), (199, 2), (201, 0), (UInt64.max, 1), (0, 201), (0, -1)] as [(UInt64, Int)] {
-      #expect(throws: Problem(.truncated, "f", at: offset)) { try source.bytes(at: offset, count: count, "f") }
+    for (offset, count) in [(200, 1), (199, 2), (201, 0), (UInt64.max, 1), (0, 201), (0, -1)]
+      as [(UInt64, Int)]
+    {
+      #expect(throws: Problem(.truncated, "f", at: offset)) {
+        try source.bytes(at: offset, count: count, "f")
+      }
     }
   }
 
@@ -59,12 +63,17 @@ private let numbers = (0..<200).map { UInt8($0) }
   }
 
   /// A part never reaches outside its source, whatever it was asked to be.
-  @Test(arguments: [
-    (190..<300, 190..<200), (200..<300, 200..<200), (500..<600, 200..<200), (0..<UInt64.max, 0..<200),
-  ] as [(Range<UInt64>, Range<UInt64>)]) func subrangeIsCut(_ asked: Range<UInt64>, _ given: Range<UInt64>) throws {
+  @Test(
+    arguments: [
+      (190..<300, 190..<200), (200..<300, 200..<200), (500..<600, 200..<200), (0..<UInt64.max, 0..<200),
+    ] as [(Range<UInt64>, Range<UInt64>)]) func subrangeIsCut(_ asked: Range<UInt64>, _ given: Range<UInt64>)
+    throws
+  {
     let part = SubrangeBytes(MemoryBytes(numbers), asked)
     #expect(part.range == given)
-    #expect(try part.bytes(at: 0, count: given.count, "f") == numbers[Int(given.lowerBound)..<Int(given.upperBound)].map { $0 })
+    #expect(
+      try part.bytes(at: 0, count: given.count, "f")
+        == numbers[Int(given.lowerBound)..<Int(given.upperBound)].map { $0 })
   }
 
   @Test func subrangeOfSubrange() throws {
@@ -84,7 +93,8 @@ private let numbers = (0..<200).map { UInt8($0) }
     }
     #expect(problem == Problem(.changedWhileReading, "w", at: 100))
     // What is left can still be read.
-    #expect(try window.withBytes(at: 92, count: 8, "w") { (view) throws(Problem) in try view.u8(7, "w") } == 99)
+    #expect(
+      try window.withBytes(at: 92, count: 8, "w") { (view) throws(Problem) in try view.u8(7, "w") } == 99)
   }
 
   @Test func unreadableSource() {
@@ -110,14 +120,17 @@ private let numbers = (0..<200).map { UInt8($0) }
     }
     #expect(source.reads.load(ordering: .relaxed) == 1)
     // One byte past the buffer; then back before it.
-    #expect(try window.withBytes(at: 57, count: 8, "f") { (view) throws(Problem) in try view.u8(7, "f") } == 64)
-    #expect(try window.withBytes(at: 56, count: 8, "f") { (view) throws(Problem) in try view.u8(0, "f") } == 56)
+    #expect(
+      try window.withBytes(at: 57, count: 8, "f") { (view) throws(Problem) in try view.u8(7, "f") } == 64)
+    #expect(
+      try window.withBytes(at: 56, count: 8, "f") { (view) throws(Problem) in try view.u8(0, "f") } == 56)
     #expect(source.reads.load(ordering: .relaxed) == 3)
   }
 
   @Test func windowGrows() throws {
     var window = ByteWindow(MemoryBytes(numbers), capacity: 4)
-    #expect(try window.withBytes(at: 3, count: 150, "f") { (view) throws(Problem) in try view.u8(149, "f") } == 152)
+    #expect(
+      try window.withBytes(at: 3, count: 150, "f") { (view) throws(Problem) in try view.u8(149, "f") } == 152)
     #expect(try window.withBytes(at: 0, count: 1, "f") { (view) throws(Problem) in try view.u8(0, "f") } == 0)
   }
 
@@ -138,11 +151,14 @@ private let numbers = (0..<200).map { UInt8($0) }
     }
   }
 
-  @Test(arguments: [(200, 1, 200), (195, 6, 195), (300, 1, 200), (UInt64.max, 8, 200), (UInt64.max - 3, 8, 200)]
-    as [(UInt64, Int, UInt64)])
+  @Test(
+    arguments: [(200, 1, 200), (195, 6, 195), (300, 1, 200), (UInt64.max, 8, 200), (UInt64.max - 3, 8, 200)]
+      as [(UInt64, Int, UInt64)])
   func windowEnds(_ offset: UInt64, _ count: Int, _ place: UInt64) {
     var window = ByteWindow(MemoryBytes(numbers))
-    #expect(throws: Problem(.truncated, "f", at: place)) { try window.withBytes(at: offset, count: count, "f") { _ in 0 } }
+    #expect(throws: Problem(.truncated, "f", at: place)) {
+      try window.withBytes(at: offset, count: count, "f") { _ in 0 }
+    }
   }
 
   // MARK: FileBytes

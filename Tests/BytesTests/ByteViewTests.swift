@@ -19,17 +19,27 @@ import Testing
     let view = unsafe ByteView(Self.bytes.span.bytes, base: 1000)
     #expect(try view.u64(1, "f") == 0x0988_0786_0584_0382)
     for offset in [2, 8, 9, 10, Int.max, -1, Int.min] {
-      let problem = #expect(throws: Problem.self) { try ByteView(unsafe Self.bytes.span.bytes, base: 1000).u64(offset, "f") }
+      let problem = #expect(throws: Problem.self) {
+        try ByteView(unsafe Self.bytes.span.bytes, base: 1000).u64(offset, "f")
+      }
       #expect(problem == Problem(.truncated, "f", at: 1000 &+ UInt64(bitPattern: Int64(offset))))
     }
-    #expect(throws: Problem(.truncated, "f", at: 1009)) { try ByteView(unsafe Self.bytes.span.bytes, base: 1000).u8(9, "f") }
-    #expect(throws: Problem(.truncated, "f", at: 1008)) { try ByteView(unsafe Self.bytes.span.bytes, base: 1000).u16(8, "f") }
-    #expect(throws: Problem(.truncated, "f", at: 1006)) { try ByteView(unsafe Self.bytes.span.bytes, base: 1000).u32(6, "f") }
+    #expect(throws: Problem(.truncated, "f", at: 1009)) {
+      try ByteView(unsafe Self.bytes.span.bytes, base: 1000).u8(9, "f")
+    }
+    #expect(throws: Problem(.truncated, "f", at: 1008)) {
+      try ByteView(unsafe Self.bytes.span.bytes, base: 1000).u16(8, "f")
+    }
+    #expect(throws: Problem(.truncated, "f", at: 1006)) {
+      try ByteView(unsafe Self.bytes.span.bytes, base: 1000).u32(6, "f")
+    }
   }
 
   @Test func emptyView() {
     let none: [UInt8] = []
-    #expect(throws: Problem(.truncated, "f", at: 5)) { try ByteView(unsafe none.span.bytes, base: 5).u8(0, "f") }
+    #expect(throws: Problem(.truncated, "f", at: 5)) {
+      try ByteView(unsafe none.span.bytes, base: 5).u8(0, "f")
+    }
     #expect(unsafe ByteView(none.span.bytes).count == 0)
     #expect(unsafe ByteView(none.span.bytes).text() == "")
   }

@@ -7,7 +7,9 @@ import Testing
   private static func naive(_ words: [UInt32], _ bytes: [UInt8], _ range: Range<Int>) -> Int? {
     guard range.count >= 4 else { return nil }
     return (range.lowerBound...range.upperBound - 4).first { offset in
-      words.contains { word in (0..<4).allSatisfy { bytes[offset + $0] == UInt8(truncatingIfNeeded: word >> ($0 * 8)) } }
+      words.contains { word in
+        (0..<4).allSatisfy { bytes[offset + $0] == UInt8(truncatingIfNeeded: word >> ($0 * 8)) }
+      }
     }
   }
 
@@ -42,11 +44,14 @@ import Testing
     var generator = SeededGenerator(seed: 42)
     let alphabet: [UInt8] = [0x50, 0xED, 0x55, 0xBA, 0x7F]
     for _ in 0..<3000 {
-      let bytes = (0..<Int.random(in: 0...300, using: &generator)).map { _ in alphabet.randomElement(using: &generator)! }
+      let bytes = (0..<Int.random(in: 0...300, using: &generator)).map { _ in
+        alphabet.randomElement(using: &generator)!
+      }
       let start = Int.random(in: 0...bytes.count, using: &generator)
       let range = start..<Int.random(in: start...bytes.count, using: &generator)
       let words = (0..<Int.random(in: 1...3, using: &generator)).map { _ in
-        (0..<4).reduce(UInt32(0)) { word, _ in word << 8 | UInt32(alphabet.randomElement(using: &generator)!) }
+        (0..<4).reduce(UInt32(0)) { word, _ in word << 8 | UInt32(alphabet.randomElement(using: &generator)!)
+        }
       }
       let search =
         switch words.count {

@@ -41,7 +41,7 @@ struct HelpTests {
       "scan": ["gpu", "driver", "require", "fail-on", "output", "jobs"], "list": ["output"],
       "gpus": ["output"],
     ]
-    let common = ["color", "quiet", "help", "version"]
+    let common = ["color", "help", "version"]
     let manual = try Program.run("man").text.replacing("\\-", with: "-")
     for (command, options) in own {
       let help = try Program.run("help", command).text

@@ -22,17 +22,17 @@ struct OutputTests {
     #expect(both.messages == "")
     #expect(both.text.contains("a.so"))
     let json = try run("scan", "lib", "--gpu", "A100", "-o", "json")
-    #expect(fileContents(tree("out/report.json")) == json.output)
+    #expect(fileText(tree("out/report.json")) == json.text)
     #expect(tree.names(in: "out") == ["report.json"])
     let text = try run("list", "lib/a.so", "--output=text=out/list.txt", "-o", "json")
     #expect(try text.document()["files"] != nil)
-    #expect(fileContents(tree("out/list.txt")) == (try run("list", "lib/a.so")).output)
+    #expect(fileText(tree("out/list.txt")) == (try run("list", "lib/a.so")).text)
   }
 
   @Test func anExistingFileIsReplaced() throws {
     try tree.write([UInt8](repeating: 0x78, count: 1 << 20), to: "out/report.json")
     #expect(try run("gpus", "A100", "-o", "json=out/report.json").status == 0)
-    #expect(fileContents(tree("out/report.json")) == (try run("gpus", "A100", "-o", "json")).output)
+    #expect(fileText(tree("out/report.json")) == (try run("gpus", "A100", "-o", "json")).text)
     #expect(tree.names(in: "out") == ["report.json"])
   }
 
@@ -44,6 +44,24 @@ struct OutputTests {
     #expect(run.messageLines.count == 1)
     #expect(run.messages.contains("\(name): cannot be written: "))
     #expect(tree.names(in: "out") == [])
+  }
+
+  /// A link stays a link: the file that it leads to is replaced.
+  @Test func aLinkIsFollowed() throws {
+    try tree.write([], to: "elsewhere/report.json")
+    try tree.symbolicLink("out/link.json", to: "../elsewhere/report.json")
+    #expect(try run("gpus", "A100", "-o", "json=out/link.json").status == 0)
+    let expected = try run("gpus", "A100", "-o", "json").text
+    #expect(fileText(tree("elsewhere/report.json")) == expected)
+    #expect(try Program.shell("readlink out/link.json", in: tree.path).text == "../elsewhere/report.json\n")
+    #expect(tree.names(in: "elsewhere") == ["report.json"])
+    // Where standard output is a file, its name in /dev leads there too.
+    try tree.symbolicLink("out/stdout", to: "/proc/self/fd/1")
+    let own = try Program.shell(#""$0" gpus A100 -o json=out/stdout > out/own.json"#, in: tree.path)
+    #expect(own.status == 0)
+    #expect(fileText(tree("out/own.json")) == expected)
+    #expect(tree.names(in: "out") == ["link.json", "own.json", "stdout"])
+    #expect(try Program.shell("readlink out/stdout", in: tree.path).text == "/proc/self/fd/1\n")
   }
 
   @Test func aFullDevice() throws {

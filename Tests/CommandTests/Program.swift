@@ -134,3 +134,6 @@ func fileContents(_ path: String) -> [UInt8]? {
     bytes += buffer[..<count]
   }
 }
+
+/// The text of a file; nil when it cannot be read.
+func fileText(_ path: String) -> String? { fileContents(path).map { String(decoding: $0, as: UTF8.self) } }

@@ -109,6 +109,21 @@ import Testing
     #expect(Library(linked).verdict(ofModule: 0, on: device("7.5")).fit == .none)
   }
 
+  @Test func everyPreLinkedPartMustHaveThePTX() {
+    let linked = inventory([
+      Draft(["sm_80"], preLinked: [1, 2]), Draft(["compute_80", "compute_90"], .relocatable),
+      Draft(["sm_80", "compute_90"], .relocatable),
+    ])
+    let library = Library(linked)
+    #expect(library.verdict(ofModule: 0, on: device("9.0")).fit == .jit)
+    // The second part has no PTX that 8.9 could compile, and the driver links all parts or none.
+    let other = inventory([
+      Draft(["sm_90"], preLinked: [1, 2]), Draft(["compute_80"], .relocatable),
+      Draft(["sm_90"], .relocatable),
+    ])
+    #expect(Library(other).verdict(ofModule: 0, on: device("8.9")).fit == .none)
+  }
+
   @Test(arguments: [ImageKind.ptx, .relocatablePTX])
   func relocatablePTXCountsWhenPreLinked(_ kind: ImageKind) {
     let ptx = DeviceImage(kind: kind, target: CodeTarget(80), isRelocatable: true)

@@ -5,14 +5,18 @@ import Foundation
 import Testing
 
 @Suite struct CubinTests {
-  private func cubin(_ builder: CubinBuilder) throws(Problem) -> Cubin { try Cubin(MemoryBytes(builder.bytes)) }
+  private func cubin(_ builder: CubinBuilder) throws(Problem) -> Cubin {
+    try Cubin(MemoryBytes(builder.bytes))
+  }
 
-  @Test(arguments: [
-    (0x0023_0523, 7, "35"), (0x0032_055A, 7, "90"), (0x0032_0D5A, 7, "90a"), (0x0600_6402, 8, "100"),
-    (0x0600_640A, 8, "100a"), (0x0600_5A04, 8, "90"), (0x0600_7802, 8, "120"), (0x0F00_640C, 8, "100a"),
-    // A version that is not known yet is read like the newest that is.
-    (0x0600_7802, 9, "120"), (0x0023_0523, 4, "35"),
-  ] as [(UInt32, UInt8, String)]) func flags(_ flags: UInt32, _ version: UInt8, _ target: String) {
+  @Test(
+    arguments: [
+      (0x0023_0523, 7, "35"), (0x0032_055A, 7, "90"), (0x0032_0D5A, 7, "90a"), (0x0600_6402, 8, "100"),
+      (0x0600_640A, 8, "100a"), (0x0600_5A04, 8, "90"), (0x0600_7802, 8, "120"), (0x0F00_640C, 8, "100a"),
+      // A version that is not known yet is read like the newest that is.
+      (0x0600_7802, 9, "120"), (0x0023_0523, 4, "35"),
+    ] as [(UInt32, UInt8, String)]) func flags(_ flags: UInt32, _ version: UInt8, _ target: String)
+  {
     #expect(Cubin.target(flags: flags, abiVersion: version).description == target)
   }
 
@@ -59,7 +63,9 @@ import Testing
   }
 
   /// A cubin with one more section of these contents.
-  private func cubin(_ name: String, type: UInt32, _ contents: [UInt8], abiVersion: UInt8 = 8) throws(Problem) -> Cubin {
+  private func cubin(_ name: String, type: UInt32, _ contents: [UInt8], abiVersion: UInt8 = 8) throws(Problem)
+    -> Cubin
+  {
     var elf = ELFBuilder()
     elf.machine = 190
     elf.type = 2
@@ -70,13 +76,17 @@ import Testing
     return try Cubin(MemoryBytes(elf.bytes))
   }
 
-  @Test(arguments: [
-    // Byte value, other attribute, half-word, block with its own size, cut.
-    ([2, 9, 1, 0], true), ([2, 9, 0, 0], false), ([2, 9, 2, 0], false), ([2, 8, 1, 0], false), ([3, 9, 1, 0], false),
-    ([4, 7, 8, 0, 2, 9, 1, 0, 2, 9, 1, 0], false), ([4, 7, 4, 0, 2, 9, 1, 0, 2, 9, 1, 0], true),
-    ([2, 2, 1, 0, 2, 5, 5, 0, 2, 9, 1, 0], true), ([2, 9, 1], false), ([4, 9, 0xFF, 0xFF], false), ([2], false),
-    ([4, 1, 0, 0, 2, 9, 1, 0], true),
-  ] as [([UInt8], Bool)]) func compatibilityRecords(_ records: [UInt8], _ isSpecific: Bool) throws {
+  @Test(
+    arguments: [
+      // Byte value, other attribute, half-word, block with its own size, cut.
+      ([2, 9, 1, 0], true), ([2, 9, 0, 0], false), ([2, 9, 2, 0], false), ([2, 8, 1, 0], false),
+      ([3, 9, 1, 0], false),
+      ([4, 7, 8, 0, 2, 9, 1, 0, 2, 9, 1, 0], false), ([4, 7, 4, 0, 2, 9, 1, 0, 2, 9, 1, 0], true),
+      ([2, 2, 1, 0, 2, 5, 5, 0, 2, 9, 1, 0], true), ([2, 9, 1], false), ([4, 9, 0xFF, 0xFF], false),
+      ([2], false),
+      ([4, 1, 0, 0, 2, 9, 1, 0], true),
+    ] as [([UInt8], Bool)]) func compatibilityRecords(_ records: [UInt8], _ isSpecific: Bool) throws
+  {
     let cubin = try cubin(".nv.compat", type: 0x7000_0086, records)
     #expect(cubin.target.suffix == (isSpecific ? .architectureSpecific : .none))
   }
@@ -93,10 +103,13 @@ import Testing
 
   @Test func notes() throws {
     // u16 version, u16 SM, u16 release times 10.
-    #expect(try cubin(".note.nv.cuinfo", type: 7, note(1000, [2, 0, 100, 0, 0x87, 0, 0, 0])).toolkit == "13.5")
+    #expect(
+      try cubin(".note.nv.cuinfo", type: 7, note(1000, [2, 0, 100, 0, 0x87, 0, 0, 0])).toolkit == "13.5")
     #expect(try cubin(".note.other", type: 7, note(3, [1, 2, 3, 4])).toolkit == nil)
     // Only ABI version 8 has such notes.
-    #expect(try cubin(".note.nv.cuinfo", type: 7, note(1000, [2, 0, 100, 0, 0x87, 0]), abiVersion: 7).toolkit == nil)
+    #expect(
+      try cubin(".note.nv.cuinfo", type: 7, note(1000, [2, 0, 100, 0, 0x87, 0]), abiVersion: 7).toolkit == nil
+    )
   }
 
   /// Sizes and offsets in notes that lead outside.
@@ -125,9 +138,11 @@ import Testing
     #expect(try Cubin(MemoryBytes(elf.bytes)).size == UInt64(elf.bytes.count))
   }
 
-  @Test(arguments: [
-    (0, 0x7E), (4, 1), (5, 2), (18, 62), (58, 63), (54, 0x38),
-  ] as [(Int, UInt8)]) func brokenHeaders(_ offset: Int, _ value: UInt8) {
+  @Test(
+    arguments: [
+      (0, 0x7E), (4, 1), (5, 2), (18, 62), (58, 63), (54, 0x38),
+    ] as [(Int, UInt8)]) func brokenHeaders(_ offset: Int, _ value: UInt8)
+  {
     var bytes = CubinBuilder("sm_80").bytes
     bytes[offset] = value
     if offset == 54 {
@@ -193,7 +208,9 @@ import Testing
     let file = inspect(bytes)
     #expect(file.targets == ["sm_120"])
     #expect(
-      file.problems == [Problem(.unknownValue, "cubin ABI version", at: 8, expected: "at most 8", observed: "9")])
+      file.problems == [
+        Problem(.unknownValue, "cubin ABI version", at: 8, expected: "at most 8", observed: "9")
+      ])
   }
 
   // MARK: Measured headers
@@ -208,7 +225,9 @@ import Testing
 
   private static let headers: [Header] = {
     struct Table: Decodable { var rows: [Header] }
-    do { return try JSONDecoder().decode(Table.self, from: Data(PackageResources.cubinHeaders_json)).rows } catch {
+    do {
+      return try JSONDecoder().decode(Table.self, from: Data(PackageResources.cubinHeaders_json)).rows
+    } catch {
       fatalError("the measured headers cannot be read: \(error)")
     }
   }()

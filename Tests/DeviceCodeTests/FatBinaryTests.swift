@@ -107,17 +107,22 @@ private typealias Entry = FatBinaryBuilder.Entry
   @Test func garbageBehind() {
     let bytes = FatBinaryBuilder("sm_80").bytes
     #expect(inspect(bytes + [0, 0, 0]).problems == [])
-    #expect(inspect(bytes + [0, 0, 7]).faults == [Fault(.truncated, "fat binary header", UInt64(bytes.count))])
+    #expect(
+      inspect(bytes + [0, 0, 7]).faults == [Fault(.truncated, "fat binary header", UInt64(bytes.count))])
   }
 
   // MARK: Entries
 
-  @Test(arguments: [
-    (0x1, "ptx", "compute_80"), (0x2, "cubin", "sm_80"), (0x4, "old-cubin", "sm_80"), (0x8, "ltoir", "lto_80"),
-    (0x10, "cubin-variant", "sm_80"), (0x20, "index", "sm_80"), (0x40, "relocatable-ptx", "compute_80"),
-    (0x80, "tileir", "sm_80"), (0x777, "kind-0x777", "sm_80"), (0, "kind-0x0", "sm_80"),
-  ] as [(UInt16, String, String)]) func kinds(_ kind: UInt16, _ name: String, _ target: String) throws {
-    var entry = Entry(kind: kind, number: 80, major: 8, minor: 3, payload: [UInt8](repeating: 0x33, count: 16))
+  @Test(
+    arguments: [
+      (0x1, "ptx", "compute_80"), (0x2, "cubin", "sm_80"), (0x4, "old-cubin", "sm_80"),
+      (0x8, "ltoir", "lto_80"),
+      (0x10, "cubin-variant", "sm_80"), (0x20, "index", "sm_80"), (0x40, "relocatable-ptx", "compute_80"),
+      (0x80, "tileir", "sm_80"), (0x777, "kind-0x777", "sm_80"), (0, "kind-0x0", "sm_80"),
+    ] as [(UInt16, String, String)]) func kinds(_ kind: UInt16, _ name: String, _ target: String) throws
+  {
+    var entry = Entry(
+      kind: kind, number: 80, major: 8, minor: 3, payload: [UInt8](repeating: 0x33, count: 16))
     if kind == 2 { entry.payload = CubinBuilder("sm_80").bytes }
     let file = inspect(FatBinaryBuilder([entry]))
     let image = try #require(file.inventory.images.first)
@@ -129,9 +134,11 @@ private typealias Entry = FatBinaryBuilder.Entry
     #expect(file.codes == (name.hasPrefix("kind-") ? [.unknownValue] : []))
   }
 
-  @Test(arguments: [
-    (0x11, "80"), (0x100011, "80a"), (0x200011, "80f"),
-  ] as [(UInt64, String)]) func suffixes(_ flags: UInt64, _ target: String) {
+  @Test(
+    arguments: [
+      (0x11, "80"), (0x100011, "80a"), (0x200011, "80f"),
+    ] as [(UInt64, String)]) func suffixes(_ flags: UInt64, _ target: String)
+  {
     for kind in [1, 2, 8] as [UInt16] {
       var entry = Entry(kind: kind, number: 80, flags: flags, payload: [UInt8](repeating: 1, count: 8))
       if kind == 2 { entry.payload = CubinBuilder("sm_80").bytes }
@@ -143,14 +150,17 @@ private typealias Entry = FatBinaryBuilder.Entry
   }
 
   @Test func bothSuffixes() {
-    let file = inspect(FatBinaryBuilder([Entry(kind: 1, number: 90, flags: 0x300011, payload: [UInt8](repeating: 1, count: 8))]))
+    let file = inspect(
+      FatBinaryBuilder([Entry(kind: 1, number: 90, flags: 0x300011, payload: [UInt8](repeating: 1, count: 8))]
+      ))
     #expect(file.faults == [Fault(.invalidValue, "entry flags", 16 + 0x28)])
     #expect(file.targets == ["compute_90a"])
   }
 
   @Test func unknownFlagsAreKept() {
     let flags: UInt64 = 0x8000_0000_0400_0011
-    let file = inspect(FatBinaryBuilder([Entry(kind: 1, number: 90, flags: flags, payload: [UInt8](repeating: 1, count: 8))]))
+    let file = inspect(
+      FatBinaryBuilder([Entry(kind: 1, number: 90, flags: flags, payload: [UInt8](repeating: 1, count: 8))]))
     #expect(
       file.problems
         == [Problem(.unknownValue, "entry flags", at: 16 + 0x28, observed: "0x8000000004000000")])
@@ -159,22 +169,27 @@ private typealias Entry = FatBinaryBuilder.Entry
 
   @Test func everyKnownFlag() {
     for flag in [0x1, 0x2, 0x10, 0x20, 0x40, 0x10000, 0x1000000] as [UInt64] {
-      let file = inspect(FatBinaryBuilder([Entry(kind: 1, number: 90, flags: flag, payload: [UInt8](repeating: 1, count: 8))]))
+      let file = inspect(
+        FatBinaryBuilder([Entry(kind: 1, number: 90, flags: flag, payload: [UInt8](repeating: 1, count: 8))]))
       #expect(file.problems == [])
     }
   }
 
   @Test func unknownTargets() {
     for number in [0, 1, 999, UInt32.max] {
-      let file = inspect(FatBinaryBuilder([Entry(kind: 1, number: number, payload: [UInt8](repeating: 1, count: 8))]))
+      let file = inspect(
+        FatBinaryBuilder([Entry(kind: 1, number: number, payload: [UInt8](repeating: 1, count: 8))]))
       #expect(file.targets == ["compute_\(number)"])
       #expect(file.problems == [])
     }
   }
 
-  @Test(arguments: [(FatBinaryBuilder.Compression.none, ImageCompression.none), (.lz4, .lz4), (.zstd, .zstd), (.zlib, .zlib)])
+  @Test(arguments: [
+    (FatBinaryBuilder.Compression.none, ImageCompression.none), (.lz4, .lz4), (.zstd, .zstd), (.zlib, .zlib),
+  ])
   func compression(_ asked: FatBinaryBuilder.Compression, _ expected: ImageCompression) throws {
-    let file = inspect(FatBinaryBuilder([.ptx("compute_80", asked, payload: [UInt8](repeating: 7, count: 13))]))
+    let file = inspect(
+      FatBinaryBuilder([.ptx("compute_80", asked, payload: [UInt8](repeating: 7, count: 13))]))
     let image = try #require(file.inventory.images.first)
     #expect(image.compression == expected)
     #expect(image.storedSize == (asked == .none ? 16 : 13))
@@ -196,12 +211,15 @@ private typealias Entry = FatBinaryBuilder.Entry
     #expect(inspect(FatBinaryBuilder([entry])).problems == [])
     entry.storedSize = 17
     #expect(inspect(FatBinaryBuilder([entry])).inventory.images.map(\.storedSize) == [16])
-    #expect(inspect(FatBinaryBuilder([entry])).faults == [Fault(.mismatch, "entry compressed size", 16 + 0x10)])
+    #expect(
+      inspect(FatBinaryBuilder([entry])).faults == [Fault(.mismatch, "entry compressed size", 16 + 0x10)])
     entry.storedSize = 16
     #expect(inspect(FatBinaryBuilder([entry])).problems == [])
   }
 
-  @Test(arguments: [(1 << 36, true), (1 << 36 + 1, false), (1 << 63, false), (UInt64.max, false)] as [(UInt64, Bool)])
+  @Test(
+    arguments: [(1 << 36, true), (1 << 36 + 1, false), (1 << 63, false), (UInt64.max, false)]
+      as [(UInt64, Bool)])
   func uncompressedSize(_ size: UInt64, _ isFine: Bool) {
     var entry = Entry.ptx("compute_80", .zstd)
     entry.uncompressedSize = size
@@ -210,9 +228,11 @@ private typealias Entry = FatBinaryBuilder.Entry
     #expect(file.faults == (isFine ? [] : [Fault(.limitExceeded, "entry uncompressed size", 16 + 0x38)]))
   }
 
-  @Test(arguments: [
-    (0, Problem.Code.invalidValue), (63, .invalidValue), (1 << 20, .truncated), (UInt32.max, .truncated),
-  ] as [(UInt32, Problem.Code)]) func entryHeaderSize(_ size: UInt32, _ code: Problem.Code) {
+  @Test(
+    arguments: [
+      (0, Problem.Code.invalidValue), (63, .invalidValue), (1 << 20, .truncated), (UInt32.max, .truncated),
+    ] as [(UInt32, Problem.Code)]) func entryHeaderSize(_ size: UInt32, _ code: Problem.Code)
+  {
     var builder = FatBinaryBuilder("sm_80", "sm_90", "sm_100")
     let start = inspect(FatBinaryBuilder("sm_80")).size
     builder.entries[1].headerSize = size
@@ -245,7 +265,9 @@ private typealias Entry = FatBinaryBuilder.Entry
     #expect(inspect(bytes).problems == [])
     bytes.put(UInt32(0), at: 16 + 0x20)
     #expect(inspect(bytes).inventory.images.map(\.identifier) == [nil])
-    for (offset, length) in [(64, 1000), (70, 100), (UInt32.max, 1), (64, .max), (.max, .max)] as [(UInt32, UInt32)] {
+    for (offset, length) in [(64, 1000), (70, 100), (UInt32.max, 1), (64, .max), (.max, .max)]
+      as [(UInt32, UInt32)]
+    {
       bytes.put(offset, at: 16 + 0x20)
       bytes.put(length, at: 16 + 0x24)
       #expect(inspect(bytes).inventory.images.map(\.identifier) == [nil])
@@ -292,7 +314,8 @@ private typealias Entry = FatBinaryBuilder.Entry
   }
 
   @Test func brokenCubinInAnEntry() {
-    let file = inspect(FatBinaryBuilder([.cubin("sm_80", payload: [UInt8](repeating: 9, count: 64)), .ptx("compute_80")]))
+    let file = inspect(
+      FatBinaryBuilder([.cubin("sm_80", payload: [UInt8](repeating: 9, count: 64)), .ptx("compute_80")]))
     #expect(file.targets == ["sm_80", "compute_80"])
     #expect(file.faults == [Fault(.invalidValue, "cubin header", 16 + 64)])
   }
@@ -416,13 +439,19 @@ private typealias Entry = FatBinaryBuilder.Entry
     let table: UInt64 = 16 + 64
     #expect(faults(concatenated([one], payload: payload)) == [])
     #expect(faults(concatenated([], payload: payload)) == [Fault(.mismatch, "member count", table)])
-    #expect(faults(concatenated([one], count: 2, payload: payload)) == [Fault(.outOfBounds, "member count", table)])
-    #expect(faults(concatenated([one], count: .max, payload: payload)) == [Fault(.outOfBounds, "member count", table)])
+    #expect(
+      faults(concatenated([one], count: 2, payload: payload)) == [Fault(.outOfBounds, "member count", table)])
+    #expect(
+      faults(concatenated([one], count: .max, payload: payload)) == [
+        Fault(.outOfBounds, "member count", table)
+      ])
     #expect(
       faults(concatenated([one], tableSize: 1000, payload: payload))
         == [Fault(.outOfBounds, "member table size", table + 4)])
     #expect(
-      faults(concatenated([one], tableSize: 0, payload: payload)) == [Fault(.outOfBounds, "member count", table)])
+      faults(concatenated([one], tableSize: 0, payload: payload)) == [
+        Fault(.outOfBounds, "member count", table)
+      ])
     for options in [0, 63, 136, 1000, .max] as [UInt32] {
       #expect(
         faults(concatenated([one], options: options, payload: payload))
@@ -434,7 +463,8 @@ private typealias Entry = FatBinaryBuilder.Entry
     let payload = [UInt8](repeating: 3, count: 8)
     let place: UInt64 = 16 + 64 + 8
     for (start, size) in [(0, 9), (8, 1), (.max, 0), (0, .max), (4, .max)] as [(UInt32, UInt64)] {
-      let file = inspect(concatenated([descriptor(kind: 1, number: 80, start: start, size: size)], payload: payload))
+      let file = inspect(
+        concatenated([descriptor(kind: 1, number: 80, start: start, size: size)], payload: payload))
       #expect(file.faults == [Fault(.outOfBounds, "member size", place + 8)])
       #expect(file.targets == ["compute_80"])
     }
@@ -448,12 +478,16 @@ private typealias Entry = FatBinaryBuilder.Entry
     var long = descriptor(kind: 1, number: 80, start: 0, size: 8, options: "-v")
     long.put(UInt32(1000), at: 64 + 4)
     #expect(
-      inspect(concatenated([long], payload: payload)).faults == [Fault(.outOfBounds, "member descriptor", place)])
+      inspect(concatenated([long], payload: payload)).faults == [
+        Fault(.outOfBounds, "member descriptor", place)
+      ])
     var outside = descriptor(kind: 1, number: 80, start: 0, size: 8)
     outside.put(UInt32.max, at: 0x14)
     #expect(inspect(concatenated([outside], payload: payload)).codes == [.truncated])
     // A cubin that is none.
     #expect(
-      inspect(concatenated([descriptor(number: 80, start: 0, size: 8)], payload: payload)).codes == [.truncated])
+      inspect(concatenated([descriptor(number: 80, start: 0, size: 8)], payload: payload)).codes == [
+        .truncated
+      ])
   }
 }

@@ -19,11 +19,14 @@ import Testing
   }
 
   @Test(arguments: [
-    "", " ", ".", ".version", ".version ", ".version 7", ".version 7.", ".version .8", ".version 7.8.9\n.target sm_90",
+    "", " ", ".", ".version", ".version ", ".version 7", ".version 7.", ".version .8",
+    ".version 7.8.9\n.target sm_90",
     ".version x.y\n.target sm_90", ".version 99999.0\n.target sm_90", ".version 7.8", ".version 7.8\n.target",
-    ".version 7.8\n.target ", ".version 7.8\n.target compute_90", ".version 7.8\n.target sm_", ".version 7.8\n.target sm_x",
+    ".version 7.8\n.target ", ".version 7.8\n.target compute_90", ".version 7.8\n.target sm_",
+    ".version 7.8\n.target sm_x",
     ".version 7.8\n.target sm_90b", ".target sm_90\n.version 7.8", "x .version 7.8\n.target sm_90",
-    "// .version 7.8\n.target sm_90", "/* .version 7.8\n.target sm_90", ".version 7.8 /* .target sm_90", "/", "/*", "//",
+    "// .version 7.8\n.target sm_90", "/* .version 7.8\n.target sm_90", ".version 7.8 /* .target sm_90", "/",
+    "/*", "//",
     ".version 7.8\n.address_size 64\n.target sm_90", ".version 7.8\n.target sm_99999999999",
   ]) func bad(_ text: String) {
     #expect(PTXHeader(text) == nil)
@@ -78,11 +81,17 @@ import Testing
   }
 
   @Test func targets() {
-    for text in ["sm_90a", "compute_90a", "lto_90a", "90a"] { #expect(CodeTarget(text) == CodeTarget(90, .architectureSpecific)) }
+    for text in ["sm_90a", "compute_90a", "lto_90a", "90a"] {
+      #expect(CodeTarget(text) == CodeTarget(90, .architectureSpecific))
+    }
     for text in ["", "sm_", "sm_a", "sm_90ab", "sm_9 0", "sm90", "SM_90", "sm_-1", "sm_sm_90", "sm_٩٠"] {
       #expect(CodeTarget(text) == nil, "\(text)")
     }
-    #expect([CodeTarget(90, .familySpecific), CodeTarget(100), CodeTarget(90), CodeTarget(90, .architectureSpecific)].sorted().map(\.description) == ["90", "90a", "90f", "100"])
+    #expect(
+      [
+        CodeTarget(90, .familySpecific), CodeTarget(100), CodeTarget(90),
+        CodeTarget(90, .architectureSpecific),
+      ].sorted().map(\.description) == ["90", "90a", "90f", "100"])
     #expect(CodeTarget(121).major == 12)
     #expect(CodeTarget(121).minor == 1)
   }

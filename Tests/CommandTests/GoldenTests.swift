@@ -1,0 +1,181 @@
+import FixtureSupport
+import Glibc
+import JSONSchemaSupport
+import Testing
+
+/// What the program writes, byte for byte.
+///
+/// With `CUBINSPECT_UPDATE_GOLDENS=1` in the environment (`make goldens`) the files in `Goldens` are written again.
+struct GoldenTests {
+  private static let folder =
+    #filePath.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 } + "/Goldens"
+  private static let fixtures =
+    #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 } + "/Fixtures"
+  private static let isUpdate = unsafe getenv("CUBINSPECT_UPDATE_GOLDENS") != nil
+
+  /// Runs the program and compares its output, and what it says on standard error, with the golden of that name.
+  private func expectGolden(
+    _ name: String, _ arguments: String, in directory: String, status: Int32 = 0,
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    let run = try Program.shell("\"$0\" " + arguments, in: directory)
+    #expect(run.status == status, sourceLocation: sourceLocation)
+    // The only thing that differs from run to run.
+    let text = run.text.replacing(/read in [0-9.]+ m?s:/, with: "read in TIME:")
+    let messages = run.messageLines.map { "stderr: \($0)\n" }.joined()
+    let observed = name.hasSuffix(".json") ? text : "$ cubinspect \(arguments)\n" + messages + text
+    if name.hasSuffix(".json") {
+      #expect(try Self.schema.violations(in: run.document()) == [], sourceLocation: sourceLocation)
+    }
+    let path = Self.folder + "/" + name
+    if Self.isUpdate {
+      let file = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+      let written = unsafe write(file, observed, observed.utf8.count)
+      try #require(written == observed.utf8.count)
+      close(file)
+    }
+    let expected = String(decoding: fileContents(path) ?? [], as: UTF8.self)
+    guard observed != expected else { return }
+    // The first line that differs says more than two long texts.
+    let pairs = zip(
+      observed.split(separator: "\n", omittingEmptySubsequences: false),
+      expected.split(separator: "\n", omittingEmptySubsequences: false))
+    let difference = pairs.enumerated().first { $1.0 != $1.1 }
+    Issue.record(
+      """
+      \(name) differs in line \((difference?.offset ?? -1) + 1)
+      expected: \(difference?.element.1 ?? "another length")
+      observed: \(difference?.element.0 ?? "another length")
+      """, sourceLocation: sourceLocation)
+  }
+
+  static let schema: JSONSchema = {
+    let path =
+      #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 } + "/Docs/Schema/report-1.json"
+    guard let bytes = fileContents(path), let value = try? JSONValue(parsing: bytes),
+      let schema = try? JSONSchema(value)
+    else { fatalError("the schema cannot be read") }
+    return schema
+  }()
+
+  /// A tree with one library for each verdict, names, links, and files that are not what they should be.
+  private func sampleTree() throws -> TemporaryTree {
+    let tree = try TemporaryTree()
+    try tree.library(
+      "tree/lib/libnative.so.1.2", "sm_80 sm_86 sm_90 compute_90", "sm_80 sm_86 sm_90 compute_90")
+    try tree.symbolicLink("tree/lib/libnative.so", to: "libnative.so.1.2")
+    try tree.library("tree/copy/libnative.so", "sm_80 sm_86 sm_90 compute_90", "sm_80 sm_86 sm_90 compute_90")
+    try tree.library("tree/lib/libjit.so", "sm_50 compute_50")
+    try tree.library("tree/lib/libpartial.so", "sm_75 sm_80", "sm_80", "sm_75 sm_80")
+    try tree.library("tree/ops/libspecial.so", "sm_90a", "sm_100a", "sm_100f")
+    try tree.library("tree/jetson/libtegra.so", "sm_87")
+    var relocatable = ELFBuilder()
+    relocatable.add(FatBinaryBuilder("sm_80", "lto_80"), to: "__nv_relfatbin")
+    try tree.write(relocatable.bytes, to: "tree/ops/libunlinked.so")
+    var embedded = ELFBuilder()
+    embedded.append(
+      FatBinaryBuilder([.cubin("sm_80", .zstd), .ptx("compute_80", isa: (8, 5), .lz4)]).bytes, to: ".rodata")
+    embedded.append(CubinBuilder("sm_75").bytes, to: ".rodata")
+    embedded.append(Array(PTXText.text("compute_75").utf8) + [0], to: ".rodata")
+    try tree.write(embedded.bytes, to: "tree/ops/libembedded.so")
+    var object = ELFBuilder(fatBinaries: [FatBinaryBuilder("sm_80")])
+    object.type = 1
+    try tree.write(
+      ArchiveBuilder.bytes([("a.o", object.bytes), ("b.o", object.bytes)]), to: "tree/lib/static.a")
+    object.append([1], to: ".hip_fatbin")
+    object.fileClass = 1
+    try tree.write(object.bytes, to: "tree/lib/lib32.so")
+    var hip = ELFBuilder()
+    hip.append([1], to: ".hip_fatbin")
+    try tree.write(hip.bytes, to: "tree/lib/libhip.so")
+    var broken = FatBinaryBuilder("sm_80", "sm_90")
+    broken.entries[1].paddedSize = 1 << 40
+    try tree.write(ELFBuilder(fatBinaries: [broken]).bytes, to: "tree/ops/broken \u{1B}[31m.so")
+    try tree.write(ELFBuilder().bytes, to: "tree/lib/libhost.so")
+    try tree.write(Array("notes\n".utf8), to: "tree/notes.txt")
+    try tree.library("outside/libout.so", "sm_80")
+    try tree.symbolicLink("tree/outside", to: "../outside")
+    return tree
+  }
+
+  @Test func scan() throws {
+    let tree = try sampleTree()
+    defer { withExtendedLifetime(tree) {} }
+    let path = tree.path
+    try expectGolden("scan.txt", "scan tree", in: path, status: 2)
+    try expectGolden("scan.json", "scan tree -o json", in: path, status: 2)
+    try expectGolden(
+      "scan-gpus.txt", "scan tree --gpu A100 --gpu 'RTX 4090' --gpu 'Jetson Orin' --gpu H100", in: path,
+      status: 1)
+    try expectGolden(
+      "scan-driver.txt", "scan tree/lib tree/ops --gpu A100 --driver 450.80.02", in: path, status: 1)
+    try expectGolden(
+      "scan-driver.json", "scan tree/lib tree/ops --gpu A100 --driver 450.80.02 -o json", in: path, status: 1)
+    try expectGolden(
+      "scan-require.txt", "scan tree/lib --gpu sm_80 --require sm_80,compute_90", in: path, status: 1)
+    try expectGolden(
+      "scan-require.json", "scan tree/lib --gpu sm_80 --require sm_80,compute_90 -o json", in: path, status: 1
+    )
+    try expectGolden(
+      "scan-old-driver.txt", "scan tree/ops/libembedded.so --gpu 'RTX 4090' --driver 450.80.02", in: path,
+      status: 1)
+    try expectGolden("scan-file.txt", "scan tree/lib/libjit.so --gpu V100", in: path)
+    try expectGolden("scan-nothing.txt", "scan tree/notes.txt missing", in: path, status: 2)
+    try expectGolden("scan-colored.txt", "scan tree/lib/libpartial.so --gpu T4 --color=always", in: path)
+  }
+
+  @Test func list() throws {
+    let tree = try sampleTree()
+    defer { withExtendedLifetime(tree) {} }
+    let path = tree.path
+    try expectGolden("list.txt", "list tree/lib/* tree/ops/* missing", in: path, status: 2)
+    try expectGolden("list.json", "list tree/lib/* tree/ops/* missing -o json", in: path, status: 2)
+  }
+
+  @Test func gpus() throws {
+    try expectGolden("gpus-a100.txt", "gpus A100", in: "/")
+    try expectGolden("gpus-a100.json", "gpus A100 -o json", in: "/")
+    try expectGolden("gpus-sm_90.txt", "gpus sm_90", in: "/")
+  }
+
+  @Test func help() throws {
+    for command in ["scan", "list", "gpus"] {
+      try expectGolden("help-\(command).txt", "help \(command)", in: "/")
+    }
+    try expectGolden("help.txt", "--help", in: "/")
+  }
+
+  /// The library that every reader of "no kernel image is available" has met, and the three builds that cure it.
+  @Test func oldBuildOnAnA100() throws {
+    let tree = try TemporaryTree()
+    defer { withExtendedLifetime(tree) {} }
+    try tree.library("old/libold.so", "sm_37 sm_50 sm_60 sm_70", "sm_37 sm_50 sm_60 sm_70")
+    try tree.library("native/lib.so", "sm_37 sm_50 sm_60 sm_70 sm_80", "sm_37 sm_50 sm_60 sm_70 sm_80")
+    try tree.library("jit/lib.so", "sm_37 sm_50 sm_60 sm_70 compute_70", "sm_37 sm_50 sm_60 sm_70 compute_70")
+    try tree.library("partial/lib.so", "sm_37 sm_50 sm_60 sm_70 sm_80", "sm_37 sm_50 sm_60 sm_70")
+    try expectGolden("a100-old.txt", "scan old --gpu A100", in: tree.path, status: 1)
+    try expectGolden("a100-native.txt", "scan native --gpu A100", in: tree.path)
+    try expectGolden("a100-jit.txt", "scan jit --gpu A100", in: tree.path)
+    try expectGolden("a100-partial.txt", "scan partial --gpu A100", in: tree.path)
+    // PTX 7.8 came with CUDA 11.8; this driver knows CUDA 11.2.
+    try expectGolden(
+      "a100-jit-driver.txt", "scan jit --gpu A100 --driver 460.32.03", in: tree.path, status: 1)
+    try expectGolden("a100-jit-newer-driver.txt", "scan jit --gpu A100 --driver 525.60.13", in: tree.path)
+  }
+
+  /// What NVIDIA's own tools made.
+  @Test(arguments: [
+    "compression", "concatenated", "containers", "debug", "embedded", "host", "lto", "malformed", "rdc",
+    "synthetic",
+    "targets", "units",
+  ])
+  func fixtures(folder: String) throws {
+    // Damaged files on purpose.
+    let status: Int32 = folder == "malformed" ? 2 : 0
+    let files = "$(ls -p | grep -vE '(/|[.]json|[.]sh)$')"
+    try expectGolden(
+      "fixtures-\(folder)-list.txt", "list \(files)", in: Self.fixtures + "/" + folder, status: status)
+    try expectGolden(
+      "fixtures-\(folder)-scan.txt", "scan .", in: Self.fixtures + "/" + folder, status: status)
+  }
+}
