@@ -134,6 +134,24 @@ import Testing
     #expect(InspectedFile(ShrunkBytes(fatBinaries, left: 20_000)).codes == [.changedWhileReading])
   }
 
+  /// A file on disk that is cut while it is open, with its headers at the start: what lies before the cut is kept.
+  @Test(arguments: [1000, 4000, 60_000, 200_000, 400_000]) func openFileThatShrinks(left: Int) throws {
+    var elf = ELFBuilder()
+    elf.hasSectionTable = false
+    elf.append(
+      CubinBuilder("sm_75").bytes + [UInt8](repeating: 0x55, count: 500_000) + CubinBuilder("sm_90").bytes,
+      to: ".rodata")
+    let bytes = elf.bytes
+    let tree = try TemporaryTree()
+    let source = try FileBytes(path: Path(try tree.write(bytes, to: "file")))
+    #expect(InspectedFile(source).targets == ["sm_75", "sm_90"])
+    try tree.write(Array(bytes[..<left]), to: "file")
+    let file = InspectedFile(source)
+    #expect(file.targets == ["sm_75"])
+    #expect(file.problems.map(\.code) == [.changedWhileReading])
+    #expect(file.problems.allSatisfy { $0.offset == UInt64(left) })
+  }
+
   @Test func sourceThatCannotBeRead() {
     final class Broken: ByteSource {
       let size: UInt64 = 1000
