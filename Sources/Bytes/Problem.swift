@@ -33,6 +33,9 @@ public struct Problem: Error, Hashable, Sendable {
     case notFound
   }
 
+  /// The ``field`` of a problem with a file as a whole.
+  public static let path = "path"
+
   public var code: Code
   /// The part of the input that is concerned, in plain words: "entry header size".
   public var field: String
@@ -57,6 +60,9 @@ public struct Problem: Error, Hashable, Sendable {
 
 extension Problem: CustomStringConvertible {
   public var description: String {
+    if field == Self.path {
+      return code == .notFound ? code.phrase : observed.map { "\(code.phrase): \($0)" } ?? code.phrase
+    }
     var text = "\(field): \(code.phrase)"
     if let expected { text += ", expected \(expected)" }
     if let observed { text += expected == nil ? ": \(observed)" : ", found \(observed)" }

@@ -42,7 +42,18 @@ extension Advice {
         .reduce(nil) { oldest, next in oldest.map { MinimumDriver.older($0, next) } ?? next }
     }.reduce(nil) { MinimumDriver.newer($0, $1) }
     if let blocked { advice.append(.updateDriver(blocked.driver, blocked.need)) }
+    // Where every gap has machine code that only the driver holds back, the build is not to blame.
+    let isDriverToBlame =
+      !verdict.uncovered.isEmpty
+      && verdict.uncovered.allSatisfy { gap in
+        gap.images.contains { image in
+          let reason = image.judgement.reason
+          return reason == .gpuUnknownToDriver
+            || reason?.isDriverTooOld == true && !image.signature.isPTX
+        }
+      }
     switch verdict.verdict {
+    case .incompatible where isDriverToBlame, .partial where isDriverToBlame: break
     case .incompatible, .partial, .notGuaranteed:
       advice.append(.useBuildWith(device.computeCapability.target))
       advice.append(.rebuild(for: device.computeCapability))

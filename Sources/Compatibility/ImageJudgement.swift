@@ -45,6 +45,8 @@ public enum ExclusionReason: String, Hashable, Sendable, CaseIterable {
   case ptxISANewerThanDriver
   /// Compressed in a way that the driver does not know.
   case compressionNewerThanDriver
+  /// It would run on the GPU, but the driver does not support the GPU.
+  case gpuUnknownToDriver
   /// The driver cannot load it before it has been linked.
   case notLoadable
   /// A kind of code that this program does not know.

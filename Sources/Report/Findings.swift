@@ -118,6 +118,10 @@ extension ScanReport {
       let subject =
         modules == 1
         ? "its only \(kind)module has no code" : "none of its \(grouped(modules)) \(kind)modules has code"
+      if let driver = verdict.device.knownDriver, verdict.device.isSupportedByDriver == false {
+        finding.what = "the driver \(driver) does not support this GPU, so nothing runs on it"
+        return finding
+      }
       if let driver = verdict.device.knownDriver, verdict.isBlockedByDriver {
         finding.what = "\(subject) that the driver \(driver) can load on this GPU"
       } else {
@@ -147,7 +151,7 @@ extension ScanReport {
         }
       }
     }
-    return ExclusionReason.allCases.compactMap { reason in
+    return ExclusionReason.nearestFirst.compactMap { reason in
       guard let targets = targets[reason]?.sorted(by: { $0.target < $1.target }) else { return nil }
       return "\(targets.map(\.targetName).joined(separator: ", ")): \(reason.sentence(on: verdict.device))"
     }
@@ -202,6 +206,13 @@ extension LibraryVerdict {
 }
 
 extension ExclusionReason {
+  /// What keeps the code from running by the least comes first: an older driver before another GPU.
+  fileprivate static let nearestFirst: [ExclusionReason] = [
+    .gpuUnknownToDriver, .compressionNewerThanDriver, .ptxISANewerThanDriver, .newerMinor, .ptxTargetNewer,
+    .architectureSpecific,
+    .otherFamily, .differentMajor, .notLoadable, .unknownKind,
+  ]
+
   /// The reason in words that follow the targets that it leaves out.
   fileprivate func sentence(on device: Device) -> String {
     let own = device.computeCapability
@@ -214,6 +225,7 @@ extension ExclusionReason {
     case .ptxISANewerThanDriver:
       "PTX in a version that the driver \(device.driver?.description ?? "") does not know "
         + "(\"unsupported toolchain\", CUDA error 222)"
+    case .gpuUnknownToDriver: "the driver \(device.driver?.description ?? "") does not support the GPU"
     case .compressionNewerThanDriver:
       "compressed in a way that the driver \(device.driver?.description ?? "") does not know "
         + "(\"device kernel image is invalid\", CUDA error 200)"

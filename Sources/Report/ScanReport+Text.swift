@@ -90,7 +90,15 @@ extension ScanReport {
         lines.append((entry, width))
       }
     }
-    return lines.map { $0.text + "\n" }.joined()
+    var text = lines.map { $0.text + "\n" }.joined()
+    if !isQuestion {
+      let example = devices.first { $0.device.computeCapability == ComputeCapability(8, 0) } ?? devices.first
+      text += wrapped(
+        "Columns are compute capabilities; cubinspect gpus \(example?.query ?? "") lists the GPUs of one.",
+        first: "",
+        width: style.width)
+    }
+    return text
   }
 
   private func text(of finding: Finding, _ style: TextStyle) -> String {

@@ -17,7 +17,8 @@ public struct Scanner: Sendable {
   public func scan(_ paths: [Path]) -> ScanResult {
     let walk = Walk()
     var roots: [ScanRoot] = []
-    for path in paths {
+    var seen: Set<Path> = []
+    for path in paths where seen.insert(path).inserted {
       let root = roots.count
       do throws(Problem) {
         let kind = try FileKind.of(path)

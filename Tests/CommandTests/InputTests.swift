@@ -23,7 +23,7 @@ struct InputTests {
     for command in ["scan", "list"] {
       let run = try run(command, "lib/nowhere")
       #expect(run.status == 2)
-      #expect(run.messages == "cubinspect: lib/nowhere: path: does not exist: No such file or directory\n")
+      #expect(run.messages == "cubinspect: lib/nowhere: does not exist\n")
     }
     // The other paths are looked at all the same.
     let both = try run("scan", "nowhere", "lib")
@@ -46,7 +46,7 @@ struct InputTests {
     ] {
       let list = try run("list", path)
       #expect(list.status == 2)
-      #expect(list.messages == "cubinspect: \(path): path: not a regular file: \(what)\n")
+      #expect(list.messages == "cubinspect: \(path): not a regular file: \(what)\n")
       if path == "directory" { continue }
       let scan = try run("scan", path)
       #expect(scan.status == 2)
@@ -143,6 +143,15 @@ struct InputTests {
     #expect(paths == names.sorted { $0.lexicographicallyPrecedes($1) })
     #expect(libraries.filter { $0["pathBytes"] != nil }.count == 2)
 
+    let words =
+      ["scan", "-o", "json"].map { Array($0.utf8) } + names.map { Array("lib/".utf8) + $0 } + [[0xFF]]
+    let roots = try Program.run(words, in: tree.path)
+    #expect(roots.status == 2)
+    #expect(roots.messages.contains(#"cubinspect: \xff: "#))
+    for document in [document, try roots.document()] {
+      #expect(GoldenTests.schema.violations(in: document) == [])
+    }
+
     for name in names {
       let list = try Program.run([Array("list".utf8), Array("lib/".utf8) + name], in: tree.path)
       #expect(list.status == 0)
@@ -237,12 +246,12 @@ struct InputTests {
     #expect(run.status == 2)
     #expect(
       run.messageLines == [
-        "cubinspect: lib/closed: path: cannot be read: Permission denied",
-        "cubinspect: lib/secret.so: path: cannot be read: Permission denied",
+        "cubinspect: lib/closed: cannot be read: Permission denied",
+        "cubinspect: lib/secret.so: cannot be read: Permission denied",
       ])
     #expect(run.text.contains("a.so"))
     let list = try Program.shell(becomeNobody + "./program list lib/secret.so", in: tree.path)
     #expect(list.status == 2)
-    #expect(list.messages == "cubinspect: lib/secret.so: path: cannot be read: Permission denied\n")
+    #expect(list.messages == "cubinspect: lib/secret.so: cannot be read: Permission denied\n")
   }
 }

@@ -138,4 +138,18 @@ struct OutputTests {
     #expect(!(try onTerminal("scan lib", environment: "TERM=dumb").contains(escape)))
     #expect(!(try onTerminal("scan lib --color=never").contains(escape)))
   }
+
+  /// Whoever reads the report on a terminal sees a problem once; otherwise it is a line on standard error as well.
+  @Test(.enabled(if: (try? Program.shell("command -v script").status) == 0, "needs script(1)"))
+  func problemsOnATerminal() throws {
+    try tree.write([0x7F, 0x45, 0x4C, 0x46, 2, 1, 1], to: "lib/broken.so")
+    for arguments in ["scan lib", "list lib/broken.so"] {
+      let seen = String(decoding: try onTerminal(arguments + " 2>out/messages", columns: 200), as: UTF8.self)
+      #expect(seen.contains("ELF header: "))
+      #expect(fileText(tree("out/messages")) == "")
+      _ = try onTerminal(arguments + " -o json 2>out/messages")
+      #expect(fileText(tree("out/messages"))?.split(separator: "\n").count == 1)
+      #expect(try Program.shell("\"$0\" \(arguments)", in: tree.path).messageLines.count == 1)
+    }
+  }
 }

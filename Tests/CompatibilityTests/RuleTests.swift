@@ -123,7 +123,7 @@ import Testing
     #expect(judge(ptx, "8.7", driver: "535").fit == .jit)
     #expect(judge(ptx, "8.7", driver: "12.2").reason == .ptxISANewerThanDriver)
     // A PTX without a known version is not held back.
-    #expect(judge(image("compute_80"), "9.0", driver: "450").fit == .jit)
+    #expect(judge(image("compute_80"), "9.0", driver: "520").fit == .jit)
   }
 
   @Test func theDriverMustKnowTheCompression() {
@@ -156,5 +156,24 @@ import Testing
         }
       }
     }
+  }
+}
+
+@Suite struct DriverRuleTests {
+  @Test func aDriverThatDoesNotSupportTheGPURunsNothing() {
+    let device = Device(ComputeCapability(8, 9), driver: DriverVersion("460.32.03"))
+    for name in ["sm_80", "sm_89", "compute_70"] {
+      let judgement = Rule.judge(ImageSignature(image(name)), on: device)
+      #expect(judgement.reason == .gpuUnknownToDriver && judgement.rule == .driver)
+    }
+    // What would not run anyway says so.
+    #expect(Rule.judge(ImageSignature(image("sm_90")), on: device).reason == .differentMajor)
+    // Old GPUs are dropped as well.
+    let volta = Device(ComputeCapability(7, 0), driver: DriverVersion("590"))
+    #expect(Rule.judge(ImageSignature(image("sm_70")), on: volta).reason == .gpuUnknownToDriver)
+    let verdict = Library(inventory([Draft(["sm_86"])])).verdict(on: device)
+    #expect(verdict.verdict == .incompatible)
+    #expect(verdict.advice.contains(.installDriver(first: 520, last: nil)))
+    #expect(!verdict.advice.contains(.useBuildWith(CodeTarget(89))))
   }
 }

@@ -3,7 +3,9 @@ import DeviceCode
 import FixtureSupport
 
 /// What a file of these bytes holds.
-func inspect(_ bytes: [UInt8]) -> InspectedFile { InspectedFile(MemoryBytes(bytes)) }
+func inspect(_ bytes: [UInt8]) -> InspectedFile {
+  InspectedFile(MemoryBytes(bytes))
+}
 
 func inspect(_ fatBinary: FatBinaryBuilder) -> InspectedFile { inspect(fatBinary.bytes) }
 

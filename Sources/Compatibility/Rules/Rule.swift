@@ -11,6 +11,7 @@ public enum Rule: String, Hashable, Sendable, CaseIterable {
   case ptx
   case ptxISA
   case compression
+  case driver
 
   /// Judges one image on one device. `linked`: the image is linked by the driver when it is loaded, as PTX that
   /// belongs to a device-linked module is, so that relocatable code counts.
@@ -20,7 +21,8 @@ public enum Rule: String, Hashable, Sendable, CaseIterable {
     if let judgement = LoadableRule.judge(image, linked: linked) { return judgement }
     let byTarget = judgeTarget(image, on: device.computeCapability)
     guard byTarget.fit > .none, let driver = device.knownDriver else { return byTarget }
-    return CompressionRule.judge(image, with: driver)
+    return DriverRule.judge(on: device)
+      ?? CompressionRule.judge(image, with: driver)
       ?? (image.isPTX ? PTXISARule.judge(image, with: driver) : nil)
       ?? byTarget
   }
@@ -57,6 +59,7 @@ public enum Rule: String, Hashable, Sendable, CaseIterable {
     case .ptx: PTXRule.message(judgement, image, device)
     case .ptxISA: PTXISARule.message(judgement, image, device)
     case .compression: CompressionRule.message(judgement, image, device)
+    case .driver: DriverRule.message(image, device)
     }
   }
 }

@@ -1,0 +1,12 @@
+/// The driver must support the GPU: each compute capability has a first driver branch and, when it is old, a last one,
+/// in the table `architectures.json`.
+enum DriverRule {
+  static func judge(on device: Device) -> ImageJudgement? {
+    device.isSupportedByDriver == false ? .init(excluded: .gpuUnknownToDriver, by: .driver) : nil
+  }
+
+  static func message(_ image: ImageSignature, _ device: Device) -> String {
+    "\(image.targetName) would run on \(device.computeCapability), but the driver "
+      + "\(device.driver?.description ?? "") does not support this GPU"
+  }
+}
