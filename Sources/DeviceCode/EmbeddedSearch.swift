@@ -51,8 +51,10 @@ extension InventoryBuilder {
     while position + 4 <= range.upperBound, !isFull() {
       let end = position + min(size, range.upperBound - position)
       var found: UInt64?
+      // The first find ends a close look, so the next one starts right behind it.
+      let isClose = end - position <= UInt64(window.capacity)
       do throws(Problem) {
-        if end - position <= UInt64(window.capacity) {
+        if isClose {
           var start = position
           while found == nil, start < end,
             let hit = try window.first(EmbeddedSearch.words, in: start..<end, "section")
@@ -69,7 +71,7 @@ extension InventoryBuilder {
         return report(error)
       }
       if let found {
-        position = max(found, end - 3) == found || size <= UInt64(window.capacity) ? found : end - 3
+        position = isClose ? found : max(found, end - 3)
         size = UInt64(window.capacity)
       } else {
         if end == range.upperBound { return }

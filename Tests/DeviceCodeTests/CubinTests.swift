@@ -218,9 +218,14 @@ import Testing
   private struct Header: Decodable {
     var toolkit: String
     var sm: String
-    var ei_abiversion: UInt8
-    var e_flags: String
-    var e_machine: UInt16
+    var abiVersion: UInt8
+    var flags: String
+
+    enum CodingKeys: String, CodingKey {
+      case toolkit, sm
+      case abiVersion = "ei_abiversion"
+      case flags = "e_flags"
+    }
   }
 
   private static let headers: [Header] = {
@@ -237,9 +242,9 @@ import Testing
     #expect(Self.headers.count == 330)
     var withoutSuffix: Set<String> = []
     for header in Self.headers {
-      let flags = try #require(UInt32(header.e_flags.dropFirst(2), radix: 16))
+      let flags = try #require(UInt32(header.flags.dropFirst(2), radix: 16))
       let expected = try #require(CodeTarget(header.sm))
-      let target = Cubin.target(flags: flags, abiVersion: header.ei_abiversion)
+      let target = Cubin.target(flags: flags, abiVersion: header.abiVersion)
       #expect(target.number == expected.number, "\(header)")
       if target.suffix != expected.suffix {
         // A suffix may be missing, never be another or one too many.

@@ -19,12 +19,23 @@ private struct Expectation: Decodable, Sendable, CustomTestStringConvertible {
     var flags: String?
     var toolkit: String?
     var relocatable: Bool?
+    var abi: UInt16?
+    var archiveMember: String?
+    var payloadOffset: UInt64?
+  }
+
+  /// A record of `.nvFatBinSegment`.
+  struct Wrapper: Decodable, Sendable {
+    var version: UInt32
+    var module: Int
+    var arraySection: String?
   }
 
   var file: String
   var modules: Int
   var images: [Image]
   var problems: [String]?
+  var wrappers: [Wrapper]?
   var group: String?
 
   var testDescription: String { "\(group ?? "")/\(file)" }
@@ -75,11 +86,36 @@ private struct Expectation: Decodable, Sendable, CustomTestStringConvertible {
       if let identifier = known.identifier { #expect(image.identifier == identifier) }
       if let offset = known.offsetInStream { #expect(image.memberOffset == offset) }
       if let toolkit = known.toolkit { #expect(image.toolkit == toolkit) }
+      if let abi = known.abi { #expect(image.abiVersion == abi) }
+      if let offset = known.payloadOffset { #expect(image.offset == offset) }
+      if let member = known.archiveMember { #expect(file.inventory.modules[image.module].member == member) }
       if let isRelocatable = known.relocatable { #expect(image.isRelocatable == isRelocatable) }
     }
     #expect(
       Set(file.problems.map(\.code.rawValue)) == Set(expected.problems ?? []),
       "\(file.problems.map(\.description))")
+  }
+
+  /// Every wrapper is tied to its module, and no module to a wrapper that is not there.
+  @Test(arguments: Expectation.all.filter { $0.wrappers != nil })
+  fileprivate func wrappersAreTied(_ expected: Expectation) throws {
+    let path = Expectation.root.appending(path: expected.testDescription).path
+    let modules = InspectedFile(try FileBytes(path: Path(path))).inventory.modules
+    var versions: [Int: UInt32] = [:]
+    for wrapper in expected.wrappers ?? [] { versions[wrapper.module] = wrapper.version }
+    #expect(modules.map(\.wrapperVersion) == modules.map { versions[$0.index] })
+    // The lists of pre-linked parts are filled at run time: all registered parts may belong to each.
+    let parts = modules.filter { $0.place == .relocatable && $0.wrapperVersion == 1 }.map(\.index)
+    for wrapper in expected.wrappers ?? [] {
+      let isList = wrapper.version == 2 && wrapper.arraySection == ".bss"
+      #expect(modules[wrapper.module].preLinked == (isList ? parts : []))
+    }
+  }
+
+  @Test func thereAreWrappers() {
+    let wrappers = Expectation.all.flatMap { $0.wrappers ?? [] }
+    #expect(wrappers.count >= 40)
+    #expect(wrappers.contains { $0.version == 2 })
   }
 
   /// Damage that only shows when payloads are decompressed.

@@ -1,0 +1,85 @@
+import Bytes
+import FixtureSupport
+import Testing
+
+@Suite struct DirectoryTests {
+  private func entries(_ path: String) throws -> [String: FileKind] {
+    let directory = try Directory(path: Path(path), followsLink: false)
+    var found: [String: FileKind] = [:]
+    while let entry = try directory.next() { found[printable(entry.name)] = entry.kind }
+    return found
+  }
+
+  @Test func kinds() throws {
+    let tree = try TemporaryTree()
+    try tree.write([1], to: "file")
+    try tree.write([1], to: [0xFF, 0x0A])
+    try tree.write([1], to: "directory/inner")
+    try tree.symbolicLink("link", to: "file")
+    try tree.fifo("fifo")
+    try tree.socket("socket")
+    #expect(
+      try entries(tree.path) == [
+        "file": .regular, "\\xff\\x0a": .regular, "directory": .directory, "link": .symbolicLink,
+        "fifo": .fifo,
+        "socket": .socket,
+      ])
+    #expect(try entries("/dev")["null"] == .characterDevice)
+    try tree.directory("empty")
+    #expect(try entries(tree("empty")) == [:])
+  }
+
+  @Test func whatIsNoDirectory() throws {
+    let tree = try TemporaryTree()
+    try tree.write([1], to: "file")
+    try tree.directory("directory")
+    try tree.symbolicLink("link", to: "directory")
+    func code(_ name: String, followsLink: Bool = false) -> Problem.Code? {
+      (#expect(throws: Problem.self) { try Directory(path: Path(tree(name)), followsLink: followsLink) })?
+        .code
+    }
+    #expect(code("missing") == .notFound)
+    #expect(code("file") == .notFound)
+    #expect(code("link") != nil)
+    #expect(throws: Never.self) { try Directory(path: Path(tree("link")), followsLink: true) }
+  }
+
+  @Test func prefixes() throws {
+    let tree = try TemporaryTree()
+    let bytes = (0..<200).map { UInt8($0) }
+    try tree.write(bytes, to: "long")
+    try tree.write(Array(bytes[..<10]), to: "short")
+    try tree.write([], to: "empty")
+    try tree.symbolicLink("link", to: "long")
+    try tree.symbolicLink("broken", to: "nowhere")
+    let directory = try Directory(path: Path(tree.path), followsLink: false)
+    var buffer = [UInt8](repeating: 0xEE, count: 100)
+    func prefix(_ name: String, _ needsMore: Bool = false, followsLink: Bool = false) throws(Problem) -> Int {
+      try directory.prefix(of: Array(name.utf8), followsLink: followsLink, into: &buffer) { _ in needsMore }
+    }
+    #expect(try prefix("long") == 64)
+    #expect(buffer[..<65] == bytes[..<64] + [0xEE])
+    #expect(try prefix("long", true) == 100)
+    #expect(buffer == Array(bytes[..<100]))
+    #expect(try prefix("short", true) == 10)
+    #expect(try prefix("empty", true) == 0)
+    #expect(try prefix("link", followsLink: true) == 64)
+    for name in ["link", "missing", "broken"] { #expect(throws: Problem.self) { try prefix(name) } }
+  }
+
+  @Test func identities() throws {
+    let tree = try TemporaryTree()
+    try tree.write([1], to: "file")
+    try tree.directory("directory")
+    try tree.symbolicLink("link", to: "directory")
+    try tree.symbolicLink("broken", to: "nowhere")
+    let directory = try Directory(path: Path(tree.path), followsLink: false)
+    let inner = try Directory(path: Path(tree("directory")), followsLink: false)
+    #expect(directory.identity != nil)
+    #expect(directory.identity != inner.identity)
+    let target = try #require(directory.target(ofLink: Array("link".utf8)))
+    #expect(target.identity == inner.identity)
+    #expect(target.kind == .directory)
+    #expect(directory.target(ofLink: Array("broken".utf8)) == nil)
+  }
+}
