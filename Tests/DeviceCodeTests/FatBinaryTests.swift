@@ -491,3 +491,32 @@ private typealias Entry = FatBinaryBuilder.Entry
       ])
   }
 }
+
+@Suite struct HiddenFatBinaryTests {
+  /// A fat binary whose size is wrong in `change`, padding, and a good one.
+  private func twins(_ change: (inout [UInt8]) -> Void) -> InspectedFile {
+    var first = FatBinaryBuilder([.cubin("sm_80")]).bytes
+    change(&first)
+    return inspect(first + [UInt8](repeating: 0, count: 24) + FatBinaryBuilder([.cubin("sm_90")]).bytes)
+  }
+
+  @Test(arguments: [1 << 20, Int.max - 7])
+  func aSizeThatIsTooLargeHidesNothing(_ size: Int) {
+    let file = twins { $0.replaceSubrange(8..<16, with: littleEndian(size)) }
+    #expect(file.inventory.modules.count == 2)
+    #expect(file.inventory.images.map(\.targetName) == ["sm_80", "sm_90"])
+    #expect(file.problems.map(\.code) == [.truncated])
+  }
+
+  @Test func aSizeThatReachesIntoTheNextOneHidesNothing() {
+    let file = twins { bytes in
+      bytes.replaceSubrange(8..<16, with: littleEndian(bytes.count - 16 + 64))
+    }
+    #expect(file.inventory.images.map(\.targetName) == ["sm_80", "sm_90"])
+    #expect(file.problems.count == 1)
+  }
+}
+
+private func littleEndian(_ value: Int) -> [UInt8] {
+  (0..<8).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) }
+}
