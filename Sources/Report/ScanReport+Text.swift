@@ -32,9 +32,9 @@ extension ScanReport {
     let widths = headers.indices.map { index in
       max(columns(headers[index]), columns(devices[index].device.computeCapability.description))
     }
-    let modules = result.libraries.map { grouped($0.file.inventory.modules.count) }
-    let names = result.libraries.map { name(of: $0.place) }
-    let longest = names.map(columns).max() ?? 0
+    let rows = tableRows
+    let modules = rows.map { grouped($0.modules) }
+    let longest = rows.map { columns($0.name) }.max() ?? 0
     // Where the terminal is too narrow for readable names, first the gaps shrink, then the modules go.
     let modulesWidth = max(7, modules.map(columns).max() ?? 0)
     let marks = widths.reduce(0, +)
@@ -62,10 +62,10 @@ extension ScanReport {
       let capabilities = devices.map { ($0.device.computeCapability.description, TextStyle.Color?.none) }
       text += style.paint(line("", "", capabilities), .dim) + "\n"
     }
-    for (index, library) in result.libraries.enumerated() {
-      let marks = verdicts[index].map { ($0.verdict.mark, $0.verdict.color) }
-      text += line(names[index].elidedPath(to: nameWidth), modules[index], marks) + "\n"
-      for alias in library.aliases {
+    for (row, modules) in zip(rows, modules) {
+      let marks = row.verdicts.map { ($0.mark, $0.color) }
+      text += line(row.name.elidedPath(to: nameWidth), modules, marks) + "\n"
+      for alias in row.aliases {
         text +=
           style.paint("  = " + name(of: alias).elidedPath(to: (style.width ?? Int.max) - 4), .dim) + "\n"
       }

@@ -1,0 +1,32 @@
+import FixtureSupport
+import Testing
+
+/// Folders of device code files, as packages ship them by the thousand.
+struct ManyFilesTests {
+  let tree: TemporaryTree
+
+  init() throws { tree = try TemporaryTree() }
+
+  private func table(_ arguments: String...) throws -> [String] {
+    let run = try Program.run(arguments.map { Array($0.utf8) }, in: tree.path)
+    return run.text.split(separator: "\n", omittingEmptySubsequences: false).prefix { !$0.isEmpty }.map(
+      String.init)
+  }
+
+  @Test func filesWithTheSameVerdictsShareARow() throws {
+    for number in 10..<40 {
+      // Different contents, so that none is another's alias.
+      try tree.write(CubinBuilder("sm_90").bytes + [UInt8(number)], to: "hopper/k\(number).cubin")
+      try tree.write(CubinBuilder("sm_100").bytes + [UInt8(number)], to: "hopper/m\(number).cubin")
+    }
+    for number in 1...3 {
+      try tree.write(CubinBuilder("sm_90").bytes + [0, UInt8(number)], to: "few/\(number).cubin")
+    }
+    let rows = try table("scan", ".", "--gpu", "9.0", "--gpu", "10.0").dropFirst()
+    #expect(rows.filter { $0.hasPrefix("few/") }.count == 3)
+    let folded = rows.filter { $0.hasPrefix("hopper") }
+    #expect(folded.count == 2)
+    #expect(folded.allSatisfy { $0.contains("hopper: 30 cubin files") && $0.contains("30  ") })
+    #expect(folded.first?.contains("✓") == true && folded.first?.contains("✗") == true)
+  }
+}
