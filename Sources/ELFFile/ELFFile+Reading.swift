@@ -14,7 +14,6 @@ extension ELFFile {
   ///
   /// - Throws: a ``Problem`` when `source` is not a 64-bit little-endian ELF file or its header is broken.
   public init(_ source: any ByteSource) throws(Problem) {
-    try Self.checkSectionCount(source)
     self = try unsafe withElf(source) { (handle) throws(Problem) in
       try unsafe ELFFile(handle: handle, source: source)
     }
@@ -41,23 +40,6 @@ extension ELFFile {
     unsafe readNotes(handle)
   }
 
-  /// Where the header leaves the number of sections to the first section's size, libelf believes any number
-  /// and allocates as much before it looks at the table.
-  private static func checkSectionCount(_ source: any ByteSource) throws(Problem) {
-    guard let header = try? source.bytes(at: 0, count: 64, "ELF header") else { return }
-    // Elements of type UInt8 have no padding, so all their bytes are initialised.
-    let view = unsafe ByteView(header.span.bytes)
-    let table = try view.u64(40, "section table offset")
-    guard table != 0, try view.u16(60, "section count") == 0 else { return }
-    let row = try source.bytes(at: table, count: 64, "section table")
-    let count = try unsafe ByteView(row.span.bytes).u64(32, "section count")
-    guard count <= (source.size - table) / 64 else {
-      throw Problem(
-        .outOfBounds, "section count", at: table + 32,
-        expected: "at most \((source.size - table) / 64) rows", observed: "\(count)")
-    }
-  }
-
   private mutating func readSegments(_ handle: OpaquePointer, _ header: Elf64_Ehdr) {
     guard header.e_phnum != 0 else { return }
     var count = 0
@@ -82,17 +64,19 @@ extension ELFFile {
 
   private mutating func readSections(_ handle: OpaquePointer, _ header: Elf64_Ehdr) {
     guard header.e_shoff != 0 else { return }
+    let declared = header.e_shnum == 0 ? firstSectionSize(header.e_shoff) : UInt64(header.e_shnum)
+    guard declared > 0 else { return }
     var count = 0
     guard unsafe elf_getshdrnum(handle, &count) == 0,
       header.e_shentsize == UInt16(MemoryLayout<Elf64_Shdr>.size),
-      header.e_shoff <= source.size, header.e_shnum == 0 || count == header.e_shnum,
+      header.e_shoff <= source.size, count >= 0, UInt64(count) == declared,
       UInt64(count) * UInt64(header.e_shentsize) <= source.size - header.e_shoff
     else {
       problems.append(
         Problem(
           .outOfBounds, "section table", at: header.e_shoff,
           expected: "\(MemoryLayout<Elf64_Shdr>.size)-byte rows within \(source.size) bytes",
-          observed: "\(header.e_shnum) rows of \(header.e_shentsize) bytes"))
+          observed: "\(declared) rows of \(header.e_shentsize) bytes"))
       return
     }
     var names = 0
@@ -130,6 +114,14 @@ extension ELFFile {
       }
       sections.append(entry)
     }
+  }
+
+  /// The number of sections where the header has no room for it: the size of the first one. Where that cannot
+  /// be read, more than any file has.
+  private func firstSectionSize(_ table: UInt64) -> UInt64 {
+    guard let row = try? source.bytes(at: table, count: 64, "section table") else { return .max }
+    // Elements of type UInt8 have no padding, so all their bytes are initialised.
+    return (try? unsafe ByteView(row.span.bytes).u64(32, "section count")) ?? .max
   }
 
   private mutating func readDynamic(_ handle: OpaquePointer) {

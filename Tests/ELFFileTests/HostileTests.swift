@@ -5,8 +5,8 @@ import Testing
 
 /// Small files that ask for much.
 @Suite struct HostileTests {
-  /// The extended number of sections, which libelf believes before it looks at the size of the file.
-  @Test(arguments: [1 << 26, 1 << 31, 1 << 40, 1 << 63]) func numberOfSections(count: UInt64) throws {
+  /// The extended number of sections is past the end of the file: the segments are still read.
+  @Test(arguments: [100, 1 << 26, 1 << 31, 1 << 40, 1 << 63]) func numberOfSections(count: UInt64) throws {
     var elf = ELFBuilder()
     elf.append([1, 2, 3], to: ".data")
     var bytes = elf.bytes
@@ -17,9 +17,15 @@ import Testing
     let tree = try TemporaryTree()
     let path = Path(try tree.write(bytes, to: "many.so"))
     for source in [MemoryBytes(bytes) as any ByteSource, try FileBytes(path: path)] {
-      let problem = #expect(throws: Problem.self) { try ELFFile(source) }
-      #expect(problem?.code == .outOfBounds)
-      #expect(problem?.offset == UInt64(table + 32))
+      if count > UInt32.max {
+        // libelf believes no such file.
+        #expect(throws: Problem.self) { try ELFFile(source) }
+        continue
+      }
+      let file = try ELFFile(source)
+      #expect(file.sections == [])
+      #expect(file.segments.count == 1)
+      #expect(file.problems.map(\.field) == ["section table"])
     }
   }
 
