@@ -16,9 +16,11 @@ extension InventoryBuilder {
           try view.u64(0, "fat binary magic")
         }
         if UInt32(truncatingIfNeeded: word) == FatBinary.magic {
-          position = try addFatBinary(at: position, limit: range.upperBound, place: place, section: section)
-          position = (position + 7) / 8 * 8
-          isPadding = true
+          let found = try addFatBinary(
+            at: position, limit: range.upperBound, place: place, section: section)
+          position = (found.end + 7) / 8 * 8
+          // What follows one that was cut has been said to be wrong.
+          isPadding = !found.isCut
           continue
         }
         if word != 0, isPadding {
@@ -85,7 +87,7 @@ extension InventoryBuilder {
   private mutating func addEmbedded(at offset: UInt64, limit: UInt64, section: String) -> UInt64? {
     let count = Int(min(80, limit - offset))
     var isFatBinary = false
-    var isCubin = false
+    var cubinRows: UInt16?
     var isPTX = false
     try? window.withBytes(at: offset, count: count, "embedded device code") { (view) throws(Problem) in
       switch try view.u32(0, "magic") {
@@ -96,14 +98,23 @@ extension InventoryBuilder {
         isFatBinary =
           header.isPlausible && entryVersion == 0x0101 && entry.headerSize >= UInt32(FatBinary.entrySize)
           && UInt64(entry.headerSize) <= header.size
-      case CubinHeader.magic: isCubin = try CubinHeader(view).sectionCount > 0
+      case CubinHeader.magic:
+        let rows = try CubinHeader(view).sectionCount
+        if rows > 0 { cubinRows = rows }
       default: isPTX = true
       }
     }
     if isFatBinary {
-      return try? addFatBinary(at: offset, limit: limit, place: .embedded, section: section)
+      return (try? addFatBinary(at: offset, limit: limit, place: .embedded, section: section))?.end
     }
-    if isCubin { return addCubin(at: offset, limit: limit, place: .embedded, section: section) }
+    if let rows = cubinRows {
+      // Headers that share one long table of sections must not cost the square of its size.
+      let cost = UInt64(rows) * 64
+      guard failedCubinCost <= source.size else { return nil }
+      let end = addCubin(at: offset, limit: limit, place: .embedded, section: section)
+      if end == nil { failedCubinCost += cost }
+      return end
+    }
     if isPTX { return addPTX(at: offset, limit: limit, place: .embedded, section: section) }
     return nil
   }

@@ -43,14 +43,15 @@ struct FatBinaryHeader {
 }
 
 extension InventoryBuilder {
-  /// Adds the fat binary at `offset`; returns where it ends.
+  /// Adds the fat binary at `offset`; returns where it ends, and whether it claims more than there is before
+  /// `limit`, the end of the section.
   ///
-  /// What does not fit is reported and cut to `limit`, the end of the section; the images before the broken
-  /// place are kept.
+  /// The images before a broken place are kept. One that claims too much ends behind the last of them, so that a
+  /// wrong size hides nothing.
   ///
   /// - Throws: a ``Problem`` when not even the header can be read.
   mutating func addFatBinary(at offset: UInt64, limit: UInt64, place: Module.Place, section: String)
-    throws(Problem) -> UInt64
+    throws(Problem) -> (end: UInt64, isCut: Bool)
   {
     let header = try window.withBytes(at: offset, count: Int(FatBinary.headerSize), "fat binary header") {
       (view) throws(Problem) in try FatBinaryHeader(view)
@@ -96,16 +97,15 @@ extension InventoryBuilder {
         // Without a trustworthy stride the next entry cannot be found. Where the fat binary itself is cut, that
         // has been said.
         if !isCut { report(error) }
-        end = nextFatBinary(from: position, before: end) ?? end
+        end = isCut ? position : nextFatBinary(from: position, before: end) ?? end
         break
       }
     }
     endModule(at: end)
-    return end
+    return (end, isCut)
   }
 
-  /// Where the next fat binary starts, when nothing but padding lies between `position` and it: a size that is
-  /// wrong must not hide what follows.
+  /// Where the next fat binary starts, when nothing but padding lies between `position` and it.
   private mutating func nextFatBinary(from position: UInt64, before end: UInt64) -> UInt64? {
     var place = position
     while place + FatBinary.headerSize <= end, place - position < FatBinary.paddingLimit {

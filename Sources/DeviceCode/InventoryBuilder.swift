@@ -16,6 +16,9 @@ struct InventoryBuilder: ~Copyable {
   /// Device-linked modules whose list of pre-linked parts is not in the file.
   var modulesWithoutList: [Int] = []
 
+  /// Bytes of section tables of what looked like an embedded cubin and was none.
+  var failedCubinCost: UInt64 = 0
+
   private var hasReportedLimit = false
   /// Pre-linked parts of all modules found in this source.
   var preLinkedCount = 0

@@ -150,3 +150,36 @@ import Testing
     #expect(problems.allSatisfy { $0.field == "compression type of section \\x1b[31m\\xe2\\x80\\xae" })
   }
 }
+
+@Suite struct SharedTableTests {
+  /// Cubin headers in a row that all name one long section table whose last row is wrong.
+  @Test func headersThatShareATableCostNoSquare() throws {
+    let rows = 60_000
+    let headers = 4_000
+    let table = headers * 64
+    var data = [UInt8](repeating: 0, count: table + rows * 64)
+    for index in 0..<headers {
+      var header = Array(CubinBuilder("sm_90").bytes.prefix(64))
+      // Table offset (from this header), rows, no segments.
+      let offset = UInt64(table - index * 64)
+      for byte in 0..<8 { header[40 + byte] = UInt8(truncatingIfNeeded: offset >> (byte * 8)) }
+      for byte in 32..<40 { header[byte] = 0 }
+      (header[56], header[57]) = (0, 0)
+      (header[58], header[59]) = (64, 0)
+      (header[60], header[61]) = (UInt8(rows & 0xFF), UInt8(rows >> 8))
+      data.replaceSubrange(index * 64..<index * 64 + 64, with: header)
+    }
+    // The last row: type PROGBITS, offset far outside.
+    let last = table + (rows - 1) * 64
+    data[last + 4] = 1
+    for byte in 0..<8 { data[last + 24 + byte] = 0x7F }
+    data[last + 32] = 1
+    var elf = ELFBuilder()
+    elf.append(data, to: ".rodata")
+    let source = CountingBytes(elf.bytes)
+    let file = InspectedFile(source)
+    #expect(file.inventory.images.isEmpty)
+    // Read again for each header, the tables would be 4,000 times as much.
+    #expect(source.bytesRead < 20 * source.size)
+  }
+}

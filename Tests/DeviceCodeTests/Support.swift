@@ -1,6 +1,7 @@
 import Bytes
 import DeviceCode
 import FixtureSupport
+import Synchronization
 
 /// What a file of these bytes holds.
 func inspect(_ bytes: [UInt8]) -> InspectedFile {
@@ -46,6 +47,23 @@ final class ShrunkBytes: ByteSource {
 
   func read(at offset: UInt64, count: Int, into buffer: inout MutableRawSpan) throws(Problem) -> Int {
     try rest.read(at: offset, count: count, into: &buffer)
+  }
+}
+
+/// Bytes in memory that count how many of them are read.
+final class CountingBytes: ByteSource {
+  private let memory: MemoryBytes
+  private let counter = Atomic<UInt64>(0)
+
+  init(_ bytes: [UInt8]) { memory = MemoryBytes(bytes) }
+
+  var size: UInt64 { memory.size }
+  var bytesRead: UInt64 { counter.load(ordering: .relaxed) }
+
+  func read(at offset: UInt64, count: Int, into buffer: inout MutableRawSpan) throws(Problem) -> Int {
+    let read = try memory.read(at: offset, count: count, into: &buffer)
+    counter.wrappingAdd(UInt64(read), ordering: .relaxed)
+    return read
   }
 }
 
