@@ -150,8 +150,11 @@ extension ScanReport {
     devices.indices.map { index in
       let verdict = overall(device: index)
       let driver = devices[index].device.driver.map { " with driver \($0)" } ?? ""
-      return style.paint(verdict.mark, verdict.color) + " "
-        + style.paint("\(devices[index].label)\(driver): \(sentence(verdict, device: index))", .bold) + "\n"
+      let lines = wrapped(
+        "\(devices[index].label)\(driver): \(sentence(verdict, device: index))", first: verdict.mark + " ",
+        width: style.width)
+      return style.paint(verdict.mark, verdict.color)
+        + style.paint(String(lines.dropFirst(verdict.mark.count).dropLast()), .bold) + "\n"
     }.joined()
   }
 

@@ -11,8 +11,8 @@ extension Flag {
   static let driver = Flag(
     "driver", .value("VERSION"),
     documentation: """
-      Judge for this driver version too, such as 460.32.03: whether it knows the PTX version and the compression \
-      of each image.
+      Judge for this driver too: a release (460.32.03), a branch (535) or the CUDA version that nvidia-smi prints \
+      (12.2). Whether it supports the GPU, and knows the PTX version and the compression of each image.
       """,
     defaultValue: "the driver is left out of the verdict", group: "What to judge for")
   static let require = Flag(
