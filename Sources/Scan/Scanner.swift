@@ -216,15 +216,25 @@ extension ScanResult {
     let queue = WorkQueue<[Int]>()
     for group in groups { queue.add(group) }
     queue.run(jobs: jobs) { group in
-      var distinct: [Int] = []
+      // Files that differ do so at their ends, as a rule: then only copies are compared in full.
+      var distinct: [Int: [Int]] = [:]
       for index in group {
-        let twin = distinct.first { first in
-          let (isSame, bytes) = haveSameBytes(
-            libraries[first].place.fullPath(in: roots), libraries[index].place.fullPath(in: roots))
-          read.withLock { $0 += bytes }
-          return isSame
+        guard let file = try? FileBytes(path: libraries[index].place.fullPath(in: roots)),
+          let ends = try? hashOfEnds(file)
+        else { continue }
+        let twin = distinct[ends]?.first { first in
+          guard let other = try? FileBytes(path: libraries[first].place.fullPath(in: roots)) else {
+            return false
+          }
+          defer { read.withLock { $0 += other.bytesRead } }
+          return haveSameBytes(file, other)
         }
-        if let twin { same.withLock { $0.append((twin, index)) } } else { distinct.append(index) }
+        read.withLock { $0 += file.bytesRead }
+        if let twin {
+          same.withLock { $0.append((twin, index)) }
+        } else {
+          distinct[ends, default: []].append(index)
+        }
       }
     }
     let pairs = same.withLock { $0 }
@@ -234,7 +244,8 @@ extension ScanResult {
     }
     let copies = Set(pairs.map(\.copy))
     for index in Set(pairs.map(\.first)) { self.libraries[index].aliases.sort() }
-    problems.removeAll { problem in copies.contains { libraries[$0].place == problem.place } }
+    let copiedPlaces = Set(copies.map { libraries[$0].place })
+    problems.removeAll { copiedPlaces.contains($0.place) }
     self.libraries = self.libraries.indices.filter { !copies.contains($0) }.map { self.libraries[$0] }
     counts.bytesRead += read.withLock { $0 }
   }
@@ -258,20 +269,24 @@ private struct InventoryKey: Hashable {
   }
 }
 
-/// Compares two files of the same size, ends first; says how many bytes that took.
-private func haveSameBytes(_ left: Path, _ right: Path) -> (Bool, UInt64) {
-  guard let left = try? FileBytes(path: left), let right = try? FileBytes(path: right),
-    left.size == right.size
-  else { return (false, 0) }
-  let chunk = 1 << 20
-  let tail = left.size > 4096 ? left.size - 4096 : 0
-  var positions = [tail]
-  positions += stride(from: 0, to: left.size, by: chunk)
-  for position in positions {
-    let count = Int(min(UInt64(position == tail ? 4096 : chunk), left.size - position))
+/// A hash of the first and the last 4 KiB of a file.
+private func hashOfEnds(_ file: FileBytes) throws(Problem) -> Int {
+  let count = Int(min(4096, file.size))
+  var hasher = Hasher()
+  hasher.combine(try file.bytes(at: 0, count: count, "file"))
+  hasher.combine(try file.bytes(at: file.size - UInt64(count), count: count, "file"))
+  return hasher.finalize()
+}
+
+/// Whether two files have the same contents.
+private func haveSameBytes(_ left: FileBytes, _ right: FileBytes) -> Bool {
+  guard left.size == right.size else { return false }
+  let chunk: UInt64 = 1 << 20
+  for position in stride(from: 0, to: left.size, by: Int(chunk)) {
+    let count = Int(min(chunk, left.size - position))
     guard let first = try? left.bytes(at: position, count: count, "file"),
       let second = try? right.bytes(at: position, count: count, "file"), first == second
-    else { return (false, left.bytesRead + right.bytesRead) }
+    else { return false }
   }
-  return (true, left.bytesRead + right.bytesRead)
+  return true
 }

@@ -1,4 +1,5 @@
 import FixtureSupport
+import JSONSchemaSupport
 import Testing
 
 /// Folders of device code files, as packages ship them by the thousand.
@@ -28,5 +29,23 @@ struct ManyFilesTests {
     #expect(folded.count == 2)
     #expect(folded.allSatisfy { $0.contains("hopper: 30 cubin files") && $0.contains("30  ") })
     #expect(folded.first?.contains("✓") == true && folded.first?.contains("✗") == true)
+  }
+
+  @Test func filesOfOneSizeAreNotComparedPairByPair() throws {
+    let count = 300
+    let contents = CubinBuilder("sm_90").bytes
+    for number in 0..<count {
+      try tree.write(contents + [UInt8(number & 0xFF), UInt8(number >> 8)], to: "k\(number).cubin")
+    }
+    try tree.write(contents + [7, 0], to: "twin.cubin")
+    let run = try Program.run(["scan", ".", "-o", "json"].map { Array($0.utf8) }, in: tree.path)
+    let document = try run.document()
+    #expect(document["summary"]?["librariesWithDeviceCode"] == .integer(count))
+    guard case .integer(let bytesRead)? = document["summary"]?["bytesRead"] else {
+      Issue.record("bytesRead is no number")
+      return
+    }
+    // Each file a few times, not once for every other file.
+    #expect(bytesRead < count * contents.count * 10)
   }
 }
