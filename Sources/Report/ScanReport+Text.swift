@@ -65,13 +65,18 @@ extension ScanReport {
     for (row, modules) in zip(rows, modules) {
       let marks = row.verdicts.map { ($0.mark, $0.color) }
       text += line(row.name.elidedPath(to: nameWidth), modules, marks) + "\n"
-      for alias in row.aliases {
-        text +=
-          style.paint("  = " + name(of: alias).elidedPath(to: (style.width ?? Int.max) - 4), .dim) + "\n"
+      for alias in row.aliases.prefix(Self.shownAliases) {
+        let name = name(of: alias).elidedPath(to: (style.width ?? Int.max) - 4)
+        text += style.paint("  = " + name, .dim) + "\n"
       }
+      let hidden = row.aliases.count - Self.shownAliases
+      if hidden > 0 { text += style.paint("  = \(grouped(hidden)) more", .dim) + "\n" }
     }
     return text
   }
+
+  /// Other names of a file that are shown one by one.
+  private static let shownAliases = 4
 
   /// Columns that a library's name should have in the table, so that it can be told from others.
   private static let readableName = 26

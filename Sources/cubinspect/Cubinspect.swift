@@ -36,6 +36,10 @@ enum Cubinspect {
       }
     } catch {
       Terminal.report("\(error)")
+      // Who forgets the command most likely wants a scan.
+      if case .unknownCommand(let word) = error.reason, (try? FileKind.of(Path(bytes: word.bytes))) != nil {
+        Terminal.report("To scan it: \(tool.name) scan \(word)")
+      }
       Terminal.report(error.hint)
       return .usage
     }

@@ -48,4 +48,21 @@ struct ManyFilesTests {
     // Each file a few times, not once for every other file.
     #expect(bytesRead < count * contents.count * 10)
   }
+
+  @Test func manyNamesOfOneFileAreCounted() throws {
+    try tree.write(CubinBuilder("sm_90").bytes, to: "a.cubin")
+    for number in 10..<40 { try tree.hardLink("b\(number).cubin", to: "a.cubin") }
+    let rows = try table("scan", ".", "--gpu", "9.0")
+    #expect(
+      rows.filter { $0.hasPrefix("  = ") } == ["b10", "b11", "b12", "b13"].map { "  = \($0).cubin" } + [
+        "  = 26 more"
+      ])
+  }
+
+  @Test func whoForgetsTheCommandIsTold() throws {
+    try tree.write([], to: "lib/a.so")
+    let run = try Program.run(["lib"].map { Array($0.utf8) }, in: tree.path)
+    #expect(run.status == 2)
+    #expect(run.messageLines.contains("cubinspect: To scan it: cubinspect scan 'lib'"))
+  }
 }
