@@ -28,6 +28,13 @@ public struct ByteWindow: ~Copyable {
     return try body(ByteView(bytes.extracting(first..<first + count), base: offset))
   }
 
+  /// The little-endian integer of 64 bits at `offset`.
+  ///
+  /// - Throws: a ``Problem/Code/truncated`` problem when the source ends earlier.
+  public mutating func u64(at offset: UInt64, _ field: StaticString) throws(Problem) -> UInt64 {
+    try withBytes(at: offset, count: 8, field) { (view) throws(Problem) in try view.u64(0, field) }
+  }
+
   /// How many bytes are read at a time.
   public var capacity: Int { buffer.count }
 

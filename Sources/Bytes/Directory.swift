@@ -84,16 +84,13 @@ import Glibc
   public var identity: FileIdentity? {
     var status = stat()
     guard unsafe fstat(descriptor, &status) == 0 else { return nil }
-    return FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    return FileIdentity(status)
   }
 
   /// What the symbolic link `name` leads to; nil when that does not exist or cannot be reached.
   public func target(ofLink name: [UInt8]) -> (identity: FileIdentity, kind: FileKind)? {
     guard let status = status(of: name, follow: true) else { return nil }
-    return (
-      FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino)),
-      FileKind(mode: status.st_mode)
-    )
+    return (FileIdentity(status), FileKind(mode: status.st_mode))
   }
 
   private func status(of name: [UInt8], follow: Bool) -> stat? {

@@ -34,11 +34,11 @@ public final class FileBytes: ByteSource {
     }
     guard status.st_mode & S_IFMT == S_IFREG else {
       close(descriptor)
-      throw Problem(.notRegularFile, "path", observed: FileKind(mode: status.st_mode).rawValue)
+      throw Problem(.notRegularFile, Problem.path, observed: FileKind(mode: status.st_mode).rawValue)
     }
     self.descriptor = descriptor
     self.size = UInt64(status.st_size)
-    self.identity = FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    self.identity = FileIdentity(status)
   }
 
   deinit { close(descriptor) }
@@ -78,6 +78,12 @@ public struct FileIdentity: Hashable, Sendable {
   }
 }
 
+extension FileIdentity {
+  init(_ status: stat) {
+    self.init(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+  }
+}
+
 /// The kind of a directory entry, in the words of a message.
 public enum FileKind: String, Hashable, Sendable {
   case regular = "a regular file"
@@ -114,9 +120,9 @@ extension Problem {
   /// Why `open` failed with the error `number`.
   public static func opening(_ number: CInt) -> Problem {
     switch number {
-    case ENOENT, ENOTDIR: Problem(.notFound, "path", observed: errorText(number))
-    case ENXIO: Problem(.notRegularFile, "path", observed: FileKind.socket.rawValue)
-    default: Problem(.unreadable, "path", observed: errorText(number))
+    case ENOENT, ENOTDIR: Problem(.notFound, path, observed: errorText(number))
+    case ENXIO: Problem(.notRegularFile, path, observed: FileKind.socket.rawValue)
+    default: Problem(.unreadable, path, observed: errorText(number))
     }
   }
 }

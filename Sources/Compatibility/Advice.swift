@@ -27,7 +27,7 @@ extension Advice {
   }
 
   /// What helps a library with this verdict.
-  static func all(for verdict: LibraryVerdict, linkInputs: Int) -> [Advice] {
+  static func all(for verdict: LibraryVerdict) -> [Advice] {
     let device = verdict.device
     var advice: [Advice] = []
     if device.isSupportedByDriver == false, let row = ArchitectureTable.shared[device.computeCapability],
@@ -60,7 +60,7 @@ extension Advice {
     case .jit:
       advice.append(.expectCompilation)
       advice.append(.rebuild(for: device.computeCapability))
-    case .noDeviceCode where linkInputs > 0: advice.append(.linkDeviceCode)
+    case .noDeviceCode where verdict.linkInputs > 0: advice.append(.linkDeviceCode)
     case .native, .noDeviceCode: break
     }
     return advice
@@ -69,5 +69,5 @@ extension Advice {
 
 extension ExclusionReason {
   /// A newer driver would take the image.
-  var isDriverTooOld: Bool { self == .ptxISANewerThanDriver || self == .compressionNewerThanDriver }
+  public var isDriverTooOld: Bool { self == .ptxISANewerThanDriver || self == .compressionNewerThanDriver }
 }

@@ -143,7 +143,7 @@ public struct Library: Sendable {
     if verdict.portable.total == 0 && verdict.specialised.mayRun == 0 { verdict.uncovered = specialisedGaps }
     if !device.computeCapability.isTegra { verdict.minimumDriver = needs.minimum(for: verdict) }
     verdict.uncovered.sort { $0.modules[0] < $1.modules[0] }
-    verdict.advice = Advice.all(for: verdict, linkInputs: verdict.linkInputs)
+    verdict.advice = Advice.all(for: verdict)
     return verdict
   }
 

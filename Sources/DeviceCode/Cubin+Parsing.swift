@@ -39,13 +39,7 @@ extension Cubin {
     size = max(64, sectionEnd, segmentEnd)
     for index in 0..<UInt64(header.sectionCount) {
       let place = header.sectionOffset + index * 64
-      let (type, offset, length) = try window.withBytes(at: place, count: 64, "cubin section table") {
-        (view) throws(Problem) in
-        (
-          try view.u32(4, "section type"), try view.u64(24, "section offset"),
-          try view.u64(32, "section size")
-        )
-      }
+      let (type, offset, length) = try Self.section(at: place, &window)
       if type == SectionType.noBits || type == SectionType.null { continue }
       guard offset <= window.source.size, length <= window.source.size - offset else {
         throw Problem(
@@ -58,13 +52,7 @@ extension Cubin {
     // Notes are read in a second pass, so that the window walks the table in one direction.
     for index in 0..<UInt64(header.sectionCount) where abiVersion >= 8 {
       let place = header.sectionOffset + index * 64
-      let (type, offset, length) = try window.withBytes(at: place, count: 64, "cubin section table") {
-        (view) throws(Problem) in
-        (
-          try view.u32(4, "section type"), try view.u64(24, "section offset"),
-          try view.u64(32, "section size")
-        )
-      }
+      let (type, offset, length) = try Self.section(at: place, &window)
       guard length > 0, length <= SectionType.noteLimit else { continue }
       switch type {
       case SectionType.note:
@@ -77,6 +65,18 @@ extension Cubin {
         }
       default: break
       }
+    }
+  }
+
+  /// One row of the section table.
+  private static func section(
+    at place: UInt64, _ window: inout ByteWindow
+  ) throws(Problem) -> (type: UInt32, offset: UInt64, size: UInt64) {
+    try window.withBytes(at: place, count: 64, "cubin section table") { (view) throws(Problem) in
+      (
+        try view.u32(4, "section type"), try view.u64(24, "section offset"),
+        try view.u64(32, "section size")
+      )
     }
   }
 

@@ -11,10 +11,7 @@ extension InventoryBuilder {
     var isPadding = true
     while position + FatBinary.headerSize <= range.upperBound, !isFull() {
       do {
-        let word = try window.withBytes(at: position, count: 8, "fat binary magic") {
-          (view) throws(Problem) in
-          try view.u64(0, "fat binary magic")
-        }
+        let word = try window.u64(at: position, "fat binary magic")
         if UInt32(truncatingIfNeeded: word) == FatBinary.magic {
           let found = try addFatBinary(
             at: position, limit: range.upperBound, place: place, section: section)
@@ -65,7 +62,8 @@ extension InventoryBuilder {
             start = hit + 1
           }
         } else {
-          for hit in try EmbeddedSearch.hits(in: position..<end, of: source) where hit >= found ?? 0 {
+          let hits = try EmbeddedSearch.hits(of: EmbeddedSearch.words, in: position..<end, of: source)
+          for hit in hits where hit >= found ?? 0 {
             found = addEmbedded(at: hit, limit: range.upperBound, section: section) ?? found
           }
         }
@@ -85,44 +83,55 @@ extension InventoryBuilder {
 
   /// Adds the device code at `offset`, if that is what starts there; returns where it ends.
   private mutating func addEmbedded(at offset: UInt64, limit: UInt64, section: String) -> UInt64? {
+    switch embeddedKind(at: offset, limit: limit) {
+    case nil: return nil
+    case .fatBinary:
+      return (try? addFatBinary(at: offset, limit: limit, place: .embedded, section: section))?.end
+    case .cubin(let rows):
+      // Headers that share one long table of sections must not cost the square of its size.
+      guard failedCubinCost <= source.size else { return nil }
+      do {
+        return try addCubin(at: offset, limit: limit, place: .embedded, section: section)
+      } catch {
+        failedCubinCost += UInt64(rows) * 64
+        return nil
+      }
+    case .ptx: return addPTX(at: offset, limit: limit, place: .embedded, section: section)
+    }
+  }
+
+  /// What seems to start at `offset`, by its header; nil where the word that was found is nothing more.
+  private mutating func embeddedKind(at offset: UInt64, limit: UInt64) -> EmbeddedSearch.Kind? {
     let count = Int(min(80, limit - offset))
-    var isFatBinary = false
-    var cubinRows: UInt16?
-    var isPTX = false
-    try? window.withBytes(at: offset, count: count, "embedded device code") { (view) throws(Problem) in
+    let kind = try? window.withBytes(at: offset, count: count, "embedded device code") {
+      (view) throws(Problem) -> EmbeddedSearch.Kind? in
       switch try view.u32(0, "magic") {
       case FatBinary.magic:
         let header = try FatBinaryHeader(view)
         let entry = try FatBinaryEntry(view, at: Int(FatBinary.headerSize))
         let entryVersion = try view.u16(Int(FatBinary.headerSize) + 2, "entry version")
-        isFatBinary =
+        let isPlausible =
           header.isPlausible && entryVersion == 0x0101 && entry.headerSize >= UInt32(FatBinary.entrySize)
           && UInt64(entry.headerSize) <= header.size
+        return isPlausible ? .fatBinary : nil
       case CubinHeader.magic:
         let rows = try CubinHeader(view).sectionCount
-        if rows > 0 { cubinRows = rows }
-      default: isPTX = true
+        return rows > 0 ? .cubin(rows: rows) : nil
+      default: return .ptx
       }
     }
-    if isFatBinary {
-      return (try? addFatBinary(at: offset, limit: limit, place: .embedded, section: section))?.end
-    }
-    if let rows = cubinRows {
-      // Headers that share one long table of sections must not cost the square of its size.
-      let cost = UInt64(rows) * 64
-      guard failedCubinCost <= source.size else { return nil }
-      let end = addCubin(at: offset, limit: limit, place: .embedded, section: section)
-      if end == nil { failedCubinCost += cost }
-      return end
-    }
-    if isPTX { return addPTX(at: offset, limit: limit, place: .embedded, section: section) }
-    return nil
+    return kind ?? nil
   }
 
-  /// Adds the cubin at `offset` as a module of one image; returns where it ends, nil when its tables do not
-  /// lie before `limit`.
-  mutating func addCubin(at offset: UInt64, limit: UInt64, place: Module.Place, section: String) -> UInt64? {
-    guard let cubin = try? Cubin(SubrangeBytes(source, offset..<limit)) else { return nil }
+  /// Adds the cubin at `offset` as a module of one image; returns where it ends.
+  ///
+  /// - Throws: a ``Problem``, with its offset from the start of the cubin, when there is none or its tables do not
+  ///   lie before `limit`.
+  @discardableResult
+  mutating func addCubin(
+    at offset: UInt64, limit: UInt64, place: Module.Place, section: String
+  ) throws(Problem) -> UInt64 {
+    let cubin = try Cubin(SubrangeBytes(source, offset..<limit))
     checkVersion(of: cubin, at: offset)
     beginModule(place: place, section: section, offset: offset)
     add(
@@ -179,21 +188,31 @@ extension InventoryBuilder {
 }
 
 enum EmbeddedSearch {
+  /// What a header announces.
+  enum Kind {
+    case fatBinary
+    /// With so many rows in its section table.
+    case cubin(rows: UInt16)
+    case ptx
+  }
+
   /// The first words of a fat binary and of an ELF file, and the first letters of the PTX directive `.version`.
   static let words = WordSearch(FatBinary.magic, CubinHeader.magic, 0x7265_762E)
   /// Bytes read at a time.
   static let chunk = 64 << 10
-  /// Bytes that one thread searches where nothing was found for long.
+  /// Bytes searched at once where nothing was found for long.
   static let widest: UInt64 = 4 << 20
   /// Bytes within which `.version` and `.target` must follow each other.
   static let ptxHead = 16 << 10
   /// Bytes before `.version` in which comments are looked for.
   static let ptxComment = 1 << 10
 
-  /// The offsets in `range` of `source` at which one of the words starts, ascending.
+  /// The offsets in `range` of `source` at which one of `words` starts, ascending.
   ///
   /// - Throws: a ``Problem`` when the range cannot be read.
-  static func hits(in range: Range<UInt64>, of source: any ByteSource) throws(Problem) -> [UInt64] {
+  static func hits(
+    of words: WordSearch, in range: Range<UInt64>, of source: any ByteSource
+  ) throws(Problem) -> [UInt64] {
     var hits: [UInt64] = []
     var position = range.lowerBound
     var buffer: [UInt8] = []

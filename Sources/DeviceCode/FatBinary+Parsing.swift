@@ -109,10 +109,7 @@ extension InventoryBuilder {
   private mutating func nextFatBinary(from position: UInt64, before end: UInt64) -> UInt64? {
     var place = position
     while place + FatBinary.headerSize <= end, place - position < FatBinary.paddingLimit {
-      let word = try? window.withBytes(at: place, count: 8, "fat binary magic") { (view) throws(Problem) in
-        try view.u64(0, "fat binary magic")
-      }
-      guard let word else { return nil }
+      guard let word = try? window.u64(at: place, "fat binary magic") else { return nil }
       if UInt32(truncatingIfNeeded: word) == FatBinary.magic { return place }
       if word != 0 { return nil }
       place += 8
@@ -196,8 +193,7 @@ extension InventoryBuilder {
     if !unknown.isEmpty {
       report(.unknownValue, "entry flags", at: offset + 0x28, observed: hexadecimal(unknown.rawValue))
     }
-    let codecs = [EntryFlags.zlib, .lz4, .zstd].count { entry.flags.contains($0) }
-    if codecs > 1 {
+    if entry.flags.intersection(.codecs).rawValue.nonzeroBitCount > 1 {
       report(
         .invalidValue, "entry flags", at: offset + 0x28, expected: "at most one compression",
         observed: hexadecimal(entry.flags.rawValue))
@@ -214,17 +210,20 @@ extension InventoryBuilder {
     guard entry.optionsOffset != 0 else { return }
     var end = UInt64(entry.optionsOffset) + 8
     if end <= UInt64(entry.headerSize) {
-      let string = try? window.withBytes(at: offset + UInt64(entry.optionsOffset), count: 8, "entry options")
-      {
-        (view) throws(Problem) in
-        UInt64(try view.u32(0, "options offset")) + UInt64(try view.u32(4, "options size"))
-      }
-      end = max(end, string ?? .max)
+      end = max(end, (try? endOfOptions(of: entry, at: offset)) ?? .max)
     }
     if end > UInt64(entry.headerSize) {
       report(
         .outOfBounds, "entry options", at: offset + 0x14, expected: "within \(entry.headerSize) bytes",
         observed: "up to \(end)")
+    }
+  }
+
+  /// Where the string that the table of options names ends: bytes from the start of the entry.
+  private mutating func endOfOptions(of entry: FatBinaryEntry, at offset: UInt64) throws(Problem) -> UInt64 {
+    try window.withBytes(at: offset + UInt64(entry.optionsOffset), count: 8, "entry options") {
+      (view) throws(Problem) in
+      UInt64(try view.u32(0, "options offset")) + UInt64(try view.u32(4, "options size"))
     }
   }
 
@@ -328,8 +327,7 @@ extension InventoryBuilder {
         observed: "\(size) bytes at \(start)")
     }
     // The members share the entry's one stream, so its compression is theirs.
-    let codecs: EntryFlags = [.zlib, .lz4, .zstd]
-    member.flags = member.flags.subtracting(codecs).union(entry.flags.intersection(codecs))
+    member.flags = member.flags.subtracting(.codecs).union(entry.flags.intersection(.codecs))
     checkFields(of: member, at: place)
     if member.kind == .concatenated {
       report(.invalidValue, "member kind", at: place, expected: "an image", observed: "a concatenated entry")
@@ -362,10 +360,7 @@ extension InventoryBuilder {
       end = UInt64(member.identifierOffset) + UInt64(member.identifierLength) + 1
     }
     if member.optionsOffset != 0 {
-      end = try window.withBytes(at: place + UInt64(member.optionsOffset), count: 8, "member options") {
-        (view) throws(Problem) in
-        max(end, UInt64(try view.u32(0, "options offset")) + UInt64(try view.u32(4, "options size")) + 1)
-      }
+      end = max(end, try endOfOptions(of: member, at: place) + 1)
     }
     return (max(end, UInt64(FatBinary.entrySize)) + 7) / 8 * 8
   }

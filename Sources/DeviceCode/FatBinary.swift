@@ -23,6 +23,11 @@ enum FatBinary {
   ]
 }
 
+extension EntryFlags {
+  /// The ways to compress a payload, of which an entry has one or none.
+  static let codecs: EntryFlags = [.zlib, .lz4, .zstd]
+}
+
 /// The fixed part of an entry's header, or a member's descriptor in a concatenated entry, which has the same
 /// layout.
 struct FatBinaryEntry {

@@ -46,12 +46,11 @@ extension InventoryBuilder {
     let regions = hasSections ? sectionRegions(of: elf) : segmentRegions(of: elf)
     for region in regions { read(region) }
     // What was inflated has no address that a wrapper could name.
-    let inflated = Set(
-      elf.sections.lazy.filter { $0.flags.contains(.compressed) }.map(\.name))
-    guard inventory.modules.contains(where: { !inflated.contains($0.section) }) else { return }
+    let inflated = Set(elf.sections.lazy.filter { $0.flags.contains(.compressed) }.map(\.name))
     for module in inventory.modules where !inflated.contains(module.section) {
       moduleAtOffset[module.offset - base] = module.index
     }
+    guard !moduleAtOffset.isEmpty else { return }
     if hasSections {
       for section in elf.sections
       where section.name == Wrapper.section && !section.flags.contains(.compressed) {
@@ -109,25 +108,15 @@ extension InventoryBuilder {
 
   private mutating func searchWrappers(_ range: Range<UInt64>, of elf: ELFFile) {
     var pointers = PointerReader(elf: elf, section: nil)
-    let search = WordSearch(Wrapper.magic)
-    var position = range.lowerBound
-    while position + Wrapper.size <= range.upperBound {
-      let count = Int(min(UInt64(EmbeddedSearch.chunk), range.upperBound - position))
-      guard let bytes = try? source.bytes(at: position, count: count, "segment") else { return }
-      var start = 0
-      while let hit = search.first(in: bytes, start..<count) {
-        start = hit + 1
-        let place = position + UInt64(hit)
-        let version = try? window.withBytes(at: place, count: Int(Wrapper.size), "wrapper") {
-          (view) throws(Problem) in try view.u32(4, "wrapper version")
-        }
-        guard let version, version == 1 || version == 2,
-          let target = try? pointers.target(at: place + 8, &window), moduleAtOffset[target] != nil
-        else { continue }
-        do { try readWrapper(at: place, version: version, &pointers) } catch { report(error) }
+    let places = try? EmbeddedSearch.hits(of: WordSearch(Wrapper.magic), in: range, of: source)
+    for place in places ?? [] {
+      let version = try? window.withBytes(at: place, count: Int(Wrapper.size), "wrapper") {
+        (view) throws(Problem) in try view.u32(4, "wrapper version")
       }
-      if position + UInt64(count) >= range.upperBound { return }
-      position += UInt64(count) - (Wrapper.size - 1)
+      guard let version, version == 1 || version == 2,
+        let target = try? pointers.target(at: place + 8, &window), moduleAtOffset[target] != nil
+      else { continue }
+      do { try readWrapper(at: place, version: version, &pointers) } catch { report(error) }
     }
   }
 

@@ -128,9 +128,8 @@ private struct FileReader {
 
 extension InventoryBuilder {
   fileprivate mutating func addStandaloneCubin() {
-    guard addCubin(at: 0, limit: source.size, place: .standalone, section: "") == nil else { return }
     do {
-      _ = try Cubin(source)
+      try addCubin(at: 0, limit: source.size, place: .standalone, section: "")
     } catch {
       report(error)
     }

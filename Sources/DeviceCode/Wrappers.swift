@@ -139,9 +139,7 @@ struct PointerReader {
   /// The address in place; an object file has none.
   private func address(at place: UInt64, _ window: inout ByteWindow) throws(Problem) -> UInt64 {
     guard elf.type != .relocatable else { return 0 }
-    return try window.withBytes(at: place, count: 8, "pointer") { (view) throws(Problem) in
-      try view.u64(0, "pointer")
-    }
+    return try window.u64(at: place, "pointer")
   }
 
   private mutating func relocated(_ window: inout ByteWindow) throws(Problem) -> [UInt64: UInt64?] {

@@ -145,19 +145,14 @@ extension ELFFile {
     else { return }
     var budget = Self.smallLimit
     for (tag, value) in entries {
-      let field: WritableKeyPath<ELFDynamic, [String]>? =
-        switch CInt(truncatingIfNeeded: tag) {
-        case DT_RPATH: \.rpath
-        case DT_RUNPATH: \.runpath
-        case DT_NEEDED, DT_SONAME: nil
-        default: nil
-        }
-      switch CInt(truncatingIfNeeded: tag) {
-      case DT_NEEDED: if let name = string(at: strings &+ value, &budget) { dynamic.needed.append(name) }
-      case DT_SONAME: dynamic.soname = string(at: strings &+ value, &budget)
-      default:
-        if let field, let list = string(at: strings &+ value, &budget) {
-          dynamic[keyPath: field] = list.split(separator: ":").map(String.init)
+      let tag = CInt(truncatingIfNeeded: tag)
+      guard [DT_NEEDED, DT_SONAME, DT_RPATH, DT_RUNPATH].contains(tag) else { continue }
+      if let text = string(at: strings &+ value, &budget) {
+        switch tag {
+        case DT_NEEDED: dynamic.needed.append(text)
+        case DT_SONAME: dynamic.soname = text
+        case DT_RPATH: dynamic.rpath = text.split(separator: ":").map(String.init)
+        default: dynamic.runpath = text.split(separator: ":").map(String.init)
         }
       }
       if budget == 0 {

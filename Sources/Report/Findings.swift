@@ -107,6 +107,11 @@ extension ScanReport {
         "; the kernels of the other \(others == 1 ? "one" : grouped(others)) fail when they are called"
       finding.why = reasons(of: verdict)
     case .incompatible:
+      let driver = verdict.device.knownDriver
+      if let driver, verdict.device.isSupportedByDriver == false {
+        finding.what = "the driver \(driver) does not support this GPU, so nothing runs on it"
+        return finding
+      }
       let modules = verdict.portable.total > 0 ? total : verdict.specialised.total
       // What is for the device linker or for a single target is no candidate, and there may be much more of it.
       let kind =
@@ -118,11 +123,7 @@ extension ScanReport {
       let subject =
         modules == 1
         ? "its only \(kind)module has no code" : "none of its \(grouped(modules)) \(kind)modules has code"
-      if let driver = verdict.device.knownDriver, verdict.device.isSupportedByDriver == false {
-        finding.what = "the driver \(driver) does not support this GPU, so nothing runs on it"
-        return finding
-      }
-      if let driver = verdict.device.knownDriver, verdict.isBlockedByDriver {
+      if let driver, verdict.isBlockedByDriver {
         finding.what = "\(subject) that the driver \(driver) can load on this GPU"
       } else {
         finding.what =
@@ -199,9 +200,7 @@ extension Finding.Step {
 extension LibraryVerdict {
   /// Whether every module that lacks code for the device would have some with a newer driver.
   fileprivate var isBlockedByDriver: Bool {
-    uncovered.allSatisfy { group in
-      group.reasons.contains { $0 == .ptxISANewerThanDriver || $0 == .compressionNewerThanDriver }
-    }
+    uncovered.allSatisfy { $0.reasons.contains(where: \.isDriverTooOld) }
   }
 }
 

@@ -17,9 +17,6 @@ public struct ListReport: Sendable {
   public var files: [File]
 
   public init(files: [File]) { self.files = files }
-
-  /// Whether anything could not be read as it should.
-  public var hasProblems: Bool { files.contains { !$0.contents.problems.isEmpty } }
 }
 
 extension ListReport {

@@ -65,6 +65,11 @@ enum Cubinspect {
   }
 }
 
+extension Problem {
+  /// Whether something could not be read as it should: a value that is only unknown was read all the same.
+  var isFailure: Bool { code != .unknownValue }
+}
+
 /// How the program ends.
 enum ExitStatus: CInt {
   /// Done, and nothing at or past the level of `--fail-on`.

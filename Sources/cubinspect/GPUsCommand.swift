@@ -25,12 +25,8 @@ struct GPUsCommand {
       }
     }
     let report = GPUsReport(query: query, gpus: gpus)
-    let isWritten = outputs.write { output in
-      switch output.format {
-      case .text: Array(report.text(output.file == nil ? style : TextStyle()).utf8)
-      case .json: report.json(Cubinspect.tool)
-      }
-    }
+    let isWritten = outputs.write(
+      style, text: { Array(report.text($0).utf8) }, json: { report.json(Cubinspect.tool) })
     return isWritten ? .success : .usage
   }
 }

@@ -26,19 +26,14 @@ struct ListCommand {
             path: path, contents: InspectedFile(format: .other, size: 0, problems: [error]))
         }
       })
-    let isWritten = outputs.write { output in
-      switch output.format {
-      case .text: report.text(output.file == nil ? style : TextStyle())
-      case .json: report.json(Cubinspect.tool)
-      }
-    }
+    let isWritten = outputs.write(style, text: report.text, json: { report.json(Cubinspect.tool) })
     var status = isWritten ? ExitStatus.success : .usage
     for file in report.files {
       for problem in file.contents.problems {
         if !outputs.showsTextOnTerminal {
           Terminal.report("\(file.path): \(problem.description)")
         }
-        if problem.code != .unknownValue { status = .usage }
+        if problem.isFailure { status = .usage }
       }
     }
     return status

@@ -92,12 +92,15 @@ struct Output {
 }
 
 extension [Output] {
-  /// Writes every output, made by `render`; returns whether all of them were written.
-  func write(_ render: (Output) -> [UInt8]) -> Bool {
+  /// Writes every output, text in `style` where it goes to standard output; returns whether all were written.
+  func write(_ style: TextStyle, text: (TextStyle) -> [UInt8], json: () -> [UInt8]) -> Bool {
     var isComplete = true
     for output in self {
       do throws(Problem) {
-        try output.write(render(output))
+        switch output.format {
+        case .text: try output.write(text(output.file == nil ? style : TextStyle()))
+        case .json: try output.write(json())
+        }
       } catch {
         Terminal.report(
           "\(output.file?.description ?? "standard output"): cannot be written: \(error.observed ?? "")")

@@ -75,13 +75,8 @@ struct ScanCommand {
     let report = ScanReport(result, devices: devices, requirements: requirements, isQuestion: isQuestion)
     let elapsed = ContinuousClock.now - start
     let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
-    let isWritten = outputs.write { output in
-      switch output.format {
-      case .text:
-        Array(report.text(output.file == nil ? style : TextStyle(), seconds: seconds).utf8)
-      case .json: report.json(Cubinspect.tool)
-      }
-    }
+    let isWritten = outputs.write(
+      style, text: { Array(report.text($0, seconds: seconds).utf8) }, json: { report.json(Cubinspect.tool) })
     if !outputs.showsTextOnTerminal {
       for problem in result.problems {
         Terminal.report("\(report.path(of: problem.place)): \(problem.problem.description)")
@@ -89,6 +84,6 @@ struct ScanCommand {
     }
     if !isWritten { return .usage }
     if report.reaches(failLevel) || !report.meetsRequirements { return .finding }
-    return result.problems.contains { $0.problem.code != .unknownValue } ? .usage : .success
+    return result.problems.contains { $0.problem.isFailure } ? .usage : .success
   }
 }
