@@ -18,6 +18,8 @@ public struct CubinContents: Sendable {
     fileprivate var info: UInt32
     /// The corresponding field is `sh_link`.
     fileprivate var link: UInt32
+    /// Whether it holds machine code. The corresponding flag is `SHF_EXECINSTR`.
+    fileprivate var isCode: Bool
   }
 
   /// In the order of the section table.
@@ -29,34 +31,41 @@ public struct CubinContents: Sendable {
   /// The program headers, from the cubin's start.
   public private(set) var segmentTable: Range<UInt64> = 0..<0
 
-  private let bytes: ArraySlice<UInt8>
   private var names: Range<UInt64> = 0..<0
+  /// The kernels by their position in the symbol table.
+  private var kernelOfSymbol: [UInt32: Int] = [:]
 
   /// Reads the cubin that `bytes` are.
   ///
   /// - Throws: a ``Problem``, with an offset from the cubin's start, for anything that is no cubin, and for tables
   ///   that reach outside.
   public init(_ bytes: ArraySlice<UInt8>) throws(Problem) {
-    self.bytes = bytes
     // Elements of type UInt8 have no padding, so all their bytes are initialised.
-    try read(unsafe ByteView(bytes.span.bytes))
+    try read(unsafe ByteView(bytes.span.bytes), bytes)
   }
 
-  /// The name of a section; empty where it has none.
-  public func name(of section: Section) -> String {
-    text(at: UInt64(section.nameOffset), in: names) ?? ""
+  /// The name of a section of the cubin that `bytes` are; empty where it has none.
+  public func name(of section: Section, in bytes: ArraySlice<UInt8>) -> String {
+    // `bytes` may be another cubin, or a part of this one.
+    guard names.upperBound <= UInt64(bytes.count) else { return "" }
+    return Self.text(at: section.nameOffset, in: names, of: bytes) ?? ""
   }
 
   // MARK: Reading
 
-  private mutating func read(_ view: borrowing ByteView) throws(Problem) {
+  private mutating func read(_ view: borrowing ByteView, _ bytes: ArraySlice<UInt8>) throws(Problem) {
     let header = try CubinHeader(view)
     segmentTable = header.segmentOffset..<header.segmentOffset + UInt64(header.segmentCount) * 56
     try readSections(header, view)
-    for index in sections.indices where sections[index].type == CubinSectionType.symbols {
-      try readSymbols(index, view)
+    if let symbols = sections.first(where: { $0.type == CubinSectionType.symbols }) {
+      try readKernels(symbols, view, bytes)
+      assignSections(bytes)
     }
+    // Real attribute sections do not overlap: together they are smaller than the cubin.
+    var left = view.count
     for section in sections where section.type == CubinSectionType.info {
+      left -= section.range.count
+      guard left >= 0 else { throw Problem(.overlap, "attribute sections", at: section.range.lowerBound) }
       try readAttributes(section, view)
     }
   }
@@ -93,54 +102,59 @@ public struct CubinContents: Sendable {
       sections.append(
         Section(
           type: type, range: range, size: size, kernel: nil, nameOffset: try view.u32(row, "section name"),
-          info: try view.u32(row + 44, "section information"), link: try view.u32(row + 40, "section link")))
+          info: try view.u32(row + 44, "section information"), link: try view.u32(row + 40, "section link"),
+          isCode: try view.u64(row + 8, "section flags") & 0x4 != 0))
     }
     if nameIndex < sections.count { names = sections[Int(nameIndex)].range }
   }
 
-  /// Reads the kernels of a symbol table, and gives each the sections that belong to it.
-  private mutating func readSymbols(_ table: Int, _ view: borrowing ByteView) throws(Problem) {
-    let symbols = sections[table].range
-    let strings = section(sections[table].link)?.range ?? 0..<0
-    let extendedIndices = sections.first { $0.type == CubinSectionType.symbolIndices && $0.link == table }?
-      .range
-    // Position in the symbol table, and in the section table, of every kernel.
-    var kernelOfCode: [Int: Int] = [:]
-    let start = Int(symbols.lowerBound)
-    for index in 0..<Int(symbols.upperBound - symbols.lowerBound) / 24 {
-      let row = start + index * 24
+  private mutating func readKernels(
+    _ table: Section, _ view: borrowing ByteView, _ bytes: ArraySlice<UInt8>
+  ) throws(Problem) {
+    let strings = section(table.link)?.range ?? 0..<0
+    let extendedIndices = sections.first { $0.type == CubinSectionType.symbolIndices }?.range
+    // Names that share their bytes again and again would fill the memory.
+    var left = 2 * strings.count
+    for index in 0..<table.range.count / 24 {
+      let row = Int(table.range.lowerBound) + index * 24
       guard try view.u8(row + 4, "symbol type") & 0xF == SymbolType.function,
         try view.u8(row + 5, "symbol flags") & SymbolType.kernelFlag != 0
       else { continue }
-      var code = Int(try view.u16(row + 6, "symbol section"))
+      var code = UInt32(try view.u16(row + 6, "symbol section"))
       if code == 0xFFFF, let extendedIndices {
-        code = Int(try view.u32(Int(extendedIndices.lowerBound) + index * 4, "symbol section"))
+        code = try view.u32(Int(extendedIndices.lowerBound) + index * 4, "symbol section")
       }
       // A kernel that is only declared has no section.
-      guard code != 0, let section = section(UInt32(code)) else { continue }
+      guard code != 0, let section = section(code) else { continue }
       let value = try view.u64(row + 8, "symbol value")
       let size = try view.u64(row + 16, "symbol size")
-      let length = section.range.upperBound - section.range.lowerBound
+      let length = UInt64(section.range.count)
       guard value <= length, size <= length - value else {
         throw Problem(
           .outOfBounds, "kernel code", at: UInt64(row) + 8, expected: "within \(length) bytes",
           observed: "\(size) bytes at \(value)")
       }
-      guard let name = text(at: UInt64(try view.u32(row, "symbol name")), in: strings) else {
+      guard let name = Self.text(at: try view.u32(row, "symbol name"), in: strings, of: bytes) else {
         throw Problem(.outOfBounds, "kernel name", at: UInt64(row), expected: "within the string table")
       }
+      left -= name.utf8.count
+      guard left >= 0 else { throw Problem(.overlap, "kernel names", at: UInt64(row)) }
       let place = section.range.lowerBound + value
-      kernelOfCode[code] = kernelOfCode[code] ?? kernels.count
+      if sections[Int(code)].kernel == nil { sections[Int(code)].kernel = kernels.count }
       kernelOfSymbol[UInt32(index)] = kernels.count
       kernels.append(Kernel(name: name, code: place..<place + size))
     }
+  }
+
+  /// Gives each kernel the sections that belong to it, and counts the memory that they ask for.
+  private mutating func assignSections(_ bytes: ArraySlice<UInt8>) {
     for index in sections.indices {
       let section = sections[index]
       let kernel: Int?
       switch section.type {
       case CubinSectionType.contents, CubinSectionType.noBits, CubinSectionType.info,
         CubinSectionType.relocations, CubinSectionType.relocationsWithAddends, CubinSectionType.memory:
-        kernel = kernelOfCode[index] ?? kernelOfCode[Int(section.info)]
+        kernel = section.kernel ?? self.section(section.info).flatMap { $0.isCode ? $0.kernel : nil }
       // These name the function's symbol, and those after them the section of these.
       case CubinSectionType.mercuryCode: kernel = kernelOfSymbol[section.info]
       case CubinSectionType.mercuryInfo: kernel = self.section(section.info)?.kernel
@@ -148,27 +162,24 @@ public struct CubinContents: Sendable {
       }
       guard let kernel else { continue }
       sections[index].kernel = kernel
-      addResources(of: section, to: kernel)
+      switch section.type {
+      case CubinSectionType.contents, CubinSectionType.noBits, CubinSectionType.memory:
+        addResources(of: section, to: kernel, bytes)
+      default: break
+      }
     }
   }
 
-  /// The kernels by their position in the symbol table.
-  private var kernelOfSymbol: [UInt32: Int] = [:]
-
-  private mutating func addResources(of section: Section, to kernel: Int) {
-    switch section.type {
-    case CubinSectionType.contents, CubinSectionType.noBits, CubinSectionType.memory: break
-    default: return
-    }
-    if hasName(section, startingWith: ".nv.shared.") {
-      kernels[kernel].sharedMemory += section.size
-    } else if hasName(section, startingWith: ".nv.local.") {
-      kernels[kernel].localMemory += section.size
-    } else if hasName(section, startingWith: ".nv.constant0.") {
-      kernels[kernel].constantBank0 += section.size
-    } else if hasName(section, startingWith: ".text."), section.info >> 24 > 0 {
+  private mutating func addResources(of section: Section, to kernel: Int, _ bytes: ArraySlice<UInt8>) {
+    if section.isCode {
       // Before EIATTR_REGCOUNT existed the number of registers stood only here, beside the symbol.
-      kernels[kernel].registers = section.info >> 24
+      if section.info >> 24 > 0 { kernels[kernel].registers = section.info >> 24 }
+    } else if hasName(section, startingWith: ".nv.shared.", bytes) {
+      kernels[kernel].sharedMemory &+= section.size
+    } else if hasName(section, startingWith: ".nv.local.", bytes) {
+      kernels[kernel].localMemory &+= section.size
+    } else if hasName(section, startingWith: ".nv.constant0.", bytes) {
+      kernels[kernel].constantBank0 &+= section.size
     }
   }
 
@@ -209,19 +220,22 @@ public struct CubinContents: Sendable {
     index < sections.count ? sections[Int(index)] : nil
   }
 
-  private func text(at offset: UInt64, in strings: Range<UInt64>) -> String? {
-    guard offset < strings.upperBound - strings.lowerBound else { return nil }
-    let rest = bytes[
-      bytes.startIndex + Int(strings.lowerBound + offset)..<bytes.startIndex + Int(strings.upperBound)]
+  private static func text(
+    at offset: UInt32, in strings: Range<UInt64>, of bytes: ArraySlice<UInt8>
+  ) -> String? {
+    guard Int(offset) < strings.count else { return nil }
+    let start = bytes.startIndex + Int(strings.lowerBound)
+    let rest = bytes[start + Int(offset)..<start + strings.count]
     return String(decoding: rest.prefix { $0 != 0 }, as: UTF8.self)
   }
 
-  private func hasName(_ section: Section, startingWith prefix: StaticString) -> Bool {
-    guard UInt64(section.nameOffset) < names.upperBound - names.lowerBound else { return false }
-    let start = bytes.startIndex + Int(names.lowerBound) + Int(section.nameOffset)
-    return prefix.withUTF8Buffer {
-      unsafe bytes[start..<bytes.startIndex + Int(names.upperBound)].starts(with: $0)
-    }
+  private func hasName(
+    _ section: Section, startingWith prefix: StaticString, _ bytes: ArraySlice<UInt8>
+  ) -> Bool {
+    guard Int(section.nameOffset) < names.count else { return false }
+    let start = bytes.startIndex + Int(names.lowerBound)
+    let name = bytes[start + Int(section.nameOffset)..<start + names.count]
+    return prefix.withUTF8Buffer { unsafe name.starts(with: $0) }
   }
 
   private enum SymbolType {
