@@ -32,6 +32,9 @@ public struct CubinContents: Sendable {
   public private(set) var segmentTable: Range<UInt64> = 0..<0
 
   private var names: Range<UInt64> = 0..<0
+  private var symbols: Range<UInt64> = 0..<0
+  /// The names of the symbols.
+  private var strings: Range<UInt64> = 0..<0
   /// The kernels by their position in the symbol table.
   private var kernelOfSymbol: [UInt32: Int] = [:]
 
@@ -66,7 +69,7 @@ public struct CubinContents: Sendable {
     for section in sections where section.type == CubinSectionType.info {
       left -= section.range.count
       guard left >= 0 else { throw Problem(.overlap, "attribute sections", at: section.range.lowerBound) }
-      try readAttributes(section, view)
+      try readAttributes(section, view, bytes)
     }
   }
 
@@ -111,7 +114,8 @@ public struct CubinContents: Sendable {
   private mutating func readKernels(
     _ table: Section, _ view: borrowing ByteView, _ bytes: ArraySlice<UInt8>
   ) throws(Problem) {
-    let strings = section(table.link)?.range ?? 0..<0
+    symbols = table.range
+    strings = section(table.link)?.range ?? 0..<0
     let extendedIndices = sections.first { $0.type == CubinSectionType.symbolIndices }?.range
     // Names that share their bytes again and again would fill the memory.
     var left = 2 * strings.count
@@ -184,7 +188,9 @@ public struct CubinContents: Sendable {
   }
 
   /// Reads `.nv.info` or `.nv.info.<kernel>`: records of a format, an attribute, and a value or the size of one.
-  private mutating func readAttributes(_ section: Section, _ view: borrowing ByteView) throws(Problem) {
+  private mutating func readAttributes(
+    _ section: Section, _ view: borrowing ByteView, _ bytes: ArraySlice<UInt8>
+  ) throws(Problem) {
     var position = Int(section.range.lowerBound)
     let end = Int(section.range.upperBound)
     while position + 4 <= end {
@@ -198,7 +204,12 @@ public struct CubinContents: Sendable {
             .outOfBounds, "attribute size", at: UInt64(position) - 2, expected: "at most \(end - position)",
             observed: "\(value)")
         }
-        if value >= 8, let kernel = kernelOfSymbol[try view.u32(position, "attribute symbol")] {
+        if attribute == Attribute.externalFunctions, let kernel = section.kernel {
+          for index in 0..<Int(value) / 4 {
+            let symbol = try view.u32(position + index * 4, "external function")
+            kernels[kernel].calls.formUnion(externalCall(of: symbol, bytes))
+          }
+        } else if value >= 8, let kernel = kernelOfSymbol[try view.u32(position, "attribute symbol")] {
           let number = try view.u32(position + 4, "attribute value")
           switch attribute {
           case Attribute.registerCount: kernels[kernel].registers = number
@@ -212,6 +223,17 @@ public struct CubinContents: Sendable {
         kernels[kernel].parameterBytes = UInt32(value)
       }
     }
+  }
+
+  /// What a call of the function with this position in the symbol table is.
+  private func externalCall(of symbol: UInt32, _ bytes: ArraySlice<UInt8>) -> ExternalCalls {
+    guard Int(symbol) < symbols.count / 24 else { return .other }
+    let row = bytes.startIndex + Int(symbols.lowerBound) + Int(symbol) * 24
+    let offset = bytes[row..<row + 4].reversed().reduce(0) { $0 << 8 | Int($1) }
+    guard offset < strings.count else { return .other }
+    let start = bytes.startIndex + Int(strings.lowerBound)
+    // No known name is longer, and a long one costs nothing.
+    return ExternalCalls(bytes[start + offset..<start + strings.count].prefix(16).prefix { $0 != 0 })
   }
 
   // MARK: Tables and strings
@@ -251,6 +273,7 @@ public struct CubinContents: Sendable {
 
   /// Names as in `cuobjdump -elf`, without the prefix `EIATTR_`.
   private enum Attribute {
+    static let externalFunctions: UInt8 = 0x0F
     static let frameSize: UInt8 = 0x11
     static let minimumStackSize: UInt8 = 0x12
     static let parameterSize: UInt8 = 0x19
