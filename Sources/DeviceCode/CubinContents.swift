@@ -71,6 +71,7 @@ public struct CubinContents: Sendable {
       guard left >= 0 else { throw Problem(.overlap, "attribute sections", at: section.range.lowerBound) }
       try readAttributes(section, view, bytes)
     }
+    try readCalls(view)
   }
 
   private mutating func readSections(_ header: CubinHeader, _ view: borrowing ByteView) throws(Problem) {
@@ -207,7 +208,7 @@ public struct CubinContents: Sendable {
         if attribute == Attribute.externalFunctions, let kernel = section.kernel {
           for index in 0..<Int(value) / 4 {
             let symbol = try view.u32(position + index * 4, "external function")
-            kernels[kernel].calls.formUnion(externalCall(of: symbol, bytes))
+            kernels[kernel].calls.formUnion(try externalCall(of: symbol, view, bytes))
           }
         } else if value >= 8, let kernel = kernelOfSymbol[try view.u32(position, "attribute symbol")] {
           let number = try view.u32(position + 4, "attribute value")
@@ -225,11 +226,43 @@ public struct CubinContents: Sendable {
     }
   }
 
+  // MARK: Calls
+
+  /// Marks kernels that call functions of other sections: attributes name the driver's functions alone, and those that
+  /// the called functions call.
+  private mutating func readCalls(_ view: borrowing ByteView) throws(Problem) {
+    // Real relocations do not overlap: together they are smaller than the cubin.
+    var left = view.count
+    for section in sections {
+      let rowSize: Int
+      switch section.type {
+      case CubinSectionType.relocations: rowSize = 16
+      case CubinSectionType.relocationsWithAddends: rowSize = 24
+      default: continue
+      }
+      guard let kernel = section.kernel, !kernels[kernel].calls.isEmpty else { continue }
+      left -= section.range.count
+      guard left >= 0 else { throw Problem(.overlap, "relocations", at: section.range.lowerBound) }
+      for row in 0..<section.range.count / rowSize {
+        let symbol = try view.u32(Int(section.range.lowerBound) + row * rowSize + 12, "relocation symbol")
+        guard symbol < symbols.count / 24 else { continue }
+        let place = Int(symbols.lowerBound) + Int(symbol) * 24
+        let code = UInt32(try view.u16(place + 6, "symbol section"))
+        if try view.u8(place + 4, "symbol type") & 0xF == SymbolType.function, code != 0,
+          self.section(code)?.kernel != kernel
+        {
+          kernels[kernel].calls.insert(.other)
+        }
+      }
+    }
+  }
+
   /// What a call of the function with this position in the symbol table is.
-  private func externalCall(of symbol: UInt32, _ bytes: ArraySlice<UInt8>) -> ExternalCalls {
-    guard Int(symbol) < symbols.count / 24 else { return .other }
-    let row = bytes.startIndex + Int(symbols.lowerBound) + Int(symbol) * 24
-    let offset = bytes[row..<row + 4].reversed().reduce(0) { $0 << 8 | Int($1) }
+  private func externalCall(
+    of symbol: UInt32, _ view: borrowing ByteView, _ bytes: ArraySlice<UInt8>
+  ) throws(Problem) -> ExternalCalls {
+    guard symbol < symbols.count / 24 else { return .other }
+    let offset = Int(try view.u32(Int(symbols.lowerBound) + Int(symbol) * 24, "symbol name"))
     guard offset < strings.count else { return .other }
     let start = bytes.startIndex + Int(strings.lowerBound)
     // No known name is longer, and a long one costs nothing.

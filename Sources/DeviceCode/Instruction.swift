@@ -10,7 +10,7 @@ enum Instruction: Hashable {
   case jump(Int)
   /// Calls the function at this offset of the code.
   case call(Int)
-  /// Calls a function that the driver provides.
+  /// Calls a function that lies elsewhere.
   case externalCall
   case trap
   case other
@@ -58,7 +58,7 @@ enum InstructionEncoding {
     switch word & 0xFFF {
     case 0x918: return .padding  // NOP
     case 0x95C: return .trap  // BPT
-    case 0x343: return .externalCall  // CALL.ABS with the address in a register
+    case 0x343, 0x943: return .externalCall  // CALL.ABS with the address in a register, or in a relocation
     case 0x944: return .call(target(word, high, from: offset))  // CALL.REL
     case let opcode where opcode & 0x1FF == 0x147: return .jump(target(word, high, from: offset))  // BRA
     case let opcode: return Self.quiet[Int(opcode & 0x1FF)] ? .quiet : .other
@@ -74,14 +74,15 @@ enum InstructionEncoding {
 
   private static func grouped(_ word: UInt64, at offset: Int) -> Instruction {
     if word >> 16 & 0xF == 0xF { return .padding }
-    // Counted in bytes from the next instruction: 24 bits from bit 20 on.
-    let distance = Int(Int64(bitPattern: word << 20) >> 40)
+    // Counted in bytes from the next instruction: 24 bits from bit 20 on. A group starts with its control word.
+    let place = offset + 8 + Int(Int64(bitPattern: word << 20) >> 40)
+    let target = place % 32 == 0 ? place + 8 : place
     switch word >> 48 {
     case 0x50B0: return .padding  // NOP
     case 0xE3A0: return .trap  // BPT
-    case 0xE200: return .externalCall  // JMX, to the address in a register
-    case 0xE260: return .call(offset + 8 + distance)  // CAL
-    case 0xE240: return .jump(offset + 8 + distance)  // BRA
+    case 0xE200, 0xE220: return .externalCall  // JMX to the address in a register, JCAL to that of a relocation
+    case 0xE260: return .call(target)  // CAL
+    case 0xE240: return .jump(target)  // BRA
     case let opcode: return groupedQuiet.contains { opcode & $0.mask == $0.opcode } ? .quiet : .other
     }
   }
