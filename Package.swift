@@ -93,7 +93,7 @@ let package = Package(
 
 // The fuzz targets have no main function: they only link with `--sanitize=fuzzer`, see Tests/Fuzz/run.
 if Context.environment["CUBINSPECT_FUZZ"] != nil {
-  for name in ["FuzzFile", "FuzzFatBinary", "FuzzCubin", "FuzzPTX"] {
+  for name in ["FuzzFile", "FuzzFatBinary", "FuzzConcatenated", "FuzzCubin", "FuzzPTX", "FuzzArchive"] {
     package.targets.append(
       .executableTarget(
         name: name, dependencies: ["FuzzSupport"], path: "Tests/Fuzz/\(name)", swiftSettings: settings))
