@@ -1,4 +1,5 @@
 import Bytes
+import Demangling
 public import DeviceCode
 import ELFFile
 
@@ -12,6 +13,8 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
   case cubin = "FuzzCubin"
   /// The head of a PTX text.
   case ptx = "FuzzPTX"
+  /// A mangled name behind `_Z`.
+  case demangle = "FuzzDemangle"
 
   /// Reads `input`; returns what the result promises and does not keep, which is nothing.
   public func violations(_ input: [UInt8]) -> [String] {
@@ -28,6 +31,14 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
     case .ptx:
       guard let header = PTXHeader(String(decoding: input, as: UTF8.self)) else { return [] }
       return (0...input.count * 3).contains(header.offset) ? [] : ["a header at \(header.offset)"]
+    case .demangle:
+      let name = "_Z" + String(decoding: input, as: UTF8.self)
+      // The text itself as well: what the demangler writes is a narrow choice of what may come.
+      return [name, demangle(name) ?? ""].flatMap { text in
+        let readable = readableKernelName(text)
+        return readable.utf8.count > text.utf8.count || readable.isEmpty && !text.isEmpty
+          ? ["'\(readable)' of '\(text)'"] : []
+      }
     }
   }
 
