@@ -99,7 +99,9 @@ let package = Package(
 
 // The fuzz targets have no main function: they only link with `--sanitize=fuzzer`, see Tests/Fuzz/run.
 if Context.environment["CUBINSPECT_FUZZ"] != nil {
-  for name in ["FuzzFile", "FuzzFatBinary", "FuzzCubin", "FuzzPTX", "FuzzDemangle"] {
+  for name in [
+    "FuzzFile", "FuzzFatBinary", "FuzzConcatenated", "FuzzCubin", "FuzzPTX", "FuzzArchive", "FuzzDemangle",
+  ] {
     package.targets.append(
       .executableTarget(
         name: name, dependencies: ["FuzzSupport"], path: "Tests/Fuzz/\(name)", swiftSettings: settings))

@@ -40,7 +40,7 @@ extension Cubin {
     for index in 0..<UInt64(header.sectionCount) {
       let place = header.sectionOffset + index * 64
       let (type, offset, length) = try Self.section(at: place, &window)
-      if type == SectionType.noBits || type == SectionType.null { continue }
+      guard CubinSectionType.hasContents(type) else { continue }
       guard offset <= window.source.size, length <= window.source.size - offset else {
         throw Problem(
           .outOfBounds, "cubin section \(index)", at: place + 24,
@@ -53,13 +53,13 @@ extension Cubin {
     for index in 0..<UInt64(header.sectionCount) where abiVersion >= 8 {
       let place = header.sectionOffset + index * 64
       let (type, offset, length) = try Self.section(at: place, &window)
-      guard length > 0, length <= SectionType.noteLimit else { continue }
+      guard length > 0, length <= Self.noteLimit else { continue }
       switch type {
-      case SectionType.note:
+      case CubinSectionType.note:
         try window.withBytes(at: offset, count: Int(length), "cubin note") { (view) throws(Problem) in
           try readNote(view)
         }
-      case SectionType.compatibility:
+      case CubinSectionType.compatibility:
         try window.withBytes(at: offset, count: Int(length), "cubin compatibility records") {
           (view) throws(Problem) in try readCompatibility(view)
         }
@@ -80,14 +80,7 @@ extension Cubin {
     }
   }
 
-  private enum SectionType {
-    static let null: UInt32 = 0
-    static let note: UInt32 = 7
-    static let noBits: UInt32 = 8
-    /// The type of `.nv.compat`.
-    static let compatibility: UInt32 = 0x7000_0086
-    static let noteLimit: UInt64 = 1 << 16
-  }
+  private static let noteLimit: UInt64 = 1 << 16
 
   /// Reads one note of the owner "NVIDIA Corp": type 1000 is `.note.nv.cuinfo`, type 2000 `.note.nv.tkinfo`.
   private mutating func readNote(_ view: borrowing ByteView) throws(Problem) {
@@ -162,6 +155,8 @@ struct CubinHeader {
   var segmentCount: UInt16
   var sectionOffset: UInt64
   var sectionCount: UInt16
+  /// The section that holds the sections' names.
+  var nameSection: UInt16
 
   /// The first four bytes of every ELF file.
   static let magic: UInt32 = 0x464C_457F
@@ -183,6 +178,7 @@ struct CubinHeader {
     segmentCount = try view.u16(56, "segment count")
     let sectionSize = try view.u16(58, "section row size")
     sectionCount = try view.u16(60, "section count")
+    nameSection = try view.u16(62, "name section")
     guard sectionCount == 0 || sectionSize == 64, segmentCount == 0 || segmentSize == 56,
       sectionOffset < 1 << 48, segmentOffset < 1 << 48
     else { throw Problem(.invalidValue, "cubin tables", at: view.base + 32) }

@@ -128,13 +128,15 @@ public struct DeviceImage: Hashable, Sendable {
   public var isRelocatable: Bool
   /// For a member of a concatenated entry, its offset in the decompressed payload.
   public var memberOffset: UInt64?
+  /// Bytes of the whole decompressed payload: more than ``size`` for a member of a concatenated entry.
+  public var payloadSize: UInt64
 
   public init(
     index: Int = 0, module: Int = 0, kind: ImageKind, target: CodeTarget, offset: UInt64 = 0,
     storedSize: UInt64 = 0, size: UInt64 = 0, compression: ImageCompression = .none,
     flags: EntryFlags = [], ptxISA: PTXISAVersion? = nil, abiVersion: UInt16? = nil,
     toolkit: String? = nil, identifier: String? = nil, isRelocatable: Bool = false,
-    memberOffset: UInt64? = nil
+    memberOffset: UInt64? = nil, payloadSize: UInt64? = nil
   ) {
     self.index = index
     self.module = module
@@ -151,6 +153,7 @@ public struct DeviceImage: Hashable, Sendable {
     self.identifier = identifier
     self.isRelocatable = isRelocatable
     self.memberOffset = memberOffset
+    self.payloadSize = payloadSize ?? size
   }
 
   /// The target as the tools spell it: `sm_90a`, `compute_120f`, `lto_75`.

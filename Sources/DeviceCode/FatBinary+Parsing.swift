@@ -334,6 +334,7 @@ extension InventoryBuilder {
     }
     var image = describe(member, payload: payload, storedSize: stored, size: size)
     image.memberOffset = start
+    image.payloadSize = total
     member.headerSize = UInt32(clamping: limit - place)
     image.identifier = identifier(of: member, at: place)
     if member.kind == .cubin, entry.compression == .none, start <= stored, size <= stored - start {

@@ -140,12 +140,15 @@ extension InventoryBuilder {
       guard section.size >= 24 else {
         return report(.truncated, "compressed section \(printable(section.name))", at: section.offset)
       }
-      let stored = try source.bytes(
-        at: section.offset + 24, count: Int(clamping: section.size - 24), "compressed section")
-      let contents = MemoryBytes(
-        try decompress(stored, codec, size: header.size, limit: InspectedFile.inflatedSectionLimit))
+      let container = CompressedSection(
+        offset: section.offset + 24, storedSize: section.size - 24, size: header.size, codec: codec)
+      let contents = MemoryBytes(try container.contents(in: source))
       var inner = InventoryBuilder(contents, member: member)
       inner.read(Region(name: section.name, range: 0..<contents.size, reading: Region.reading(section.name)))
+      for index in inner.inventory.modules.indices {
+        inner.inventory.modules[index].container = container
+        inner.inventory.modules[index].container?.offset += base
+      }
       inventory.append(inner.inventory)
       // Like those of images, their offsets count in the inflated contents.
       for problem in inner.problems { keep(problem) }

@@ -25,6 +25,8 @@ public struct Module: Hashable, Sendable {
   public var size: UInt64
   /// Its images, as indices into the file's images.
   public var images: Range<Int>
+  /// The compressed section that holds it, where offsets count in its inflated contents.
+  public var container: CompressedSection?
   /// The version of the wrapper that registers it: 1, or 2 for device-linked code; nil without a wrapper.
   public var wrapperVersion: UInt32?
   /// For device-linked code, the modules of relocatable code that were linked into it.
@@ -32,7 +34,8 @@ public struct Module: Hashable, Sendable {
 
   public init(
     index: Int = 0, place: Place = .registered, section: String = ".nv_fatbin", member: String? = nil,
-    offset: UInt64 = 0, size: UInt64 = 0, images: Range<Int> = 0..<0, wrapperVersion: UInt32? = nil,
+    offset: UInt64 = 0, size: UInt64 = 0, images: Range<Int> = 0..<0,
+    container: CompressedSection? = nil, wrapperVersion: UInt32? = nil,
     preLinked: [Int] = []
   ) {
     self.index = index
@@ -42,6 +45,7 @@ public struct Module: Hashable, Sendable {
     self.offset = offset
     self.size = size
     self.images = images
+    self.container = container
     self.wrapperVersion = wrapperVersion
     self.preLinked = preLinked
   }

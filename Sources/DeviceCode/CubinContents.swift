@@ -1,0 +1,259 @@
+public import Bytes
+
+/// The sections and kernels of a cubin.
+public struct CubinContents: Sendable {
+  /// One section of a cubin.
+  public struct Section: Hashable, Sendable {
+    /// The corresponding field is `sh_type`.
+    public var type: UInt32
+    /// Its bytes, from the cubin's start; empty where it has none in the file (`SHT_NOBITS`).
+    public var range: Range<UInt64>
+    /// Bytes that it takes in the GPU's memory, or in the file.
+    public var size: UInt64
+    /// The kernel that it belongs to, as an index into ``CubinContents/kernels``.
+    public var kernel: Int?
+    /// Where its name starts in the section that holds the names.
+    fileprivate var nameOffset: UInt32
+    /// The corresponding field is `sh_info`: for what belongs to a function, its code's section.
+    fileprivate var info: UInt32
+    /// The corresponding field is `sh_link`.
+    fileprivate var link: UInt32
+    /// Whether it holds machine code. The corresponding flag is `SHF_EXECINSTR`.
+    fileprivate var isCode: Bool
+  }
+
+  /// In the order of the section table.
+  public private(set) var sections: [Section] = []
+  /// In the order of the symbol table.
+  public private(set) var kernels: [Kernel] = []
+  /// The section table, from the cubin's start.
+  public private(set) var sectionTable: Range<UInt64> = 0..<0
+  /// The program headers, from the cubin's start.
+  public private(set) var segmentTable: Range<UInt64> = 0..<0
+
+  private var names: Range<UInt64> = 0..<0
+  /// The kernels by their position in the symbol table.
+  private var kernelOfSymbol: [UInt32: Int] = [:]
+
+  /// Reads the cubin that `bytes` are.
+  ///
+  /// - Throws: a ``Problem``, with an offset from the cubin's start, for anything that is no cubin, and for tables
+  ///   that reach outside.
+  public init(_ bytes: ArraySlice<UInt8>) throws(Problem) {
+    // Elements of type UInt8 have no padding, so all their bytes are initialised.
+    try read(unsafe ByteView(bytes.span.bytes), bytes)
+  }
+
+  /// The name of a section of the cubin that `bytes` are; empty where it has none.
+  public func name(of section: Section, in bytes: ArraySlice<UInt8>) -> String {
+    // `bytes` may be another cubin, or a part of this one.
+    guard names.upperBound <= UInt64(bytes.count) else { return "" }
+    return Self.text(at: section.nameOffset, in: names, of: bytes) ?? ""
+  }
+
+  // MARK: Reading
+
+  private mutating func read(_ view: borrowing ByteView, _ bytes: ArraySlice<UInt8>) throws(Problem) {
+    let header = try CubinHeader(view)
+    segmentTable = header.segmentOffset..<header.segmentOffset + UInt64(header.segmentCount) * 56
+    try readSections(header, view)
+    if let symbols = sections.first(where: { $0.type == CubinSectionType.symbols }) {
+      try readKernels(symbols, view, bytes)
+      assignSections(bytes)
+    }
+    // Real attribute sections do not overlap: together they are smaller than the cubin.
+    var left = view.count
+    for section in sections where section.type == CubinSectionType.info {
+      left -= section.range.count
+      guard left >= 0 else { throw Problem(.overlap, "attribute sections", at: section.range.lowerBound) }
+      try readAttributes(section, view)
+    }
+  }
+
+  private mutating func readSections(_ header: CubinHeader, _ view: borrowing ByteView) throws(Problem) {
+    guard header.sectionOffset > 0 else { return }
+    let table = Int(header.sectionOffset)
+    // Numbers too large for the header stand in the first section.
+    var count = UInt64(header.sectionCount)
+    if count == 0 { count = try view.u64(table + 32, "section count") }
+    var nameIndex = UInt32(header.nameSection)
+    if nameIndex == 0xFFFF { nameIndex = try view.u32(table + 40, "name section") }
+    guard count <= UInt64(view.count) / 64, table <= view.count - Int(count) * 64 else {
+      throw Problem(
+        .outOfBounds, "cubin section table", at: 40, expected: "within \(view.count) bytes",
+        observed: "\(count) rows at \(table)")
+    }
+    sectionTable = header.sectionOffset..<header.sectionOffset + count * 64
+    sections.reserveCapacity(Int(count))
+    for index in 0..<Int(count) {
+      let row = table + index * 64
+      let type = try view.u32(row + 4, "section type")
+      let offset = try view.u64(row + 24, "section offset")
+      let size = try view.u64(row + 32, "section size")
+      var range: Range<UInt64> = 0..<0
+      if CubinSectionType.hasContents(type) {
+        guard offset <= UInt64(view.count), size <= UInt64(view.count) - offset else {
+          throw Problem(
+            .outOfBounds, "cubin section \(index)", at: UInt64(row) + 24,
+            expected: "within \(view.count) bytes", observed: "\(size) bytes at \(offset)")
+        }
+        range = offset..<offset + size
+      }
+      sections.append(
+        Section(
+          type: type, range: range, size: size, kernel: nil, nameOffset: try view.u32(row, "section name"),
+          info: try view.u32(row + 44, "section information"), link: try view.u32(row + 40, "section link"),
+          isCode: try view.u64(row + 8, "section flags") & 0x4 != 0))
+    }
+    if nameIndex < sections.count { names = sections[Int(nameIndex)].range }
+  }
+
+  private mutating func readKernels(
+    _ table: Section, _ view: borrowing ByteView, _ bytes: ArraySlice<UInt8>
+  ) throws(Problem) {
+    let strings = section(table.link)?.range ?? 0..<0
+    let extendedIndices = sections.first { $0.type == CubinSectionType.symbolIndices }?.range
+    // Names that share their bytes again and again would fill the memory.
+    var left = 2 * strings.count
+    for index in 0..<table.range.count / 24 {
+      let row = Int(table.range.lowerBound) + index * 24
+      guard try view.u8(row + 4, "symbol type") & 0xF == SymbolType.function,
+        try view.u8(row + 5, "symbol flags") & SymbolType.kernelFlag != 0
+      else { continue }
+      var code = UInt32(try view.u16(row + 6, "symbol section"))
+      if code == 0xFFFF, let extendedIndices {
+        code = try view.u32(Int(extendedIndices.lowerBound) + index * 4, "symbol section")
+      }
+      // A kernel that is only declared has no section.
+      guard code != 0, let section = section(code) else { continue }
+      let value = try view.u64(row + 8, "symbol value")
+      let size = try view.u64(row + 16, "symbol size")
+      let length = UInt64(section.range.count)
+      guard value <= length, size <= length - value else {
+        throw Problem(
+          .outOfBounds, "kernel code", at: UInt64(row) + 8, expected: "within \(length) bytes",
+          observed: "\(size) bytes at \(value)")
+      }
+      guard let name = Self.text(at: try view.u32(row, "symbol name"), in: strings, of: bytes) else {
+        throw Problem(.outOfBounds, "kernel name", at: UInt64(row), expected: "within the string table")
+      }
+      left -= name.utf8.count
+      guard left >= 0 else { throw Problem(.overlap, "kernel names", at: UInt64(row)) }
+      let place = section.range.lowerBound + value
+      if sections[Int(code)].kernel == nil { sections[Int(code)].kernel = kernels.count }
+      kernelOfSymbol[UInt32(index)] = kernels.count
+      kernels.append(Kernel(name: name, code: place..<place + size))
+    }
+  }
+
+  /// Gives each kernel the sections that belong to it, and counts the memory that they ask for.
+  private mutating func assignSections(_ bytes: ArraySlice<UInt8>) {
+    for index in sections.indices {
+      let section = sections[index]
+      let kernel: Int?
+      switch section.type {
+      case CubinSectionType.contents, CubinSectionType.noBits, CubinSectionType.info,
+        CubinSectionType.relocations, CubinSectionType.relocationsWithAddends, CubinSectionType.memory:
+        kernel = section.kernel ?? self.section(section.info).flatMap { $0.isCode ? $0.kernel : nil }
+      // These name the function's symbol, and those after them the section of these.
+      case CubinSectionType.mercuryCode: kernel = kernelOfSymbol[section.info]
+      case CubinSectionType.mercuryInfo: kernel = self.section(section.info)?.kernel
+      default: kernel = nil
+      }
+      guard let kernel else { continue }
+      sections[index].kernel = kernel
+      switch section.type {
+      case CubinSectionType.contents, CubinSectionType.noBits, CubinSectionType.memory:
+        addResources(of: section, to: kernel, bytes)
+      default: break
+      }
+    }
+  }
+
+  private mutating func addResources(of section: Section, to kernel: Int, _ bytes: ArraySlice<UInt8>) {
+    if section.isCode {
+      // Before EIATTR_REGCOUNT existed the number of registers stood only here, beside the symbol.
+      if section.info >> 24 > 0 { kernels[kernel].registers = section.info >> 24 }
+    } else if hasName(section, startingWith: ".nv.shared.", bytes) {
+      kernels[kernel].sharedMemory &+= section.size
+    } else if hasName(section, startingWith: ".nv.local.", bytes) {
+      kernels[kernel].localMemory &+= section.size
+    } else if hasName(section, startingWith: ".nv.constant0.", bytes) {
+      kernels[kernel].constantBank0 &+= section.size
+    }
+  }
+
+  /// Reads `.nv.info` or `.nv.info.<kernel>`: records of a format, an attribute, and a value or the size of one.
+  private mutating func readAttributes(_ section: Section, _ view: borrowing ByteView) throws(Problem) {
+    var position = Int(section.range.lowerBound)
+    let end = Int(section.range.upperBound)
+    while position + 4 <= end {
+      let format = try view.u8(position, "attribute format")
+      let attribute = try view.u8(position + 1, "attribute")
+      let value = try view.u16(position + 2, "attribute value")
+      position += 4
+      if format == AttributeFormat.sized {
+        guard Int(value) <= end - position else {
+          throw Problem(
+            .outOfBounds, "attribute size", at: UInt64(position) - 2, expected: "at most \(end - position)",
+            observed: "\(value)")
+        }
+        if value >= 8, let kernel = kernelOfSymbol[try view.u32(position, "attribute symbol")] {
+          let number = try view.u32(position + 4, "attribute value")
+          switch attribute {
+          case Attribute.registerCount: kernels[kernel].registers = number
+          case Attribute.minimumStackSize: kernels[kernel].stackSize = number
+          case Attribute.frameSize where kernels[kernel].stackSize == nil: kernels[kernel].stackSize = number
+          default: break
+          }
+        }
+        position += Int(value)
+      } else if attribute == Attribute.parameterSize, let kernel = section.kernel {
+        kernels[kernel].parameterBytes = UInt32(value)
+      }
+    }
+  }
+
+  // MARK: Tables and strings
+
+  private func section(_ index: UInt32) -> Section? {
+    index < sections.count ? sections[Int(index)] : nil
+  }
+
+  private static func text(
+    at offset: UInt32, in strings: Range<UInt64>, of bytes: ArraySlice<UInt8>
+  ) -> String? {
+    guard Int(offset) < strings.count else { return nil }
+    let start = bytes.startIndex + Int(strings.lowerBound)
+    let rest = bytes[start + Int(offset)..<start + strings.count]
+    return String(decoding: rest.prefix { $0 != 0 }, as: UTF8.self)
+  }
+
+  private func hasName(
+    _ section: Section, startingWith prefix: StaticString, _ bytes: ArraySlice<UInt8>
+  ) -> Bool {
+    guard Int(section.nameOffset) < names.count else { return false }
+    let start = bytes.startIndex + Int(names.lowerBound)
+    let name = bytes[start + Int(section.nameOffset)..<start + names.count]
+    return prefix.withUTF8Buffer { unsafe name.starts(with: $0) }
+  }
+
+  private enum SymbolType {
+    static let function: UInt8 = 2
+    /// The corresponding mark is `STO_CUDA_ENTRY`.
+    static let kernelFlag: UInt8 = 0x10
+  }
+
+  private enum AttributeFormat {
+    /// A size follows, then as many bytes.
+    static let sized: UInt8 = 4
+  }
+
+  /// Names as in `cuobjdump -elf`, without the prefix `EIATTR_`.
+  private enum Attribute {
+    static let frameSize: UInt8 = 0x11
+    static let minimumStackSize: UInt8 = 0x12
+    static let parameterSize: UInt8 = 0x19
+    static let registerCount: UInt8 = 0x2F
+  }
+}
