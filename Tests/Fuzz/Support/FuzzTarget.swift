@@ -1,4 +1,5 @@
 import Bytes
+import Demangling
 public import DeviceCode
 import ELFFile
 
@@ -16,6 +17,8 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
   case ptx = "FuzzPTX"
   /// The list of members of a static library; the magic is put in place.
   case archive = "FuzzArchive"
+  /// A mangled name behind `_Z`.
+  case demangle = "FuzzDemangle"
 
   /// Reads `input`; returns what the result promises and does not keep, which is nothing.
   public func violations(_ input: [UInt8]) -> [String] {
@@ -38,6 +41,14 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
       let bytes = input.overwritten(with: Array("!<arch>\n".utf8))
       guard let (members, _) = try? ArchiveMember.list(MemoryBytes(bytes)) else { return [] }
       return members.contains { $0.range.upperBound > UInt64(bytes.count) } ? ["a member outside"] : []
+    case .demangle:
+      let name = "_Z" + String(decoding: input, as: UTF8.self)
+      // The text itself as well: what the demangler writes is a narrow choice of what may come.
+      return [name, demangle(name) ?? ""].flatMap { text in
+        let readable = readableKernelName(text)
+        return readable.utf8.count > text.utf8.count || readable.isEmpty && !text.isEmpty
+          ? ["'\(readable)' of '\(text)'"] : []
+      }
     }
   }
 
