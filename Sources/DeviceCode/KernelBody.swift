@@ -43,12 +43,17 @@ public struct KernelBody: Hashable, Sendable {
     guard let encoding = InstructionEncoding(smNumber: target.number), code.count % encoding.groupSize == 0
     else { return }
     // Compilers end every kernel with a jump to itself, and padding.
-    var end = encoding.count(inBytes: code.count) - 1
-    while end >= 0, encoding.instruction(end, of: code) == .padding { end -= 1 }
+    let count = encoding.count(inBytes: code.count)
+    var end = count - 1
+    while end >= 0, count - end < Self.limit, encoding.instruction(end, of: code) == .padding { end -= 1 }
     guard end >= 0, encoding.instruction(end, of: code) == .jump(encoding.offset(of: end)) else { return }
     instructions = end
-    kind = Self.kind(of: code, encoding, end, calls)
+    kind = end < Self.limit ? Self.kind(of: code, encoding, end, calls) : .code
   }
+
+  /// Instructions that are looked at: the longest stand-ins that were met have some 70. Kernels that share their code cost
+  /// no square.
+  private static let limit = 1024
 
   /// The kernel `kernel` of the cubin that `bytes` are.
   public init(_ kernel: Kernel, in bytes: ArraySlice<UInt8>, target: CodeTarget) {
