@@ -34,6 +34,7 @@
 
 GUARDED(empty_plain, )
 GUARDED(empty_exit, asm volatile("exit;");)
+GUARDED(empty_load, if (static_cast<const volatile float *>(in)[n] > 0) return;)
 GUARDED(trap_plain, __trap();)
 GUARDED(trap_breakpoint, __brkpt();)
 GUARDED(trap_condition, if (n > 0) __trap();)

@@ -6,6 +6,8 @@ enum Instruction: Hashable {
   case padding
   /// Works on registers, on constants or on the thread's own memory, or leaves the kernel; nobody sees an effect.
   case quiet
+  /// Reads memory that others write.
+  case load
   /// Goes on at this offset of the code, perhaps under a condition.
   case jump(Int)
   /// Calls the function at this offset of the code.
@@ -55,13 +57,15 @@ enum InstructionEncoding {
     guard let high = try? code.u64(offset + 8, "instruction") else { return .other }
     // The condition "never", with which Volta's code works around something.
     if word >> 12 & 0xF == 0xF { return .padding }
-    switch word & 0xFFF {
-    case 0x918: return .padding  // NOP
-    case 0x95C: return .trap  // BPT
-    case 0x343, 0x943: return .externalCall  // CALL.ABS with the address in a register, or in a relocation
-    case 0x944: return .call(target(word, high, from: offset))  // CALL.REL
-    case let opcode where opcode & 0x1FF == 0x147: return .jump(target(word, high, from: offset))  // BRA
-    case let opcode: return Self.quiet[Int(opcode & 0x1FF)] ? .quiet : .other
+    let opcode = Int(word & 0xFFF)
+    switch opcode & 0x1FF {
+    case 0x118: return .padding  // NOP
+    case 0x15C: return .trap  // BPT
+    case 0x180, 0x181, 0x184: return .load  // LD, LDG, LDS
+    case 0x143: return .externalCall  // CALL.ABS with the address in a register, or in a relocation
+    case 0x144 where opcode == 0x944: return .call(target(word, high, from: offset))  // CALL.REL
+    case 0x147: return .jump(target(word, high, from: offset))  // BRA
+    case let opcode: return Self.quiet[opcode] ? .quiet : .other
     }
   }
 
@@ -80,6 +84,7 @@ enum InstructionEncoding {
     switch word >> 48 {
     case 0x50B0: return .padding  // NOP
     case 0xE3A0: return .trap  // BPT
+    case 0xEED0...0xEED7: return .load  // LDG
     case 0xE200, 0xE220: return .externalCall  // JMX to the address in a register, JCAL to that of a relocation
     case 0xE260: return .call(target)  // CAL
     case 0xE240: return .jump(target)  // BRA
@@ -119,8 +124,9 @@ enum InstructionEncoding {
     (0x0100, 0xFFF0),  // MOV32I
     (0x1C00, 0xFFF0),  // IADD32I
     (0x3898, 0xFEFF), (0x4C98, 0xFFFF), (0x5C98, 0xFFFF),  // MOV
-    (0x3810, 0xFEF8), (0x4C10, 0xFFF8), (0x5C10, 0xFFF8),  // IADD
-    (0x3840, 0xFEF8), (0x4C40, 0xFFF8), (0x5C40, 0xFFF8),  // LOP
+    (0x3810, 0xFEF0), (0x4C10, 0xFFF0), (0x5C10, 0xFFF0),  // IADD, ISCADD
+    (0x3828, 0xFEF8), (0x4C28, 0xFFF8), (0x5C28, 0xFFF8),  // SHR
+    (0x3840, 0xFEF0), (0x4C40, 0xFFF0), (0x5C40, 0xFFF0),  // LOP, SHL
     (0x3660, 0xFEF0), (0x4B60, 0xFFF0), (0x5B60, 0xFFF0),  // ISETP
     (0x50C8, 0xFFFF),  // CS2R
     (0xEF90, 0xFFF8),  // LDC

@@ -76,10 +76,12 @@ public struct KernelBody: Hashable, Sendable {
     var traps = false
     var callsOut = false
     var loops = false
+    var loads = false
     for index in 0..<end {
       let offset = encoding.offset(of: index)
       switch encoding.instruction(index, of: code) {
       case .padding, .quiet: break
+      case .load: loads = true
       case .trap: traps = true
       case .externalCall: callsOut = true
       case .jump(let target):
@@ -92,6 +94,8 @@ public struct KernelBody: Hashable, Sendable {
       }
     }
     if callsOut, calls.isEmpty || calls.contains(.other) { return .code }
+    // To look at values and to complain about them is work.
+    if loads, traps || callsOut { return .code }
     if loops { return .idle }
     if !callsOut { return traps ? .trap : .empty }
     if calls.contains(.assertion) { return .assertion }

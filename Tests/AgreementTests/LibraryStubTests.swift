@@ -85,7 +85,7 @@ import Testing
   @Test(arguments: [("from-80.so", ["75"]), ("from-100.so", ["75", "80", "90a"]), ("none.so", [])])
   func fixtures(_ file: String, _ targets: [String]) throws {
     let stubs = try Self.stubs(of: TestInputs.fixtures.appending(path: "stubs/\(file)"))
-    #expect(stubs.count == (targets.isEmpty ? 0 : 13))
+    #expect(stubs.count == (targets.isEmpty ? 0 : 14))
     for stub in stubs {
       #expect(stub.kernel.hasPrefix("guarded_"))
       #expect(stub.stubs.map(\.target.description) == targets)

@@ -59,7 +59,7 @@ import Testing
   func codeIsWhatItsNameSays(_ build: Build) throws {
     let kernels = try Self.kernels(of: build.file)
     #expect(Set(kernels.map(\.target.description)) == Set(build.targets))
-    #expect(kernels.count == build.targets.count * (build.file == "linked.fatbin" ? 4 : 31))
+    #expect(kernels.count == build.targets.count * (build.file == "linked.fatbin" ? 4 : 32))
     for (target, kernel, bytes) in kernels {
       let body = KernelBody(kernel, in: bytes, target: target)
       let expected = try Self.expected(kernel.name, target, build.guardNumber)
