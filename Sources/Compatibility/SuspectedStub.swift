@@ -19,8 +19,8 @@ public struct KernelInstance: Hashable, Sendable {
 
 /// A kernel that was compiled out for some targets: it can be launched there, but the work is not done.
 ///
-/// It has code that works for one target of a library, and for another nothing but a stand-in. Kernels that are empty, or
-/// trap, for every target are none: libraries hold many on purpose.
+/// It has code that works for one target of a library, and for another nothing but a stand-in. Kernels that
+/// are empty, or trap, for every target are none: libraries hold many on purpose.
 public struct SuspectedStub: Hashable, Sendable {
   /// A target that has the kernel.
   public struct Evidence: Hashable, Sendable {

@@ -4,7 +4,8 @@ import Bytes
 enum Instruction: Hashable {
   /// What the compiler fills up with (`NOP`).
   case padding
-  /// Works on registers, on constants or on the thread's own memory, or leaves the kernel; nobody sees an effect.
+  /// Works on registers, on constants or on the thread's own memory, or leaves the kernel; nobody sees an
+  /// effect.
   case quiet
   /// Reads memory that others write.
   case load
@@ -18,8 +19,8 @@ enum Instruction: Hashable {
   case other
 }
 
-/// How the instructions of an SM are written. NVIDIA does not document it; the tables are what the disassembler prints
-/// for compiled kernels, see Fixtures/MEASURED.md.
+/// How the instructions of an SM are written. NVIDIA does not document it; the tables are what the
+/// disassembler prints for compiled kernels, see Fixtures/MEASURED.md.
 enum InstructionEncoding {
   /// Maxwell and Pascal: 8 bytes each, in groups of three behind 8 bytes that control them.
   case grouped
@@ -69,7 +70,8 @@ enum InstructionEncoding {
     }
   }
 
-  /// The distance is counted from the next instruction: 48 bits from bit 34 on; since Hopper with 8 lower bits at 16.
+  /// The distance is counted from the next instruction: 48 bits from bit 34 on; since Hopper with 8 lower
+  /// bits at 16.
   private func target(_ low: UInt64, _ high: UInt64, from offset: Int) -> Int {
     let upper = Int64(bitPattern: (low >> 34) << 16 | high << 46) >> 16
     let words = self == .single ? upper : upper << 8 | Int64(low >> 16 & 0xFF)
@@ -78,22 +80,23 @@ enum InstructionEncoding {
 
   private static func grouped(_ word: UInt64, at offset: Int) -> Instruction {
     if word >> 16 & 0xF == 0xF { return .padding }
-    // Counted in bytes from the next instruction: 24 bits from bit 20 on. A group starts with its control word.
+    // Counted in bytes from the next instruction: 24 bits from bit 20 on. A group starts with its control
+    // word.
     let place = offset + 8 + Int(Int64(bitPattern: word << 20) >> 40)
     let target = place % 32 == 0 ? place + 8 : place
     switch word >> 48 {
     case 0x50B0: return .padding  // NOP
     case 0xE3A0: return .trap  // BPT
     case 0xEED0...0xEED7: return .load  // LDG
-    case 0xE200, 0xE220: return .externalCall  // JMX to the address in a register, JCAL to that of a relocation
+    case 0xE200, 0xE220: return .externalCall  // JMX with the address in a register, JCAL in a relocation
     case 0xE260: return .call(target)  // CAL
     case 0xE240: return .jump(target)  // BRA
     case let opcode: return groupedQuiet.contains { opcode & $0.mask == $0.opcode } ? .quiet : .other
     }
   }
 
-  /// By the lower 9 bits of an instruction; the 3 bits above tell the kinds of operands. The same names from sm_75 to
-  /// sm_121 but for 0x035 (HFMA2 up to sm_90) and 0x04A (UVIMNMX, FMUL2).
+  /// By the lower 9 bits of an instruction; the 3 bits above tell the kinds of operands. The same names from
+  /// sm_75 to sm_121 but for 0x035 (HFMA2 up to sm_90) and 0x04A (UVIMNMX, FMUL2).
   private static let quiet: [Bool] = {
     let names: KeyValuePairs<Int, StaticString> = [
       0x002: "MOV", 0x003: "P2R", 0x004: "R2P", 0x005: "CS2R", 0x006: "VOTE", 0x007: "SEL", 0x008: "FSEL",

@@ -1,10 +1,10 @@
 public import Bytes
 
-/// What the machine code of one kernel amounts to: work, or a stand-in that the source code puts where an architecture
-/// lacks what the kernel needs.
+/// What the machine code of one kernel amounts to: work, or a stand-in that the source code puts where an
+/// architecture lacks what the kernel needs.
 ///
-/// Code is a stand-in when it holds no instruction that could write to memory that others see, wait, or run in a circle.
-/// Whether a condition stands before a trap is not looked at.
+/// Code is a stand-in when it holds no instruction that could write to memory that others see, wait, or run
+/// in a circle. Whether a condition stands before a trap is not looked at.
 public struct KernelBody: Hashable, Sendable {
   public enum Kind: String, Hashable, Sendable, CaseIterable {
     /// Does work, or may.
@@ -51,8 +51,8 @@ public struct KernelBody: Hashable, Sendable {
     kind = end < Self.limit ? Self.kind(of: code, encoding, end, calls) : .code
   }
 
-  /// Instructions that are looked at: the longest stand-ins that were met have some 70. Kernels that share their code cost
-  /// no square.
+  /// Instructions that are looked at: the longest code without effect that was met has 319. Kernels that
+  /// share their code cost no square.
   private static let limit = 1024
 
   /// The kernel `kernel` of the cubin that `bytes` are.
@@ -88,7 +88,8 @@ public struct KernelBody: Hashable, Sendable {
         guard 0..<code.count ~= target else { return .code }
         if target <= offset { loops = true }
       case .call(let target):
-        // Functions of the same file lie behind the kernel; the distance to others is not known before they are linked.
+        // Functions of the same file lie behind the kernel; the distance to others is not known before they
+        // are linked.
         guard target > encoding.offset(of: index + 1), target < code.count else { return .code }
       case .other: return .code
       }
