@@ -55,7 +55,6 @@ enum InstructionEncoding {
     let offset = offset(of: index)
     guard let word = try? code.u64(offset, "instruction") else { return .other }
     if self == .grouped { return Self.grouped(word, at: offset) }
-    guard let high = try? code.u64(offset + 8, "instruction") else { return .other }
     // The condition "never", with which Volta's code works around something.
     if word >> 12 & 0xF == 0xF { return .padding }
     let opcode = Int(word & 0xFFF)
@@ -64,15 +63,16 @@ enum InstructionEncoding {
     case 0x15C: return .trap  // BPT
     case 0x180, 0x181, 0x184: return .load  // LD, LDG, LDS
     case 0x143: return .externalCall  // CALL.ABS with the address in a register, or in a relocation
-    case 0x144 where opcode == 0x944: return .call(target(word, high, from: offset))  // CALL.REL
-    case 0x147: return .jump(target(word, high, from: offset))  // BRA
+    case 0x144 where opcode == 0x944: return .call(target(word, code, offset))  // CALL.REL
+    case 0x147: return .jump(target(word, code, offset))  // BRA
     case let opcode: return Self.quiet[opcode] ? .quiet : .other
     }
   }
 
   /// The distance is counted from the next instruction: 48 bits from bit 34 on; since Hopper with 8 lower
   /// bits at 16.
-  private func target(_ low: UInt64, _ high: UInt64, from offset: Int) -> Int {
+  private func target(_ low: UInt64, _ code: borrowing ByteView, _ offset: Int) -> Int {
+    let high = (try? code.u64(offset + 8, "instruction")) ?? 0
     let upper = Int64(bitPattern: (low >> 34) << 16 | high << 46) >> 16
     let words = self == .single ? upper : upper << 8 | Int64(low >> 16 & 0xFF)
     return offset &+ 16 &+ Int(truncatingIfNeeded: words &* 4)
