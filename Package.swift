@@ -42,6 +42,10 @@ let package = Package(
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
 
+    // libiberty has no pkg-config file, and needs limits that only C can give it.
+    .target(name: "CDemangle", linkerSettings: [.linkedLibrary("iberty")]),
+    library("Demangling", ["CDemangle"]),
+
     // The one module that returns non-escapable views; its clients need no such feature.
     library("Bytes", extraSettings: [.enableExperimentalFeature("Lifetimes")]),
     library("Compression", ["Bytes", "CZlib", "CZstd", "CLZ4"]),
@@ -66,9 +70,11 @@ let package = Package(
       name: "JSONSchemaSupport", path: "Tests/JSONSchemaSupport", swiftSettings: settings),
     .target(name: "FixtureSupport", path: "Tests/FixtureSupport", swiftSettings: settings),
     .target(
-      name: "FuzzSupport", dependencies: ["Bytes", "ELFFile", "DeviceCode"], path: "Tests/Fuzz/Support",
+      name: "FuzzSupport", dependencies: ["Bytes", "Demangling", "ELFFile", "DeviceCode"],
+      path: "Tests/Fuzz/Support",
       swiftSettings: settings),
 
+    tests("Demangling", []),
     tests("Bytes", ["FixtureSupport", "FuzzSupport"]),
     tests("Compression", ["Bytes", "FuzzSupport", "CZlib", "CZstd", "CLZ4"]),
     tests("ELFFile", ["Bytes", "FixtureSupport"]),
@@ -93,7 +99,9 @@ let package = Package(
 
 // The fuzz targets have no main function: they only link with `--sanitize=fuzzer`, see Tests/Fuzz/run.
 if Context.environment["CUBINSPECT_FUZZ"] != nil {
-  for name in ["FuzzFile", "FuzzFatBinary", "FuzzCubin", "FuzzPTX"] {
+  for name in [
+    "FuzzFile", "FuzzFatBinary", "FuzzConcatenated", "FuzzCubin", "FuzzPTX", "FuzzArchive", "FuzzDemangle",
+  ] {
     package.targets.append(
       .executableTarget(
         name: name, dependencies: ["FuzzSupport"], path: "Tests/Fuzz/\(name)", swiftSettings: settings))

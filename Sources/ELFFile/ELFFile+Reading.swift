@@ -233,7 +233,7 @@ extension ELFFile {
 /// One object file of a static library.
 public struct ArchiveMember: Sendable {
   public var name: String
-  /// Where its contents lie in the library.
+  /// Where its contents lie in the library, cut to what is there.
   public var range: Range<UInt64>
 }
 
@@ -272,7 +272,8 @@ extension ArchiveMember {
         }
         // The symbol index and the long-name table are not object files.
         if name != "/", name != "//", name != "/SYM64/" {
-          members.append(ArchiveMember(name: name, range: UInt64(start)..<end))
+          members.append(
+            ArchiveMember(name: name, range: (UInt64(start)..<end).clamped(to: 0..<source.size)))
         }
         command = unsafe elf_next(member)
         covered = (end + 1) / 2 * 2

@@ -1,4 +1,5 @@
 import Bytes
+import Demangling
 public import DeviceCode
 import ELFFile
 
@@ -8,27 +9,90 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
   case file = "FuzzFile"
   /// A fat binary that is a file of its own; the magic is put in place.
   case fatBinary = "FuzzFatBinary"
+  /// The same, whose first entry is a concatenated one.
+  case concatenated = "FuzzConcatenated"
   /// A bare cubin; magic, class and machine are put in place.
   case cubin = "FuzzCubin"
-  /// The head of a PTX text.
+  /// A PTX text.
   case ptx = "FuzzPTX"
+  /// The list of members of a static library; the magic is put in place.
+  case archive = "FuzzArchive"
+  /// A mangled name behind `_Z`.
+  case demangle = "FuzzDemangle"
 
   /// Reads `input`; returns what the result promises and does not keep, which is nothing.
   public func violations(_ input: [UInt8]) -> [String] {
     switch self {
     case .file: return Self.violations(of: InspectedFile(MemoryBytes(input)))
-    case .fatBinary:
-      return Self.violations(
-        of: InspectedFile(MemoryBytes(input.overwritten(with: [0x50, 0xED, 0x55, 0xBA]))))
+    case .fatBinary: return Self.fatBinaryViolations(input.overwritten(with: [0x50, 0xED, 0x55, 0xBA]))
+    case .concatenated:
+      var bytes = input.overwritten(with: [0x50, 0xED, 0x55, 0xBA])
+      if bytes.count > 17 { bytes.replaceSubrange(16..<18, with: [0, 1]) }
+      return Self.fatBinaryViolations(bytes)
     case .cubin:
       var bytes = input.overwritten(with: [0x7F, 0x45, 0x4C, 0x46, 2, 1])
       if bytes.count > 19 { bytes.replaceSubrange(18..<20, with: [190, 0]) }
-      guard let cubin = try? Cubin(MemoryBytes(bytes)) else { return [] }
-      return cubin.size > UInt64(bytes.count) ? ["a cubin of \(cubin.size) bytes in \(bytes.count)"] : []
+      return Self.cubinViolations(bytes)
     case .ptx:
+      if let contents = try? PTXContents(input[...]), contents.kernels.contains("") { return ["no name"] }
       guard let header = PTXHeader(String(decoding: input, as: UTF8.self)) else { return [] }
       return (0...input.count * 3).contains(header.offset) ? [] : ["a header at \(header.offset)"]
+    case .archive:
+      let bytes = input.overwritten(with: Array("!<arch>\n".utf8))
+      guard let (members, _) = try? ArchiveMember.list(MemoryBytes(bytes)) else { return [] }
+      return members.contains { $0.range.upperBound > UInt64(bytes.count) } ? ["a member outside"] : []
+    case .demangle:
+      let name = "_Z" + String(decoding: input, as: UTF8.self)
+      // The text itself as well: what the demangler writes is a narrow choice of what may come.
+      return [name, demangle(name) ?? ""].flatMap { text in
+        let readable = readableKernelName(text)
+        return readable.utf8.count > text.utf8.count || readable.isEmpty && !text.isEmpty
+          ? ["'\(readable)' of '\(text)'"] : []
+      }
     }
+  }
+
+  private static func fatBinaryViolations(_ bytes: [UInt8]) -> [String] {
+    let source = MemoryBytes(bytes)
+    let file = InspectedFile(source)
+    var found = violations(of: file)
+    guard found.isEmpty else { return found }
+    let reader = PayloadReader(source, file.inventory)
+    var next = 0
+    for payload in file.inventory.payloads {
+      if payload.images.lowerBound != next {
+        found.append("a payload of \(payload.images), not from \(next)")
+      }
+      next = payload.images.upperBound
+      guard payload.size <= 1 << 22, let bytes = try? reader.bytes(of: payload) else { continue }
+      if bytes.count != Int(payload.size) { found.append("\(bytes.count) of \(payload.size) bytes") }
+      for image in file.inventory.images[payload.images] {
+        guard let contents = try? reader.bytes(of: image, in: bytes) else { continue }
+        if contents.count != Int(image.size) { found.append("\(contents.count) of \(image.size) bytes") }
+      }
+    }
+    if next != file.inventory.images.count { found.append("images without payload") }
+    return found
+  }
+
+  private static func cubinViolations(_ bytes: [UInt8]) -> [String] {
+    let size = UInt64(bytes.count)
+    if let cubin = try? Cubin(MemoryBytes(bytes)), cubin.size > size {
+      return ["a cubin of \(cubin.size) bytes in \(size)"]
+    }
+    guard let contents = try? CubinContents(bytes[...]) else { return [] }
+    var found: [String] = []
+    for kernel in contents.kernels where kernel.code.upperBound > size {
+      found.append("code at \(kernel.code) of \(size)")
+    }
+    for section in contents.sections {
+      if section.range.upperBound > size { found.append("a section at \(section.range) of \(size)") }
+      if let kernel = section.kernel, !contents.kernels.indices.contains(kernel) {
+        found.append("a section of kernel \(kernel) of \(contents.kernels.count)")
+      }
+      _ = contents.name(of: section, in: bytes[...])
+    }
+    return found
   }
 
   /// What every result of reading a file promises, whatever the file holds.
