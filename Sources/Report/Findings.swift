@@ -66,7 +66,7 @@ extension ScanReport {
   }
 
   private func finding(_ verdict: LibraryVerdict, library: Int, device: Int) -> Finding? {
-    let total = verdict.portable.total - verdict.dedicated
+    let total = verdict.portable.total - verdict.excused
     var finding = Finding(
       severity: verdict.verdict.severity ?? 0, verdict: verdict.verdict, libraries: [library],
       devices: [device],

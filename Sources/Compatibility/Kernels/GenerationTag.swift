@@ -1,8 +1,8 @@
 /// A part of a kernel's name that says for which GPUs the kernel was written: `sm80_xmma_…`, `…_sm90`, `volta_…`.
 public struct GenerationTag: Hashable, Sendable {
   public var computeCapability: ComputeCapability
-  /// Any newer GPU is meant as well. The corresponding name is CUTLASS's `arch::Sm80`, whose definition calls the
-  /// number the minimum.
+  /// Any newer GPU is meant as well. The corresponding types are CUTLASS's `arch::Sm80` and its like, whose definitions
+  /// call the number the minimum.
   public var isMinimum: Bool
 
   public init(_ computeCapability: ComputeCapability, isMinimum: Bool = false) {
@@ -24,19 +24,15 @@ public struct GenerationTag: Hashable, Sendable {
 
   static func all(in name: MangledName) -> Set<GenerationTag> {
     var tags: Set<GenerationTag> = []
-    var previous: ArraySlice<UInt8> = []
     for identifier in name.identifiers {
-      if mayHoldTag(identifier) {
-        let isMinimum = previous.elementsEqual("arch".utf8) && identifier.starts(with: "Sm".utf8)
-        for number in numbers(in: identifier) {
-          guard let target = known[number] else { continue }
-          tags.insert(GenerationTag(target, isMinimum: isMinimum))
-        }
-        for word in words(in: identifier) {
-          for first in architectures[word] ?? [] { tags.insert(GenerationTag(first)) }
-        }
+      let isType = identifier.starts(with: "Sm".utf8) && identifier.dropFirst(2).allSatisfy(\.isDigit)
+      for number in numbers(in: identifier) {
+        guard let target = known[number] else { continue }
+        tags.insert(GenerationTag(target, isMinimum: isType))
       }
-      previous = identifier
+      for word in words(in: identifier) {
+        for first in architectures[word] ?? [] { tags.insert(GenerationTag(first)) }
+      }
     }
     return tags
   }
@@ -57,9 +53,6 @@ public struct GenerationTag: Hashable, Sendable {
     }
     return result
   }()
-
-  /// The shortest tags are `sm50` and `ada`.
-  private static func mayHoldTag(_ identifier: ArraySlice<UInt8>) -> Bool { identifier.count >= 3 }
 
   /// The numbers behind `sm`, `Sm`, `SM`, `sm_` and `cutlass_`.
   private static func numbers(in identifier: ArraySlice<UInt8>) -> [Int] {

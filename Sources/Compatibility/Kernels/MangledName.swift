@@ -5,8 +5,9 @@
 struct MangledName {
   /// The identifiers in the order of the name.
   private(set) var identifiers: [ArraySlice<UInt8>] = []
-  /// The name with every number and truth value among the template arguments replaced by `#`: equal for kernels that
-  /// differ in nothing else. Values of enumerations stay, as they often stand for types.
+  /// The name with every 32-bit number and truth value among the template arguments replaced by `#`: equal for kernels
+  /// that differ in nothing else, such as the size of a tile. Wider numbers and enumerations stay: they often stand for
+  /// types.
   private(set) var pattern: [UInt8] = []
 
   private let bytes: [UInt8]
@@ -66,8 +67,9 @@ struct MangledName {
     take(1)
     guard position < bytes.count else { return }
     switch bytes[position] {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"):
-      // Numbers only: the bytes of a floating-point value would look like anything.
+    // int, unsigned, bool, short, unsigned short, and the types of characters.
+    case UInt8(ascii: "i"), UInt8(ascii: "j"), UInt8(ascii: "b"), UInt8(ascii: "s"), UInt8(ascii: "t"),
+      UInt8(ascii: "a"), UInt8(ascii: "c"), UInt8(ascii: "h"):
       var end = position + 1
       if end < bytes.count, bytes[end] == UInt8(ascii: "n") { end += 1 }
       let count = digits(from: end)
@@ -76,6 +78,9 @@ struct MangledName {
       }
       pattern += [bytes[position], UInt8(ascii: "#"), UInt8(ascii: "E")]
       position = end + count + 1
+    case UInt8(ascii: "a")...UInt8(ascii: "z"):
+      take(1)
+      takeValue()
     case UInt8(ascii: "0")...UInt8(ascii: "9"):
       readIdentifier()
       takeValue()
@@ -100,7 +105,7 @@ struct MangledName {
     }
   }
 
-  /// The value of an enumeration up to the end of its literal.
+  /// A value up to the end of its literal.
   private mutating func takeValue() {
     var end = position
     if end < bytes.count, bytes[end] == UInt8(ascii: "n") { end += 1 }
