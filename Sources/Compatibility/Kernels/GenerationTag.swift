@@ -20,21 +20,27 @@ public struct GenerationTag: Hashable, Sendable {
   ///
   /// Only compute capabilities and architectures of the ``ArchitectureTable`` count, so that other numbers with `sm` in
   /// front, such as those of the namespaces of CUB (`SM_750_800_900`, every target of the build), are none.
-  public static func all(in kernel: String) -> Set<GenerationTag> { all(in: MangledName(kernel)) }
+  public static func all(in kernel: String) -> Set<GenerationTag> { read(MangledName(kernel)).tags }
 
-  static func all(in name: MangledName) -> Set<GenerationTag> {
+  /// The tags of a name, and whether it is that of a kernel for GPUs newer than the library: NVIDIA's libraries have
+  /// `forwardCompat` in such names.
+  static func read(_ name: MangledName) -> (tags: Set<GenerationTag>, isForwardCompatible: Bool) {
     var tags: Set<GenerationTag> = []
+    var isForwardCompatible = false
     for identifier in name.identifiers {
       let isType = identifier.starts(with: "Sm".utf8) && identifier.dropFirst(2).allSatisfy(\.isDigit)
       for number in numbers(in: identifier) {
         guard let target = known[number] else { continue }
         tags.insert(GenerationTag(target, isMinimum: isType))
       }
-      for word in words(in: identifier) {
-        for first in architectures[word] ?? [] { tags.insert(GenerationTag(first)) }
+      for word in identifier.split(whereSeparator: { !$0.isLetter }) {
+        for (name, first) in architectures where word.matches(name) {
+          for computeCapability in first { tags.insert(GenerationTag(computeCapability)) }
+        }
+        if word.elementsEqual("forwardCompat".utf8) { isForwardCompatible = true }
       }
     }
-    return tags
+    return (tags, isForwardCompatible)
   }
 
   /// The compute capabilities of the table by their numbers in target names.
@@ -43,16 +49,11 @@ public struct GenerationTag: Hashable, Sendable {
     uniquingKeysWith: { first, _ in first })
 
   /// The names of the architectures in lower case, each with its first compute capability of every major one.
-  private static let architectures: [[UInt8]: [ComputeCapability]] = {
-    var result: [[UInt8]: [ComputeCapability]] = [:]
-    for row in ArchitectureTable.shared.rows {
-      let name = Array(row.architecture.lowercased().utf8)
-      if result[name]?.contains(where: { $0.major == row.computeCapability.major }) != true {
-        result[name, default: []].append(row.computeCapability)
-      }
+  private static let architectures: [(name: [UInt8], first: [ComputeCapability])] =
+    Dictionary(grouping: ArchitectureTable.shared.rows, by: \.architecture).map { name, rows in
+      let first = Dictionary(grouping: rows.map(\.computeCapability), by: \.major).compactMap { $1.min() }
+      return (Array(name.lowercased().utf8), first)
     }
-    return result
-  }()
 
   /// The numbers behind `sm`, `Sm`, `SM`, `sm_` and `cutlass_`.
   private static func numbers(in identifier: ArraySlice<UInt8>) -> [Int] {
@@ -64,8 +65,9 @@ public struct GenerationTag: Hashable, Sendable {
       var head = identifier[..<start]
       let hasUnderscore = head.last == UInt8(ascii: "_")
       if hasUnderscore { head.removeLast() }
-      guard isStreamingMultiprocessor(head) && isEnd(identifier[digits.endIndex...])
-        || hasUnderscore && head.endsWithWord("cutlass") && isEnd(identifier[digits.endIndex...])
+      guard
+        isStreamingMultiprocessor(head) && isEnd(identifier[digits.endIndex...])
+          || hasUnderscore && head.endsWithWord("cutlass") && isEnd(identifier[digits.endIndex...])
       else { continue }
       numbers.append(digits.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) })
     }
@@ -74,7 +76,7 @@ public struct GenerationTag: Hashable, Sendable {
 
   /// Whether `text` ends with `sm` as a word: behind something that is no letter, or `Sm` behind a small one.
   private static func isStreamingMultiprocessor(_ text: ArraySlice<UInt8>) -> Bool {
-    guard text.endsWithLowercased("sm") else { return false }
+    guard text.suffix(2).matches("sm".utf8) else { return false }
     guard let before = text.dropLast(2).last, before.isLetter else { return true }
     return before.isLowercase && text[text.endIndex - 2] == UInt8(ascii: "S")
   }
@@ -85,20 +87,17 @@ public struct GenerationTag: Hashable, Sendable {
     guard first == UInt8(ascii: "a") || first == UInt8(ascii: "f") else { return false }
     return rest.dropFirst().first.map { !$0.isLetter && !$0.isDigit } ?? true
   }
-
-  /// The words between characters that are no letters, in lower case. `AdaGrad` is one word.
-  private static func words(in identifier: ArraySlice<UInt8>) -> [[UInt8]] {
-    identifier.split { !$0.isLetter }.filter { $0.count >= 3 && $0.count <= 9 }.map { $0.map { $0 | 0x20 } }
-  }
 }
 
 extension ArraySlice<UInt8> {
-  fileprivate func endsWithLowercased(_ word: String) -> Bool {
-    suffix(word.utf8.count).elementsEqual(word.utf8) { $0 | 0x20 == $1 }
+  /// Whether it is `word`, which is in lower case, in whatever case.
+  fileprivate func matches(_ word: some Collection<UInt8>) -> Bool {
+    count == word.count && elementsEqual(word) { $0 | 0x20 == $1 }
   }
 
+  /// Whether it ends with `word`, in front of which is no letter.
   fileprivate func endsWithWord(_ word: String) -> Bool {
-    guard endsWithLowercased(word) else { return false }
+    guard suffix(word.utf8.count).matches(word.utf8) else { return false }
     return dropLast(word.utf8.count).last.map { !$0.isLetter } ?? true
   }
 }

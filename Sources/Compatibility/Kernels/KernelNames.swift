@@ -3,7 +3,7 @@ public struct KernelNames: Sendable {
   /// What the rules need to know of a name.
   struct Facts: Sendable {
     var tags: Set<GenerationTag>
-    /// For GPUs newer than the library. NVIDIA's libraries have `forwardCompat` in the names of such kernels.
+    /// For GPUs newer than the library.
     var isForwardCompatible: Bool
     /// Positions of names that differ only in numbers among their template arguments have one value.
     var pattern: Int
@@ -17,7 +17,7 @@ public struct KernelNames: Sendable {
   /// Modules that were read without learning their kernels.
   private var unreadable: Set<Int> = []
   private var positions: [String: Int] = [:]
-  private var patterns: [[UInt8]: Int] = [:]
+  private var patterns: [String: Int] = [:]
 
   public init() {}
 
@@ -43,13 +43,13 @@ public struct KernelNames: Sendable {
   private mutating func position(of name: String) -> Int {
     if let known = positions[name] { return known }
     let parts = MangledName(name)
-    let pattern = patterns[parts.pattern] ?? patterns.count
-    patterns[parts.pattern] = pattern
+    let text = String(decoding: parts.pattern, as: UTF8.self)
+    let pattern = patterns[text] ?? patterns.count
+    patterns[text] = pattern
     positions[name] = names.count
     names.append(name)
-    facts.append(
-      Facts(
-        tags: GenerationTag.all(in: parts), isForwardCompatible: name.contains("forwardCompat"), pattern: pattern))
+    let (tags, isForwardCompatible) = GenerationTag.read(parts)
+    facts.append(Facts(tags: tags, isForwardCompatible: isForwardCompatible, pattern: pattern))
     return names.count - 1
   }
 }

@@ -29,7 +29,8 @@ struct DispatchRule {
 
   /// - Parameter modules: the modules that run on the device, each with the names of its targets.
   init(
-    _ kernels: KernelNames, on device: ComputeCapability, running modules: [(module: Int, targets: Set<String>)]
+    _ kernels: KernelNames, on device: ComputeCapability,
+    running modules: [(module: Int, targets: Set<String>)]
   ) {
     self.kernels = kernels
     self.device = device
