@@ -17,7 +17,7 @@ struct UncoveredKernelsTests {
     var cubin = CubinBuilder(target)
     cubin.kernels = kernels
     cubin.code = [UInt8](repeating: 0x5A, count: bytes)
-    return .cubin(target, payload: cubin.bytes)
+    return .cubin(target, payload: cubin.bytes).inFrame()
   }
 
   /// A payload that is a problem as soon as it is decompressed.
