@@ -159,23 +159,20 @@ public struct Library: Sendable {
   /// The modules whose kernels' names would make the verdict on `device` surer and are not in `kernels`; empty when all
   /// that count have been read.
   ///
-  /// First those without code for the device. Where their own names do not settle it, all others, which may have the same
-  /// kernels. At last those that run less than well, which may hold no kernel.
+  /// First those without code for the device. Where their own names do not settle it, those that run, which may have the
+  /// same kernels. At last those that run less than well, which may hold no kernel.
   public func modulesToName(on device: Device, kernels: KernelNames) -> [Int] {
     let verdict = verdict(on: device, kernels: kernels)
     let open = (verdict.uncovered + verdict.presumed).flatMap(\.modules)
     let unnamed = open.filter { !kernels.isRead($0) }
     if !unnamed.isEmpty { return unnamed.sorted() }
-    if !open.isEmpty {
-      return verdict.portable.mayRun + verdict.specialised.mayRun > 0
-        ? inventory.modules.indices.filter { !kernels.isRead($0) } : []
-    }
-    guard verdict.verdict == .jit || verdict.verdict == .notGuaranteed else { return [] }
+    let isLessThanNative = verdict.verdict == .jit || verdict.verdict == .notGuaranteed
+    guard !open.isEmpty || isLessThanNative else { return [] }
     let judgements = Judgements(signatures, on: device)
     return groups.filter { group in
-      guard group.role == .portable else { return false }
+      guard group.role == .portable || group.role == .specialised && !open.isEmpty else { return false }
       let fit = ModuleVerdict(judgedImages(of: group, module: group.modules[0], judgements)).fit
-      return fit == .jit || fit == .notGuaranteed
+      return fit > .none && (!open.isEmpty || !fit.isNative)
     }.flatMap(\.modules).filter { !kernels.isRead($0) }.sorted()
   }
 

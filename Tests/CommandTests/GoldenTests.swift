@@ -81,7 +81,8 @@ struct GoldenTests {
     try tree.write(relocatable.bytes, to: "tree/ops/libunlinked.so")
     var embedded = ELFBuilder()
     embedded.append(
-      FatBinaryBuilder([.cubin("sm_80").inFrame(), .ptx("compute_80", isa: (8, 5), .lz4)]).bytes, to: ".rodata")
+      FatBinaryBuilder([.cubin("sm_80").inFrame(), .ptx("compute_80", isa: (8, 5), .lz4)]).bytes,
+      to: ".rodata")
     embedded.append(CubinBuilder("sm_75").bytes, to: ".rodata")
     embedded.append(Array(PTXText.text("compute_75").utf8) + [0], to: ".rodata")
     try tree.write(embedded.bytes, to: "tree/ops/libembedded.so")
