@@ -37,7 +37,7 @@ struct RecordedTable: Decodable, Sendable {
   /// The differences from what is predicted, in words.
   func disagreements() throws -> [String] {
     guard let computeCapability = ComputeCapability(device.computeCapability),
-      let driver = DriverVersion(device.driver)
+      let driver = DriverVersion(computeCapability.isTegra ? device.cuda : device.driver)
     else { return ["\(device.computeCapability) or \(device.driver) cannot be read"] }
     var found: [String] = []
     for question in HardwareCase.all {

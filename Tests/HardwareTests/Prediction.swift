@@ -127,16 +127,23 @@ struct PredictionSteps {
     return names.compactMap { DriverVersion($0) }.sorted { $0.isAtLeast($1) == false }
   }()
 
+  /// The same for Tegra, whose drivers only their CUDA version tells.
+  static let tegraDrivers: [DriverVersion] = {
+    let versions = Set(DriverTable.shared.branches.map(\.maxCUDA)).sorted()
+    return (versions + versions.suffix(1).map { CUDAVersion($0.major + 1, 0) }).map { .cuda($0) }
+  }()
+
   /// The compute capabilities of `predictions.json`: all current ones, and Volta, which current drivers left last.
   static let computeCapabilities = [ComputeCapability(7, 0)] + ComputeCapability.current
 
   init(_ question: HardwareCase, _ file: InspectedFile, on computeCapability: ComputeCapability) {
-    for driver in Self.drivers {
+    for driver in computeCapability.isTegra ? Self.tegraDrivers : Self.drivers {
       let device = Device(computeCapability, driver: driver)
       if device.isSupportedByDriver == false { continue }
       let prediction = Prediction(question, file, on: device)
       if steps.last?.prediction != prediction {
-        steps.append((steps.isEmpty ? nil : driver.description, prediction))
+        let name = if case .cuda(let version) = driver { version.description } else { driver.description }
+        steps.append((steps.isEmpty ? nil : name, prediction))
       }
     }
   }
