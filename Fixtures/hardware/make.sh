@@ -123,10 +123,10 @@ alone() {
     for item in "$@"; do pack "${item//[@\/+]/-}.fatbin" "$question" "$codec" -- "$item"; done
 }
 
-# odd NAME QUESTION PROBLEM HEADER=ITEM…: a fat binary whose headers and payloads disagree. HEADER is an ITEM, whose
+# odd NAME QUESTION PROBLEM HEADER=ITEM…: malformed/NAME, a fat binary whose headers and payloads disagree. HEADER is an ITEM, whose
 # target and version the entry claims; the payload is an ITEM, or "nothing". PROBLEM: what a reader must report, or "-".
 odd() {
-    local name=$1 question=$2 problem=() entries=() declared=() asked=() pair header headerVersion code
+    local name=malformed/$1 question=$2 problem=() entries=() declared=() asked=() pair header headerVersion code
     if [ "$3" != - ]; then problem=(--problem "$3"); fi
     shift 3
     for pair in "$@"; do
@@ -230,6 +230,7 @@ pack twice.fatbin "one target twice" lz4 -- sm_75 sm_75/3 sm_80 sm_80/3 sm_90 sm
 pack ptx-twice.fatbin "one target twice" none -- compute_75/3 compute_75/4
 
 # Payloads that are not what their headers say.
+mkdir malformed
 odd nothing.fatbin "machine code without sense beside good PTX" invalidValue \
     sm_75=nothing sm_80=nothing sm_90=nothing sm_100=nothing sm_120=nothing compute_75=compute_75
 odd nothing-nearest.fatbin "machine code without sense beside good but less near" invalidValue \
