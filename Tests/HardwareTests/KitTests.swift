@@ -74,10 +74,10 @@ import Testing
   @Test func aDriverThatDoesWhatIsPredicted() throws {
     let driver = try FakeDriver()
     try driver.answerAsPredicted()
-    let outcome = try driver.ask("--only", "compute_")
+    let outcome = try driver.ask("--only", "ptx-")
     #expect(outcome.status == 0, "\(outcome.messages)")
     #expect(outcome.cases("NO") == [])
-    #expect(outcome.cases("yes") == Set(HardwareCase.all.map(\.name).filter { $0.contains("compute_") }))
+    #expect(outcome.cases("yes") == Set(HardwareCase.all.map(\.name).filter { $0.contains("ptx-") }))
     #expect(throws: (any Error).self, "a table is of all cases") { try driver.table() }
   }
 
@@ -120,6 +120,7 @@ import Testing
 
   @Test func nothingToAsk() throws {
     let driver = try FakeDriver()
+    #expect(try driver.ask("--into", "/proc/nowhere").status == 2)
     driver.facts["count"] = "0"
     var outcome = try driver.ask()
     #expect(outcome.status == 2)
