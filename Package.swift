@@ -86,7 +86,8 @@ let package = Package(
       exclude: ["Goldens"], swiftSettings: settings),
     tests("JSONSchemaSupport", []),
     .testTarget(
-      name: "HardwareTests", dependencies: ["Bytes", "DeviceCode", "Compatibility"], swiftSettings: settings),
+      name: "HardwareTests", dependencies: ["Bytes", "Compression", "DeviceCode", "Compatibility"],
+      swiftSettings: settings),
     .testTarget(
       name: "AgreementTests", dependencies: ["Bytes", "Compression", "DeviceCode"], swiftSettings: settings),
   ],

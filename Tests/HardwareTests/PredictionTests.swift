@@ -1,4 +1,6 @@
+import Bytes
 import Compatibility
+import Compression
 import DeviceCode
 import Foundation
 import Testing
@@ -16,6 +18,36 @@ import Testing
     #expect(inventory.modules.count == 1)
     #expect(inventory.images.map(\.targetName) == question.images.map(\.target))
     #expect(Set(question.images.map(\.number)).count == question.images.count, "a number names one image")
+  }
+
+  /// The number of each image is in its payload, in that of no other: since Volta an instruction holds it in four bytes
+  /// of its own.
+  @Test(arguments: HardwareCase.all) func anImageStoresItsNumber(_ question: HardwareCase) throws {
+    let source = try FileBytes(path: Path(question.path.path))
+    let numbers = question.images.filter { $0.payload != "nothing" }.map(\.number)
+    for (image, expected) in zip(InspectedFile(source).inventory.images, question.images)
+    where image.kind == .ptx || image.kind == .cubin && image.target.number >= 70 {
+      let payload = try decompressed(image, source)
+      let found = numbers.filter { number in
+        if image.kind == .ptx { return payload.contains(", \(number);".utf8) }
+        return stride(from: 0, to: payload.count - 3, by: 4).contains { at in
+          payload[at..<at + 4].elementsEqual((0..<4).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) })
+        }
+      }
+      #expect(found == (expected.payload == "nothing" ? [] : [expected.number]))
+    }
+  }
+
+  private func decompressed(_ image: DeviceImage, _ source: FileBytes) throws -> [UInt8] {
+    let stored = try source.bytes(at: image.offset, count: Int(image.storedSize), "payload")
+    guard let codec = Codec(rawValue: image.compression.rawValue) else { return stored }
+    guard let start = image.memberOffset.map(Int.init) else {
+      return try decompress(stored, codec, size: image.size, limit: 1 << 20)
+    }
+    // The members' sizes add up to the stream's.
+    let members = InspectedFile(source).inventory.images.filter { $0.offset == image.offset }
+    let stream = try decompress(stored, codec, size: members.map(\.size).reduce(0, +), limit: 1 << 20)
+    return Array(stream[start..<start + Int(image.size)])
   }
 
   /// What must be asked of every GPU is in the fixtures, whichever it is.
