@@ -35,12 +35,12 @@ struct RecordedTable: Decodable, Sendable {
   var cases: [String: Row]
 
   /// The differences from what is predicted, in words.
-  func disagreements() throws -> [String] {
+  func disagreements(among questions: [HardwareCase] = HardwareCase.all) throws -> [String] {
     guard let computeCapability = ComputeCapability(device.computeCapability),
       let driver = DriverVersion(computeCapability.isTegra ? device.cuda : device.driver)
     else { return ["\(device.computeCapability) or \(device.driver) cannot be read"] }
     var found: [String] = []
-    for question in HardwareCase.all {
+    for question in questions {
       guard let row = cases[question.name] else {
         found.append("\(question.name): not asked")
         continue

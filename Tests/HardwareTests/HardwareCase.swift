@@ -22,8 +22,8 @@ enum Kit {
 }
 
 /// One question to a driver: a row of `cases.json`.
-struct HardwareCase: Decodable, Sendable {
-  struct Image: Decodable, Sendable {
+struct HardwareCase: Codable, Sendable {
+  struct Image: Codable, Sendable {
     /// What the header says.
     var target: String
     /// What the kernel stores.
