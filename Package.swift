@@ -92,6 +92,9 @@ let package = Package(
       exclude: ["Goldens"], swiftSettings: settings),
     tests("JSONSchemaSupport", []),
     .testTarget(
+      name: "HardwareTests", dependencies: ["Bytes", "Compression", "DeviceCode", "Compatibility"],
+      swiftSettings: settings),
+    .testTarget(
       name: "AgreementTests", dependencies: ["Bytes", "Compression", "DeviceCode", "Compatibility", "Scan"],
       swiftSettings: settings),
   ],
