@@ -106,6 +106,29 @@ struct GoldenTests {
     return tree
   }
 
+  /// Modules for other GPUs, by name and by presumption; a gap; and a library whose only module is empty.
+  @Test func dispatch() throws {
+    func module(_ target: Target, _ kernels: String...) -> FatBinaryBuilder {
+      var cubin = CubinBuilder(target)
+      cubin.kernels = kernels
+      return FatBinaryBuilder([.cubin(target, payload: cubin.bytes)])
+    }
+    let tree = try TemporaryTree()
+    func write(_ name: String, _ modules: FatBinaryBuilder...) throws {
+      try tree.write(ELFBuilder(fatBinaries: modules).bytes, to: name)
+    }
+    try write(
+      "tree/libpicks.so", module("sm_80", "ampere_gemm"), module("sm_75", "turing_gemm"),
+      module("sm_90", "syrk"))
+    try write("tree/libempty.so", module("sm_75"))
+    try write(
+      "tree/libgap.so", module("sm_80", "gemm"), module("sm_90", "sm90_xmma_gemm"),
+      module("sm_90", "_ZN2la4gemvIfLi4EEEvPT_", "_ZN2la4gemvIdLi4EEEvPT_"))
+    defer { withExtendedLifetime(tree) {} }
+    try expectGolden("dispatch.txt", "scan tree --gpu A100 --gpu T4", in: tree.path, status: 1)
+    try expectGolden("dispatch.json", "scan tree --gpu A100 -o json", in: tree.path, status: 0)
+  }
+
   @Test func scan() throws {
     let tree = try sampleTree()
     defer { withExtendedLifetime(tree) {} }

@@ -99,4 +99,30 @@ struct GenerationTagTests {
     #expect(tags("blackwell_gemm") == ["10.0", "11.0", "12.0"])
     #expect(tags("rubin_gemm") == ["10.7"])
   }
+
+  /// Names from files may be anything, of any length.
+  @Test func hostileNames() {
+    for part in [
+      "LN", "LNI", "S", "T", "SM", "E1", "1", "99999", "L1aLN", "sm80", "sm_", "Li1", "N1a", "cutlass_",
+    ] {
+      let text = String(repeating: part, count: 20_000)
+      _ = tags("_Z" + text)
+      _ = tags(text)
+    }
+    #expect(tags("_Z" + String(repeating: "LN", count: 20_000) + "4sm80") == ["8.0"])
+    var generator = SeededGenerator(state: 1)
+    let name = Array(
+      "_ZN7cutlass6KernelIN3c1010ScalarTypeELNS_4EnumE15EJLi0ELin1EES1_A16_Dv4_fZ1fEUlvE0_E9foo_sm90aEvNT_6ParamsE"
+        .utf8
+    )
+    for _ in 0..<2_000 {
+      var mutated = name
+      for _ in 0..<3 {
+        mutated[Int.random(in: 0..<name.count, using: &generator)] = UInt8.random(
+          in: 0...255, using: &generator)
+      }
+      mutated.removeLast(Int.random(in: 0..<name.count, using: &generator))
+      _ = tags(String(decoding: mutated, as: UTF8.self))
+    }
+  }
 }

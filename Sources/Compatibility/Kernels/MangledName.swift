@@ -12,6 +12,12 @@ struct MangledName {
 
   private let bytes: [UInt8]
   private var position = 0
+  /// How many literals the position is in.
+  private var depth = 0
+
+  /// Digits of the number of a substitution or a parameter, and literals in each other: compilers write far fewer.
+  private static let longestNumber = 8
+  private static let deepest = 64
 
   init(_ name: String) {
     bytes = Array(name.utf8)
@@ -31,7 +37,9 @@ struct MangledName {
     // Substitutions and parameters are numbered: S1_, T_, T0_.
     case UInt8(ascii: "S"), UInt8(ascii: "T"):
       var end = position + 1
-      while end < bytes.count, bytes[end].isDigitOrUppercase { end += 1 }
+      while end < bytes.count, end <= position + Self.longestNumber, bytes[end].isDigitOrUppercase {
+        end += 1
+      }
       take(end < bytes.count && bytes[end] == UInt8(ascii: "_") ? end + 1 - position : 1)
     // Arrays and vectors have lengths: A16_f, Dv4_f.
     case UInt8(ascii: "A"): take(1 + digits(from: position + 1))
@@ -84,22 +92,24 @@ struct MangledName {
     case UInt8(ascii: "0")...UInt8(ascii: "9"):
       readIdentifier()
       takeValue()
-    case UInt8(ascii: "N"):
-      var depth = 0
+    case UInt8(ascii: "N") where depth < Self.deepest:
+      depth += 1
+      defer { depth -= 1 }
+      var open = 0
       repeat {
         switch bytes[position] {
         case UInt8(ascii: "N"), UInt8(ascii: "I"), UInt8(ascii: "J"), UInt8(ascii: "X"):
-          depth += 1
+          open += 1
           take(1)
         case UInt8(ascii: "L"):
           // Its own end is taken with it.
           readLiteral()
         case UInt8(ascii: "E"):
-          depth -= 1
+          open -= 1
           take(1)
         default: readPart()
         }
-      } while depth > 0 && position < bytes.count
+      } while open > 0 && position < bytes.count
       takeValue()
     default: break
     }
