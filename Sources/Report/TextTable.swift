@@ -14,6 +14,8 @@ struct TextTable {
     private let isRight: [Bool]
     private var widths: [Int]
     private var column = 0
+    /// Columns of a line at most; nil for any number. The cells of the last column are cut to it.
+    private let limit: Int?
     /// How many rows were measured.
     private var count = 0
     private var isWriting = false
@@ -21,14 +23,15 @@ struct TextTable {
     /// Spaces are owed until something follows them, so that no line ends with one.
     private var spaces = 0
 
-    fileprivate init(_ headers: [Header]) {
+    fileprivate init(_ headers: [Header], limit: Int?) {
+      self.limit = limit
       isRight = headers.map { if case .right = $0 { true } else { false } }
       widths = headers.map { _ in 0 }
     }
 
     /// Adds the next cell.
     mutating func add(_ text: String) {
-      var text = text
+      var text = isWriting && column == widths.count - 1 ? cut(text) : text
       // The buffer is only read while the call lasts.
       text.withUTF8 { bytes in
         // Every character that reports use takes one column; continuation bytes start none.
@@ -38,6 +41,14 @@ struct TextTable {
         if isWriting { unsafe output.append(contentsOf: bytes) }
         end(padding)
       }
+    }
+
+    /// The text of a cell in the last column, cut at its end where the line would be too long.
+    private func cut(_ text: String) -> String {
+      guard let limit else { return text }
+      let left = max(limit - widths.dropLast().reduce(0) { $0 + $1 + 2 } - 2, 24)
+      guard columns(text) > left else { return text }
+      return String(String.UnicodeScalarView(text.unicodeScalars.prefix(left - 1))) + "…"
     }
 
     /// Adds the next cell: a number.
@@ -91,8 +102,12 @@ struct TextTable {
 
   /// Writes the headers and the rows that `makeRows` adds, which is called twice; each line is indented by two
   /// spaces.
-  func write(_ style: TextStyle, to output: inout [UInt8], _ makeRows: (inout Row) -> Void) {
-    var row = Row(headers)
+  ///
+  /// - Parameter limit: columns of a line at most, to which the cells of the last column are cut.
+  func write(
+    _ style: TextStyle, to output: inout [UInt8], limit: Int? = nil, _ makeRows: (inout Row) -> Void
+  ) {
+    var row = Row(headers, limit: limit)
     addTitles(to: &row)
     makeRows(&row)
     row.startWriting()
