@@ -140,11 +140,11 @@ extension CompositionReport {
     ]).write(style, to: &output, limit: style.width) { table in
       func add(_ name: String, _ regions: [FileComposition.Region]) {
         let size = regions.reduce(0) { $0 + $1.size }
-        table.add(size)
+        table.add(grouped(size))
         table.add(share(size))
         for field in [\FileComposition.Region.images, \.overhead, \.host] {
           let bytes = regions.reduce(0) { $0 + $1[keyPath: field] }
-          if bytes > 0 { table.add(bytes) } else { table.add("") }
+          table.add(bytes > 0 ? grouped(bytes) : "")
         }
         table.add(name)
       }
@@ -161,19 +161,19 @@ extension CompositionReport {
       .left("kind"), .left("target"),
     ]).write(style, to: &output, limit: style.width) { table in
       for target in targets {
-        table.add(target.storedSize)
+        table.add(grouped(target.storedSize))
         table.add(share(target.storedSize))
-        table.add(target.size)
-        table.add(UInt64(target.images))
-        table.add(target.kernels.map(String.init) ?? "")
+        table.add(grouped(target.size))
+        table.add(grouped(target.images))
+        table.add(target.kernels.map { grouped($0) } ?? "")
         table.add(target.kind.description)
         table.add(target.name)
       }
-      table.add(composition.images)
+      table.add(grouped(composition.images))
       table.add(share(composition.images))
-      table.add(targets.reduce(0) { $0 &+ $1.size })
-      table.add(UInt64(targets.reduce(0) { $0 + $1.images }))
-      table.add(String(file.kernels.kernels.count))
+      table.add(grouped(targets.reduce(0) { $0 &+ $1.size }))
+      table.add(grouped(targets.reduce(0) { $0 + $1.images }))
+      table.add(grouped(file.kernels.kernels.count))
       table.add("all")
       table.add("")
     }
@@ -188,14 +188,14 @@ extension CompositionReport {
     TextTable([.right("bytes"), .right("share"), .right("decompressed"), .left("what")])
       .write(style, to: &output, limit: style.width) { table in
         for (part, bytes) in parts {
-          table.add(bytes.stored)
+          table.add(grouped(bytes.stored))
           table.add(share(bytes.stored))
-          table.add(bytes.size)
+          table.add(grouped(bytes.size))
           table.add(part.title)
         }
-        table.add(whole.stored)
+        table.add(grouped(whole.stored))
         table.add(share(whole.stored))
-        table.add(whole.size)
+        table.add(grouped(whole.size))
         table.add("all that could be read")
       }
     if file.contents.inventory.images.contains(where: { $0.kind == .cubin && $0.compression != .none }) {
@@ -219,8 +219,8 @@ extension CompositionReport {
       ])
       .write(style, to: &output, limit: style.width) { table in
         for duplicate in duplicates.prefix(limit) {
-          table.add(duplicate.storedSize)
-          table.add(duplicate.size)
+          table.add(grouped(duplicate.storedSize))
+          table.add(grouped(duplicate.size))
           addKernel(duplicate.row, to: &table)
         }
       }
@@ -232,8 +232,8 @@ extension CompositionReport {
     ])
     .write(style, to: &output, limit: style.width) { table in
       for row in largest {
-        table.add(row.storedSize)
-        table.add(row.size)
+        table.add(grouped(row.storedSize))
+        table.add(grouped(row.size))
         addKernel(row, to: &table)
       }
     }
@@ -241,7 +241,7 @@ extension CompositionReport {
 
   private func addKernel(_ row: KernelRow, to table: inout TextTable.Row) {
     let inventory = file.contents.inventory
-    table.add(UInt64(row.copies.count))
+    table.add(grouped(row.copies.count))
     table.add(UInt64(Set(row.copies.map { ImageTarget(inventory.images[$0.image]) }).count))
     table.add(printable(row.shownName))
   }

@@ -77,6 +77,8 @@ public struct KernelSelection: Sendable {
       let copies = targets.isEmpty ? entry.copies : entry.copies.filter { wanted[$0.image] }
       return copies.isEmpty ? nil : KernelRow(name: entry.name, copies: copies)
     }
+    // A summary chooses for itself.
+    if isSummary { return rows }
     // Names cost more than numbers: only those that are needed are demangled.
     let needsAll = pattern != nil || order == .name
     if needsAll, !isMangled { rows.demangle(jobs) }

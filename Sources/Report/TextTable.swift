@@ -14,7 +14,7 @@ struct TextTable {
     private let isRight: [Bool]
     private var widths: [Int]
     private var column = 0
-    /// Columns of a line at most; nil for any number. The cells of the last column are cut to it.
+    /// Columns of a line at most; nil for any number.
     private let limit: Int?
     /// How many rows were measured.
     private var count = 0
@@ -31,7 +31,12 @@ struct TextTable {
 
     /// Adds the next cell.
     mutating func add(_ text: String) {
-      var text = isWriting && column == widths.count - 1 ? cut(text) : text
+      var text = text
+      if let limit, isWriting, column == widths.count - 1 {
+        text = last(text, limit)
+        // On a line of its own it needs no space before it.
+        if text.utf8.first == UInt8(ascii: "\n") { spaces = -2 }
+      }
       // The buffer is only read while the call lasts.
       text.withUTF8 { bytes in
         // Every character that reports use takes one column; continuation bytes start none.
@@ -43,12 +48,20 @@ struct TextTable {
       }
     }
 
-    /// The text of a cell in the last column, cut at its end where the line would be too long.
-    private func cut(_ text: String) -> String {
-      guard let limit else { return text }
-      let left = max(limit - widths.dropLast().reduce(0) { $0 + $1 + 2 } - 2, 24)
-      guard columns(text) > left else { return text }
-      return String(String.UnicodeScalarView(text.unicodeScalars.prefix(left - 1))) + "…"
+    /// Columns that the last cell needs at least to stand in line with the others.
+    private static let leastForLast = 40
+
+    /// The text of a cell in the last column: cut at its end where the line would be too long, and on a line of its
+    /// own where too little would be left of it.
+    private func last(_ text: String, _ limit: Int) -> String {
+      let left = limit - widths.dropLast().reduce(0) { $0 + $1 + 2 } - 2
+      let isApart = left < Self.leastForLast && widths[column] > left
+      let width = isApart ? limit - 6 : left
+      var cut = text
+      if columns(text) > width, width > 1 {
+        cut = String(String.UnicodeScalarView(text.unicodeScalars.prefix(width - 1))) + "…"
+      }
+      return isApart ? "\n      " + cut : cut
     }
 
     /// Adds the next cell: a number.
@@ -103,7 +116,8 @@ struct TextTable {
   /// Writes the headers and the rows that `makeRows` adds, which is called twice; each line is indented by two
   /// spaces.
   ///
-  /// - Parameter limit: columns of a line at most, to which the cells of the last column are cut.
+  /// - Parameter limit: columns of a line at most. The cells of the last column are cut to it, and stand on lines of
+  ///   their own where it leaves little of them.
   func write(
     _ style: TextStyle, to output: inout [UInt8], limit: Int? = nil, _ makeRows: (inout Row) -> Void
   ) {
