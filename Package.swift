@@ -83,7 +83,7 @@ let package = Package(
       resources: [.embedInCode("Resources/cubinHeaders.json")]),
     tests(
       "Compatibility", ["DeviceCode"], resources: [.embedInCode("Resources/ptxMatrices.json")]),
-    tests("Scan", ["Bytes", "DeviceCode", "Compatibility", "FixtureSupport"]),
+    tests("Scan", ["Bytes", "DeviceCode", "Compatibility", "FixtureSupport", "FuzzSupport"]),
     tests(
       "Report", ["Bytes", "Scan", "DeviceCode", "Compatibility", "FixtureSupport", "JSONSchemaSupport"]),
     tests("CommandLineSyntax", []),

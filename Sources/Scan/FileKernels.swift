@@ -80,12 +80,18 @@ public struct FileKernels: Sendable {
       try ImageKernels(image, bytes, storedSize: storedSizes[image.index], names)
     }
     let list = names.list
+    if names.isFull {
+      problems.append(
+        Problem(
+          .limitExceeded, "kernels",
+          expected: "at most \(KernelNames.countLimit) copies and \(KernelNames.byteLimit) bytes of names"))
+    }
     var copies = [[KernelCopy]](repeating: [], count: list.count)
     for (index, result) in zip(wanted, results) {
       switch result {
       case .success(let image):
-        kernelCounts[index] = image.copies.count
-        for copy in image.copies { copies[copy.name].append(copy) }
+        kernelCounts[index] = image.count
+        for copy in image.copies where copy.name < copies.count { copies[copy.name].append(copy) }
         for (part, bytes) in image.parts.enumerated() {
           cubinParts[part].stored += bytes.stored
           cubinParts[part].size += bytes.size
@@ -99,31 +105,55 @@ public struct FileKernels: Sendable {
 }
 
 /// The names of all images, each kept once.
+///
+/// Where there are too many, none is kept: what remains must not depend on which thread came first.
 private final class KernelNames: Sendable {
   private struct Names {
     var positions: [String: Int] = [:]
     var list: [String] = []
+    var bytes = 0
+    var copies = 0
+    var isFull = false
   }
+
+  /// Kernels of all images of one file past this number, and bytes of different names past that, are not believed:
+  /// the largest libraries have 150,000 and 10 MB.
+  static let countLimit = 1 << 22
+  static let byteLimit = 1 << 28
 
   private let names = Mutex(Names())
 
-  /// The positions of `new` in the list.
+  /// The positions of `new` in the list; none where there are too many.
   func positions(of new: [String]) -> [Int] {
     names.withLock { names in
-      new.map { name in
-        if let position = names.positions[name] { return position }
-        names.positions[name] = names.list.count
-        names.list.append(name)
-        return names.list.count - 1
+      names.copies += new.count
+      var positions: [Int] = []
+      positions.reserveCapacity(new.count)
+      for name in new where !names.isFull {
+        let position = names.positions[name] ?? names.list.count
+        if position == names.list.count {
+          names.positions[name] = position
+          names.list.append(name)
+          names.bytes += name.utf8.count
+        }
+        positions.append(position)
+        if names.copies > Self.countLimit || names.bytes > Self.byteLimit {
+          names = Names(isFull: true)
+          return []
+        }
       }
+      return positions
     }
   }
 
+  var isFull: Bool { names.withLock { $0.isFull } }
   var list: [String] { names.withLock { $0.list } }
 }
 
 /// The kernels of one image.
 private struct ImageKernels: Sendable {
+  /// Kernels in it; ``copies`` is empty where there are too many in the file.
+  var count = 0
   var copies: [KernelCopy] = []
   /// By ``CubinPart``.
   var parts: [(stored: UInt64, size: UInt64)] = []
@@ -134,12 +164,14 @@ private struct ImageKernels: Sendable {
     do throws(Problem) {
       if image.kind == .ptx {
         let contents = try PTXContents(bytes)
+        count = contents.kernels.count
         copies = names.positions(of: contents.kernels).map {
           KernelCopy(image: image.index, resources: nil, size: 0, storedSize: 0, name: $0)
         }
         return
       }
       let contents = try CubinContents(bytes)
+      count = contents.kernels.count
       let composition = contents.composition(of: bytes)
       var shares = Apportionment(storedSize, whole: UInt64(bytes.count))
       parts = composition.parts.map { (shares.next($0), $0) }
