@@ -92,7 +92,8 @@ let package = Package(
       exclude: ["Goldens"], swiftSettings: settings),
     tests("JSONSchemaSupport", []),
     .testTarget(
-      name: "AgreementTests", dependencies: ["Bytes", "Compression", "DeviceCode"], swiftSettings: settings),
+      name: "AgreementTests", dependencies: ["Bytes", "Compression", "DeviceCode", "FuzzSupport", "Scan"],
+      swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]
 )
