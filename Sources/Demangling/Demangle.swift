@@ -27,19 +27,21 @@ public func demangle(_ names: [String], jobs: Int = 1) -> [String?] {
 }
 
 private func demangled(_ names: ArraySlice<String>) -> [String?] {
-  var text: [CChar] = []
+  var text: [UInt8] = []
   var starts: [Int] = []
   starts.reserveCapacity(names.count)
   for name in names {
     starts.append(text.count)
     // A name does not go on behind a zero.
-    if !name.utf8.contains(0) { for byte in name.utf8 { text.append(CChar(bitPattern: byte)) } }
+    if !name.utf8.contains(0) { text.append(contentsOf: name.utf8) }
     text.append(0)
   }
   var results: [UnsafeMutablePointer<CChar>?] = unsafe Array(repeating: nil, count: names.count)
   unsafe text.withUnsafeBufferPointer { text in
-    let pointers: [UnsafePointer<CChar>?] = unsafe starts.map { unsafe text.baseAddress! + $0 }
-    unsafe cdemangle(pointers, &results, names.count)
+    unsafe text.withMemoryRebound(to: CChar.self) { text in
+      let pointers: [UnsafePointer<CChar>?] = unsafe starts.map { unsafe text.baseAddress! + $0 }
+      unsafe cdemangle(pointers, &results, names.count)
+    }
   }
   return unsafe results.map { result in
     guard let result = unsafe result else { return nil }

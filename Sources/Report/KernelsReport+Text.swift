@@ -40,49 +40,39 @@ extension KernelsReport {
   }
 
   private func writeTable(of file: File, _ style: TextStyle, to output: inout [UInt8]) {
-    let inventory = file.contents.inventory
-    let rows = file.rows.map { KernelCells($0, inventory) }
+    var targets = TargetLists(file.contents.inventory.images)
+    let rows = file.rows.map { KernelCells($0, &targets) }
     guard !rows.isEmpty else { return }
     // Most kernels use neither stack nor local memory: a column of zeros says nothing.
-    func isUsed(_ column: KeyPath<KernelCells, Span>) -> Bool {
-      rows.contains { $0[keyPath: column].upper > 0 }
-    }
     let columns: [(title: String, value: KeyPath<KernelCells, Span>)] = [
       ("regs", \.registers), ("stack", \.stack), ("local", \.local), ("shared", \.shared),
       ("const0", \.constant), ("params", \.parameters), ("code", \.code),
-    ].filter { isUsed($0.1) }
+    ].filter { column in rows.contains { $0[keyPath: column.1].upper > 0 } }
     let hasCode = !columns.isEmpty
-    let hasCopies = rows.contains { $0.copies > $0.targets.count }
+    let hasCopies = rows.contains { $0.copies > $0.targetCount }
     var headers = columns.map { TextTable.Header.right($0.title) }
     if hasCode { headers.append(.right("in file")) }
     if hasCopies { headers.append(.right("copies")) }
     headers += [.left("targets"), .left("kernel")]
-    // Thousands of kernels have one of a few sets of targets.
-    var targets: [[TargetLabel]: String] = [:]
     TextTable(headers).write(style, to: &output, limit: style.width) { table in
       for row in rows {
-        for column in columns { table.add(row[keyPath: column.value].description) }
+        for column in columns { row[keyPath: column.value].add(to: &table) }
         if hasCode { table.add(row.storedSize > 0 ? byteCount(row.storedSize) : "") }
         if hasCopies { table.add(UInt64(row.copies)) }
-        let text = targets[row.targets] ?? TargetLabel.list(row.targets)
-        targets[row.targets] = text
-        table.add(text)
+        table.add(row.targets)
         table.add(row.name)
       }
     }
-    let versions = Set(
-      file.rows.flatMap(\.copies).lazy.map { inventory.images[$0.image] }.filter { $0.kind == .ptx }
-        .map { TargetLabel($0).name + " " + ($0.ptxISA?.description ?? "?") })
-    if !versions.isEmpty {
+    if !targets.ptxVersions.isEmpty {
       let line = wrapped(
-        versions.sorted().joined(separator: ", "), first: "  PTX version: ", width: style.width)
+        targets.ptxVersions.joined(separator: ", "), first: "  PTX version: ", width: style.width)
       output.append(contentsOf: line.utf8)
     }
   }
 }
 
 /// The smallest and the largest of some numbers; empty where there are none.
-struct Span: CustomStringConvertible {
+struct Span {
   var lower = UInt64.max
   var upper: UInt64 = 0
 
@@ -92,8 +82,12 @@ struct Span: CustomStringConvertible {
     upper = max(upper, UInt64(value))
   }
 
-  var description: String {
-    lower > upper ? "" : lower == upper ? String(lower) : "\(lower)–\(upper)"
+  func add(to table: inout TextTable.Row) {
+    if lower == upper {
+      table.add(lower)
+    } else {
+      table.add(lower > upper ? "" : "\(lower)–\(upper)")
+    }
   }
 }
 
@@ -122,6 +116,47 @@ struct TargetLabel: Hashable, Comparable {
   }
 }
 
+/// The lists of targets of many kernels, each made once.
+private struct TargetLists {
+  /// By image, the position of its target among all.
+  private let positions: [Int]
+  private let labels: [TargetLabel]
+  private let versions: [PTXISAVersion?]
+  private var texts: [[Int]: String] = [:]
+  private var ptx: Set<String> = []
+
+  init(_ images: [DeviceImage]) {
+    let all = images.map { TargetLabel($0) }
+    labels = Set(all).sorted()
+    let places = Dictionary(uniqueKeysWithValues: labels.enumerated().map { ($1, $0) })
+    positions = all.map { places[$0] ?? 0 }
+    versions = images.map(\.ptxISA)
+  }
+
+  /// The targets of `copies` as text, and how many they are.
+  mutating func list(of copies: ArraySlice<KernelCopy>) -> (text: String, count: Int) {
+    var found: [Int] = []
+    for copy in copies {
+      let position = positions[copy.image]
+      if !found.contains(position) { found.append(position) }
+      if copy.resources == nil { addVersion(of: copy) }
+    }
+    found.sort()
+    if let text = texts[found] { return (text, found.count) }
+    let text = TargetLabel.list(found.map { labels[$0] })
+    texts[found] = text
+    return (text, found.count)
+  }
+
+  private mutating func addVersion(of copy: KernelCopy) {
+    guard let version = versions[copy.image] else { return }
+    ptx.insert("\(labels[positions[copy.image]].name) \(version)")
+  }
+
+  /// The versions of all PTX in these lists.
+  var ptxVersions: [String] { ptx.sorted() }
+}
+
 /// What a row of the table shows.
 private struct KernelCells {
   var name: String
@@ -134,16 +169,15 @@ private struct KernelCells {
   var code = Span()
   var storedSize: UInt64
   var copies: Int
-  /// Ascending, each once.
-  var targets: [TargetLabel] = []
+  var targets: String
+  var targetCount: Int
 
-  init(_ row: KernelRow, _ inventory: Inventory) {
+  init(_ row: KernelRow, _ lists: inout TargetLists) {
     name = printable(row.shownName)
     storedSize = row.storedSize
     copies = row.copies.count
+    (targets, targetCount) = lists.list(of: row.copies)
     for copy in row.copies {
-      let label = TargetLabel(inventory.images[copy.image])
-      if !targets.contains(label) { targets.append(label) }
       guard let resources = copy.resources else { continue }
       registers.add(resources.registers)
       stack.add(resources.stackSize)
@@ -153,6 +187,5 @@ private struct KernelCells {
       parameters.add(resources.parameterBytes)
       code.add(resources.codeSize)
     }
-    targets.sort()
   }
 }

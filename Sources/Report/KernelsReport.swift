@@ -74,7 +74,7 @@ public struct KernelSelection: Sendable {
   func rows(of kernels: FileKernels, in inventory: Inventory, jobs: Int) -> [KernelRow] {
     let wanted = inventory.images.map { targets.isEmpty || targets.contains($0.targetName) }
     var rows = kernels.kernels.compactMap { entry in
-      let copies = targets.isEmpty ? entry.copies : entry.copies.filter { wanted[$0.image] }
+      let copies = targets.isEmpty ? entry.copies : entry.copies.filter { wanted[$0.image] }[...]
       return copies.isEmpty ? nil : KernelRow(name: entry.name, copies: copies)
     }
     // A summary chooses for itself.
@@ -87,9 +87,13 @@ public struct KernelSelection: Sendable {
       rows = zip(rows, matches).filter(\.1).map(\.0)
     }
     switch order {
-    // They are in the order of the mangled names.
-    case .name where isMangled: break
-    case .name: rows.sort { ($0.shownName, $0.name) < ($1.shownName, $1.name) }
+    case .name:
+      // Moving rows costs more than moving numbers.
+      let names = rows.map(\.shownName)
+      let sorted = rows.indices.sorted {
+        names[$0] == names[$1] ? rows[$0].name < rows[$1].name : names[$0] < names[$1]
+      }
+      rows = sorted.map { rows[$0] }
     case .size: rows.sort { ($1.storedSize, $1.size, $0.name) < ($0.storedSize, $0.size, $1.name) }
     }
     if let limit { rows = Array(rows.prefix(limit)) }
@@ -104,11 +108,11 @@ struct KernelRow: Sendable {
   var name: String
   /// nil where it is shown mangled, or cannot be demangled.
   var demangled: String?
-  var copies: [KernelCopy]
+  var copies: ArraySlice<KernelCopy>
   var size: UInt64
   var storedSize: UInt64
 
-  init(name: String, copies: [KernelCopy]) {
+  init(name: String, copies: ArraySlice<KernelCopy>) {
     self.name = name
     self.copies = copies
     size = copies.reduce(0) { $0 + $1.size }

@@ -18,6 +18,8 @@ struct TextTable {
     private let limit: Int?
     /// How many rows were measured.
     private var count = 0
+    /// Bytes of the cells at their ends, as far as these were not measured.
+    private var lastBytes = 0
     private var isWriting = false
     fileprivate private(set) var output: [UInt8] = []
     /// Spaces are owed until something follows them, so that no line ends with one.
@@ -32,6 +34,8 @@ struct TextTable {
     /// Adds the next cell.
     mutating func add(_ text: String) {
       var text = text
+      // A column at the end is never padded, so that the widths of a thousand long texts need not be counted.
+      if limit == nil, column == widths.count - 1, !isRight[column] { return addLast(text) }
       if let limit, isWriting, column == widths.count - 1 {
         text = last(text, limit)
         // On a line of its own it needs no space before it.
@@ -46,6 +50,17 @@ struct TextTable {
         if isWriting { unsafe output.append(contentsOf: bytes) }
         end(padding)
       }
+    }
+
+    /// Adds the cell at the end of a line that may be of any length.
+    private mutating func addLast(_ text: String) {
+      if isWriting {
+        if !text.isEmpty { begin(1) }
+        output.append(contentsOf: text.utf8)
+      } else {
+        lastBytes += text.utf8.count
+      }
+      end(0)
     }
 
     /// Columns that the last cell needs at least to stand in line with the others.
@@ -78,6 +93,7 @@ struct TextTable {
     }
 
     /// Starts a cell of `width` columns; returns the padding that it needs.
+    @discardableResult
     private mutating func begin(_ width: Int) -> Int {
       guard isWriting else {
         widths[column] = max(widths[column], width)
@@ -104,9 +120,9 @@ struct TextTable {
     /// Ends the measuring.
     fileprivate mutating func startWriting() {
       isWriting = true
-      output.reserveCapacity(count * widths.reduce(1) { $0 + $1 + 2 })
+      let last = min(limit ?? 0, widths.last ?? 0)
+      output.reserveCapacity(lastBytes + count * (widths.dropLast().reduce(3) { $0 + $1 + 2 } + last))
     }
-
   }
 
   private let headers: [Header]

@@ -49,12 +49,12 @@ public struct KernelEntry: Hashable, Sendable {
   /// As the linker knows it (mangled).
   public var name: String
   /// Ascending by image.
-  public var copies: [KernelCopy]
+  public var copies: ArraySlice<KernelCopy>
 }
 
 /// All kernels of one file, and what its bytes are.
 public struct FileKernels: Sendable {
-  /// By mangled name.
+  /// In the order in which the images first name them.
   public private(set) var kernels: [KernelEntry] = []
   public let composition: FileComposition
   /// Bytes in all cubins that were read, by ``CubinPart``: as stored, and decompressed.
@@ -86,12 +86,10 @@ public struct FileKernels: Sendable {
           .limitExceeded, "kernels",
           expected: "at most \(KernelNames.countLimit) copies and \(KernelNames.byteLimit) bytes of names"))
     }
-    var copies = [[KernelCopy]](repeating: [], count: list.count)
     for (index, result) in zip(wanted, results) {
       switch result {
       case .success(let image):
         kernelCounts[index] = image.count
-        for copy in image.copies where copy.name < copies.count { copies[copy.name].append(copy) }
         for (part, bytes) in image.parts.enumerated() {
           cubinParts[part].stored += bytes.stored
           cubinParts[part].size += bytes.size
@@ -99,8 +97,35 @@ public struct FileKernels: Sendable {
       case .failure(let problem): problems.append(problem)
       }
     }
-    kernels = list.indices.sorted { list[$0] < list[$1] }
-      .map { KernelEntry(name: list[$0], copies: copies[$0]) }
+    if !names.isFull { kernels = Self.kernels(list, results) }
+  }
+
+  /// The copies of all images by name.
+  private static func kernels(_ names: [String], _ results: [Result<ImageKernels, Problem>]) -> [KernelEntry]
+  {
+    let images = results.compactMap { try? $0.get() }
+    // All copies lie in one array, those of one kernel together: an array for each would cost more than the rest.
+    var counts = [Int](repeating: 0, count: names.count)
+    var order: [Int] = []
+    for copy in images.lazy.flatMap(\.copies) {
+      if counts[copy.name] == 0 { order.append(copy.name) }
+      counts[copy.name] += 1
+    }
+    var ends = [Int](repeating: 0, count: names.count)
+    var total = 0
+    for name in order {
+      ends[name] = total
+      total += counts[name]
+    }
+    let none = KernelCopy(image: 0, resources: nil, size: 0, storedSize: 0, name: 0)
+    var copies = [KernelCopy](repeating: none, count: total)
+    for image in images {
+      for copy in image.copies {
+        copies[ends[copy.name]] = copy
+        ends[copy.name] += 1
+      }
+    }
+    return order.map { KernelEntry(name: names[$0], copies: copies[ends[$0] - counts[$0]..<ends[$0]]) }
   }
 }
 
