@@ -83,7 +83,7 @@ let package = Package(
       resources: [.embedInCode("Resources/cubinHeaders.json")]),
     tests(
       "Compatibility", ["DeviceCode"], resources: [.embedInCode("Resources/ptxMatrices.json")]),
-    tests("Scan", ["Bytes", "DeviceCode", "Compatibility", "FixtureSupport"]),
+    tests("Scan", ["Bytes", "DeviceCode", "Compatibility", "FixtureSupport", "FuzzSupport"]),
     tests(
       "Report", ["Bytes", "Scan", "DeviceCode", "Compatibility", "FixtureSupport", "JSONSchemaSupport"]),
     tests("CommandLineSyntax", []),
@@ -95,7 +95,8 @@ let package = Package(
       name: "HardwareTests", dependencies: ["Bytes", "Compression", "DeviceCode", "Compatibility"],
       swiftSettings: settings),
     .testTarget(
-      name: "AgreementTests", dependencies: ["Bytes", "Compression", "DeviceCode", "Compatibility", "Scan"],
+      name: "AgreementTests",
+      dependencies: ["Bytes", "Compression", "DeviceCode", "Compatibility", "Scan", "FuzzSupport"],
       swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]

@@ -19,7 +19,7 @@ public struct CubinContents: Sendable {
     /// The corresponding field is `sh_link`.
     fileprivate var link: UInt32
     /// Whether it holds machine code. The corresponding flag is `SHF_EXECINSTR`.
-    fileprivate var isCode: Bool
+    var isCode: Bool
   }
 
   /// In the order of the section table.
@@ -240,7 +240,7 @@ public struct CubinContents: Sendable {
     return String(decoding: rest.prefix { $0 != 0 }, as: UTF8.self)
   }
 
-  private func hasName(
+  func hasName(
     _ section: Section, startingWith prefix: StaticString, _ bytes: ArraySlice<UInt8>
   ) -> Bool {
     guard Int(section.nameOffset) < names.count else { return false }

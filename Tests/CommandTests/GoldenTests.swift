@@ -163,6 +163,30 @@ struct GoldenTests {
     try expectGolden("list.json", "list tree/lib/* tree/ops/* missing -o json", in: path, status: 2)
   }
 
+  /// Cubins, PTX, kernels in several modules, embedded and concatenated images, and damaged files.
+  @Test func kernels() throws {
+    let files =
+      "kernels/sm_75.cubin kernels/sm_120.cubin kernels/resources.ptx units/three.so embedded/everything.so"
+    try expectGolden("kernels.txt", "kernels \(files)", in: Self.fixtures)
+    try expectGolden("kernels.json", "kernels \(files) -o json", in: Self.fixtures)
+    try expectGolden(
+      "kernels-choice.txt",
+      "kernels kernels/sm_75.cubin units/three.so --match 's(cale|tack)' --target sm_75 --mangled",
+      in: Self.fixtures)
+    try expectGolden(
+      "kernels-top.txt", "kernels kernels/sm_75.cubin units/three.so --sort size --top 2", in: Self.fixtures)
+    try expectGolden(
+      "kernels-problems.txt",
+      "kernels malformed/payload-corrupt.fatbin malformed/concatenated-member-past-stream.fatbin malformed/cubin-cut.cubin host/scale.so missing",
+      in: Self.fixtures,
+      status: 2)
+    try expectGolden(
+      "kernels-summary.txt", "kernels --summary \(files) concatenated/mixed.fatbin units/three.a",
+      in: Self.fixtures)
+    try expectGolden(
+      "kernels-summary.json", "kernels --summary \(files) units/three.a -o json --top 2", in: Self.fixtures)
+  }
+
   @Test func gpus() throws {
     try expectGolden("gpus-a100.txt", "gpus A100", in: "/")
     try expectGolden("gpus-a100.json", "gpus A100 -o json", in: "/")
@@ -170,7 +194,7 @@ struct GoldenTests {
   }
 
   @Test func help() throws {
-    for command in ["scan", "list", "gpus"] {
+    for command in ["scan", "list", "kernels", "gpus"] {
       try expectGolden("help-\(command).txt", "help \(command)", in: "/")
     }
     try expectGolden("help.txt", "--help", in: "/")
