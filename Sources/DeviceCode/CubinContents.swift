@@ -19,7 +19,7 @@ public struct CubinContents: Sendable {
     /// The corresponding field is `sh_link`.
     fileprivate var link: UInt32
     /// Whether it holds machine code. The corresponding flag is `SHF_EXECINSTR`.
-    fileprivate var isCode: Bool
+    var isCode: Bool
   }
 
   /// In the order of the section table.
@@ -46,6 +46,9 @@ public struct CubinContents: Sendable {
     // Elements of type UInt8 have no padding, so all their bytes are initialised.
     try read(unsafe ByteView(bytes.span.bytes), bytes)
   }
+
+  /// Whether it has a symbol table. Without one its kernels are not known.
+  public var hasSymbols: Bool { sections.contains { $0.type == CubinSectionType.symbols } }
 
   /// The name of a section of the cubin that `bytes` are; empty where it has none.
   public func name(of section: Section, in bytes: ArraySlice<UInt8>) -> String {
@@ -292,7 +295,7 @@ public struct CubinContents: Sendable {
     return String(decoding: rest.prefix { $0 != 0 }, as: UTF8.self)
   }
 
-  private func hasName(
+  func hasName(
     _ section: Section, startingWith prefix: StaticString, _ bytes: ArraySlice<UInt8>
   ) -> Bool {
     guard Int(section.nameOffset) < names.count else { return false }
