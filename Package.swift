@@ -58,7 +58,7 @@ let package = Package(
         .embedInCode("Resources/gpus.json"),
       ]),
     library("Scan", ["Bytes", "DeviceCode", "Compatibility"]),
-    library("Report", ["Bytes", "DeviceCode", "Compatibility", "Scan"]),
+    library("Report", ["Demangling", "Bytes", "DeviceCode", "Compatibility", "Scan"]),
     library("CommandLineSyntax"),
     .executableTarget(
       name: "cubinspect",

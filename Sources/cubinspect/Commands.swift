@@ -30,6 +30,14 @@ extension Flag {
       level.
       """,
     defaultValue: "incompatible with --gpu, else never", group: "What to judge for")
+  static let failOnLoss = Flag(
+    "fail-on", .value("LEVEL"), values: .choices(["never", "lost"]),
+    documentation: "Exit with status 1 when anything was lost: a library, a target, a PTX version or a kernel.",
+    defaultValue: "never", group: "What to compare")
+  static let noKernels = Flag(
+    "no-kernels",
+    documentation: "Compare targets, PTX versions and sizes only: headers are read and nothing is decompressed.",
+    group: "What to compare")
   static let output = Flag(
     "output", short: "o", .repeated("FORMAT[=FILE]"), values: .suggestions(["text", "json"]),
     documentation: """
@@ -106,6 +114,39 @@ extension Command {
       Example("The same for a program to read:", "cubinspect list -o json libtorch_cuda.so"),
     ])
 
+  static let diff = Command(
+    "diff", summary: "Say what the device code of NEW has lost and gained against OLD.",
+    discussion: """
+      Compares the libraries of two releases: their targets, PTX versions and kernels, and the bytes that each \
+      target takes. A library is compared with the one of the same path; where there is none, with the one whose \
+      name differs only in a version, a Python tag or a hash (libfoo.so.9.1 and libfoo.so.9.2), then with one of \
+      that name in another folder. Two files are compared whatever their names.
+
+      Lost is
+        a library, when NEW has none for it, or none with device code
+        a target, when no module of the library carries it any more
+        a PTX version, when only newer ones are left, which older drivers cannot compile
+        a kernel, when the library has it no more for a target that it still carries, and no other
+        library gained it
+
+      Kernels are compared by their mangled names without what changes with every build: the hashes of \
+      anonymous namespaces and static functions, and the versions of CUB and Thrust. Identical files are not \
+      decompressed.
+      """,
+    positionals: [
+      Positional(
+        "OLD", values: .files, documentation: "A directory, or one file such as a library, as for scan."),
+      Positional("NEW", values: .files, documentation: "What to compare with it."),
+    ],
+    flags: [.failOnLoss, .noKernels, .output, .jobs],
+    examples: [
+      Example("What does the new release lack?", "cubinspect diff torch-2.4/lib torch-2.5/lib"),
+      Example(
+        "Stop a release that drops a target or a kernel, and keep the whole list:",
+        "cubinspect diff last/ dist/ --fail-on lost -o text -o json=diff.json"),
+      Example("Only targets and sizes:", "cubinspect diff --no-kernels old.so new.so"),
+    ])
+
   static let gpus = Command(
     "gpus", summary: "Show the GPUs that this program knows.",
     positionals: [
@@ -123,7 +164,7 @@ extension Command {
     "help", summary: "Explain a command.",
     positionals: [
       Positional(
-        "COMMAND", .optional, values: .suggestions(["scan", "list", "gpus"]),
+        "COMMAND", .optional, values: .suggestions(["scan", "list", "diff", "gpus"]),
         documentation: "The command to explain; without it, the program.")
     ])
 
@@ -168,5 +209,5 @@ extension Command {
           .init("NO_COLOR", "When set and not empty, text is not coloured, unless --color asks for it.")
         ]),
     ],
-    subcommands: [scan, list, gpus, explain, completions, man])
+    subcommands: [scan, list, diff, gpus, explain, completions, man])
 }

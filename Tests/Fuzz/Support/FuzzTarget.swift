@@ -44,7 +44,7 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
     case .demangle:
       let name = "_Z" + String(decoding: input, as: UTF8.self)
       // The text itself as well: what the demangler writes is a narrow choice of what may come.
-      return [name, demangle(name) ?? ""].flatMap { text in
+      return [name, Demangling.demangle(name) ?? ""].flatMap { text in
         let readable = readableKernelName(text)
         return readable.utf8.count > text.utf8.count || readable.isEmpty && !text.isEmpty
           ? ["'\(readable)' of '\(text)'"] : []
