@@ -13,7 +13,7 @@ public func buildIndependentName(_ mangled: String) -> String {
   var position = start + 1
   while position < bytes.count {
     // Every such part is an identifier, which stands behind the number of its bytes.
-    guard isDigit(bytes[position - 1]), position - 1 >= copied,
+    guard isDigit(bytes[position - 1]), !isDigit(bytes[position]), position - 1 >= copied,
       let part = BuildPart(bytes, at: position, from: copied)
     else {
       position += 1
@@ -39,9 +39,10 @@ private struct BuildPart {
 
   /// The identifier at `position`, if it is one; the digits of its length start at `lowest` or later.
   init?(_ bytes: [UInt8], at position: Int, from lowest: Int) {
-    guard let marker = Self.markers.first(where: { bytes[position...].starts(with: $0.bytes) }) else {
-      return nil
-    }
+    let first = bytes[position]
+    guard first == UInt8(ascii: "_") || first == UInt8(ascii: "C") || first == UInt8(ascii: "T"),
+      let marker = Self.markers.first(where: { bytes[position...].starts(with: $0.bytes) })
+    else { return nil }
     // Before the length may stand a name that ends with a digit: the right length is the one that fits.
     var length = 0
     var scale = 1
@@ -105,7 +106,9 @@ private struct BuildPart {
   /// Drops eight hexadecimal digits.
   private static func dropHash(_ bytes: inout ArraySlice<UInt8>) -> Bool {
     let hash = bytes.prefix(8)
-    guard hash.count == 8, hash.allSatisfy({ isDigit($0) || (0x61...0x66).contains($0) }) else { return false }
+    guard hash.count == 8, hash.allSatisfy({ isDigit($0) || (0x61...0x66).contains($0) }) else {
+      return false
+    }
     bytes = bytes.dropFirst(8)
     return true
   }

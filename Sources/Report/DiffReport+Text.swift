@@ -12,8 +12,9 @@ extension DiffReport {
       text += style.paint(name, .bold) + "  " + (root?.path.description ?? "") + "\n"
     }
     text += wrapped(overview, first: "", width: style.width)
-    for change in losses { text += "\n" + self.text(of: change, mark: "✗", .red, style) }
-    for change in gains { text += "\n" + self.text(of: change, mark: "+", .green, style) }
+    let functions = self.functions
+    for change in losses(functions) { text += "\n" + self.text(of: change, mark: "✗", .red, style) }
+    for change in gains(functions) { text += "\n" + self.text(of: change, mark: "+", .green, style) }
     var output = Array(text.utf8)
     if !difference.totals.isEmpty {
       output.append(UInt8(ascii: "\n"))
@@ -35,8 +36,8 @@ extension DiffReport {
         + (difference.kernels == nil ? "." : " and kernels.")
     }
     return
-      "\(counted(differing, "library", "libraries")) with device code "
-      + "\(differing == 1 ? "differs" : "differ"), \(grouped(same)) \(same == 1 ? "is" : "are") the same."
+      "\(counted(differing, "library", "libraries")) with device code \(differing == 1 ? "differs" : "differ")"
+      + (same > 0 ? ", \(grouped(same)) \(same == 1 ? "is" : "are") the same." : ".")
   }
 
   /// One line at the end.
@@ -71,154 +72,180 @@ extension DiffReport {
 // MARK: Changes
 
 /// One change that some libraries share.
-private struct Change: Hashable {
+private struct Change {
   var what: String
-  /// Where, and in what words.
-  var places: [String]
-  /// Lines below, which may be cut to the width of the terminal.
+  /// Where, one paragraph each.
+  var places: [String] = []
+  /// Kernels, one line each.
   var rows: [String] = []
-  /// What the rows leave out.
+  /// What is left out.
   var rest: String?
 }
 
 extension DiffReport {
-  /// Functions that are named one by one where kernels were lost, and where they were gained.
-  private static let shownFunctions = (lost: 8, gained: 4)
-  /// Libraries whose kernels are shown.
-  private static let shownLibraries = 5
+  /// Lines about whole libraries, and libraries whose kernels are shown.
+  private static let shownLibraries = (whole: 10, kernels: 5)
+  /// Functions that are named one by one.
+  private static let shownFunctions = 8
 
-  private var losses: [Change] {
-    var changes = libraries("lost", .lost)
-    changes += shared("lost targets") { $0.lostTargets.map(\.name).joined(separator: " ") }
-    changes += shared("lost PTX versions") { library in
+  private func losses(_ functions: [String]) -> [Change] {
+    var changes = wholeLibraries("lost", .lost)
+    changes += shared("lost") { $0.lostTargets.map(\.name).joined(separator: " ") }
+    changes += shared("lost") { library in
       library.targets.filter { !$0.lostPTX.isEmpty }.map(Self.describePTX).joined(separator: "; ")
     }
-    changes += kernels("lost for some targets", Self.shownFunctions.lost) { library in
-      (library.missingKernels.filter(\.isElsewhere), library.pair.old)
+    let side = \LibraryPair.old
+    changes += kernels("lost", "for some targets", side, functions) { library in
+      library.missingKernels.filter(\.isElsewhere)
     }
-    changes += kernels("lost", Self.shownFunctions.lost) { library in
-      library.status == .lost
-        ? ([], nil) : (library.missingKernels.filter { !$0.isElsewhere }, library.pair.old)
+    changes += kernels("lost", "no instance of the function is left", side, functions) { library in
+      let left = self.functions(of: library.pair.new, functions)
+      return library.missingKernels.filter { !$0.isElsewhere && !left.contains(functions[$0.kernel]) }
+    }
+    changes += kernels("lost", "the function has other instances", side, functions) { library in
+      let left = self.functions(of: library.pair.new, functions)
+      return library.missingKernels.filter { !$0.isElsewhere && left.contains(functions[$0.kernel]) }
     }
     return changes
   }
 
-  private var gains: [Change] {
-    var changes = libraries("gained", .gained)
-    changes += shared("gained targets") { $0.gainedTargets.map(\.name).joined(separator: " ") }
-    changes += shared("gained PTX versions") { library in
+  private func gains(_ functions: [String]) -> [Change] {
+    var changes = wholeLibraries("gained", .gained)
+    changes += shared("gained") { $0.gainedTargets.map(\.name).joined(separator: " ") }
+    changes += shared("gained") { library in
       library.targets.filter { $0.lostPTX.isEmpty && !$0.gainedPTX.isEmpty }.map { target in
-        "\(target.target.name): " + target.gainedPTX.map(\.description).joined(separator: " ")
-      }.joined(separator: "; ")
+        "\(target.target.name) as PTX " + target.gainedPTX.map(\.description).joined(separator: " ")
+      }.joined(separator: ", ")
     }
-    changes += kernels("gained", Self.shownFunctions.gained) { library in
-      library.status == .gained ? ([], nil) : (library.addedKernels, library.pair.new)
+    changes += kernels("gained", "of new functions", \.new, functions) { library in
+      let known = self.functions(of: library.pair.old, functions)
+      return library.addedKernels.filter { !known.contains(functions[$0.kernel]) }
+    }
+    changes += kernels("gained", "of functions that had other instances", \.new, functions, shown: 0) {
+      library in
+      let known = self.functions(of: library.pair.old, functions)
+      return library.addedKernels.filter { known.contains(functions[$0.kernel]) }
     }
     return changes
   }
 
-  /// `compute_90 7.8, now 8.4 (CUDA 12.4 or newer)`
+  /// `compute_90 as PTX 7.8, now 8.4 (needs a driver for CUDA 12.4)`
   private static func describePTX(_ target: TargetDifference) -> String {
     let lost = target.lostPTX.map(\.description).joined(separator: " ")
     let left = (target.new?.totals.ptxISAs ?? []).sorted()
     let cuda = left.first.flatMap { DriverTable.shared.cuda(for: $0) }
-    return "\(target.target.name) \(lost), now \(left.map(\.description).joined(separator: " "))"
+    return "\(target.target.name) as PTX \(lost), now \(left.map(\.description).joined(separator: " "))"
       + (cuda.map { " (needs a driver for CUDA \($0))" } ?? "")
   }
 
-  /// Whole libraries that only one side has.
-  private func libraries(_ word: String, _ status: LibraryDifference.Status) -> [Change] {
+  /// Libraries that only one side has.
+  private func wholeLibraries(_ word: String, _ status: LibraryDifference.Status) -> [Change] {
     let libraries = difference.libraries.filter { $0.status == status }
     guard !libraries.isEmpty else { return [] }
-    let rows = libraries.map { library in
+    let places = libraries.map { library in
       let targets = library.targets.map(\.target.name).joined(separator: " ")
-      let differences = status == .lost ? library.lostKernels : library.gainedKernels
-      let moved = differences.count { $0.hasMoved }
+      let kernels = status == .lost ? library.lostKernels : library.gainedKernels
+      let moved = kernels.count(where: \.hasMoved)
       let from = status == .lost ? "are now in" : "come from"
       return "\(name(library)): \(targets)"
         + (moved > 0
-          ? "; \(grouped(moved)) of \(counted(differences.count, "kernel")) \(from) other libraries" : "")
+          ? "; \(grouped(moved)) of \(counted(kernels.count, "kernel")) \(from) other libraries" : "")
     }
-    let shown = 10
+    let shown = Self.shownLibraries.whole
     return [
       Change(
-        what: "\(word) \(libraries.count == 1 ? "library" : "libraries")"
-          + (status == .lost ? ", or its device code" : ""),
-        places: [], rows: Array(rows.prefix(shown)),
-        rest: rows.count > shown ? "and \(grouped(rows.count - shown)) more" : nil)
+        what: "\(word): \(counted(libraries.count, "library", "libraries")) with device code",
+        places: Array(places.prefix(shown)),
+        rest: places.count > shown ? "and \(grouped(places.count - shown)) more" : nil)
     ]
   }
 
   /// What `describe` says about changed libraries, once for all of which it says the same.
   private func shared(_ word: String, _ describe: (LibraryDifference) -> String) -> [Change] {
-    var changes: [Change] = []
+    var names: [(what: String, libraries: [String])] = []
     for library in difference.libraries where library.status == .changed {
       let what = describe(library)
       guard !what.isEmpty else { continue }
-      let full = "\(word): \(what)"
-      if let index = changes.firstIndex(where: { $0.what == full }) {
-        changes[index].places.append(name(library))
+      if let index = names.firstIndex(where: { $0.what == what }) {
+        names[index].libraries.append(name(library))
       } else {
-        changes.append(Change(what: full, places: [name(library)]))
+        names.append((what, [name(library)]))
       }
     }
-    return changes
+    return names.map { Change(what: "\(word): \($0.what)", places: places($0.libraries)) }
   }
 
-  /// The kernels that `choose` names for each library, by function.
+  /// The kernels of each changed library that `choose` names, by function.
   private func kernels(
-    _ word: String, _ shown: Int,
-    _ choose: (LibraryDifference) -> (kernels: [KernelDifference], side: LibraryPair.Side?)
+    _ word: String, _ which: String, _ side: KeyPath<LibraryPair, LibraryPair.Side?>, _ functions: [String],
+    shown: Int = shownFunctions, _ choose: (LibraryDifference) -> [KernelDifference]
   ) -> [Change] {
     var changes: [Change] = []
-    var hidden: [(library: String, kernels: Int)] = []
-    for library in difference.libraries {
-      let (kernels, side) = choose(library)
-      guard !kernels.isEmpty, let side else { continue }
-      guard changes.count < Self.shownLibraries else {
-        hidden.append((name(library), kernels.count))
+    var hidden: (libraries: [String], kernels: Int) = ([], 0)
+    for library in difference.libraries where library.status == .changed {
+      let kernels = choose(library)
+      guard !kernels.isEmpty else { continue }
+      guard changes.count < Self.shownLibraries.kernels else {
+        hidden.libraries.append(name(library))
+        hidden.kernels += kernels.count
         continue
       }
-      let functions = Function.list(kernels, names(of: kernels).map(\.name))
-      let digits = functions.map { grouped($0.instances).utf8.count }.max() ?? 0
-      let rows = functions.prefix(shown).map { function in
-        grouped(function.instances).padded(to: digits, right: true) + "  " + printable(function.name)
-          + (function.targets.isEmpty
-            ? "" : "  (\(function.targets.map(\.name).joined(separator: " ")))")
-      }
-      let rest = functions.dropFirst(shown)
-      let all = Set((difference.kernels?.libraries[side.library] ?? [:]).values.flatMap(\.codeSizes.keys)).count
+      let rows = FunctionRow.list(kernels, functions)
+      let digits = rows.map { grouped($0.instances).utf8.count }.max() ?? 0
+      let rest = rows.dropFirst(shown)
+      let all = self.kernels(of: library.pair[keyPath: side]).count
       changes.append(
         Change(
-          what: "\(word): \(grouped(kernels.count)) of \(counted(all, "kernel"))", places: [name(library)],
-          rows: Array(rows),
-          rest: rest.isEmpty
+          what: "\(word): \(grouped(kernels.count)) of \(counted(all, "kernel")), \(which)",
+          places: places([name(library)]),
+          rows: rows.prefix(shown).map { row in
+            grouped(row.instances).padded(to: digits, right: true) + "  " + printable(row.name)
+              + (row.targets.isEmpty ? "" : "  \(row.targets.map(\.name).joined(separator: " "))")
+          },
+          rest: rest.isEmpty || shown == 0
             ? nil
             : "and \(grouped(rest.reduce(0) { $0 + $1.instances })) more, of "
               + "\(counted(rest.count, "function")); -o json has all"))
     }
-    if !hidden.isEmpty {
-      let kernels = hidden.reduce(0) { $0 + $1.kernels }
+    if !hidden.libraries.isEmpty {
       changes.append(
-        Change(what: "\(word): \(counted(kernels, "kernel")) more", places: [listed(hidden.map(\.library), 4)]))
+        Change(
+          what: "\(word): \(counted(hidden.kernels, "kernel")) more, \(which)",
+          places: places(hidden.libraries)))
     }
     return changes
   }
 
+  /// The kernels of one side of a library.
+  private func kernels(of side: LibraryPair.Side?) -> Set<Int> {
+    let targets = side.flatMap { difference.kernels?.libraries[$0.library] } ?? [:]
+    return Set(targets.values.lazy.flatMap(\.codeSizes.keys))
+  }
+
+  private func functions(of side: LibraryPair.Side?, _ functions: [String]) -> Set<String> {
+    Set(kernels(of: side).map { functions[$0] })
+  }
+
+  /// For every kernel its name without template arguments and parameters; none where no kernel differs.
+  private var functions: [String] {
+    guard let kernels = difference.kernels,
+      difference.libraries.contains(where: { !$0.missingKernels.isEmpty || !$0.addedKernels.isEmpty })
+    else { return [] }
+    return zip(kernels.names, demangle(kernels.names)).map { readableKernelName($1 ?? $0) }
+  }
+
   private func text(of change: Change, mark: String, _ color: TextStyle.Color, _ style: TextStyle) -> String {
-    let places = listed(change.places, 4)
-    let head = "\(mark) \(change.what)" + (places.isEmpty ? "" : ":")
-    var text: String
-    if columns(head) + 1 + columns(places) <= style.width ?? Int.max {
-      text = style.paint(head, color) + (places.isEmpty ? "" : " " + places) + "\n"
-    } else {
-      let lines = wrapped(change.what + (places.isEmpty ? "" : ":"), first: mark + " ", width: style.width)
-      text = style.paint(String(lines.dropLast()), color) + "\n"
-      if !places.isEmpty { text += wrapped(places, first: "    ", width: style.width) }
-    }
+    let head = wrapped(change.what, first: mark + " ", width: style.width)
+    var text = style.paint(String(head.dropLast()), color) + "\n"
+    for place in change.places { text += wrapped(place, first: "    ", indent: 6, width: style.width) }
     for row in change.rows { text += "    " + row.elided(to: (style.width ?? Int.max) - 4) + "\n" }
     if let rest = change.rest { text += style.paint("    " + rest, .dim) + "\n" }
     return text
+  }
+
+  /// The paragraph that names libraries; none where there is only one.
+  private func places(_ libraries: [String]) -> [String] {
+    difference.libraries.count == 1 ? [] : ["in " + listed(libraries, 4)]
   }
 
   /// The name of a library, with the older one where it differs.
@@ -230,26 +257,22 @@ extension DiffReport {
   }
 }
 
-/// The instances of one function template among some kernels.
-private struct Function {
+/// The instances of one function among some kernels.
+private struct FunctionRow: Hashable {
   var name: String
-  var instances: Int
   /// The targets that are concerned where the kernels are there for others; empty where they are not.
   var targets: [ImageTarget]
-
-  private struct Key: Hashable {
-    var name: String
-    var targets: [ImageTarget]
-  }
+  var instances = 0
 
   /// Most instances first.
-  static func list(_ kernels: [KernelDifference], _ names: [String]) -> [Function] {
-    var counts: [Key: Int] = [:]
-    for (kernel, name) in zip(kernels, names) {
-      let targets = kernel.isElsewhere ? kernel.targets : []
-      counts[Key(name: readableKernelName(name), targets: targets), default: 0] += 1
+  static func list(_ kernels: [KernelDifference], _ functions: [String]) -> [FunctionRow] {
+    var counts: [FunctionRow: Int] = [:]
+    for kernel in kernels {
+      let row = FunctionRow(
+        name: functions[kernel.kernel], targets: kernel.isElsewhere ? kernel.targets : [])
+      counts[row, default: 0] += 1
     }
-    return counts.map { Function(name: $0.name, instances: $1, targets: $0.targets) }.sorted {
+    return counts.map { FunctionRow(name: $0.name, targets: $0.targets, instances: $1) }.sorted {
       $0.instances != $1.instances
         ? $0.instances > $1.instances
         : $0.name != $1.name ? $0.name < $1.name : $0.targets.lexicographicallyPrecedes($1.targets)
@@ -286,12 +309,17 @@ extension DiffReport {
     TextTable(headers).write(style, to: &output) { row in
       for target in difference.totals {
         row.add(target.target.name)
-        row.add(arrow(target.old.map { $0.totals.modules }, target.new.map { $0.totals.modules }) { grouped($0) })
+        row.add(
+          arrow(target.old.map { $0.totals.modules }, target.new.map { $0.totals.modules }) { grouped($0) })
         let stored = (target.old?.totals.storedSize, target.new?.totals.storedSize)
         row.add(arrow(stored.0, stored.1, byteCount))
         row.add(change(stored.0, stored.1))
         if hasSize { row.add(arrow(target.old?.totals.size, target.new?.totals.size, byteCount)) }
-        if hasCode { row.add(arrow(target.old?.codeSize, target.new?.codeSize, byteCount)) }
+        if hasCode {
+          // PTX has no machine code.
+          row.add(
+            target.target.kind == .ptx ? "" : arrow(target.old?.codeSize, target.new?.codeSize, byteCount))
+        }
       }
       guard difference.totals.count > 1 else { return }
       row.add("all")
@@ -315,12 +343,13 @@ extension DiffReport {
   /// The libraries whose files changed most in size.
   private func writeFiles(_ style: TextStyle, to output: inout [UInt8]) {
     func size(_ side: LibraryPair.Side?) -> UInt64? { side.map { result.libraries[$0.library].file.size } }
-    let libraries = difference.libraries.filter { $0.status != .unchanged && $0.status != .notCompared }.map {
+    let libraries = difference.libraries.filter { $0.status == .changed }.map {
       (name: name($0), old: size($0.pair.old), new: size($0.pair.new))
     }.sorted { left, right in
       let changes = [left, right].map { max($0.old ?? 0, $0.new ?? 0) - min($0.old ?? 0, $0.new ?? 0) }
       return changes[0] == changes[1] ? left.name < right.name : changes[0] > changes[1]
     }
+    guard !libraries.isEmpty else { return }
     let shown = 8
     output.append(UInt8(ascii: "\n"))
     TextTable([.left("library"), .right("file"), .right("")]).write(style, to: &output) { row in

@@ -50,12 +50,11 @@ public struct KernelDifference: Hashable, Sendable {
   /// The targets, ascending; without those that the other side does not have at all.
   public var targets: [ImageTarget]
   /// Those of ``targets`` for which the kernel moved between libraries.
-  public var moved: [ImageTarget]
-  /// Whether the other side has the kernel for any target.
+  public var moved: [ImageTarget] = []
+  /// Whether it moved for all of ``targets`` that any library of the other side has.
+  public var hasMoved = false
+  /// Whether the other side of the library has the kernel for any target.
   public var isElsewhere: Bool
-
-  /// Whether it moved for all of ``targets``.
-  public var hasMoved: Bool { moved.count == targets.count }
 }
 
 /// How one library differs between two sides.
@@ -119,9 +118,11 @@ public struct DeviceCodeDifference: Sendable {
 
   /// The libraries that a comparison of kernels has to read: all but the identical ones.
   public static func readLibraries(_ pairs: [LibraryPair]) -> [Int] {
-    Set(pairs.flatMap { pair in
-      pair.old?.library == pair.new?.library ? [] : [pair.old, pair.new].compactMap { $0?.library }
-    }).sorted()
+    Set(
+      pairs.flatMap { pair in
+        pair.old?.library == pair.new?.library ? [] : [pair.old, pair.new].compactMap { $0?.library }
+      }
+    ).sorted()
   }
 
   // MARK: One library
@@ -203,7 +204,7 @@ public struct DeviceCodeDifference: Sendable {
   ) -> [KernelDifference] {
     guard let names = index?.names else { return [] }
     return targets.map {
-      KernelDifference(kernel: $0, targets: $1, moved: [], isElsewhere: isElsewhere($0))
+      KernelDifference(kernel: $0, targets: $1, isElsewhere: isElsewhere($0))
     }.sorted { names[$0.kernel] < names[$1.kernel] }
   }
 
@@ -223,17 +224,21 @@ public struct DeviceCodeDifference: Sendable {
     let lost = Set(libraries.flatMap { instances($0.lostKernels) })
     let moved = Set(libraries.flatMap { instances($0.gainedKernels) }).intersection(lost)
     guard !moved.isEmpty else { return }
-    func mark(_ differences: inout [KernelDifference]) {
+    let targets = libraries.flatMap(\.targets)
+    let oldTargets = Set(targets.filter { !$0.isGained }.map(\.target))
+    let newTargets = Set(targets.filter { !$0.isLost }.map(\.target))
+    func mark(_ differences: inout [KernelDifference], _ otherTargets: Set<ImageTarget>) {
       for index in differences.indices {
-        let kernel = differences[index].kernel
-        differences[index].moved = differences[index].targets.filter {
-          moved.contains(Instance(kernel: kernel, target: $0))
-        }
+        let (kernel, targets) = (differences[index].kernel, differences[index].targets)
+        let own = targets.filter { moved.contains(Instance(kernel: kernel, target: $0)) }
+        differences[index].moved = own
+        differences[index].hasMoved =
+          !own.isEmpty && own.count == targets.count { otherTargets.contains($0) }
       }
     }
     for index in libraries.indices {
-      mark(&libraries[index].gainedKernels)
-      mark(&libraries[index].lostKernels)
+      mark(&libraries[index].gainedKernels, oldTargets)
+      mark(&libraries[index].lostKernels, newTargets)
     }
   }
 

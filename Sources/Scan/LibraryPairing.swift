@@ -106,7 +106,9 @@ extension Path {
     while kept.count > 1, let last = kept.last, last.allSatisfy(isDigit) { kept.removeLast() }
     if let last = kept.last, let dash = last.lastIndex(of: UInt8(ascii: "-")), dash > 0 {
       let tag = last[(dash + 1)...]
-      if isHash(tag) || !tag.isEmpty && tag.allSatisfy(isDigit) { kept[kept.count - 1] = Array(last[..<dash]) }
+      if isHash(tag) || !tag.isEmpty && tag.allSatisfy(isDigit) {
+        kept[kept.count - 1] = Array(last[..<dash])
+      }
     }
     kept.append(Array("so".utf8))
     return Path(bytes: folder + Array(kept.joined(separator: [UInt8(ascii: ".")])))

@@ -32,11 +32,13 @@ extension Flag {
     defaultValue: "incompatible with --gpu, else never", group: "What to judge for")
   static let failOnLoss = Flag(
     "fail-on", .value("LEVEL"), values: .choices(["never", "lost"]),
-    documentation: "Exit with status 1 when anything was lost: a library, a target, a PTX version or a kernel.",
+    documentation:
+      "Exit with status 1 when anything was lost: a library, a target, a PTX version or a kernel.",
     defaultValue: "never", group: "What to compare")
   static let noKernels = Flag(
     "no-kernels",
-    documentation: "Compare targets, PTX versions and sizes only: headers are read and nothing is decompressed.",
+    documentation:
+      "Compare targets, PTX versions and sizes only: headers are read and nothing is decompressed.",
     group: "What to compare")
   static let output = Flag(
     "output", short: "o", .repeated("FORMAT[=FILE]"), values: .suggestions(["text", "json"]),
