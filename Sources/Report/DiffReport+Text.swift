@@ -35,6 +35,7 @@ extension DiffReport {
       return "\(counted(same, "library", "libraries")) with device code, no difference in targets, sizes"
         + (difference.kernels == nil ? "." : " and kernels.")
     }
+    if differing == 0 { return "Nothing could be compared." }
     return
       "\(counted(differing, "library", "libraries")) with device code \(differing == 1 ? "differs" : "differ")"
       + (same > 0 ? ", \(grouped(same)) \(same == 1 ? "is" : "are") the same." : ".")
@@ -92,19 +93,22 @@ extension DiffReport {
     var changes = wholeLibraries("lost", .lost)
     changes += shared("lost") { $0.lostTargets.map(\.name).joined(separator: " ") }
     changes += shared("lost") { library in
-      library.targets.filter { !$0.lostPTX.isEmpty }.map(Self.describePTX).joined(separator: "; ")
+      Self.byDescription(library.targets.filter { !$0.lostPTX.isEmpty }) { target in
+        let left = (target.new?.totals.ptxISAs ?? []).sorted()
+        let cuda = left.first.flatMap { DriverTable.shared.cuda(for: $0) }
+        return "as PTX \(Self.list(target.lostPTX)), now \(Self.list(left))"
+          + (cuda.map { " (needs a driver for CUDA \($0))" } ?? "")
+      }
     }
-    let side = \LibraryPair.old
-    changes += kernels("lost", "for some targets", side, functions) { library in
+    changes += kernels("lost", "for some targets", \.old, functions) { library in
       library.missingKernels.filter(\.isElsewhere)
     }
-    changes += kernels("lost", "no instance of the function is left", side, functions) { library in
-      let left = self.functions(of: library.pair.new, functions)
-      return library.missingKernels.filter { !$0.isElsewhere && !left.contains(functions[$0.kernel]) }
-    }
-    changes += kernels("lost", "the function has other instances", side, functions) { library in
-      let left = self.functions(of: library.pair.new, functions)
-      return library.missingKernels.filter { !$0.isElsewhere && left.contains(functions[$0.kernel]) }
+    for hasOthers in [false, true] {
+      let which = hasOthers ? "the function has other instances" : "no instance of the function is left"
+      changes += kernels("lost", which, \.old, functions) { library in
+        split(library.missingKernels.filter { !$0.isElsewhere }, by: library.pair.new, functions)[hasOthers]
+          ?? []
+      }
     }
     return changes
   }
@@ -113,29 +117,37 @@ extension DiffReport {
     var changes = wholeLibraries("gained", .gained)
     changes += shared("gained") { $0.gainedTargets.map(\.name).joined(separator: " ") }
     changes += shared("gained") { library in
-      library.targets.filter { $0.lostPTX.isEmpty && !$0.gainedPTX.isEmpty }.map { target in
-        "\(target.target.name) as PTX " + target.gainedPTX.map(\.description).joined(separator: " ")
-      }.joined(separator: ", ")
+      Self.byDescription(library.targets.filter { $0.lostPTX.isEmpty && !$0.gainedPTX.isEmpty }) {
+        "as PTX \(Self.list($0.gainedPTX))"
+      }
     }
-    changes += kernels("gained", "of new functions", \.new, functions) { library in
-      let known = self.functions(of: library.pair.old, functions)
-      return library.addedKernels.filter { !known.contains(functions[$0.kernel]) }
-    }
-    changes += kernels("gained", "of functions that had other instances", \.new, functions, shown: 0) {
-      library in
-      let known = self.functions(of: library.pair.old, functions)
-      return library.addedKernels.filter { known.contains(functions[$0.kernel]) }
+    for hasOthers in [false, true] {
+      let which = hasOthers ? "of functions that had other instances" : "of new functions"
+      changes += kernels("gained", which, \.new, functions, shown: hasOthers ? 0 : Self.shownFunctions) {
+        split($0.addedKernels, by: $0.pair.old, functions)[hasOthers] ?? []
+      }
     }
     return changes
   }
 
-  /// `compute_90 as PTX 7.8, now 8.4 (needs a driver for CUDA 12.4)`
-  private static func describePTX(_ target: TargetDifference) -> String {
-    let lost = target.lostPTX.map(\.description).joined(separator: " ")
-    let left = (target.new?.totals.ptxISAs ?? []).sorted()
-    let cuda = left.first.flatMap { DriverTable.shared.cuda(for: $0) }
-    return "\(target.target.name) as PTX \(lost), now \(left.map(\.description).joined(separator: " "))"
-      + (cuda.map { " (needs a driver for CUDA \($0))" } ?? "")
+  /// The names of targets, each before what `describe` says about it, once where it says the same.
+  private static func byDescription(
+    _ targets: [TargetDifference], _ describe: (TargetDifference) -> String
+  ) -> String {
+    var groups: [(targets: [String], what: String)] = []
+    for target in targets {
+      let what = describe(target)
+      if let index = groups.firstIndex(where: { $0.what == what }) {
+        groups[index].targets.append(target.target.name)
+      } else {
+        groups.append(([target.target.name], what))
+      }
+    }
+    return groups.map { $0.targets.joined(separator: " ") + " " + $0.what }.joined(separator: "; ")
+  }
+
+  private static func list(_ versions: [PTXISAVersion]) -> String {
+    versions.map(\.description).joined(separator: " ")
   }
 
   /// Libraries that only one side has.
@@ -222,8 +234,13 @@ extension DiffReport {
     return Set(targets.values.lazy.flatMap(\.codeSizes.keys))
   }
 
-  private func functions(of side: LibraryPair.Side?, _ functions: [String]) -> Set<String> {
-    Set(kernels(of: side).map { functions[$0] })
+  /// The kernels by whether `side` of their library has instances of the same function.
+  private func split(
+    _ differences: [KernelDifference], by side: LibraryPair.Side?, _ functions: [String]
+  ) -> [Bool: [KernelDifference]] {
+    guard !differences.isEmpty else { return [:] }
+    let known = Set(kernels(of: side).map { functions[$0] })
+    return Dictionary(grouping: differences) { known.contains(functions[$0.kernel]) }
   }
 
   /// For every kernel its name without template arguments and parameters; none where no kernel differs.

@@ -138,12 +138,14 @@ public struct DeviceCodeDifference: Sendable {
     var difference = LibraryDifference(pair: pair, status: .changed, targets: targets)
     guard let oldSide = pair.old else {
       difference.status = isUnreadable(pair.new, unreadable.old) ? .notCompared : .gained
-      difference.gainedKernels = pair.new.map { allKernels($0.library, kernels) } ?? []
+      if difference.status == .gained, let side = pair.new {
+        difference.gainedKernels = allKernels(side.library, kernels)
+      }
       return difference
     }
     guard let newSide = pair.new else {
       difference.status = isUnreadable(oldSide, unreadable.new) ? .notCompared : .lost
-      difference.lostKernels = allKernels(oldSide.library, kernels)
+      if difference.status == .lost { difference.lostKernels = allKernels(oldSide.library, kernels) }
       return difference
     }
     if oldSide.library == newSide.library {
