@@ -11,7 +11,6 @@ public struct TargetDifference: Hashable, Sendable {
     /// Bytes of the kernels' code; nil with ``kernels``.
     public var codeSize: UInt64?
 
-    /// Both together. How many of their kernels have the same name is not known here.
     fileprivate static func + (left: Side, right: Side) -> Side {
       Side(
         totals: left.totals + right.totals, kernels: nil,
@@ -263,6 +262,9 @@ public struct DeviceCodeDifference: Sendable {
       for library in libraries {
         for (target, own) in Self.side(library, result, kernels) {
           var total = totals[target] ?? TargetDifference(target: target, old: nil, new: nil)
+          // How many kernels of two libraries have the same name is not known here.
+          var own = own
+          own.kernels = nil
           total[keyPath: side] = total[keyPath: side].map { $0 + own } ?? own
           totals[target] = total
         }

@@ -15,6 +15,8 @@ public struct CubinBuilder: Sendable {
   /// Whether `.nv.compat` says that the code is architecture-specific. ABI version 8 only.
   public var compatibilityRecord = false
   public var code: [UInt8] = [UInt8](repeating: 0x5A, count: 32)
+  /// The names of kernels, each with a section of ``code`` and a symbol; without them, code without symbols.
+  public var kernels: [String] = []
 
   public init(_ target: Target, abiVersion: UInt8 = 7) {
     self.target = target
@@ -38,7 +40,9 @@ public struct CubinBuilder: Sendable {
     elf.flags = headerFlags
     elf.abi = (abiVersion < 8 ? 0x33 : 0x41, abiVersion)
     elf.hasSegments = false
-    elf.sections.append(.init(".text.kernel", flags: 0x6, code))
+    if kernels.isEmpty { elf.sections.append(.init(".text.kernel", flags: 0x6, code)) }
+    for name in kernels { elf.sections.append(.init(".text." + name, flags: 0x6, code)) }
+    if !kernels.isEmpty { elf.sections += symbolTable }
     if abiVersion >= 8, toolkit != nil || arguments != nil {
       elf.sections.append(.init(".note.nv.tkinfo", type: 7, flags: 0, toolkitNote))
     }
@@ -46,6 +50,25 @@ public struct CubinBuilder: Sendable {
       elf.sections.append(.init(".nv.compat", type: 0x7000_0086, flags: 0, [2, 9, 1, 0]))
     }
     return elf.bytes
+  }
+
+  /// The strings and the symbols of the kernels, which lie in the first sections.
+  private var symbolTable: [ELFBuilder.Section] {
+    var strings: [UInt8] = [0]
+    var symbols = [UInt8](repeating: 0, count: 24)
+    for (index, name) in kernels.enumerated() {
+      symbols.append(littleEndian: UInt32(strings.count))
+      // A global function that the host can launch.
+      symbols += [0x12, 0x10]
+      symbols.append(littleEndian: UInt16(index + 1))
+      symbols.append(littleEndian: UInt64(0))
+      symbols.append(littleEndian: UInt64(code.count))
+      strings += Array(name.utf8) + [0]
+    }
+    var table = ELFBuilder.Section(".symtab", type: 2, flags: 0, symbols)
+    table.link = UInt32(kernels.count + 1)
+    table.entrySize = 24
+    return [.init(".strtab", type: 3, flags: 0, strings), table]
   }
 
   /// A note of type 2000: five offsets into the strings that follow them.
