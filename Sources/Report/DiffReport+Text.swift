@@ -100,11 +100,12 @@ extension DiffReport {
           + (cuda.map { " (needs a driver for CUDA \($0))" } ?? "")
       }
     }
-    changes += kernels("lost", "for some targets", \.old, functions) { library in
+    changes += kernels("lost", " for some of their targets", \.old, functions) { library in
       library.missingKernels.filter(\.isElsewhere)
     }
     for hasOthers in [false, true] {
-      let which = hasOthers ? "the function has other instances" : "no instance of the function is left"
+      let which =
+        hasOthers ? "; their functions have other instances" : "; no instance of their functions is left"
       changes += kernels("lost", which, \.old, functions) { library in
         split(library.missingKernels.filter { !$0.isElsewhere }, by: library.pair.new, functions)[hasOthers]
           ?? []
@@ -122,7 +123,7 @@ extension DiffReport {
       }
     }
     for hasOthers in [false, true] {
-      let which = hasOthers ? "of functions that had other instances" : "of new functions"
+      let which = hasOthers ? ", of functions that had other instances" : ", of new functions"
       changes += kernels("gained", which, \.new, functions, shown: hasOthers ? 0 : Self.shownFunctions) {
         split($0.addedKernels, by: $0.pair.old, functions)[hasOthers] ?? []
       }
@@ -208,7 +209,7 @@ extension DiffReport {
       let all = self.kernels(of: library.pair[keyPath: side]).count
       changes.append(
         Change(
-          what: "\(word): \(grouped(kernels.count)) of \(counted(all, "kernel")), \(which)",
+          what: "\(word): \(grouped(kernels.count)) of \(counted(all, "kernel"))\(which)",
           places: places([name(library)]),
           rows: rows.prefix(shown).map { row in
             grouped(row.instances).padded(to: digits, right: true) + "  " + printable(row.name)
@@ -222,7 +223,7 @@ extension DiffReport {
     if !hidden.libraries.isEmpty {
       changes.append(
         Change(
-          what: "\(word): \(counted(hidden.kernels, "kernel")) more, \(which)",
+          what: "\(word): \(counted(hidden.kernels, "kernel")) more\(which)",
           places: places(hidden.libraries)))
     }
     return changes
@@ -309,7 +310,8 @@ extension DiffReport {
   private func writeTargets(_ style: TextStyle, to output: inout [UInt8]) {
     let width = style.width ?? Int.max
     let hasSize = width >= 80
-    let hasCode = width >= 100 && difference.kernels != nil
+    let hasCode =
+      width >= 100 && difference.totals.contains { max($0.old?.codeSize ?? 0, $0.new?.codeSize ?? 0) > 0 }
     var headers: [TextTable.Header] = [.left("target"), .right("modules"), .right("stored"), .right("")]
     if hasSize { headers.append(.right("decompressed")) }
     if hasCode { headers.append(.right("code")) }
@@ -371,7 +373,7 @@ extension DiffReport {
     output.append(UInt8(ascii: "\n"))
     TextTable([.left("library"), .right("file"), .right("")]).write(style, to: &output) { row in
       for library in libraries.prefix(shown) {
-        row.add(library.name.elidedPath(to: max(20, (style.width ?? 100) - 36)))
+        row.add(library.name.elidedPath(to: max(20, (style.width ?? Int.max) - 36)))
         row.add(arrow(library.old, library.new, byteCount))
         row.add(change(library.old, library.new))
       }

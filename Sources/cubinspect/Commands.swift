@@ -125,11 +125,11 @@ extension Command {
       that name in another folder. Two files are compared whatever their names.
 
       Lost is
-        a library, when NEW has none for it, or none with device code
-        a target, when no module of the library carries it any more
-        a PTX version, when only newer ones are left, which older drivers cannot compile
-        a kernel, when the library has it no more for a target that it still carries, and no other
-        library gained it
+        a library      when NEW has none for it, or none with device code
+        a target       when no module of the library carries it any more
+        a PTX version  when only newer ones are left, which older drivers refuse
+        a kernel       when the library has it no more for a target that it still
+                       carries, and no other library gained it
 
       Kernels are compared by their mangled names without what changes with every build: the hashes of \
       anonymous namespaces and static functions, and the versions of CUB and Thrust. Identical files are not \
@@ -201,7 +201,7 @@ extension Command {
             "0", "Done; no finding at or past --fail-on. Finding no device code is no failure by itself."),
           .init(
             "1",
-            "Done; a finding at or past --fail-on, or a target of --require is missing, even if an input could not be read."
+            "Done; a finding at or past --fail-on, a target of --require is missing, or something was lost and --fail-on lost asks for it, even if an input could not be read."
           ),
           .init("2", "Wrong usage, or an input could not be read as it should."),
         ]),

@@ -85,12 +85,38 @@ struct ReportSchemaTests {
     ).json(tool)
   }
 
+  /// A comparison with every status, a name that is no text, and PTX versions and kernels lost and gained.
+  static func diff() throws -> [UInt8] {
+    let tree = try TemporaryTree()
+    func write(_ name: [UInt8], _ target: Target, _ kernels: String..., isa: (UInt16, UInt16) = (7, 8)) throws
+    {
+      var cubin = CubinBuilder(target)
+      cubin.kernels = kernels
+      let fatBinary = FatBinaryBuilder([.cubin(target, payload: cubin.bytes), .ptx("compute_90", isa: isa)])
+      try tree.write(ELFBuilder(fatBinaries: [fatBinary]).bytes, to: name)
+    }
+    try write(Array("x/".utf8) + [0xFE, 0x0A], "sm_80", "_Z1av", "c\u{1B}\"")
+    try write(Array("y/".utf8) + [0xFE, 0x0A], "sm_80", "_Z1bv", isa: (8, 4))
+    try write(Array("x/targets.so".utf8), "sm_70", "_Z1av")
+    try write(Array("y/targets.so".utf8), "sm_90a", "_Z1av")
+    try write(Array("x/lost.so".utf8), "sm_80", "_Z1bv", "_Z1dv")
+    try write(Array("y/gained.so".utf8), "sm_86", "_Z1dv")
+    try write(Array("x/same.so".utf8), "sm_80", "_Z4samev")
+    try write(Array("y/same.so".utf8), "sm_80", "_Z4samev")
+    try write(Array("x/broken.so".utf8), "sm_80", "_Z1xv")
+    try tree.write([0x7F, 0x45, 0x4C, 0x46], to: "y/broken.so")
+    let result = Scanner(jobs: 2).scan([Path(tree("x")), Path(tree("y"))])
+    let pairs = result.libraryPairs
+    let kernels = result.kernels(of: DeviceCodeDifference.readLibraries(pairs), jobs: 2)
+    return DiffReport(result, DeviceCodeDifference(result, pairs: pairs, kernels: kernels)).json(tool)
+  }
+
   static func gpus() -> [UInt8] {
     GPUsReport(query: "", gpus: GPUCatalogue.shared.search("")).json(tool)
   }
 
   @Test func documentsOfEachKindAreValid() throws {
-    for document in [Self.list(), try Self.scan(), Self.gpus()] {
+    for document in [Self.list(), try Self.scan(), try Self.diff(), Self.gpus()] {
       #expect(try schema.violations(in: JSONValue(parsing: document)) == [])
     }
   }
@@ -105,7 +131,9 @@ struct ReportSchemaTests {
       }
       for element in value.elements ?? [] { collect(element) }
     }
-    for document in [Self.list(), try Self.scan(), Self.gpus()] { collect(try JSONValue(parsing: document)) }
+    for document in [Self.list(), try Self.scan(), try Self.diff(), Self.gpus()] {
+      collect(try JSONValue(parsing: document))
+    }
     var described: Set<String> = []
     func visit(_ part: JSONValue) {
       for name in (part["properties"]?.members ?? [:]).keys { described.insert(name) }
@@ -118,7 +146,7 @@ struct ReportSchemaTests {
 
   /// Keys are in the order of their bytes in every object.
   @Test func keysAreSorted() throws {
-    for document in [Self.list(), try Self.scan(), Self.gpus()] {
+    for document in [Self.list(), try Self.scan(), try Self.diff(), Self.gpus()] {
       #expect(unsortedKeys(in: document) == [])
     }
     #expect(unsortedKeys(in: Array(#"{"b": [{"d": 1, "c": {}}], "a": "\"x"}"#.utf8)) == ["c", "a"])
@@ -150,6 +178,16 @@ struct ReportSchemaTests {
   ])
   func scanWithAnErrorIsNot(right: String, wrong: String) throws {
     try expectRefused(Self.scan(), right, wrong)
+  }
+
+  @Test(arguments: [
+    (#""status": "lost""#, #""status": "gone""#), (#""lostTargets": ["sm_70"]"#, #""lostTargets": ["70"]"#),
+    (#""hasLosses": true"#, #""hasLosses": 1"#), (#""otherTargets": false"#, #""otherTargets": null"#),
+    (#""targets": ["sm_80"]"#, #""targets": []"#), (#""kernelsCompared": true"#, #""kernelsCompared": 1"#),
+    (#""ptxISA": ["7.8"]"#, #""ptxISA": ["7"]"#), (#""codeSize": 32"#, #""codeSize": -1"#),
+  ])
+  func diffWithAnErrorIsNot(right: String, wrong: String) throws {
+    try expectRefused(Self.diff(), right, wrong)
   }
 
   @Test(arguments: [
@@ -205,6 +243,9 @@ struct ReportSchemaTests {
       return Set((part?["enum"]?.elements ?? []).compactMap(\.string))
     }
     #expect(listed("problemCode") == Set(Problem.Code.allCases.map(\.rawValue)))
+    #expect(
+      listed("libraryDifference", "properties", "status")
+        == Set(LibraryDifference.Status.allCases.map(\.rawValue)))
     #expect(listed("verdict") == Set(Verdict.allCases.map(\.rawValue)))
     #expect(
       listed("uncoveredModule", "properties", "reasons", "items")
