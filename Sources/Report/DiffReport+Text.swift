@@ -231,8 +231,7 @@ extension DiffReport {
 
   /// The kernels of one side of a library.
   private func kernels(of side: LibraryPair.Side?) -> Set<Int> {
-    let targets = side.flatMap { difference.kernels?.libraries[$0.library] } ?? [:]
-    return Set(targets.values.lazy.flatMap(\.codeSizes.keys))
+    side.flatMap { difference.kernels?.kernels(of: $0.library) } ?? []
   }
 
   /// The kernels by whether `side` of their library has instances of the same function.
@@ -266,12 +265,13 @@ extension DiffReport {
     difference.libraries.count == 1 ? [] : ["in " + listed(libraries, 4)]
   }
 
-  /// The name of a library, with the older one where it differs.
+  /// The name of a library, with the older one where it differs; without its folder where that is the same.
   private func name(_ library: LibraryDifference) -> String {
     let old = library.pair.old?.place.path
     let new = library.pair.new?.place.path
     guard let old, let new, old != new else { return (new ?? old)?.description ?? "" }
-    return "\(new) (was \(old))"
+    let folders = [old, new].map { $0.bytes.dropLast($0.lastComponent.bytes.count) }
+    return "\(new) (was \(folders[0] == folders[1] ? old.lastComponent : old))"
   }
 }
 
@@ -363,7 +363,7 @@ extension DiffReport {
   private func writeFiles(_ style: TextStyle, to output: inout [UInt8]) {
     func size(_ side: LibraryPair.Side?) -> UInt64? { side.map { result.libraries[$0.library].file.size } }
     let libraries = difference.libraries.filter { $0.status == .changed }.map {
-      (name: name($0), old: size($0.pair.old), new: size($0.pair.new))
+      (name: $0.pair.new?.place.path.description ?? "", old: size($0.pair.old), new: size($0.pair.new))
     }.sorted { left, right in
       let changes = [left, right].map { max($0.old ?? 0, $0.new ?? 0) - min($0.old ?? 0, $0.new ?? 0) }
       return changes[0] == changes[1] ? left.name < right.name : changes[0] > changes[1]

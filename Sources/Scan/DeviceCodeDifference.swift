@@ -106,10 +106,14 @@ public struct DeviceCodeDifference: Sendable {
 
   public var hasLosses: Bool { libraries.contains(where: \.hasLosses) }
 
-  /// Compares the first root of a scan with the last; `kernels` are those of all libraries in ``readLibraries(_:)``.
+  /// Compares the first root of a scan with the last, library by library. Where kernels were read, libraries that
+  /// `pairs` leaves alone are one that was renamed when most of their kernels are the same.
+  ///
+  /// - Parameter kernels: those of all libraries in ``readLibraries(_:)``.
   public init(_ result: ScanResult, pairs: [LibraryPair], kernels: KernelIndex?) {
     self.kernels = kernels
     let unreadable = Self.unreadablePlaces(result)
+    let pairs = kernels?.joiningRenamed(pairs) ?? pairs
     libraries = pairs.map { Self.compare($0, result, kernels, unreadable) }
     Self.markMoved(&libraries)
     totals = Self.totals(of: libraries, result, kernels)

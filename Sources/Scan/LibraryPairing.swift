@@ -69,6 +69,51 @@ extension ScanResult {
   }
 }
 
+extension KernelIndex {
+  /// `pairs`, where libraries that only one side has belong together when most kernels of both are the same: the
+  /// library was renamed.
+  ///
+  /// Only kernels that no other such library of the same side has count, so that each has one partner at most.
+  func joiningRenamed(_ pairs: [LibraryPair]) -> [LibraryPair] {
+    let lost = pairs.compactMap { $0.new == nil ? $0.old : nil }
+    let gained = pairs.compactMap { $0.old == nil ? $0.new : nil }
+    let owners = owners(of: gained)
+    var shared: [[Int]: Int] = [:]
+    for (kernel, old) in self.owners(of: lost) {
+      if let old, let new = owners[kernel] ?? nil { shared[[old, new], default: 0] += 1 }
+    }
+    var partners: [Int: Int] = [:]
+    for (libraries, count) in shared {
+      let most = max(kernels(of: libraries[0]).count, kernels(of: libraries[1]).count)
+      if count * 2 > most { partners[libraries[0]] = libraries[1] }
+    }
+    guard !partners.isEmpty else { return pairs }
+    let renamed = Set(partners.values)
+    return pairs.compactMap { pair in
+      if pair.new == nil, let old = pair.old, let partner = partners[old.library] {
+        return LibraryPair(old: old, new: gained.first { $0.library == partner })
+      }
+      return pair.old == nil && pair.new.map { renamed.contains($0.library) } ?? false ? nil : pair
+    }.sorted { $0.order < $1.order }
+  }
+
+  /// The library that has each kernel; nil where several have it.
+  private func owners(of sides: [LibraryPair.Side]) -> [Int: Int?] {
+    var owners: [Int: Int?] = [:]
+    for side in sides {
+      for kernel in kernels(of: side.library) {
+        owners.updateValue(owners.keys.contains(kernel) ? nil : side.library, forKey: kernel)
+      }
+    }
+    return owners
+  }
+
+  /// The kernels of a library, whatever their targets.
+  public func kernels(of library: Int) -> Set<Int> {
+    Set((libraries[library] ?? [:]).values.lazy.flatMap(\.codeSizes.keys))
+  }
+}
+
 extension LibraryPair {
   /// By the newer name, then by the older.
   fileprivate var order: OrderKey {

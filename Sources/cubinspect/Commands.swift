@@ -122,7 +122,8 @@ extension Command {
       Compares the libraries of two releases: their targets, PTX versions and kernels, and the bytes that each \
       target takes. A library is compared with the one of the same path; where there is none, with the one whose \
       name differs only in a version, a Python tag or a hash (libfoo.so.9.1 and libfoo.so.9.2), then with one of \
-      that name in another folder. Two files are compared whatever their names.
+      that name in another folder, then with one that has most of its kernels. Two files are compared whatever \
+      their names.
 
       Lost is
         a library      when NEW has none for it, or none with device code

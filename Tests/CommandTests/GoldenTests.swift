@@ -165,7 +165,9 @@ struct GoldenTests {
       [kernels("sm_80", "_Z4sortv", "_Z5mergev"), kernels("sm_90", "_Z4sortv")])
     try write(
       "new/_C.cpython-312-x86_64-linux-gnu.so", [kernels("sm_80", "_Z5mergev"), kernels("sm_90", "_Z4sortv")])
-    try write("old/lib/liball.so", [kernels("sm_80", "_Z1av", "_Z1bv", "_Z1cv")])
+    try write("old/lib/liball.so", [kernels("sm_80", "_Z1av", "_Z1bv", "_Z1cv", "_Z1dv")])
+    try write("old/lib/libfirst.so", [kernels("sm_80", "_Z1ev", "_Z1fv", "_Z1gv")])
+    try write("new/lib/librenamed.so", [kernels("sm_80", "_Z1ev", "_Z1fv", "_Z1hv")])
     try write("new/lib/libpart.so", [kernels("sm_80", "_Z1av", "_Z1bv")])
     try write("old/lib/libsame.so", [kernels("sm_80", "_Z4samev")])
     try write("new/lib/libsame.so", [kernels("sm_80", "_Z4samev")])

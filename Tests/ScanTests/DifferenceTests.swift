@@ -197,6 +197,26 @@ struct DifferenceTests {
     #expect(difference.libraries[1].addedKernels.isEmpty)
   }
 
+  /// Two libraries with other names: the kernels tell which is which.
+  @Test func renamedLibraries() throws {
+    try library("old/a.so", [image("sm_80", "common k l m")])
+    try library("old/b.so", [image("sm_80", "common x y v z")])
+    try library("new/c.so", [image("sm_80", "common x y v w")])
+    try library("new/d.so", [image("sm_80", "common k l m n"), image("sm_90", "common")])
+    let (_, difference) = compare()
+    #expect(difference.libraries.map { $0.pair.old?.place.path.text } == ["b.so", "a.so"])
+    #expect(difference.libraries.map { $0.pair.new?.place.path.text } == ["c.so", "d.so"])
+    #expect(difference.libraries.map(\.status) == [.changed, .changed])
+    #expect(difference.libraries.map { names($0.lostKernels, difference) } == [["z sm_80"], []])
+    #expect(difference.libraries[1].gainedTargets.map(\.name) == ["sm_90"])
+    // Without kernels nothing tells.
+    #expect(compare(kernels: false).difference.libraries.map(\.status) == [.lost, .lost, .gained, .gained])
+    // Half is not most.
+    try library("old/b.so", [image("sm_80", "x y u z")])
+    try library("new/c.so", [image("sm_80", "x y v w")])
+    #expect(compare().difference.libraries.map(\.status) == [.lost, .gained, .changed])
+  }
+
   /// A library that was split: its kernels are elsewhere, as far as there is code for their targets.
   @Test func lostLibrary() throws {
     try library("old/all.so", [image("sm_70", "k l"), image("sm_80", "k l")])
