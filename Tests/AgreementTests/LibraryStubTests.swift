@@ -10,7 +10,7 @@ import Testing
     let source = try FileBytes(path: Path(file.path))
     let inventory = InspectedFile(source).inventory
     let reader = PayloadReader(source, inventory)
-    var kernels: [KernelInstance] = []
+    var kernels: [String: [SuspectedStub.Evidence]] = [:]
     for payload in inventory.payloads {
       let images = inventory.images[payload.images].filter { $0.kind == .cubin }
       guard !images.isEmpty else { continue }
@@ -19,13 +19,12 @@ import Testing
         let cubin = try reader.bytes(of: image, in: bytes)
         for kernel in try CubinContents(cubin).kernels {
           let body = KernelBody(kernel, in: cubin, target: image.target)
-          kernels.append(
-            KernelInstance(
-              name: kernel.name, target: image.target, codeSize: kernel.codeSize, body: body.kind))
+          kernels[kernel.name, default: []].append(
+            .init(target: image.target, codeSize: kernel.codeSize, body: body.kind))
         }
       }
     }
-    return SuspectedStub.find(in: kernels)
+    return kernels.compactMap { SuspectedStub(kernel: $0, instances: $1) }.sorted { $0.kernel < $1.kernel }
   }
 
   private static func text(_ stub: SuspectedStub) -> String {
