@@ -33,6 +33,7 @@ let package = Package(
     .executable(name: "cubinspect", targets: ["cubinspect"]),
     .library(name: "DeviceCode", targets: ["DeviceCode"]),
     .library(name: "Compatibility", targets: ["Compatibility"]),
+    .library(name: "Stack", targets: ["Stack"]),
     .library(name: "Scan", targets: ["Scan"]),
     .library(name: "Report", targets: ["Report"]),
   ],
@@ -51,7 +52,13 @@ let package = Package(
       "Compatibility", ["DeviceCode"],
       resources: [
         .embedInCode("Resources/architectures.json"), .embedInCode("Resources/drivers.json"),
-        .embedInCode("Resources/gpus.json"),
+        .embedInCode("Resources/gpus.json"), .embedInCode("Resources/toolkits.json"),
+      ]),
+    library(
+      "Stack", ["Bytes", "ELFFile", "DeviceCode", "Compatibility"],
+      resources: [
+        .embedInCode("Resources/containers.json"), .embedInCode("Resources/libraries.json"),
+        .embedInCode("Resources/pytorch.json"),
       ]),
     library("Scan", ["Bytes", "DeviceCode", "Compatibility"]),
     library("Report", ["Bytes", "DeviceCode", "Compatibility", "Scan"]),
@@ -77,6 +84,9 @@ let package = Package(
       resources: [.embedInCode("Resources/cubinHeaders.json")]),
     tests(
       "Compatibility", ["DeviceCode"], resources: [.embedInCode("Resources/ptxMatrices.json")]),
+    tests(
+      "Stack", ["Bytes", "ELFFile", "DeviceCode", "Compatibility", "FixtureSupport"],
+      resources: [.embedInCode("Resources/imageRequirements.json")]),
     tests("Scan", ["Bytes", "DeviceCode", "Compatibility", "FixtureSupport"]),
     tests(
       "Report", ["Bytes", "Scan", "DeviceCode", "Compatibility", "FixtureSupport", "JSONSchemaSupport"]),
