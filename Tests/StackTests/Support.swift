@@ -1,4 +1,7 @@
+import Bytes
 import Compatibility
+import ELFFile
+import FixtureSupport
 import Foundation
 import Stack
 
@@ -22,4 +25,97 @@ struct PublishedImages: Decodable {
     else { fatalError("imageRequirements.json does not decode") }
     return table
   }()
+}
+
+/// A tree in memory.
+struct TreeBuilder {
+  var files: [Path: [UInt8]] = [:]
+  var links: [Path: Path] = [:]
+  var libraries: [HostLibrary] = []
+  var images: [ImageConfiguration] = []
+
+  mutating func add(_ contents: [UInt8], at path: String) { files[Path(path)] = contents }
+  mutating func add(_ contents: String, at path: String) { add(Array(contents.utf8), at: path) }
+
+  /// `folder` is empty or ends with a slash.
+  mutating func distribution(
+    _ name: String, _ version: String, requires: [String] = [], in folder: String = ""
+  ) {
+    let lines = ["Metadata-Version: 2.1", "Name: \(name)", "Version: \(version)"]
+    add(
+      (lines + requires.map { "Requires-Dist: \($0)" }).joined(separator: "\n")
+        + "\n\nThe description.\nRequires-Dist: nothing\n",
+      at: "\(folder)\(name.replacing("-", with: "_"))-\(version).dist-info/METADATA")
+  }
+
+  /// An installation of PyTorch; flags are those of its libraries.
+  mutating func torch(
+    _ version: String, cuda: String?, flags: String? = nil, requires: [String] = [], in folder: String = ""
+  ) {
+    let plain = version.split(separator: "+")[0]
+    distribution("torch", String(plain), requires: requires, in: folder)
+    add(
+      """
+      from typing import Optional
+
+      __all__ = ['__version__', 'debug', 'cuda', 'git_version', 'hip']
+      __version__ = '\(version)'
+      debug = False
+      cuda: Optional[str] = \(cuda.map { "'\($0)'" } ?? "None")
+      hip: Optional[str] = None
+
+      """, at: "\(folder)torch/version.py")
+    if let flags {
+      var elf = ELFBuilder()
+      elf.append([0] + Array(flags.utf8) + [0], to: ".rodata")
+      add(elf.bytes, at: "\(folder)torch/lib/libtorch_python.so")
+    }
+  }
+
+  mutating func library(
+    _ path: String, soname: String? = nil, needed: [String] = [], notes: [ELFNote] = [],
+    registersDeviceCode: Bool = false, compiler: String? = nil
+  ) {
+    var dynamic = ELFDynamic()
+    dynamic.soname = soname
+    dynamic.needed = needed
+    library(
+      path, dynamic: dynamic, notes: notes, registersDeviceCode: registersDeviceCode, compiler: compiler)
+  }
+
+  mutating func library(
+    _ path: String, dynamic: ELFDynamic, notes: [ELFNote] = [], registersDeviceCode: Bool = false,
+    compiler: String? = nil
+  ) {
+    if files[Path(path)] == nil { add([], at: path) }
+    libraries.append(
+      HostLibrary(
+        path: Path(path), dynamic: dynamic, notes: notes, registersDeviceCode: registersDeviceCode,
+        compiler: compiler))
+  }
+
+  /// What the collector finds; `reversed` hands the files over in another order.
+  func facts(reversed: Bool = false) -> StackFacts {
+    let files = files
+    let order = files.keys.sorted { reversed ? $1 < $0 : $0 < $1 }
+    let tree = Tree(files: order, links: links) { (path) throws(Problem) in
+      guard let contents = files[path] else { throw Problem(.notFound, Problem.path) }
+      return MemoryBytes(contents)
+    }
+    return FactCollector.facts(
+      of: tree, libraries: reversed ? libraries.reversed() : libraries, images: images)
+  }
+}
+
+/// A generator with a fixed seed, so that every run tests the same cases.
+struct SeededGenerator: RandomNumberGenerator {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var value = state
+    value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
+    return value ^ (value >> 31)
+  }
 }
