@@ -116,7 +116,9 @@ import Testing
     )
     #expect(release == Requirement.Host(cuda: "11.2", driver: "460.32.03", arch: "8.0"))
     let cuda = Requirement.Host(driver: .cuda(CUDAVersion(12, 2)), computeCapability: nil, brand: nil)
-    #expect(cuda == Requirement.Host(cuda: "12.2"))
+    #expect(cuda.cuda == "12.2")
+    #expect(Requirement("driver>=535,driver<536").evaluate(on: cuda) == .satisfied)
+    #expect(Requirement("driver>=470,driver<471").evaluate(on: cuda) != .satisfied)
     let branch = Requirement.Host(driver: .branch(535), computeCapability: nil, brand: nil)
     #expect(Requirement("driver>=535.104.05,driver<536").evaluate(on: branch) == .satisfied)
   }

@@ -1,5 +1,6 @@
-import Bytes
+public import Bytes
 import Compatibility
+import DeviceCode
 import ELFFile
 import FixtureSupport
 import Foundation
@@ -118,4 +119,40 @@ struct SeededGenerator: RandomNumberGenerator {
     value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
     return value ^ (value >> 31)
   }
+}
+
+/// A library with device code: per module the targets of its images, `sm_80` or `compute_90`.
+func stackLibrary(_ path: String, _ modules: [[String]], isa: String? = nil, zstd: Bool = false)
+  -> StackLibrary
+{
+  var inventory = Inventory()
+  for names in modules {
+    let start = inventory.images.count
+    for name in names {
+      guard let target = CodeTarget(name) else { fatalError("no target: \(name)") }
+      let isPTX = name.hasPrefix("compute_")
+      inventory.images.append(
+        DeviceImage(
+          index: inventory.images.count, module: inventory.modules.count, kind: isPTX ? .ptx : .cubin,
+          target: target, compression: zstd ? .zstd : .none,
+          ptxISA: isPTX ? isa.flatMap { PTXISAVersion($0) } : nil))
+    }
+    inventory.modules.append(Module(index: inventory.modules.count, images: start..<inventory.images.count))
+  }
+  return StackLibrary(path: Path(path), library: Library(inventory))
+}
+
+/// A device by the name of its product, or by a compute capability.
+func device(_ name: String, driver: String? = nil) throws -> Device {
+  try GPUCatalogue.resolve(name).device(driver: driver.flatMap { DriverVersion($0) })
+}
+
+extension [Check] {
+  /// The status of every check with this id, in their order.
+  func statuses(_ id: Check.ID) -> [Check.Status] { filter { $0.id == id }.map(\.status) }
+  func messages(_ id: Check.ID) -> [String] { filter { $0.id == id }.map(\.message) }
+}
+
+extension Path: ExpressibleByStringLiteral {
+  public init(stringLiteral text: String) { self.init(text) }
 }

@@ -177,17 +177,16 @@ extension Requirement.Failure: CustomStringConvertible {
 extension Requirement.Host {
   /// The facts that a driver and a GPU give away.
   ///
-  /// A branch stands for its newest release, which is newer than any that somebody may ask for; a CUDA version says
-  /// nothing about the release.
+  /// A branch stands for its newest release, which is newer than any that somebody may ask for, and a CUDA version
+  /// for the first branch that supports it.
   public init(driver: DriverVersion?, computeCapability: ComputeCapability?, brand: String?) {
     cuda = driver?.maxCUDA?.description
     arch = computeCapability?.description
     self.brand = brand
-    self.driver =
-      switch driver {
-      case .release(_, let text): text
-      case .branch(let number): "\(number).\(UInt32.max)"
-      case .cuda, nil: nil
-      }
+    if case .release(_, let text) = driver {
+      self.driver = text
+    } else {
+      self.driver = driver?.branchNumber.map { "\($0).\(UInt32.max)" }
+    }
   }
 }
