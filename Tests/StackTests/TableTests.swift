@@ -17,7 +17,10 @@ import Testing
         toolkits.toolkits.map(\.source) + toolkits.forwardCompatibility.map(\.source)
           + toolkits.hostBranches.map(\.source), toolkits.sources
       ),
-      ("pytorch", pytorch.releases.flatMap(\.builds).map(\.source), pytorch.sources),
+      (
+        "pytorch",
+        pytorch.releases.flatMap(\.builds).map(\.source) + pytorch.install.map(\.source), pytorch.sources
+      ),
       (
         "containers",
         containers.baseImages.map(\.source) + containers.brands.map(\.source)
@@ -128,6 +131,26 @@ import Testing
     #expect(pytorch.release(of: "2.15.0")?.series == "2.15")
     #expect(pytorch.release(of: "1.1.0") == nil)
     #expect(pytorch.release(of: "") == nil)
+  }
+
+  @Test func installing() throws {
+    func command(_ version: String, _ cuda: String) throws -> String {
+      let release = try #require(pytorch.release(of: version))
+      let build = try #require(release.builds.first { $0.cuda.description == cuda })
+      return pytorch.command(installing: build, of: release, version: version)
+    }
+    #expect(try command("2.15.0", "13.2") == "pip install torch==2.15.0")
+    #expect(
+      try command("2.4.1", "11.8")
+        == "pip install torch==2.4.1 --index-url https://download.pytorch.org/whl/cu118")
+    #expect(
+      try command("1.12.1", "11.3")
+        == "pip install torch==1.12.1+cu113 --extra-index-url https://download.pytorch.org/whl/cu113")
+    #expect(
+      try command("1.9.1", "11.1")
+        == "pip install torch==1.9.1+cu111 -f https://download.pytorch.org/whl/torch_stable.html")
+    #expect(pytorch.install.last?.until == nil)
+    for row in pytorch.install.dropLast() { #expect(pytorch.releases.contains { $0.series == row.until }) }
   }
 
   @Test func baseImagesGrow() {

@@ -58,6 +58,9 @@ public struct FactCollector {
       .map { StaticRuntime(path: $0.path, toolkit: $0.compiler.flatMap { CUDAVersion(release: $0) }) }
     let resolver = LibraryResolver(tree, libraries: libraries)
     facts.missing = resolver.missing(for: libraries, environments: folders)
+    let machines = Dictionary(grouping: libraries, by: \.machine).mapValues(\.count)
+    facts.machine =
+      machines.max { ($0.value, $1.key.rawValue) < ($1.value, $0.key.rawValue) }?.key
     facts.problems = problems.sorted { $0.path < $1.path }
     return facts
   }

@@ -1,5 +1,6 @@
 public import Bytes
 public import Compatibility
+public import ELFFile
 
 /// An installation of PyTorch.
 public struct TorchInstallation: Hashable, Sendable {
@@ -83,6 +84,8 @@ public struct StackFacts: Sendable {
   /// Configurations of the image, or of several when somebody gave several.
   public var images: [ImageConfiguration]
   public var problems: [TreeProblem]
+  /// The processor that most of the libraries are for; nil without libraries.
+  public var machine: ELFMachine?
 
   public init(
     environments: [PythonEnvironment] = [], toolkits: [Toolkit] = [], components: [Component] = [],

@@ -54,12 +54,36 @@ public struct PyTorchTable: Sendable, Decodable {
     public var variant: String { "cu\(cuda.major)\(cuda.minor)" }
   }
 
+  /// How a build is installed that is not the default one.
+  public struct Install: Sendable, Decodable {
+    /// The last series that it is for; nil for all that follow.
+    public var until: String?
+    /// With `{version}` and `{variant}` for those of the build.
+    public var command: String
+    /// Index into ``PyTorchTable/sources``.
+    public var source: Int
+  }
+
   /// Oldest first.
   public var releases: [Release]
+  /// Oldest first.
+  public var install: [Install]
   public var sources: [String]
 
   /// The table, decoded at first use.
   public static let shared = decodeTable(Self.self, PackageResources.pytorch_json)
+
+  /// The command that installs a build of one version.
+  public func command(installing build: Build, of release: Release, version: String) -> String {
+    if build.isDefault { return "pip install torch==\(version)" }
+    let position = releases.firstIndex { $0.series == release.series } ?? releases.endIndex
+    let row = install.first { row in
+      guard let until = row.until else { return true }
+      return releases.firstIndex { $0.series == until }.map { position <= $0 } ?? false
+    }
+    return (row?.command ?? "").replacing("{version}", with: version)
+      .replacing("{variant}", with: build.variant)
+  }
 
   /// The release that a version belongs to: `2.4.1+cu121` is of the series 2.4. Nil when the table does not have it.
   public func release(of version: String) -> Release? {
