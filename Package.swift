@@ -66,7 +66,7 @@ let package = Package(
     .executableTarget(
       name: "cubinspect",
       dependencies: [
-        "Bytes", "ELFFile", "DeviceCode", "Compatibility", "Scan", "Report", "CommandLineSyntax",
+        "Bytes", "ELFFile", "DeviceCode", "Compatibility", "Stack", "Scan", "Report", "CommandLineSyntax",
       ], swiftSettings: settings),
 
     .target(

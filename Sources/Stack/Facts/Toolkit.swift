@@ -45,8 +45,7 @@ public struct Toolkit: Hashable, Sendable {
     let text = String(decoding: bytes, as: UTF8.self)
     guard let place = text.firstRange(of: "#define CUDA_VERSION ") else { return nil }
     let number = text[place.upperBound...].drop { $0 == " " }.prefix { $0.isASCII && $0.isNumber }
-    guard let number = Int(number), number >= 1000, number < 1_000_000 else { return nil }
-    return "\(number / 1000).\(number % 1000 / 10)"
+    return Int(number).flatMap { CUDAVersion(number: $0) }?.description
   }
 
   /// `12.4` of a folder `cuda-12.4`.
