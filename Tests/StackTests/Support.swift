@@ -121,20 +121,23 @@ struct SeededGenerator: RandomNumberGenerator {
   }
 }
 
-/// A library with device code: per module the targets of its images, `sm_80` or `compute_90`.
+/// A library with device code: per module the targets of its images, `sm_80` or `compute_90`; `sm_80/zstd` is
+/// compressed.
 func stackLibrary(_ path: String, _ modules: [[String]], isa: String? = nil, zstd: Bool = false)
   -> StackLibrary
 {
   var inventory = Inventory()
   for names in modules {
     let start = inventory.images.count
-    for name in names {
+    for text in names {
+      let parts = text.split(separator: "/").map(String.init)
+      let name = parts[0]
       guard let target = CodeTarget(name) else { fatalError("no target: \(name)") }
       let isPTX = name.hasPrefix("compute_")
       inventory.images.append(
         DeviceImage(
           index: inventory.images.count, module: inventory.modules.count, kind: isPTX ? .ptx : .cubin,
-          target: target, compression: zstd ? .zstd : .none,
+          target: target, compression: zstd || parts.count > 1 ? .zstd : .none,
           ptxISA: isPTX ? isa.flatMap { PTXISAVersion($0) } : nil))
     }
     inventory.modules.append(Module(index: inventory.modules.count, images: start..<inventory.images.count))

@@ -62,16 +62,12 @@ extension StackQuestion {
     let packages = packages
     for package in packages {
       for index in devices.indices {
-        let device = effective(devices[index])
-        let verdicts = PackageVerdict(
-          verdicts: package.libraries.map { library in
-            (
-              libraries[library].path,
-              libraries[library].library.verdict(on: device, dedicated: libraries[library].dedicated)
-            )
-          })
-        checks.append(gpu(package, verdicts, index))
-        checks += driverLimits(package, verdicts, index)
+        var device = effective(devices[index])
+        let withDriver = verdicts(of: package, on: device)
+        device.driver = nil
+        let plain = verdicts(of: package, on: device)
+        checks.append(gpu(package, plain, index))
+        checks += driverLimits(package, withDriver, without: plain, index)
       }
     }
     for torch in facts.torches where torch.cuda != nil {
@@ -87,6 +83,15 @@ extension StackQuestion {
     return checks + facts.torches.compactMap { flagsContents($0) }
   }
 
+  private func verdicts(of package: Package, on device: Device) -> PackageVerdict {
+    PackageVerdict(
+      verdicts: package.libraries.map { index in
+        let library = libraries[index]
+        return (library.path, library.library.verdict(on: device, dedicated: library.dedicated))
+      })
+  }
+
+  /// Whether the code is for the GPU, whatever the driver.
   private func gpu(_ package: Package, _ verdicts: PackageVerdict, _ index: Int) -> Check {
     let device = devices[index]
     func check(_ status: Check.Status, _ message: String, _ paths: [Path] = []) -> Check {
@@ -114,7 +119,8 @@ extension StackQuestion {
     }
     if !incompatible.isEmpty {
       return check(
-        .warn, "\(names(incompatible)) of \(package.name) has no code that runs on \(device.label)",
+        .warn,
+        "\(package.name) has no code that runs on \(device.label) in \(names(incompatible)), others of its libraries do",
         incompatible)
     }
     if !partial.isEmpty {
@@ -151,9 +157,11 @@ extension StackQuestion {
   }
 
   /// What the driver must know to load the code: the version of its PTX, and how it is compressed.
-  private func driverLimits(_ package: Package, _ verdicts: PackageVerdict, _ index: Int) -> [Check] {
-    let device = devices[index]
-    let driver = effective(device).knownDriver
+  private func driverLimits(
+    _ package: Package, _ verdicts: PackageVerdict, without plain: PackageVerdict, _ index: Int
+  ) -> [Check] {
+    let driver = effective(devices[index]).knownDriver
+    if effective(devices[index]).isSupportedByDriver == false { return [] }
     var checks: [Check] = []
     func add(_ id: Check.ID, _ status: Check.Status, _ message: String, _ paths: [Path]) {
       checks.append(
@@ -164,49 +172,62 @@ extension StackQuestion {
     func excluded(_ reason: ExclusionReason) -> [Path] {
       verdicts.judged.filter { $0.verdict.uncovered.contains { $0.reasons.contains(reason) } }.map(\.path)
     }
-    let tooNew = excluded(.ptxISANewerThanDriver)
-    let compiled = verdicts.judged.filter { $0.verdict.portable.jit + $0.verdict.specialised.jit > 0 }
-    let needs = compiled.compactMap { library -> MinimumDriver? in
-      guard let minimum = library.verdict.minimumDriver, case .ptxISA = minimum.need else { return nil }
-      return minimum
+    /// The libraries of which more modules have this fate with the driver than without.
+    func more(_ count: (LibraryVerdict) -> Int) -> [Path] {
+      zip(verdicts.verdicts, plain.verdicts).filter { count($0.verdict) > count($1.verdict) }.map(\.0.path)
     }
+    func needs(_ isNeeded: (MinimumDriver.Need) -> Bool) -> (driver: DriverVersion, paths: [Path])? {
+      let list = plain.judged.filter { $0.verdict.minimumDriver.map { isNeeded($0.need) } ?? false }
+      let newest = list.compactMap(\.verdict.minimumDriver).max { $0.driver.isAtLeast($1.driver) == false }
+      return newest.map { ($0.driver, list.map(\.path)) }
+    }
+
+    let compiled = needs { if case .ptxISA = $0 { true } else { false } }
+    let guessed = more { $0.portable.notGuaranteed + $0.specialised.notGuaranteed }
+    let tooNew = excluded(.ptxISANewerThanDriver)
     if let driver, !tooNew.isEmpty {
-      let newest = driver.newestPTXISA.map { "its newest is \($0)" } ?? "it is too old"
+      let newest = driver.newestPTXISA.map { " (its newest is \($0))" } ?? ""
       add(
         .ptxDriver, .fail,
-        "driver \(driver) does not know the version of the PTX that it would have to compile for \(package.name) (\(newest)): "
-          + "\"the provided PTX was compiled with an unsupported toolchain\" (CUDA error 222)", tooNew)
-    } else if !compiled.isEmpty {
+        "driver \(driver) does not know the version of PTX\(newest) that it would have to compile for \(package.name): \"the "
+          + "provided PTX was compiled with an unsupported toolchain\" (CUDA error 222)", tooNew)
+    } else if let driver, !guessed.isEmpty {
+      add(
+        .ptxDriver, .unknown, "whether driver \(driver) knows the PTX of \(package.name) is not known",
+        guessed)
+    } else if let compiled {
       if let driver {
         add(
           .ptxDriver, .pass, "driver \(driver) knows the PTX of \(package.name) that it compiles",
-          compiled.map(\.path))
-      } else if let need = needs.max(by: { $0.driver.isAtLeast($1.driver) == false }) {
+          compiled.paths)
+      } else {
         add(
           .ptxDriver, .unknown,
-          "no driver is given; the PTX of \(package.name) needs \(need.driver) or newer",
-          compiled.map(\.path))
+          "no driver is given; the PTX of \(package.name) needs \(compiled.driver) or newer", compiled.paths)
       }
     }
-    let compressed = excluded(.compressionNewerThanDriver)
-    if let driver, !compressed.isEmpty {
+
+    let compressed = needs { if case .compression = $0 { true } else { false } }
+    let unreadable = excluded(.compressionNewerThanDriver)
+    if let driver, !unreadable.isEmpty {
       let minimum = DriverTable.shared.compression.first?.minimumDriver.description ?? "a newer one"
       add(
         .compressionDriver, .fail,
         "driver \(driver) does not decompress the device code of \(package.name), which needs \(minimum): \"device kernel "
-          + "image is invalid\" (CUDA error 200)", compressed)
-    } else {
-      let known = verdicts.judged.filter { library in
-        guard case .compression? = library.verdict.minimumDriver?.need else { return false }
-        return true
-      }
-      if let first = known.first?.verdict.minimumDriver {
-        add(
-          .compressionDriver, driver == nil ? .unknown : .pass,
-          driver.map { "driver \($0) decompresses the device code of \(package.name)" }
-            ?? "no driver is given; the compressed device code of \(package.name) needs \(first.driver) or newer",
-          known.map(\.path))
-      }
+          + "image is invalid\" (CUDA error 200)", unreadable)
+    } else if let driver, case let replaced = more({ $0.portable.jit + $0.specialised.jit }),
+      !replaced.isEmpty
+    {
+      add(
+        .compressionDriver, .warn,
+        "driver \(driver) does not decompress machine code of \(package.name) and compiles PTX instead",
+        replaced)
+    } else if let compressed {
+      add(
+        .compressionDriver, driver == nil ? .unknown : .pass,
+        driver.map { "driver \($0) decompresses the device code of \(package.name)" }
+          ?? "no driver is given; the compressed device code of \(package.name) needs \(compressed.driver) or newer",
+        compressed.paths)
     }
     return checks
   }
@@ -222,30 +243,38 @@ extension StackQuestion {
         evidence: [flags.evidence] + more)
     }
     var missing: [String] = []
-    var partial: [(text: String, evidence: Evidence)] = []
+    var incomplete: [(path: Path, lacking: Set<Int>, total: Int)] = []
+    for library in own { incomplete.append((library.path, [], 0)) }
     for requirement in flags.value.requirements {
-      let results = own.map { ($0.path, $0.library.check(requirement)) }.filter {
-        $0.1.status != .noDeviceCode
+      var carrying = 0
+      for (index, library) in own.enumerated() {
+        let result = library.library.check(requirement)
+        guard result.status != .noDeviceCode else { continue }
+        carrying += result.carrying
+        incomplete[index].lacking.formUnion(result.missing)
+        incomplete[index].total = result.carrying + result.missing.count
       }
-      if !results.contains(where: { $0.1.carrying > 0 }) { missing.append(requirement.description) }
-      for (path, result) in results where !result.isMet && result.missing.count > 0 {
-        let total = result.carrying + result.missing.count
-        partial.append(
-          (
-            "\(requirement) in \(result.carrying) of \(total) modules of \(path.lastComponent)",
-            Evidence(path: path, says: "\(result.missing.count) modules without \(requirement)")
-          ))
-      }
+      if carrying == 0 { missing.append(requirement.targetName) }
     }
     if !missing.isEmpty {
       return check(.fail, "\(name) says that it carries \(list(missing)), but no code in it is for that")
     }
-    if !partial.isEmpty {
+    incomplete.removeAll { $0.lacking.isEmpty }
+    if !incomplete.isEmpty {
+      let shown = incomplete.map { "\($0.lacking.count) of \($0.total) modules of \($0.path.lastComponent)" }
       return check(
-        .warn,
-        "\(name) does not carry everywhere what it says: \(list(partial.prefix(3).map(\.text)))"
-          + (partial.count > 3 ? " and \(partial.count - 3) more" : ""), partial.map(\.evidence))
+        .warn, "\(name) says that it carries \(flags.value), but \(list(shown)) lack some of it",
+        incomplete.map {
+          Evidence(path: $0.path, says: "\($0.lacking.count) of \($0.total) modules lack a target")
+        })
     }
     return check(.pass, "\(name) carries what it says: \(flags.value)")
+  }
+}
+
+extension TargetRequirement {
+  /// As targets are spelled: `sm_80`, also for the compute capability 8.0.
+  fileprivate var targetName: String {
+    if case .native(let computeCapability) = self { "sm_\(computeCapability.target)" } else { description }
   }
 }

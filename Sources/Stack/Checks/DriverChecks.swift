@@ -117,17 +117,19 @@ extension StackQuestion {
         .driverRuntime, status, subject: runtime.name, device: index, message,
         evidence: runtime.evidence + more)
     }
+    let brings = runtime.users.count > 1 ? "bring" : "brings"
     let minimum = runtime.minimumDriver
     guard let driver = device.knownDriver else {
       let needs = minimum.map { "needs driver \($0) or newer" } ?? "needs a driver that supports it"
-      return check(.unknown, "no driver is given; \(runtime.name), which \(users) brings, \(needs)")
+      return check(.unknown, "no driver is given; \(runtime.name), which \(users) \(brings), \(needs)")
     }
     let packages = facts.compatPackages.map { ($0, ForwardCompatibility($0, on: device)) }
     // On GeForce the image's driver libraries refuse, even where nobody needs them.
     let refused = packages.first { $0.1 == .wrongGPU }
     if let newest = driver.maxCUDA, newest >= runtime.cuda {
       if let refused { return check(.warn, forwardWarning(refused.0, device), [refused.0.driver.evidence]) }
-      return check(.pass, "driver \(driver) runs CUDA up to \(newest), and \(users) brings \(runtime.name)")
+      return check(
+        .pass, "driver \(driver) runs CUDA up to \(newest), and \(users) \(brings) \(runtime.name)")
     }
     let isEnough = minimum.flatMap { driver.isAtLeast($0) }
     if isEnough == true {

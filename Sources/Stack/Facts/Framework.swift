@@ -39,12 +39,15 @@ extension Framework {
     {
       torch = Fact(pin, in: metadata, says: "Requires-Dist: \(required.text)")
     }
-    // Extras for several versions of CUDA say nothing about the package itself.
-    let libraries = distribution.requires.filter { $0.name.hasPrefix("nvidia-") }.compactMap { required in
-      Self.major(inName: required.name).map { (text: required.text, major: $0) }
-    }
-    if cudaMajor == nil, let first = libraries.first, libraries.allSatisfy({ $0.major == first.major }) {
-      cudaMajor = Fact(first.major, in: metadata, says: "Requires-Dist: \(first.text)")
+    // What is only required with an extra says nothing about the package itself.
+    let libraries = distribution.requires.filter { !$0.isOptional && $0.name.hasPrefix("nvidia-") }
+    if cudaMajor == nil {
+      cudaMajor =
+        libraries.lazy.compactMap { required in
+          Self.major(inName: required.name).map {
+            Fact($0, in: distribution.metadata, says: "Requires-Dist: \(required.text)")
+          }
+        }.first
     }
 
     switch name {
