@@ -50,17 +50,19 @@ extension StackQuestion {
   /// What mends the failed checks, most important first. `checks` are those of the question.
   public func recommendations(for checks: [Check]) -> [Recommendation] {
     var list: [Recommendation] = []
-    let isTorchBad = checks.contains { $0.id == .torchGPU && $0.status == .fail }
-    let isWithoutCUDA = !facts.torches.isEmpty && facts.torches.allSatisfy { $0.isWithoutCUDA }
-    let driverFails = checks.contains { $0.id.dependsOnDriver && $0.status == .fail }
-    var choice: TorchChoice?
-    if !facts.torches.isEmpty, isTorchBad || isWithoutCUDA || driverFails {
-      choice = torchChoice()
-      if isTorchBad || isWithoutCUDA || choice != nil { list += torchRecommendations(choice) }
+    var choices: [TorchChoice] = []
+    for torch in facts.torches {
+      let isBad = torch.isWithoutCUDA || checks.contains { $0.isFailure(of: torch) }
+      let isHeldBack = checks.contains { $0.isDriverFailure(of: torch) }
+      guard isBad || isHeldBack else { continue }
+      let choice = torchChoice(near: torch)
+      if let choice { choices.append(choice) }
+      // Where only the driver is wrong, another build is one way out; without one the driver's is the only one.
+      if isBad || choice != nil { list += torchRecommendations(torch, choice) }
     }
     list += checks.filter { $0.id == .torchLibraries && $0.status == .fail }.compactMap { libraries(for: $0) }
     list += driverRecommendations(checks)
-    list += imageRecommendations(checks, choice)
+    list += imageRecommendations(checks, choices.first)
     list += buildRecommendations(checks)
     var seen: Set<Recommendation> = []
     return list.filter { seen.insert($0).inserted }
@@ -77,12 +79,10 @@ extension StackQuestion {
   /// Nearest is the same release, then the one that follows, then the one before, and so on; machine code comes before
   /// PTX, and builds that are confirmed before others. Of the builds of a release the newest counts whose CUDA the
   /// driver supports by itself, then the oldest of the others.
-  func torchChoice() -> TorchChoice? {
+  func torchChoice(near torch: TorchInstallation) -> TorchChoice? {
     let table = PyTorchTable.shared
-    let installed = facts.torches.first.flatMap { torch in
-      table.release(of: torch.version.value).flatMap { release in
-        table.releases.firstIndex { $0.series == release.series }
-      }
+    let installed = table.release(of: torch.version.value).flatMap { release in
+      table.releases.firstIndex { $0.series == release.series }
     }
     let origin = installed ?? table.releases.count - 1
     let order = table.releases.indices.sorted { left, right in
@@ -90,7 +90,7 @@ extension StackQuestion {
     }
     var best: TorchChoice?
     for index in order {
-      for choice in choices(in: index).sorted(by: { isBetter($0, $1) }) {
+      for choice in choices(in: index, near: torch).sorted(by: { isBetter($0, $1) }) {
         // A build that runs machine code ends the search; PTX is only taken where there is no other.
         if choice.fit.isNative { return choice }
         if best == nil { best = choice }
@@ -99,9 +99,9 @@ extension StackQuestion {
     return best
   }
 
-  private func choices(in index: Int) -> [TorchChoice] {
+  private func choices(in index: Int, near torch: TorchInstallation) -> [TorchChoice] {
     let release = PyTorchTable.shared.releases[index]
-    let own = facts.torches.first.map { String($0.version.value.prefix { $0 != "+" }) }
+    let own = String(torch.version.value.prefix { $0 != "+" })
     return release.builds.indices.compactMap { position in
       let build = release.builds[position]
       guard let targets = isAArch64 ? build.targetsAArch64 : build.targets else { return nil }
@@ -117,9 +117,9 @@ extension StackQuestion {
       if fit == .jit, devices.contains(where: { $0.knownDriver?.maxCUDA.map { $0 < build.cuda } ?? false }) {
         return nil
       }
-      let version = own.flatMap { versions.contains($0) ? $0 : nil } ?? newest
+      let version = versions.contains(own) ? own : newest
       // What is installed does not mend itself.
-      if facts.torches.contains(where: { $0.cuda?.value == build.cuda && version == own }) { return nil }
+      if torch.cuda?.value == build.cuda, version == own { return nil }
       return TorchChoice(release: index, version: version, cuda: build.cuda, build: position, fit: fit)
     }
   }
@@ -151,7 +151,7 @@ extension StackQuestion {
     return rank(left) < rank(right)
   }
 
-  private func torchRecommendations(_ choice: TorchChoice?) -> [Recommendation] {
+  private func torchRecommendations(_ torch: TorchInstallation, _ choice: TorchChoice?) -> [Recommendation] {
     let table = PyTorchTable.shared
     let names = list(devices.map(\.label))
     guard let choice else {
@@ -172,7 +172,7 @@ extension StackQuestion {
       }
       var others = self
       for index in others.devices.indices { others.devices[index].driver = nil }
-      guard let other = others.torchChoice() else {
+      guard let other = others.torchChoice(near: torch) else {
         return [
           Recommendation(
             .noOfficialBuild,
@@ -318,7 +318,7 @@ extension StackQuestion {
     let isBuilding =
       !compilers.isEmpty
       || checks.contains { $0.id == .packageGPU && ($0.status == .fail || $0.status == .warn) }
-    if isBuilding, !devices.isEmpty {
+    if isBuilding, !devices.isEmpty, !facts.torches.isEmpty {
       let architectures = Set(devices.map(\.computeCapability)).sorted().map(\.description)
       list.append(
         Recommendation(
@@ -326,5 +326,19 @@ extension StackQuestion {
           command: "TORCH_CUDA_ARCH_LIST=\"\(architectures.joined(separator: ";"))\""))
     }
     return list
+  }
+}
+
+extension Check {
+  /// The device code of `torch` is not for a GPU.
+  fileprivate func isFailure(of torch: TorchInstallation) -> Bool {
+    id == .torchGPU && status == .fail && environment == torch.folder
+  }
+
+  /// The driver does not run the CUDA runtime of `torch`, or does not load its code.
+  fileprivate func isDriverFailure(of torch: TorchInstallation) -> Bool {
+    guard status == .fail, id.dependsOnDriver else { return false }
+    if id == .driverRuntime { return evidence.contains { $0 == torch.cuda?.evidence } }
+    return environment == torch.folder && subject == "PyTorch \(torch.version.value)"
   }
 }

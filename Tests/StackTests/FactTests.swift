@@ -216,6 +216,10 @@ import Testing
     tree.library("a/static.so", registersDeviceCode: true, compiler: "12.8")
     tree.library("a/shared.so", needed: ["libcudart-e409450e.so.11.0"], registersDeviceCode: true)
     tree.library("a/none.so")
+    // The runtime comes with another library, directly or through a third.
+    tree.library("b/libtorch_cuda.so", needed: ["libmiddle.so.1"])
+    tree.library("b/libmiddle.so", soname: "libmiddle.so.1", needed: ["libcudart.so.12", "libtorch_cuda.so"])
+    tree.library("b/libtorch_cuda_linalg.so", needed: ["libtorch_cuda.so"], registersDeviceCode: true)
     #expect(
       tree.facts().staticRuntimes == [StaticRuntime(path: Path("a/static.so"), toolkit: CUDAVersion(12, 8))])
   }

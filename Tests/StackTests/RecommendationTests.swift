@@ -149,6 +149,29 @@ import Testing
     #expect(fine.isEmpty)
   }
 
+  @Test func whatFailsElsewhereIsNoFaultOfPyTorch() throws {
+    var question = try question(
+      "2.4.1+cu121", cuda: "12.1", ["sm_80"], [("NVIDIA A100-PCIE-40GB", "535.54.03")])
+    question.libraries.append(stackLibrary("site/ops/_C.so", [["compute_80"]], isa: "9.0"))
+    let list = recommendations(question)
+    #expect(list.map(\.kind) == [.installDriver, .architectureList])
+    #expect(list[0].message.hasPrefix("driver 580.65.06 is the oldest"))
+  }
+
+  @Test func everyInstallationByItself() throws {
+    var tree = TreeBuilder()
+    tree.torch("2.15.0+cu132", cuda: "13.2", in: "a/")
+    tree.torch("2.4.1+cpu", cuda: nil, in: "b/")
+    let question = StackQuestion(
+      facts: tree.facts(), devices: [try device("Tesla V100-SXM2-32GB", driver: "580.95.05")],
+      libraries: [stackLibrary("a/torch/lib/libtorch_cuda.so", [["sm_75"]])])
+    #expect(
+      recommendations(question).map(\.command) == [
+        "pip install torch==2.14.1 --index-url https://download.pytorch.org/whl/cu126",
+        "pip install torch==2.4.1 --index-url https://download.pytorch.org/whl/cu124",
+      ])
+  }
+
   @Test func baseImages() throws {
     let published = try #require(PublishedImages.shared.images.first { $0.cuda == "12.8" }).requirement
     let list = recommendations(

@@ -1,4 +1,5 @@
 import Compatibility
+import DeviceCode
 import ELFFile
 import Stack
 import Testing
@@ -451,7 +452,7 @@ import Testing
       ]
     ).checks()
     #expect(checks.statuses(.packageGPU) == [.warn])
-    #expect(checks.messages(.packageGPU)[0].contains("in fa3.so, others of its libraries do"))
+    #expect(checks.messages(.packageGPU)[0].contains("in fa3.so; others of its libraries have"))
   }
 
   @Test func packagesMadeForAnotherPyTorch() throws {
@@ -481,6 +482,29 @@ import Testing
     #expect(try check([["sm_80", "sm_90"]]).status == .fail)
     #expect(try check([["sm_80", "sm_90"]]).message.contains("carries compute_90"))
     #expect(try check([["sm_80", "sm_90", "compute_90"], ["sm_80", "compute_90"]]).status == .warn)
+  }
+
+  @Test func missingLibrariesOfASystem() throws {
+    var tree = TreeBuilder()
+    tree.library("opt/app/lib/libapp.so", needed: ["libcudart.so.12", "libcuda.so.1"])
+    func statuses() throws -> [Check.Status] {
+      StackQuestion(facts: tree.facts(), devices: [try device("8.0")], libraries: []).checks()
+        .statuses(.missingLibraries)
+    }
+    // A folder of libraries is no system: what they need may be anywhere.
+    #expect(try statuses() == [])
+    tree.links["etc/os-release"] = "../usr/lib/os-release"
+    #expect(try statuses() == [.warn])
+    tree.library("usr/local/cuda/lib64/libcudart.so.12.4.127", soname: "libcudart.so.12")
+    #expect(try statuses() == [])
+  }
+
+  @Test func linkInputsAreNotJudged() throws {
+    let checks = StackQuestion(
+      facts: TreeBuilder().facts(), devices: [try device("8.0")],
+      libraries: [StackLibrary(path: "a/empty.so", library: Library(Inventory()))]
+    ).checks()
+    #expect(checks.statuses(.packageGPU) == [])
   }
 
   @Test func aMissingLibraryOfAnotherPackage() throws {

@@ -66,7 +66,7 @@ extension StackQuestion {
         let withDriver = verdicts(of: package, on: device)
         device.driver = nil
         let plain = verdicts(of: package, on: device)
-        checks.append(gpu(package, plain, index))
+        if let check = gpu(package, plain, index) { checks.append(check) }
         checks += driverLimits(package, withDriver, without: plain, index)
       }
     }
@@ -92,7 +92,7 @@ extension StackQuestion {
   }
 
   /// Whether the code is for the GPU, whatever the driver.
-  private func gpu(_ package: Package, _ verdicts: PackageVerdict, _ index: Int) -> Check {
+  private func gpu(_ package: Package, _ verdicts: PackageVerdict, _ index: Int) -> Check? {
     let device = devices[index]
     func check(_ status: Check.Status, _ message: String, _ paths: [Path] = []) -> Check {
       Check(
@@ -101,9 +101,8 @@ extension StackQuestion {
         evidence: paths.map { path in Evidence(path: path, says: carried(by: path)) })
     }
     let judged = verdicts.judged
-    guard !judged.isEmpty else {
-      return check(.unknown, "\(package.name) has no device code that a driver loads")
-    }
+    // What is there for the device linker only has nothing to run.
+    if judged.isEmpty { return nil }
     let incompatible = verdicts.paths(.incompatible)
     let partial = verdicts.paths(.partial)
     let all = judged.map(\.path)
@@ -120,7 +119,7 @@ extension StackQuestion {
     if !incompatible.isEmpty {
       return check(
         .warn,
-        "\(package.name) has no code that runs on \(device.label) in \(names(incompatible)), others of its libraries do",
+        "\(package.name) has no code that runs on \(device.label) in \(names(incompatible)); others of its libraries have",
         incompatible)
     }
     if !partial.isEmpty {
@@ -156,21 +155,58 @@ extension StackQuestion {
     return targets.isEmpty ? "no portable device code" : targets.joined(separator: " ")
   }
 
-  /// What the driver must know to load the code: the version of its PTX, and how it is compressed.
+  /// What the driver does not know but must to load the code: the version of its PTX, and how it is compressed.
+  private func driverFailures(
+    _ package: Package, _ verdicts: PackageVerdict, _ index: Int
+  ) -> [Check] {
+    guard let driver = effective(devices[index]).knownDriver else { return [] }
+    func check(_ id: Check.ID, _ reason: ExclusionReason, _ message: String) -> Check? {
+      let paths = verdicts.judged.filter { library in
+        library.verdict.uncovered.contains { $0.reasons.contains(reason) }
+      }.map(\.path)
+      return paths.isEmpty ? nil : self.check(id, .fail, package, index, message, paths)
+    }
+    let newest = driver.newestPTXISA.map { " (its newest is \($0))" } ?? ""
+    let minimum = DriverTable.shared.compression.first.map { ", which needs \($0.minimumDriver)" } ?? ""
+    return [
+      check(
+        .ptxDriver, .ptxISANewerThanDriver,
+        "driver \(driver) does not know the version of PTX\(newest) that it would have to compile for \(package.name): \"the "
+          + "provided PTX was compiled with an unsupported toolchain\" (CUDA error 222)"),
+      check(
+        .compressionDriver, .compressionNewerThanDriver,
+        "driver \(driver) does not decompress the device code of \(package.name)\(minimum): \"device kernel image is "
+          + "invalid\" (CUDA error 200)"),
+    ].compactMap { $0 }
+  }
+
+  /// The failed checks of the driver against the code of all packages.
+  func driverFailures() -> [Check] {
+    packages.flatMap { package in
+      devices.indices.flatMap { index in
+        driverFailures(package, verdicts(of: package, on: effective(devices[index])), index)
+      }
+    }
+  }
+
+  private func check(
+    _ id: Check.ID, _ status: Check.Status, _ package: Package, _ index: Int, _ message: String,
+    _ paths: [Path]
+  ) -> Check {
+    Check(
+      id, status, subject: package.name, device: index, environment: package.environment, message,
+      evidence: paths.map { Evidence(path: $0, says: carried(by: $0)) })
+  }
+
+  /// Whether the driver knows all that it must, and what it takes instead. `plain` leaves the driver out.
   private func driverLimits(
     _ package: Package, _ verdicts: PackageVerdict, without plain: PackageVerdict, _ index: Int
   ) -> [Check] {
-    let driver = effective(devices[index]).knownDriver
     if effective(devices[index]).isSupportedByDriver == false { return [] }
-    var checks: [Check] = []
+    let driver = effective(devices[index]).knownDriver
+    var checks = driverFailures(package, verdicts, index)
     func add(_ id: Check.ID, _ status: Check.Status, _ message: String, _ paths: [Path]) {
-      checks.append(
-        Check(
-          id, status, subject: package.name, device: index, environment: package.environment, message,
-          evidence: paths.map { Evidence(path: $0, says: carried(by: $0)) }))
-    }
-    func excluded(_ reason: ExclusionReason) -> [Path] {
-      verdicts.judged.filter { $0.verdict.uncovered.contains { $0.reasons.contains(reason) } }.map(\.path)
+      checks.append(check(id, status, package, index, message, paths))
     }
     /// The libraries of which more modules have this fate with the driver than without.
     func more(_ count: (LibraryVerdict) -> Int) -> [Path] {
@@ -182,52 +218,34 @@ extension StackQuestion {
       return newest.map { ($0.driver, list.map(\.path)) }
     }
 
-    let compiled = needs { if case .ptxISA = $0 { true } else { false } }
-    let guessed = more { $0.portable.notGuaranteed + $0.specialised.notGuaranteed }
-    let tooNew = excluded(.ptxISANewerThanDriver)
-    if let driver, !tooNew.isEmpty {
-      let newest = driver.newestPTXISA.map { " (its newest is \($0))" } ?? ""
-      add(
-        .ptxDriver, .fail,
-        "driver \(driver) does not know the version of PTX\(newest) that it would have to compile for \(package.name): \"the "
-          + "provided PTX was compiled with an unsupported toolchain\" (CUDA error 222)", tooNew)
-    } else if let driver, !guessed.isEmpty {
-      add(
-        .ptxDriver, .unknown, "whether driver \(driver) knows the PTX of \(package.name) is not known",
-        guessed)
-    } else if let compiled {
-      if let driver {
+    if !checks.contains(where: { $0.id == .ptxDriver }) {
+      let guessed = more { $0.portable.notGuaranteed + $0.specialised.notGuaranteed }
+      if let driver, !guessed.isEmpty {
         add(
-          .ptxDriver, .pass, "driver \(driver) knows the PTX of \(package.name) that it compiles",
+          .ptxDriver, .unknown, "whether driver \(driver) knows the PTX of \(package.name) is not known",
+          guessed)
+      } else if let compiled = needs({ if case .ptxISA = $0 { true } else { false } }) {
+        add(
+          .ptxDriver, driver == nil ? .unknown : .pass,
+          driver.map { "driver \($0) knows the PTX of \(package.name) that it compiles" }
+            ?? "no driver is given; the PTX of \(package.name) needs \(compiled.driver) or newer",
           compiled.paths)
-      } else {
-        add(
-          .ptxDriver, .unknown,
-          "no driver is given; the PTX of \(package.name) needs \(compiled.driver) or newer", compiled.paths)
       }
     }
-
-    let compressed = needs { if case .compression = $0 { true } else { false } }
-    let unreadable = excluded(.compressionNewerThanDriver)
-    if let driver, !unreadable.isEmpty {
-      let minimum = DriverTable.shared.compression.first?.minimumDriver.description ?? "a newer one"
-      add(
-        .compressionDriver, .fail,
-        "driver \(driver) does not decompress the device code of \(package.name), which needs \(minimum): \"device kernel "
-          + "image is invalid\" (CUDA error 200)", unreadable)
-    } else if let driver, case let replaced = more({ $0.portable.jit + $0.specialised.jit }),
-      !replaced.isEmpty
-    {
-      add(
-        .compressionDriver, .warn,
-        "driver \(driver) does not decompress machine code of \(package.name) and compiles PTX instead",
-        replaced)
-    } else if let compressed {
-      add(
-        .compressionDriver, driver == nil ? .unknown : .pass,
-        driver.map { "driver \($0) decompresses the device code of \(package.name)" }
-          ?? "no driver is given; the compressed device code of \(package.name) needs \(compressed.driver) or newer",
-        compressed.paths)
+    if !checks.contains(where: { $0.id == .compressionDriver }) {
+      let replaced = more { $0.portable.jit + $0.specialised.jit }
+      if let driver, !replaced.isEmpty {
+        add(
+          .compressionDriver, .warn,
+          "driver \(driver) does not decompress machine code of \(package.name) and compiles PTX instead",
+          replaced)
+      } else if let compressed = needs({ if case .compression = $0 { true } else { false } }) {
+        add(
+          .compressionDriver, driver == nil ? .unknown : .pass,
+          driver.map { "driver \($0) decompresses the device code of \(package.name)" }
+            ?? "no driver is given; the compressed device code of \(package.name) needs \(compressed.driver) or newer",
+          compressed.paths)
+      }
     }
     return checks
   }

@@ -59,7 +59,7 @@ extension StackQuestion {
       guard let cuda = runtime.toolkit else { continue }
       add(
         cuda, "\(runtime.path)",
-        Evidence(path: runtime.path, says: "device code of CUDA \(cuda) and a static runtime"))
+        Evidence(path: runtime.path, says: "device code of CUDA \(cuda), and no runtime that it needs"))
     }
     // A bare major version says nothing where the exact one is known.
     return demands.filter { demand in

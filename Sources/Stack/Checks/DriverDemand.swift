@@ -15,12 +15,14 @@ extension StackQuestion {
   /// Tried are the releases that the tables name, and the branches of which they name none.
   public func driverDemand() -> DriverDemand? {
     guard !devices.isEmpty, !devices.contains(where: { $0.computeCapability.isTegra }) else { return nil }
+    var question = self
+    question.libraries.removeAll { !$0.library.dependsOnDriver }
     var demands: [Check] = []
     for driver in Self.candidates {
-      let question = with(driver: driver)
-      let failing = (question.driverChecks() + question.deviceCodeChecks()).filter { check in
-        check.id.dependsOnDriver && check.status == .fail
-      }
+      question = question.with(driver: driver)
+      let failing =
+        question.driverChecks().filter { $0.id.dependsOnDriver && $0.status == .fail }
+        + question.driverFailures()
       if failing.isEmpty { return DriverDemand(driver: driver, demands: demands) }
       demands = failing
     }

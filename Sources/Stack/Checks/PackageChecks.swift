@@ -163,7 +163,7 @@ extension StackQuestion {
   private func missingLibraries() -> Check? {
     let others = facts.missing.filter { library in
       library.neededBy.contains { path in
-        guard let environment = facts.environment(of: path) else { return true }
+        guard let environment = facts.environment(of: path) else { return facts.isSystem }
         return !isLoneWheel(environment)
           && environment.torch.map { !path.isInside($0.libraryFolder) } ?? true
       }

@@ -54,13 +54,16 @@ public struct FactCollector {
     }
     facts.environments = environments.filter { !$0.distributions.isEmpty || $0.torch != nil }
     facts.compatPackages = sorted.compactMap { compatPackage(at: $0) }
-    facts.staticRuntimes = libraries.filter { $0.registersDeviceCode && !$0.needs("libcudart") }
+    facts.staticRuntimes = librariesWithRuntime()
       .map { StaticRuntime(path: $0.path, toolkit: $0.compiler.flatMap { CUDAVersion(release: $0) }) }
     let resolver = LibraryResolver(tree, libraries: libraries)
     facts.missing = resolver.missing(for: libraries, environments: folders)
     let machines = Dictionary(grouping: libraries, by: \.machine).mapValues(\.count)
     facts.machine =
       machines.max { ($0.value, $1.key.rawValue) < ($1.value, $0.key.rawValue) }?.key
+    facts.isSystem = ["etc/os-release", "usr/lib/os-release"].contains { name in
+      files.contains(Path(name)) || tree.links[Path(name)] != nil
+    }
     facts.problems = problems.sorted { $0.path < $1.path }
     return facts
   }
@@ -176,6 +179,27 @@ public struct FactCollector {
       }
     }
     return torch
+  }
+
+  /// The libraries that register device code where no CUDA runtime comes from another library, directly or not.
+  private func librariesWithRuntime() -> [HostLibrary] {
+    var byName: [String: [Int]] = [:]
+    for (index, library) in libraries.enumerated() {
+      let name = library.path.lastComponent.text
+      byName[name, default: []].append(index)
+      if let soname = library.dynamic.soname, soname != name { byName[soname, default: []].append(index) }
+    }
+    return libraries.filter { library in
+      guard library.registersDeviceCode else { return false }
+      var seen: Set<String> = []
+      var rest = library.dynamic.needed
+      while let name = rest.popLast() {
+        if LibraryName(name)?.stem == "libcudart" { return false }
+        guard seen.insert(name).inserted else { continue }
+        for index in byName[name] ?? [] { rest += libraries[index].dynamic.needed }
+      }
+      return true
+    }
   }
 
   private mutating func toolkits(_ sorted: [Path]) -> [Toolkit] {

@@ -33,11 +33,6 @@ public struct HostLibrary: Hashable, Sendable {
       registersDeviceCode: file.inventory.modules.contains { $0.place == .registered },
       compiler: file.inventory.images.compactMap(\.toolkit).max { isOlder($0, $1) })
   }
-
-  /// Whether it needs a library whose name starts like this.
-  func needs(_ stem: String) -> Bool {
-    dynamic.needed.contains { LibraryName($0)?.stem == stem }
-  }
 }
 
 /// Compares `9.2` and `12.4` by their numbers.

@@ -60,10 +60,10 @@ public struct PythonEnvironment: Hashable, Sendable {
   var owners: [Path: Int]
 }
 
-/// A library with the CUDA runtime inside.
+/// A library that registers device code and needs no CUDA runtime: it has one inside, or loads one by itself.
 public struct StaticRuntime: Hashable, Sendable {
   public var path: Path
-  /// The compiler release that its device code names, which the runtime shares; nil where the code does not tell.
+  /// The compiler release that its device code names, which a runtime inside shares; nil where the code does not tell.
   public var toolkit: CUDAVersion?
 
   public init(path: Path, toolkit: CUDAVersion?) {
@@ -86,6 +86,8 @@ public struct StackFacts: Sendable {
   public var problems: [TreeProblem]
   /// The processor that most of the libraries are for; nil without libraries.
   public var machine: ELFMachine?
+  /// The root is that of a whole system, so that what is missing under it is missing indeed.
+  public var isSystem = false
 
   public init(
     environments: [PythonEnvironment] = [], toolkits: [Toolkit] = [], components: [Component] = [],
