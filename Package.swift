@@ -33,6 +33,7 @@ let package = Package(
     .executable(name: "cubinspect", targets: ["cubinspect"]),
     .library(name: "DeviceCode", targets: ["DeviceCode"]),
     .library(name: "Compatibility", targets: ["Compatibility"]),
+    .library(name: "Stack", targets: ["Stack"]),
     .library(name: "Scan", targets: ["Scan"]),
     .library(name: "Report", targets: ["Report"]),
   ],
@@ -55,7 +56,13 @@ let package = Package(
       "Compatibility", ["DeviceCode"],
       resources: [
         .embedInCode("Resources/architectures.json"), .embedInCode("Resources/drivers.json"),
-        .embedInCode("Resources/gpus.json"),
+        .embedInCode("Resources/gpus.json"), .embedInCode("Resources/toolkits.json"),
+      ]),
+    library(
+      "Stack", ["Bytes", "ELFFile", "DeviceCode", "Compatibility"],
+      resources: [
+        .embedInCode("Resources/containers.json"), .embedInCode("Resources/libraries.json"),
+        .embedInCode("Resources/pytorch.json"),
       ]),
     library("Scan", ["Bytes", "DeviceCode", "Compatibility"]),
     library("Report", ["Bytes", "Demangling", "DeviceCode", "Compatibility", "Scan"]),
@@ -63,7 +70,7 @@ let package = Package(
     .executableTarget(
       name: "cubinspect",
       dependencies: [
-        "Bytes", "ELFFile", "DeviceCode", "Compatibility", "Scan", "Report", "CommandLineSyntax",
+        "Bytes", "ELFFile", "DeviceCode", "Compatibility", "Stack", "Scan", "Report", "CommandLineSyntax",
       ], swiftSettings: settings),
 
     .target(
@@ -83,6 +90,9 @@ let package = Package(
       resources: [.embedInCode("Resources/cubinHeaders.json")]),
     tests(
       "Compatibility", ["DeviceCode"], resources: [.embedInCode("Resources/ptxMatrices.json")]),
+    tests(
+      "Stack", ["Bytes", "ELFFile", "DeviceCode", "Compatibility", "FixtureSupport"],
+      resources: [.embedInCode("Resources/imageRequirements.json")]),
     tests("Scan", ["Bytes", "DeviceCode", "Compatibility", "FixtureSupport", "FuzzSupport"]),
     tests(
       "Report", ["Bytes", "Scan", "DeviceCode", "Compatibility", "FixtureSupport", "JSONSchemaSupport"]),

@@ -81,6 +81,9 @@ public struct Library: Sendable {
       .filter { seen.insert($0.targetName).inserted }
   }
 
+  /// Whether it makes a difference what a driver knows: there is PTX, or compressed code that not every driver reads.
+  public var dependsOnDriver: Bool { signatures.contains { MinimumDriver($0) != nil } }
+
   /// The role of a module.
   public func role(ofModule index: Int) -> ModuleRole { groups[groupOfModule[index]].role }
 

@@ -187,4 +187,10 @@ public struct ELFNote: Hashable, Sendable {
   public var owner: String
   public var type: UInt32
   public var description: [UInt8]
+
+  public init(owner: String, type: UInt32, description: [UInt8]) {
+    self.owner = owner
+    self.type = type
+    self.description = description
+  }
 }

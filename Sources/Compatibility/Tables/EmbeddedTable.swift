@@ -3,7 +3,7 @@ import FoundationEssentials
 /// Decodes a table that was built into the program.
 ///
 /// The tests decode every table, so a table that does not decode cannot be shipped.
-func decodeTable<Table: Decodable>(_ type: Table.Type, _ bytes: [UInt8]) -> Table {
+package func decodeTable<Table: Decodable>(_ type: Table.Type, _ bytes: [UInt8]) -> Table {
   do {
     return try JSONDecoder().decode(type, from: Data(bytes))
   } catch {
@@ -12,7 +12,7 @@ func decodeTable<Table: Decodable>(_ type: Table.Type, _ bytes: [UInt8]) -> Tabl
 }
 
 /// A value that tables write as text.
-func decodeText<Value>(
+package func decodeText<Value>(
   _ decoder: any Decoder, _ name: String, _ read: (String) -> Value?
 ) throws -> Value {
   let container = try decoder.singleValueContainer()

@@ -1,0 +1,111 @@
+public import Bytes
+
+/// One thing that must hold for the software to run on the devices, or to be built for them.
+public struct Check: Hashable, Sendable {
+  public enum Status: String, Hashable, Sendable, CaseIterable {
+    /// It holds.
+    case pass
+    /// It runs, but not as one would expect, or not all of it.
+    case warn
+    /// It does not run.
+    case fail
+    /// What is known does not tell.
+    case unknown
+
+    /// How much it counts: the worst of several is the one that counts most.
+    var rank: Int {
+      switch self {
+      case .pass: 0
+      case .unknown: 1
+      case .warn: 2
+      case .fail: 3
+      }
+    }
+  }
+
+  /// What is checked against what.
+  public enum ID: String, Hashable, Sendable, CaseIterable {
+    case driverGPU
+    case driverRuntime
+    case driverImage
+    case imageDevices
+    case toolkitGPU
+    case toolkitTorch
+    case torchCount
+    case torchLibraries
+    case torchGPU
+    case packageGPU
+    case packageTorch
+    case ptxDriver
+    case compressionDriver
+    case flagsContents
+    case missingLibraries
+  }
+
+  public var id: ID
+  public var status: Status
+  /// What it is about: a package, a toolkit, a variable; nil where the id says it all.
+  public var subject: String?
+  /// The device that it is about, as an index into the question's devices; nil for all or none.
+  public var device: Int?
+  /// The folder of the Python environment that it is about.
+  public var environment: Path?
+  /// One or two sentences for a person, without a full stop at the end.
+  public var message: String
+  public var evidence: [Evidence]
+
+  /// Where the rule comes from.
+  public var source: String { id.source }
+
+  public init(
+    _ id: ID, _ status: Status, subject: String? = nil, device: Int? = nil, environment: Path? = nil,
+    _ message: String, evidence: [Evidence] = []
+  ) {
+    self.id = id
+    self.status = status
+    self.subject = subject
+    self.device = device
+    self.environment = environment
+    self.message = message
+    self.evidence = evidence
+  }
+}
+
+extension Check.ID {
+  /// Only matters where something is compiled on the machine.
+  public var isAboutBuilding: Bool { self == .toolkitGPU || self == .toolkitTorch }
+
+  /// Whether another driver may change the answer.
+  var dependsOnDriver: Bool {
+    switch self {
+    case .driverGPU, .driverRuntime, .driverImage, .ptxDriver, .compressionDriver: true
+    default: false
+    }
+  }
+
+  /// Where the rule comes from.
+  public var source: String {
+    switch self {
+    case .driverGPU: "NVIDIA: CUDA toolkit, driver and architecture matrix"
+    case .driverRuntime: "NVIDIA: CUDA compatibility (minor-version and forward compatibility)"
+    case .driverImage: "libnvidia-container, src/cli/dsl.c and src/cli/configure.c"
+    case .imageDevices: "NVIDIA container toolkit, internal/config/image/cuda_image.go"
+    case .toolkitGPU: "NVIDIA: PTX ISA release notes, and the compilers of each toolkit"
+    case .toolkitTorch: "PyTorch, torch/utils/cpp_extension.py: _check_cuda_version"
+    case .torchCount: "Python takes the first installation on its path"
+    case .torchLibraries:
+      "the names that PyTorch's libraries need, and the versions that its distribution requires"
+    case .torchGPU, .packageGPU: "CUDA programming guide, binary and PTX compatibility"
+    case .packageTorch: "the version of PyTorch that the package requires or was built for"
+    case .ptxDriver: "cuda.h, CUDA_ERROR_UNSUPPORTED_PTX_VERSION; NVIDIA: CUDA compatibility"
+    case .compressionDriver: "NVIDIA: fat binary compression, drivers since 550.54.14"
+    case .flagsContents: "torch.cuda.get_arch_list() against the device code of PyTorch's libraries"
+    case .missingLibraries: "ld.so(8): how the dynamic linker searches"
+    }
+  }
+}
+
+extension Sequence<Check> {
+  /// The status over several checks that must all hold; nil without any.
+  public var worst: Check.Status? { map(\.status).max { $0.rank < $1.rank } }
+}

@@ -1,0 +1,300 @@
+import Bytes
+import Compatibility
+
+/// A CUDA runtime that something brings along, with all that uses it.
+struct RuntimeDemand: Hashable {
+  var cuda: CUDAVersion
+  /// Only the major version is known.
+  var isMajorOnly: Bool
+  var users: [String]
+  var evidence: [Evidence]
+
+  /// `CUDA 12.4`, `CUDA 12`.
+  var name: String { isMajorOnly ? "CUDA \(cuda.major)" : "CUDA \(cuda)" }
+
+  var minimumDriver: DriverVersion? { cuda.minimumDriver }
+}
+
+extension StackQuestion {
+  /// The CUDA runtimes under the root, oldest first.
+  var runtimes: [RuntimeDemand] {
+    var demands: [RuntimeDemand] = []
+    func add(_ cuda: CUDAVersion, isMajorOnly: Bool = false, _ user: String, _ evidence: Evidence) {
+      if let index = demands.firstIndex(where: { $0.cuda == cuda && $0.isMajorOnly == isMajorOnly }) {
+        if !demands[index].users.contains(user) { demands[index].users.append(user) }
+        demands[index].evidence.append(evidence)
+      } else {
+        demands.append(
+          RuntimeDemand(cuda: cuda, isMajorOnly: isMajorOnly, users: [user], evidence: [evidence]))
+      }
+    }
+    func add(_ components: [Component]) {
+      for component in components where component.name == "CUDA runtime" {
+        let user =
+          component.path.lastComponent == Path("METADATA")
+          ? component.version.evidence.says : "\(component.path)"
+        if let cuda = component.cuda {
+          add(cuda, user, component.version.evidence)
+        } else if let major = component.cudaMajor {
+          add(CUDAVersion(major, 0), isMajorOnly: true, user, component.version.evidence)
+        }
+      }
+    }
+    for environment in facts.environments {
+      if let torch = environment.torch, let cuda = torch.cuda {
+        add(cuda.value, "PyTorch \(torch.version.value)", cuda.evidence)
+      }
+      for framework in environment.frameworks {
+        let user = "\(framework.name) \(framework.version)"
+        if let cuda = framework.cuda {
+          add(cuda.value, user, cuda.evidence)
+        } else if let major = framework.cudaMajor {
+          add(CUDAVersion(major.value, 0), isMajorOnly: true, user, major.evidence)
+        }
+      }
+      add(environment.components)
+    }
+    add(facts.components)
+    for runtime in facts.staticRuntimes {
+      guard let cuda = runtime.toolkit else { continue }
+      add(
+        cuda, "\(runtime.path)",
+        Evidence(path: runtime.path, says: "device code of CUDA \(cuda), and no runtime that it needs"))
+    }
+    // A bare major version says nothing where the exact one is known.
+    return demands.filter { demand in
+      !demand.isMajorOnly || !demands.contains { !$0.isMajorOnly && $0.cuda.major == demand.cuda.major }
+    }.sorted { $0.cuda < $1.cuda }
+  }
+
+  func driverChecks() -> [Check] {
+    var checks = devices.indices.map { driverGPU($0) }
+    for runtime in runtimes {
+      let all = devices.indices.map { driverRuntime(runtime, $0) }
+      // One check for all devices with the same answer.
+      let isSame = Set(all.map(\.message)).count == 1
+      checks +=
+        isSame
+        ? all.prefix(1).map { check in
+          var check = check
+          if devices.count > 1 { check.device = nil }
+          return check
+        } : all
+    }
+    return checks + imageChecks()
+  }
+
+  private func driverGPU(_ index: Int) -> Check {
+    let device = devices[index]
+    func check(_ status: Check.Status, _ message: String) -> Check {
+      Check(.driverGPU, status, device: index, message)
+    }
+    guard let row = ArchitectureTable.shared[device.computeCapability] else {
+      return check(.unknown, "which drivers support \(device.label) is not known")
+    }
+    guard let first = row.firstDriver else {
+      return check(
+        .unknown,
+        "\(device.label) is a Tegra: its driver comes with JetPack, not in branches of desktop drivers")
+    }
+    let range = row.lastDriver.map { "branches R\(first) to R\($0)" } ?? "branch R\(first) or newer"
+    guard let driver = device.driver else {
+      return check(.unknown, "no driver is given; \(device.label) needs \(range)")
+    }
+    return switch driver.supports(device.computeCapability) {
+    case true?: check(.pass, "driver \(driver) supports \(device.label)")
+    case false?: check(.fail, "driver \(driver) does not support \(device.label), which needs \(range)")
+    case nil:
+      check(.unknown, "whether driver \(driver) supports \(device.label) is not known; it needs \(range)")
+    }
+  }
+
+  private func driverRuntime(_ runtime: RuntimeDemand, _ index: Int) -> Check {
+    let device = devices[index]
+    let users = list(Array(runtime.users.prefix(3))) + (runtime.users.count > 3 ? " and others" : "")
+    func check(_ status: Check.Status, _ message: String, _ more: [Evidence] = []) -> Check {
+      Check(
+        .driverRuntime, status, subject: runtime.name, device: index, message,
+        evidence: runtime.evidence + more)
+    }
+    let brings = runtime.users.count > 1 ? "bring" : "brings"
+    let minimum = runtime.minimumDriver
+    guard let driver = device.knownDriver else {
+      let needs = minimum.map { "needs driver \($0) or newer" } ?? "needs a driver that supports it"
+      return check(.unknown, "no driver is given; \(runtime.name), which \(users) \(brings), \(needs)")
+    }
+    let packages = facts.compatPackages.map { ($0, ForwardCompatibility($0, on: device)) }
+    // On GeForce the image's driver libraries refuse, even where nobody needs them.
+    let refused = packages.first { $0.1 == .wrongGPU }
+    if let newest = driver.maxCUDA, newest >= runtime.cuda {
+      if let refused { return check(.warn, forwardWarning(refused.0, device), [refused.0.driver.evidence]) }
+      return check(
+        .pass, "driver \(driver) runs CUDA up to \(newest), and \(users) \(brings) \(runtime.name)")
+    }
+    let isEnough = minimum.flatMap { driver.isAtLeast($0) }
+    if isEnough == true {
+      if let refused { return check(.warn, forwardWarning(refused.0, device), [refused.0.driver.evidence]) }
+      let newest = driver.maxCUDA.map { "is of CUDA \($0)" } ?? "is newer than the tables"
+      return check(
+        .pass,
+        "driver \(driver) \(newest) and runs \(runtime.name) of \(users) by minor-version compatibility, which does not "
+          + "cover PTX of newer versions")
+    }
+    let tooOld =
+      "driver \(driver) is too old for \(runtime.name) of \(users)"
+      + (minimum.map { ", which needs \($0)" } ?? "")
+    for (package, answer) in packages
+    where package.cuda.map({ $0 >= runtime.cuda || $0.major == runtime.cuda.major }) ?? false {
+      let evidence = [package.driver.evidence]
+      switch answer {
+      case .admitted(let isSupported):
+        let message =
+          "\(tooOld), but the forward-compatibility package in \(package.folder) (\(package.driver.value)) stands in for it"
+        return isSupported
+          ? check(.pass, message, evidence)
+          : check(.warn, message + "; NVIDIA does not support it on this branch any more", evidence)
+      case .wrongGPU:
+        return check(
+          .fail,
+          "\(tooOld); the forward-compatibility package in \(package.folder) does not run on GeForce: \"forward "
+            + "compatibility was attempted on non supported HW\" (CUDA error 804)", evidence)
+      case .wrongBranch:
+        return check(
+          .fail,
+          "\(tooOld); the forward-compatibility package in \(package.folder) does not run on this branch (CUDA error 803)",
+          evidence)
+      case .unknown:
+        return check(
+          .unknown,
+          "\(tooOld); whether the forward-compatibility package in \(package.folder) runs on \(device.label) with this "
+            + "driver is not known: NVIDIA supports data-centre GPUs and some branches only", evidence)
+      case .notNeeded: break
+      }
+    }
+    if isEnough == nil {
+      return check(.unknown, "whether driver \(driver) runs \(runtime.name) of \(users) is not known")
+    }
+    return check(
+      .fail, "\(tooOld): \"CUDA driver version is insufficient for CUDA runtime version\" (CUDA error 35)")
+  }
+
+  private func forwardWarning(_ package: CompatPackage, _ device: Device) -> String {
+    "the driver is new enough, but the image's driver libraries in \(package.folder) refuse \(device.label) where they are "
+      + "found first: \"forward compatibility was attempted on non supported HW\" (CUDA error 804)"
+  }
+
+  private func imageChecks() -> [Check] {
+    var checks: [Check] = []
+    for image in facts.images {
+      let name = image.names.first ?? "the image"
+      if image.environment["NVIDIA_VISIBLE_DEVICES"] != nil, image.visibleDevices.isEmpty {
+        checks.append(
+          Check(
+            .imageDevices, .warn, subject: "NVIDIA_VISIBLE_DEVICES",
+            "\(name) shows its containers no GPU unless the variable is set when they are started",
+            evidence: image.evidence(of: "NVIDIA_VISIBLE_DEVICES")))
+      }
+      if image.hasCompute == false {
+        checks.append(
+          Check(
+            .imageDevices, .warn, subject: "NVIDIA_DRIVER_CAPABILITIES",
+            "\(name) asks for no compute libraries of the driver, so CUDA does not start",
+            evidence: image.evidence(of: "NVIDIA_DRIVER_CAPABILITIES")))
+      }
+      do throws(Problem) {
+        for requirement in try image.requirements() {
+          checks += devices.indices.map { driverImage(requirement, of: image, name: name, $0) }
+        }
+      } catch {
+        checks.append(
+          Check(
+            .driverImage, image.disablesRequirements ? .pass : .fail, subject: "CUDA_VERSION",
+            "\(name) cannot be started where requirements are enforced: \(error)",
+            evidence: image.evidence(of: "CUDA_VERSION")))
+      }
+    }
+    return checks
+  }
+
+  private func driverImage(
+    _ named: ImageConfiguration.NamedRequirement, of image: ImageConfiguration, name: String, _ index: Int
+  ) -> Check {
+    let device = devices[index]
+    func check(_ status: Check.Status, _ message: String) -> Check {
+      Check(
+        .driverImage, status, subject: named.variable, device: index, message,
+        evidence: image.evidence(of: named.variable))
+    }
+    if image.disablesRequirements {
+      return check(.pass, "\(name) switches its requirements off with NVIDIA_DISABLE_REQUIRE")
+    }
+    guard let driver = device.knownDriver else {
+      return check(.unknown, "no driver is given; \(name) requires \(named.requirement.summary)")
+    }
+    // The brand of a GPU is known to its driver only: all that it may be are tried.
+    let brands = device.name.map { ContainerTable.shared.brands(ofGPU: $0) } ?? []
+    let candidates: [String?] = brands.isEmpty ? [nil] : brands
+    let outcomes = candidates.map { brand in
+      named.requirement.evaluate(
+        on: Requirement.Host(driver: driver, computeCapability: device.computeCapability, brand: brand))
+    }
+    if case .malformed(let part)? = outcomes.first(where: { if case .malformed = $0 { true } else { false } })
+    {
+      return check(.fail, "\(name) requires something without meaning: \"\(part)\". \(Self.enforcement)")
+    }
+    let failures = outcomes.compactMap { outcome in
+      if case .unsatisfied(let failure) = outcome { failure } else { nil }
+    }
+    guard let failure = failures.first else {
+      if brands.isEmpty, named.requirement.text.contains("brand") {
+        let bare = Requirement.Host(
+          driver: driver, computeCapability: device.computeCapability, brand: "a brand that no image names")
+        if named.requirement.evaluate(on: bare) != .satisfied {
+          return check(
+            .unknown,
+            "whether \(name) takes driver \(driver) depends on the brand of the GPU: \(named.requirement.summary)"
+          )
+        }
+      }
+      return check(.pass, "\(name) takes driver \(driver): \(named.requirement.summary)")
+    }
+    if failures.count < outcomes.count {
+      return check(
+        .unknown,
+        "whether \(name) takes driver \(driver) depends on the brand of the GPU, which only the driver knows: "
+          + named.requirement.summary)
+    }
+    let cuda = driver.maxCUDA.map { " (CUDA \($0))" } ?? ""
+    return check(
+      .fail,
+      "\(name) does not take driver \(driver)\(cuda) with \(device.label): \"unsatisfied condition: \(failure.alternative)\". "
+        + Self.enforcement)
+  }
+
+  /// Which modes of the container toolkit hold an image to its requirements.
+  static let enforcement: String = {
+    let modes = ContainerTable.shared.modes
+    func names(_ list: [ContainerTable.Mode]) -> String {
+      Stack.list(
+        list.map { mode in mode.mode + (mode.isDefaultSince.map { " (the default since \($0))" } ?? "") })
+    }
+    return
+      "The NVIDIA container toolkit enforces this in its modes \(names(modes.filter(\.enforced))), not in "
+      + names(modes.filter { !$0.enforced })
+  }()
+}
+
+extension Requirement {
+  /// Its first alternative, which names the CUDA version in NVIDIA's images, and how many others there are.
+  var summary: String {
+    let parts = text.split(separator: " ")
+    guard let first = parts.first, parts.count > 1 else { return "\"\(text)\"" }
+    return "\"\(first)\" or one of \(parts.count - 1) other conditions on brand and driver"
+  }
+}
+
+extension ImageConfiguration {
+  func evidence(of variable: String) -> [Evidence] {
+    environment[variable].map { [Evidence(path: nil, says: "\(variable)=\($0)")] } ?? []
+  }
+}

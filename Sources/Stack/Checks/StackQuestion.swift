@@ -1,0 +1,62 @@
+public import Bytes
+public import Compatibility
+
+/// The device code of one file, to be judged with the software around it.
+public struct StackLibrary: Sendable {
+  public var path: Path
+  public var library: Library
+  /// Modules whose kernels belong to another generation of GPUs.
+  public var dedicated: Set<Int>
+
+  public init(path: Path, library: Library, dedicated: Set<Int> = []) {
+    self.path = path
+    self.library = library
+    self.dedicated = dedicated
+  }
+}
+
+/// What is asked: whether software runs on some devices with a driver.
+public struct StackQuestion: Sendable {
+  public var facts: StackFacts
+  /// Every device has to run all of it; one without a driver is on a host whose driver nobody knows.
+  public var devices: [Device]
+  public var libraries: [StackLibrary]
+
+  public init(facts: StackFacts, devices: [Device], libraries: [StackLibrary]) {
+    self.facts = facts
+    self.devices = devices
+    self.libraries = libraries
+  }
+
+  /// All checks, those about the driver first; the order depends on nothing but the question.
+  public func checks() -> [Check] {
+    driverChecks() + packageChecks() + deviceCodeChecks() + toolkitChecks()
+  }
+
+  /// The same question with another driver.
+  func with(driver: DriverVersion?) -> StackQuestion {
+    var question = self
+    for index in question.devices.indices { question.devices[index].driver = driver }
+    return question
+  }
+}
+
+extension Device {
+  /// `NVIDIA A100-PCIE-40GB (8.0)`.
+  var label: String {
+    name.map { "\($0) (\(computeCapability))" } ?? "compute capability \(computeCapability)"
+  }
+
+  /// What it is sold as; nil for a device without a name or with one that the catalogue does not have.
+  var segment: GPU.Segment? {
+    name.flatMap { name in
+      GPUCatalogue.shared.gpus.first { $0.name == name && $0.segment != .label }?.segment
+    }
+  }
+}
+
+/// `a, b and c`.
+func list(_ items: [String]) -> String {
+  guard let last = items.last else { return "" }
+  return items.count == 1 ? last : items.dropLast().joined(separator: ", ") + " and " + last
+}

@@ -1,0 +1,99 @@
+public import Bytes
+
+/// One installed Python distribution: what its `.dist-info` says.
+public struct Distribution: Hashable, Sendable {
+  /// As it is written; compare ``normalizedName``.
+  public var name: String
+  public var version: String
+  /// What it requires, each with its version and conditions.
+  public var requires: [Requirement]
+  /// Where that stands: `METADATA` of its `.dist-info`.
+  public var metadata: Path
+
+  /// One line `Requires-Dist`.
+  public struct Requirement: Hashable, Sendable {
+    /// In normal form: `nvidia-cudnn-cu12`.
+    public var name: String
+    /// The version that it is pinned to, where it is.
+    public var pin: String?
+    /// It is only required with an extra that somebody asks for.
+    public var isOptional: Bool
+    public var text: String
+  }
+
+  /// The name with its letters in lower case and every run of `-`, `_` and `.` as one `-` (PEP 503).
+  public var normalizedName: String { Self.normalize(name) }
+
+  /// Reads `METADATA` or `PKG-INFO`; nil without a name and a version.
+  init?(metadata bytes: [UInt8], at path: Path) {
+    var fields: [(String, String)] = []
+    for line in String(decoding: bytes, as: UTF8.self).split(
+      omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+    {
+      // The description follows behind an empty line.
+      if line.isEmpty { break }
+      guard let colon = line.firstIndex(of: ":"), line.first?.isWhitespace == false else { continue }
+      fields.append((line[..<colon].lowercased(), line[line.index(after: colon)...].trimmingSpaces()))
+    }
+    guard let name = fields.first(where: { $0.0 == "name" })?.1,
+      let version = fields.first(where: { $0.0 == "version" })?.1, !name.isEmpty, !version.isEmpty
+    else { return nil }
+    self.name = name
+    self.version = version
+    requires = fields.filter { $0.0 == "requires-dist" }.map { Requirement($0.1) }
+    metadata = path
+  }
+
+  static func normalize(_ name: some StringProtocol) -> String {
+    var result = ""
+    for character in name.lowercased() {
+      if "-_.".contains(character) {
+        if result.last != "-" { result.append("-") }
+      } else {
+        result.append(character)
+      }
+    }
+    return result
+  }
+}
+
+extension Distribution.Requirement {
+  init(_ text: String) {
+    let name = text.prefix { $0.isLetter || $0.isNumber || "-_.".contains($0) }
+    self.name = Distribution.normalize(name)
+    let parts = text.split(separator: ";", maxSplits: 1)
+    let versions = parts[0].dropFirst(name.count)
+    if let place = versions.firstRange(of: "==") {
+      let pinned = versions[place.upperBound...].drop { $0 == "=" || $0 == " " }
+        .prefix { $0.isLetter || $0.isNumber || ".+!".contains($0) }
+      pin = pinned.isEmpty || versions[place.upperBound...].contains("*") ? nil : String(pinned)
+    }
+    isOptional = parts.count > 1 && parts[1].contains("extra")
+    self.text = text
+  }
+}
+
+/// Which distribution a file belongs to: the paths in its `RECORD`.
+struct InstalledFiles {
+  /// The paths from the folder that holds the `.dist-info`.
+  ///
+  /// A row is `path,hash,size`; a path with a comma or a quote stands in quotes, with its quotes doubled.
+  static func paths(record bytes: [UInt8]) -> [Path] {
+    bytes.split(separator: UInt8(ascii: "\n")).compactMap { line in
+      guard line.first == UInt8(ascii: "\"") else {
+        let path = line.prefix { $0 != UInt8(ascii: ",") }
+        return path.isEmpty ? nil : Path(bytes: path)
+      }
+      var path: [UInt8] = []
+      var rest = line.dropFirst()
+      while let byte = rest.popFirst() {
+        if byte == UInt8(ascii: "\"") {
+          guard rest.first == UInt8(ascii: "\"") else { break }
+          rest.removeFirst()
+        }
+        path.append(byte)
+      }
+      return Path(bytes: path)
+    }
+  }
+}

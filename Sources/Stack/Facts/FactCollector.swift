@@ -1,0 +1,263 @@
+import Bytes
+import Compatibility
+import ELFFile
+
+/// Gathers the facts of a tree.
+public struct FactCollector {
+  private let tree: Tree
+  private let libraries: [HostLibrary]
+  private let librariesByPath: [Path: HostLibrary]
+  private let files: Set<Path>
+  private var problems: [TreeProblem] = []
+
+  /// The facts of `tree`, with what is known of its ELF files and of the image that it belongs to.
+  ///
+  /// Files that cannot be read are among the result's problems. The order of the result does not depend on the order
+  /// of `tree` and `libraries`.
+  public static func facts(
+    of tree: Tree, libraries: [HostLibrary], images: [ImageConfiguration] = []
+  ) -> StackFacts {
+    var collector = FactCollector(tree, libraries)
+    return collector.collect(images)
+  }
+
+  private init(_ tree: Tree, _ libraries: [HostLibrary]) {
+    self.tree = tree
+    self.libraries = libraries.sorted { $0.path < $1.path }
+    librariesByPath = Dictionary(libraries.map { ($0.path, $0) }) { first, _ in first }
+    files = Set(tree.files)
+  }
+
+  private mutating func collect(_ images: [ImageConfiguration]) -> StackFacts {
+    let sorted = tree.files.sorted()
+    // Folders of environments, parents before what they hold.
+    var found: [Path: [Distribution]] = [:]
+    for path in sorted {
+      if let distribution = distribution(at: path) {
+        found[path.parent.parent, default: []].append(distribution)
+      } else if path.hasSuffix("torch/version.py"), path.parent.lastComponent == Path("torch") {
+        found[path.parent.parent, default: []] += []
+      }
+    }
+    let folders = found.keys.sorted()
+    var environments = folders.map { environment(at: $0, found[$0] ?? []) }
+    var facts = StackFacts(images: images)
+    facts.toolkits = toolkits(sorted)
+
+    var seen: Set<Component> = []
+    for component in sorted.compactMap({ Component(file: $0) }) where seen.insert(component).inserted {
+      if let index = environments.lastIndex(where: { component.path.isInside($0.folder) }) {
+        environments[index].components.append(component)
+      } else {
+        facts.components.append(component)
+      }
+    }
+    facts.environments = environments.filter { !$0.distributions.isEmpty || $0.torch != nil }
+    facts.compatPackages = sorted.compactMap { compatPackage(at: $0) }
+    facts.staticRuntimes = librariesWithRuntime()
+      .map { StaticRuntime(path: $0.path, toolkit: $0.compiler.flatMap { CUDAVersion(release: $0) }) }
+    let resolver = LibraryResolver(tree, libraries: libraries)
+    facts.missing = resolver.missing(for: libraries, environments: folders)
+    let machines = Dictionary(grouping: libraries, by: \.machine).mapValues(\.count)
+    facts.machine =
+      machines.max { ($0.value, $1.key.rawValue) < ($1.value, $0.key.rawValue) }?.key
+    facts.isSystem = ["etc/os-release", "usr/lib/os-release"].contains { name in
+      files.contains(Path(name)) || tree.links[Path(name)] != nil
+    }
+    facts.problems = problems.sorted { $0.path < $1.path }
+    return facts
+  }
+
+  /// The contents of a file, if there is one; what keeps it from being read is noted.
+  private mutating func contents(of path: Path) -> [UInt8]? {
+    guard files.contains(path) else { return nil }
+    do throws(Problem) {
+      return try tree.contents(of: path)
+    } catch {
+      problems.append(TreeProblem(path: path, problem: error))
+      return nil
+    }
+  }
+
+  private mutating func distribution(at path: Path) -> Distribution? {
+    let folder = path.parent
+    guard
+      path.hasSuffix("/METADATA") && folder.hasSuffix(".dist-info")
+        || path.hasSuffix("/PKG-INFO") && folder.hasSuffix(".egg-info"),
+      // What a package carries of others is not installed.
+      folder.parent.lastComponent != Path("_vendor"),
+      let bytes = contents(of: path)
+    else { return nil }
+    let distribution = Distribution(metadata: bytes, at: path)
+    if distribution == nil {
+      problems.append(
+        TreeProblem(
+          path: path, problem: Problem(.invalidValue, "distribution", expected: "a name and a version")))
+    }
+    return distribution
+  }
+
+  private mutating func environment(at folder: Path, _ distributions: [Distribution]) -> PythonEnvironment {
+    var environment = PythonEnvironment(
+      folder: folder, distributions: distributions, torch: nil, frameworks: [],
+      components: distributions.compactMap { Component($0) }, owners: [:])
+    for (index, distribution) in distributions.enumerated() {
+      let record = distribution.metadata.parent.child("RECORD")
+      if let bytes = contents(of: record) {
+        for path in InstalledFiles.paths(record: bytes) {
+          environment.owners[folder.bytes.isEmpty ? path : folder.appending(path.bytes)] = index
+        }
+      }
+      let framework = Framework(distribution) { name in
+        let path = folder.child(name)
+        return contents(of: path).map { (path, $0) }
+      }
+      if let framework { environment.frameworks.append(framework) }
+    }
+    environment.torch = torch(in: folder, distributions.first { $0.normalizedName == "torch" })
+    return environment
+  }
+
+  private mutating func torch(in folder: Path, _ distribution: Distribution?) -> TorchInstallation? {
+    let versionFile = folder.child("torch/version.py")
+    let values = contents(of: versionFile).map { PythonSource($0).values }
+    let version: Fact<String>
+    if let text = values?["__version__"], !text.isEmpty {
+      version = Fact(text, in: versionFile, says: "__version__ = '\(text)'")
+    } else if let distribution {
+      version = Fact(
+        distribution.version, in: distribution.metadata, says: "Version: \(distribution.version)")
+    } else {
+      return nil
+    }
+    var torch = TorchInstallation(folder: folder, version: version)
+    if let text = values?["cuda"], let cuda = CUDAVersion(release: text) {
+      torch.cuda = Fact(cuda, in: versionFile, says: "cuda = '\(text)'")
+    } else if let cuda = CUDAVersion(local: version.value) {
+      torch.cuda = Fact(cuda, version.evidence)
+    }
+    torch.isWithoutCUDA =
+      torch.cuda == nil && (values?["cuda"] == "None" || version.value.hasSuffix("+cpu"))
+    if let text = values?["hip"], text != "None", !text.isEmpty {
+      torch.rocm = Fact(text, in: versionFile, says: "hip = '\(text)'")
+    }
+    for required in distribution?.requires ?? [] where !required.isOptional {
+      guard required.name.hasPrefix("nvidia-") || required.name == "cuda-toolkit", let pin = required.pin
+      else {
+        continue
+      }
+      if let distribution {
+        torch.requires[required.name] = Fact(
+          pin, in: distribution.metadata, says: "Requires-Dist: \(required.text)")
+      }
+    }
+    let library = folder.child("torch/lib/libtorch_python.so")
+    if files.contains(library) {
+      do throws(Problem) {
+        if let flags = try ArchitectureFlags.find(in: tree.open(library)) {
+          torch.flags = Fact(flags, in: library, says: flags.description)
+        }
+      } catch {
+        problems.append(TreeProblem(path: library, problem: error))
+      }
+    }
+    if torch.cuda == nil, !torch.isWithoutCUDA,
+      let pin = torch.requires.first(where: {
+        $0.key.hasPrefix("nvidia-cuda-runtime") || $0.key == "cuda-toolkit"
+      }),
+      let cuda = CUDAVersion(release: pin.value.value)
+    {
+      torch.cuda = Fact(cuda, pin.value.evidence)
+    }
+    var seen: Set<String> = []
+    for library in libraries where library.path.isInside(torch.libraryFolder) {
+      for soname in library.dynamic.needed where seen.insert(soname).inserted {
+        let stem = LibraryName(soname)?.stem
+        if LibraryTable.shared.components.contains(where: { $0.library != nil && $0.library == stem }) {
+          torch.needed.append(Fact(soname, in: library.path, says: "needs \(soname)"))
+        }
+      }
+    }
+    return torch
+  }
+
+  /// The libraries that register device code where no CUDA runtime comes from another library, directly or not.
+  private func librariesWithRuntime() -> [HostLibrary] {
+    var byName: [String: [Int]] = [:]
+    for (index, library) in libraries.enumerated() {
+      let name = library.path.lastComponent.text
+      byName[name, default: []].append(index)
+      if let soname = library.dynamic.soname, soname != name { byName[soname, default: []].append(index) }
+    }
+    return libraries.filter { library in
+      guard library.registersDeviceCode else { return false }
+      var seen: Set<String> = []
+      var rest = library.dynamic.needed
+      while let name = rest.popLast() {
+        if LibraryName(name)?.stem == "libcudart" { return false }
+        guard seen.insert(name).inserted else { continue }
+        for index in byName[name] ?? [] { rest += libraries[index].dynamic.needed }
+      }
+      return true
+    }
+  }
+
+  private mutating func toolkits(_ sorted: [Path]) -> [Toolkit] {
+    var folders: Set<Path> = []
+    for path in sorted {
+      let name = path.lastComponent
+      if name == Path("nvcc"), path.parent.lastComponent == Path("bin") {
+        folders.insert(path.parent.parent)
+      } else if name == Path("version.json") || name == Path("version.txt"),
+        path.parent.lastComponent.bytes.starts(with: "cuda".utf8)
+      {
+        folders.insert(path.parent)
+      } else if name.bytes.starts(with: "libcudart.so.".utf8),
+        let folder = Self.toolkitFolder(ofRuntime: path)
+      {
+        folders.insert(folder)
+      }
+    }
+    let usual = Path("usr/local/cuda")
+    let resolver = LibraryResolver(tree, libraries: [])
+    return folders.sorted().compactMap { folder in
+      let version = toolkitVersion(folder, sorted)
+      let hasCompiler = files.contains(folder.child("bin/nvcc"))
+      if version == nil && !hasCompiler { return nil }
+      let isDefault =
+        folder == usual
+        || ["bin/nvcc", "version.json", "version.txt"].contains { name in
+          files.contains(folder.child(name)) && resolver.existing(usual.child(name)) == folder.child(name)
+        }
+      return Toolkit(folder: folder, version: version, hasCompiler: hasCompiler, isDefault: isDefault)
+    }
+  }
+
+  /// `usr/local/cuda-12.4` of `usr/local/cuda-12.4/lib64/libcudart.so.12.4.127` or one in `targets/…/lib`.
+  private static func toolkitFolder(ofRuntime path: Path) -> Path? {
+    var folder = path.parent.parent
+    if folder.parent.lastComponent == Path("targets") { folder = folder.parent.parent }
+    return folder.lastComponent.bytes.starts(with: "cuda-".utf8) ? folder : nil
+  }
+
+  private mutating func toolkitVersion(_ folder: Path, _ sorted: [Path]) -> Fact<String>? {
+    for (name, read) in [
+      ("version.json", Toolkit.version(json:)), ("version.txt", Toolkit.version(text:)),
+      ("include/cuda.h", Toolkit.version(header:)),
+      ("targets/x86_64-linux/include/cuda.h", Toolkit.version(header:)),
+      ("targets/sbsa-linux/include/cuda.h", Toolkit.version(header:)),
+    ] {
+      let path = folder.child(name)
+      if let text = contents(of: path).flatMap(read) { return Fact(text, in: path, says: "CUDA \(text)") }
+    }
+    return Toolkit.version(folder: folder).map { Fact($0, in: folder, says: folder.lastComponent.text) }
+  }
+
+  private func compatPackage(at path: Path) -> CompatPackage? {
+    let name = path.lastComponent.text
+    guard name.hasPrefix("libcuda.so."), path.parent.lastComponent == Path("compat") else { return nil }
+    let driver = String(name.dropFirst("libcuda.so.".count))
+    guard driver.split(separator: ".").count > 1 else { return nil }
+    return CompatPackage(path: path, driver: driver, library: librariesByPath[path])
+  }
+}

@@ -1,0 +1,143 @@
+public import Bytes
+public import DeviceCode
+public import ELFFile
+
+/// What an ELF file says about the libraries around it.
+public struct HostLibrary: Hashable, Sendable {
+  public var path: Path
+  public var machine: ELFMachine
+  public var dynamic: ELFDynamic
+  public var notes: [ELFNote]
+  /// It registers device code with the CUDA runtime, so that one must be in it or loaded with it.
+  public var registersDeviceCode: Bool
+  /// The newest compiler release that its device code names: `12.8`.
+  public var compiler: String?
+
+  public init(
+    path: Path, machine: ELFMachine = .amd64, dynamic: ELFDynamic, notes: [ELFNote] = [],
+    registersDeviceCode: Bool = false, compiler: String? = nil
+  ) {
+    self.path = path
+    self.machine = machine
+    self.dynamic = dynamic
+    self.notes = notes
+    self.registersDeviceCode = registersDeviceCode
+    self.compiler = compiler
+  }
+
+  /// Nil for what is no host ELF file.
+  public init?(path: Path, file: InspectedFile) {
+    guard let elf = file.elf, elf.machine != .cuda else { return nil }
+    self.init(
+      path: path, machine: elf.machine, dynamic: elf.dynamic, notes: elf.notes,
+      registersDeviceCode: file.inventory.modules.contains { $0.place == .registered },
+      compiler: file.inventory.images.compactMap(\.toolkit).max { isOlder($0, $1) })
+  }
+}
+
+/// Compares `9.2` and `12.4` by their numbers.
+private func isOlder(_ left: String, _ right: String) -> Bool {
+  let numbers = [left, right].map { $0.split(separator: ".").map { Int($0) ?? 0 } }
+  return numbers[0].lexicographicallyPrecedes(numbers[1])
+}
+
+/// A library that another one needs and that nothing provides.
+public struct MissingLibrary: Hashable, Sendable {
+  public var soname: String
+  /// Who needs it, in the order of the paths.
+  public var neededBy: [Path]
+}
+
+/// Where the dynamic linker finds libraries, under a root that it takes for the file system's.
+struct LibraryResolver {
+  private let files: Set<Path>
+  private let links: [Path: Path]
+  /// The places of every file name, and of every soname that differs from it.
+  private var places: [String: [Path]] = [:]
+
+  /// Places that the dynamic linker searches without being told, and those that NVIDIA's images add.
+  private static let standard = [
+    "lib", "lib64", "usr/lib", "usr/lib64", "usr/local/lib", "lib/x86_64-linux-gnu",
+    "usr/lib/x86_64-linux-gnu",
+    "lib/aarch64-linux-gnu", "usr/lib/aarch64-linux-gnu", "usr/local/cuda/lib64", "usr/local/nvidia/lib64",
+  ].map { Path($0) }
+
+  init(_ tree: Tree, libraries: [HostLibrary]) {
+    files = Set(tree.files)
+    links = tree.links
+    for path in tree.files + tree.links.keys { add(path.lastComponent.text, path) }
+    for library in libraries {
+      if let soname = library.dynamic.soname, soname != library.path.lastComponent.text {
+        add(soname, library.path)
+      }
+    }
+  }
+
+  private mutating func add(_ name: String, _ path: Path) {
+    if name.firstRange(of: ".so") != nil { places[name, default: []].append(path) }
+  }
+
+  /// The libraries that are nowhere under the root where the one that needs them could get them: neither where it
+  /// looks, nor anywhere else in the same environment or outside of all of them, from where they may be loaded before.
+  func missing(for libraries: [HostLibrary], environments: [Path]) -> [MissingLibrary] {
+    var missing: [String: [Path]] = [:]
+    for library in libraries.sorted(by: { $0.path < $1.path }) {
+      let own = environments.last { library.path.isInside($0) }
+      for soname in library.dynamic.needed where !LibraryTable.shared.isFromOutside(soname) {
+        if find(soname, for: library) != nil { continue }
+        let isElsewhere = places[soname, default: []].contains { place in
+          let other = environments.last { place.isInside($0) }
+          return other == nil || other == own
+        }
+        if !isElsewhere { missing[soname, default: []].append(library.path) }
+      }
+    }
+    return missing.map { MissingLibrary(soname: $0.key, neededBy: $0.value) }.sorted { $0.soname < $1.soname }
+  }
+
+  /// Where the dynamic linker finds `soname` for `library`; nil where it does not.
+  func find(_ soname: String, for library: HostLibrary) -> Path? {
+    let dynamic = library.dynamic
+    if soname.contains("/") { return existing(Path(soname)) }
+    // A library with DT_RUNPATH does not use its DT_RPATH.
+    let lists = dynamic.runpath.isEmpty ? dynamic.rpath : dynamic.runpath
+    let folders = lists.flatMap { $0.split(separator: ":") }.map { expand($0, for: library.path) }
+    for folder in folders + Self.standard {
+      if let found = existing(folder.child(soname)) { return found }
+    }
+    return nil
+  }
+
+  private func expand(_ entry: Substring, for library: Path) -> Path {
+    let origin = library.parent.text
+    return Path(
+      entry.replacing("${ORIGIN}", with: origin).replacing("$ORIGIN", with: origin)
+        .replacing("${LIB}", with: "lib64").replacing("$LIB", with: "lib64"))
+  }
+
+  /// Links on the way that are followed at most, as in the kernel.
+  private static let linkLimit = 40
+
+  /// The regular file that `path` leads to, through `.`, `..` and symbolic links; an absolute link starts at the root.
+  func existing(_ path: Path) -> Path? {
+    var rest = Array(path.components.reversed())
+    var done: [ArraySlice<UInt8>] = []
+    var followed = 0
+    while let part = rest.popLast() {
+      if part.elementsEqual(".".utf8) { continue }
+      if part.elementsEqual("..".utf8) {
+        _ = done.popLast()
+        continue
+      }
+      done.append(part)
+      let here = Path(bytes: done.joined(separator: [UInt8(ascii: "/")]))
+      guard let target = links[here] else { continue }
+      followed += 1
+      guard followed <= Self.linkLimit else { return nil }
+      if target.bytes.first == UInt8(ascii: "/") { done = [] } else { done.removeLast() }
+      rest += target.components.reversed()
+    }
+    let end = Path(bytes: done.joined(separator: [UInt8(ascii: "/")]))
+    return files.contains(end) ? end : nil
+  }
+}

@@ -1,0 +1,114 @@
+public import Bytes
+public import Compatibility
+public import ELFFile
+
+/// An installation of PyTorch.
+public struct TorchInstallation: Hashable, Sendable {
+  /// The folder that holds the package `torch`.
+  public var folder: Path
+  /// `2.4.1+cu121`.
+  public var version: Fact<String>
+  /// The CUDA version that it was built with; nil for a build without CUDA, and where nothing tells.
+  public var cuda: Fact<CUDAVersion>?
+  /// It says that it was built without CUDA.
+  public var isWithoutCUDA: Bool
+  /// The ROCm version of a build for AMD's GPUs.
+  public var rocm: Fact<String>?
+  /// The architectures that it says it was compiled for; nil where no library tells.
+  public var flags: Fact<ArchitectureList>?
+  /// The distributions of NVIDIA's libraries that it requires, by their names in normal form, with the version that
+  /// they are pinned to.
+  public var requires: [String: Fact<String>]
+  /// The names of NVIDIA's libraries that its own libraries need, each once and in their order: `libcudart.so.12`.
+  public var needed: [Fact<String>]
+
+  public init(
+    folder: Path, version: Fact<String>, cuda: Fact<CUDAVersion>? = nil, isWithoutCUDA: Bool = false,
+    rocm: Fact<String>? = nil, flags: Fact<ArchitectureList>? = nil, requires: [String: Fact<String>] = [:],
+    needed: [Fact<String>] = []
+  ) {
+    self.folder = folder
+    self.version = version
+    self.cuda = cuda
+    self.isWithoutCUDA = isWithoutCUDA
+    self.rocm = rocm
+    self.flags = flags
+    self.requires = requires
+    self.needed = needed
+  }
+
+  /// Where its own libraries lie.
+  public var libraryFolder: Path { folder.child("torch/lib") }
+}
+
+/// One Python environment: the packages of one folder, which see each other and no others.
+public struct PythonEnvironment: Hashable, Sendable {
+  /// `usr/lib/python3/dist-packages`; empty for the root itself.
+  public var folder: Path
+  public var distributions: [Distribution]
+  /// Nil where PyTorch is not installed.
+  public var torch: TorchInstallation?
+  public var frameworks: [Framework]
+  /// NVIDIA's libraries in it.
+  public var components: [Component]
+
+  /// The distribution that a file of the environment belongs to, by the files that they installed.
+  public func distribution(of file: Path) -> Distribution? {
+    owners[file].map { distributions[$0] }
+  }
+
+  var owners: [Path: Int]
+}
+
+/// A library that registers device code and needs no CUDA runtime: it has one inside, or loads one by itself.
+public struct StaticRuntime: Hashable, Sendable {
+  public var path: Path
+  /// The compiler release that its device code names, which a runtime inside shares; nil where the code does not tell.
+  public var toolkit: CUDAVersion?
+
+  public init(path: Path, toolkit: CUDAVersion?) {
+    self.path = path
+    self.toolkit = toolkit
+  }
+}
+
+/// What the files under a root say about the software around the device code.
+public struct StackFacts: Sendable {
+  public var environments: [PythonEnvironment]
+  public var toolkits: [Toolkit]
+  /// NVIDIA's libraries outside of all Python environments.
+  public var components: [Component]
+  public var compatPackages: [CompatPackage]
+  public var staticRuntimes: [StaticRuntime]
+  public var missing: [MissingLibrary]
+  /// Configurations of the image, or of several when somebody gave several.
+  public var images: [ImageConfiguration]
+  public var problems: [TreeProblem]
+  /// The processor that most of the libraries are for; nil without libraries.
+  public var machine: ELFMachine?
+  /// The root is that of a whole system, so that what is missing under it is missing indeed.
+  public var isSystem = false
+
+  public init(
+    environments: [PythonEnvironment] = [], toolkits: [Toolkit] = [], components: [Component] = [],
+    compatPackages: [CompatPackage] = [], staticRuntimes: [StaticRuntime] = [],
+    missing: [MissingLibrary] = [], images: [ImageConfiguration] = [], problems: [TreeProblem] = []
+  ) {
+    self.environments = environments
+    self.toolkits = toolkits
+    self.components = components
+    self.compatPackages = compatPackages
+    self.staticRuntimes = staticRuntimes
+    self.missing = missing
+    self.images = images
+    self.problems = problems
+  }
+
+  /// The environment that a file belongs to.
+  public func environment(of file: Path) -> PythonEnvironment? {
+    environments.last { file.isInside($0.folder) }
+  }
+
+  /// All installations of PyTorch, in the order of their folders.
+  public var torches: [TorchInstallation] { environments.compactMap(\.torch) }
+}

@@ -1,0 +1,96 @@
+public import Bytes
+
+/// A file and what it says: why a fact is believed.
+public struct Evidence: Hashable, Sendable {
+  /// From the root; nil for what is no file, such as the configuration of an image.
+  public var path: Path?
+  /// What is there, in a few words: `cuda = '12.8'`.
+  public var says: String
+
+  public init(path: Path?, says: String) {
+    self.path = path
+    self.says = says
+  }
+}
+
+/// A value with the evidence for it.
+public struct Fact<Value: Hashable & Sendable>: Hashable, Sendable {
+  public var value: Value
+  public var evidence: Evidence
+
+  public init(_ value: Value, _ evidence: Evidence) {
+    self.value = value
+    self.evidence = evidence
+  }
+
+  public init(_ value: Value, in path: Path, says: String) {
+    self.init(value, Evidence(path: path, says: says))
+  }
+}
+
+/// A problem and the file that has it.
+public struct TreeProblem: Hashable, Sendable {
+  public var path: Path
+  public var problem: Problem
+
+  public init(path: Path, problem: Problem) {
+    self.path = path
+    self.problem = problem
+  }
+}
+
+/// What facts are gathered from: the names under a root, and a way to read files. A directory, a wheel and an image
+/// are all the same here.
+public struct Tree: Sendable {
+  /// The regular files, with their paths from the root and without a leading slash.
+  public var files: [Path]
+  /// The symbolic links: where they are, and what they say.
+  public var links: [Path: Path]
+  /// Opens one of ``files``.
+  public var open: @Sendable (Path) throws(Problem) -> any ByteSource
+
+  public init(
+    files: [Path], links: [Path: Path] = [:],
+    open: @escaping @Sendable (Path) throws(Problem) -> any ByteSource
+  ) {
+    self.files = files
+    self.links = links
+    self.open = open
+  }
+
+  /// The contents of a small file.
+  ///
+  /// - Throws: a ``Problem/Code/limitExceeded`` problem for a file of more than `limit` bytes.
+  func contents(of path: Path, limit: UInt64 = 16 << 20) throws(Problem) -> [UInt8] {
+    let source = try open(path)
+    guard source.size <= limit else {
+      throw Problem(.limitExceeded, Problem.path, observed: "\(source.size) bytes, at most \(limit) are read")
+    }
+    return try source.bytes(at: 0, count: Int(source.size), "contents")
+  }
+}
+
+extension Path {
+  /// The part before the last slash; empty for a name at the root.
+  var parent: Path {
+    bytes.lastIndex(of: UInt8(ascii: "/")).map { Path(bytes: bytes[..<$0]) } ?? Path("")
+  }
+
+  /// The parts between slashes.
+  var components: [ArraySlice<UInt8>] { bytes.split(separator: UInt8(ascii: "/")) }
+
+  /// `name` inside this directory; of the root just the name.
+  func child(_ name: some StringProtocol) -> Path { bytes.isEmpty ? Path(name) : appending(name.utf8) }
+
+  func hasSuffix(_ suffix: StaticString) -> Bool {
+    let count = suffix.utf8CodeUnitCount
+    return bytes.count >= count && bytes.suffix(count).elementsEqual(suffix.description.utf8)
+  }
+
+  /// Whether it is `folder` or lies below it.
+  func isInside(_ folder: Path) -> Bool {
+    folder.bytes.isEmpty
+      || bytes.starts(with: folder.bytes)
+        && (bytes.count == folder.bytes.count || bytes[folder.bytes.count] == UInt8(ascii: "/"))
+  }
+}

@@ -1,0 +1,87 @@
+import Compatibility
+
+/// How NVIDIA's libraries are called, and which libraries do not come with an application: the table
+/// `libraries.json`.
+public struct LibraryTable: Sendable, Decodable {
+  /// A library of NVIDIA's.
+  public struct Component: Sendable, Decodable {
+    /// For people: `cuBLAS`.
+    public var name: String
+    /// Between `nvidia-` and an optional `-cuNN` in the name of its distribution: `cublas`.
+    public var distribution: String
+    /// The start of its file name: `libcublas`.
+    public var library: String?
+    /// Its version is that of the CUDA toolkit that it belongs to.
+    public var hasCUDAVersion: Bool?
+    /// Index into ``LibraryTable/sources``.
+    public var source: Int
+  }
+
+  /// A library name that belongs to one major version of CUDA.
+  public struct CUDAMajor: Sendable, Decodable {
+    public var soname: String
+    public var cudaMajor: Int
+    /// Index into ``LibraryTable/sources``.
+    public var source: Int
+  }
+
+  public struct DriverLibrary: Sendable, Decodable {
+    public var prefix: String
+    /// Index into ``LibraryTable/sources``.
+    public var source: Int
+  }
+
+  public struct PlatformLibrary: Sendable, Decodable {
+    public var soname: String
+    /// Index into ``LibraryTable/sources``.
+    public var source: Int
+  }
+
+  public var components: [Component]
+  public var cudaMajors: [CUDAMajor]
+  /// What the driver brings.
+  public var driver: [DriverLibrary]
+  /// What every Linux system has.
+  public var platform: [PlatformLibrary]
+  public var sources: [String]
+
+  /// The table, decoded at first use.
+  public static let shared = decodeTable(Self.self, PackageResources.libraries_json)
+
+  /// The major version of CUDA that a library of this name belongs to; nil for a library of several or of none.
+  public func cudaMajor(of soname: LibraryName) -> Int? {
+    guard let major = soname.version.first else { return nil }
+    return cudaMajors.first { $0.soname == "\(soname.stem).so.\(major)" }?.cudaMajor
+  }
+
+  /// Whether a needed library comes with the driver or with the system.
+  public func isFromOutside(_ soname: String) -> Bool {
+    driver.contains { soname.hasPrefix($0.prefix) } || platform.contains { $0.soname == soname }
+  }
+}
+
+/// The parts of a shared library's name: `libcudart-e409450e.so.11.0` is `libcudart`, version 11.0.
+public struct LibraryName: Hashable, Sendable {
+  /// Without the hash that repairing a wheel adds.
+  public var stem: String
+  /// The numbers behind `.so`; empty without any.
+  public var version: [Int]
+
+  /// Nil for a name without `.so`.
+  public init?(_ name: some StringProtocol) {
+    guard
+      let place = name.ranges(of: ".so").last(where: { range in
+        range.upperBound == name.endIndex || name[range.upperBound] == "."
+      })
+    else { return nil }
+    var stem = name[..<place.lowerBound]
+    if let dash = stem.lastIndex(of: "-") {
+      let hash = stem[stem.index(after: dash)...]
+      if hash.utf8.count == 8, hash.allSatisfy(\.isHexDigit) { stem = stem[..<dash] }
+    }
+    guard !stem.isEmpty else { return nil }
+    self.stem = String(stem)
+    let numbers = name[place.upperBound...].split(separator: ".").map { Int($0) }
+    version = numbers.contains(nil) ? [] : numbers.compactMap { $0 }
+  }
+}
