@@ -310,6 +310,31 @@ import Testing
     #expect(missing("other/libx.so.1", dynamic) == [])
   }
 
+  @Test func neededPaths() {
+    func missing(_ needed: String) -> [String] {
+      var tree = TreeBuilder()
+      tree.distribution("a", "1", in: "app/")
+      tree.library("other/libx.so.1")
+      tree.library("app/lib/user.so", needed: [needed])
+      return tree.facts().missing.map(\.soname)
+    }
+    #expect(missing("$ORIGIN/../../other/libx.so.1") == [])
+    #expect(missing("/other/libx.so.1") == [])
+    #expect(missing("$ORIGIN/libx.so.1") == ["$ORIGIN/libx.so.1"])
+  }
+
+  @Test func hostileSearchPaths() {
+    var dynamic = ELFDynamic()
+    dynamic.needed = (0..<100).map { "lib\($0).so" }
+    dynamic.runpath = [String(repeating: "$ORIGIN", count: 100_000), String(repeating: "a:", count: 100_000)]
+    var tree = TreeBuilder()
+    tree.distribution("a", "1", in: "app/")
+    tree.distribution("b", "1", in: "other/")
+    for name in dynamic.needed { tree.library("other/\(name)") }
+    tree.library("app/user.so", dynamic: dynamic)
+    #expect(tree.facts().missing.count == 100)
+  }
+
   @Test func sonamesProvide() {
     var tree = TreeBuilder()
     tree.distribution("a", "1", in: "app/")

@@ -74,26 +74,39 @@ extension Distribution.Requirement {
 }
 
 /// Which distribution a file belongs to: the paths in its `RECORD`.
-struct InstalledFiles {
-  /// The paths from the folder that holds the `.dist-info`.
+enum InstalledFiles {
+  /// Source code, of which packages have most and which holds no device code.
+  private static let sources = [".py", ".pyc", ".pyi", ".h", ".hpp"]
+
+  /// The paths from the folder that holds the `.dist-info`, without those of source code.
   ///
   /// A row is `path,hash,size`; a path with a comma or a quote stands in quotes, with its quotes doubled.
   static func paths(record bytes: [UInt8]) -> [Path] {
-    bytes.split(separator: UInt8(ascii: "\n")).compactMap { line in
-      guard line.first == UInt8(ascii: "\"") else {
+    var paths: [Path] = []
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let line = rest.prefix { $0 != UInt8(ascii: "\n") }
+      rest = rest.dropFirst(line.count + 1)
+      if line.first == UInt8(ascii: "\"") {
+        paths.append(quoted(line.dropFirst()))
+      } else {
         let path = line.prefix { $0 != UInt8(ascii: ",") }
-        return path.isEmpty ? nil : Path(bytes: path)
+        if !path.isEmpty, !sources.contains(where: { path.hasSuffix($0) }) { paths.append(Path(bytes: path)) }
       }
-      var path: [UInt8] = []
-      var rest = line.dropFirst()
-      while let byte = rest.popFirst() {
-        if byte == UInt8(ascii: "\"") {
-          guard rest.first == UInt8(ascii: "\"") else { break }
-          rest.removeFirst()
-        }
-        path.append(byte)
-      }
-      return Path(bytes: path)
     }
+    return paths
+  }
+
+  private static func quoted(_ text: ArraySlice<UInt8>) -> Path {
+    var path: [UInt8] = []
+    var rest = text
+    while let byte = rest.popFirst() {
+      if byte == UInt8(ascii: "\"") {
+        guard rest.first == UInt8(ascii: "\"") else { break }
+        rest.removeFirst()
+      }
+      path.append(byte)
+    }
+    return Path(bytes: path)
   }
 }

@@ -29,23 +29,23 @@ public struct FactCollector {
   }
 
   private mutating func collect(_ images: [ImageConfiguration]) -> StackFacts {
-    let sorted = tree.files.sorted()
+    let interesting = Interesting(tree.files)
     // Folders of environments, parents before what they hold.
     var found: [Path: [Distribution]] = [:]
-    for path in sorted {
+    for path in interesting.metadata {
       if let distribution = distribution(at: path) {
         found[path.parent.parent, default: []].append(distribution)
-      } else if path.hasSuffix("torch/version.py"), path.parent.lastComponent == Path("torch") {
-        found[path.parent.parent, default: []] += []
       }
     }
+    for path in interesting.versionFiles { found[path.parent.parent, default: []] += [] }
     let folders = found.keys.sorted()
     var environments = folders.map { environment(at: $0, found[$0] ?? []) }
     var facts = StackFacts(images: images)
-    facts.toolkits = toolkits(sorted)
+    facts.toolkits = toolkits(interesting.toolkitFiles)
 
     var seen: Set<Component> = []
-    for component in sorted.compactMap({ Component(file: $0) }) where seen.insert(component).inserted {
+    for component in interesting.libraries.compactMap({ Component(file: $0) })
+    where seen.insert(component).inserted {
       if let index = environments.lastIndex(where: { component.path.isInside($0.folder) }) {
         environments[index].components.append(component)
       } else {
@@ -53,10 +53,10 @@ public struct FactCollector {
       }
     }
     facts.environments = environments.filter { !$0.distributions.isEmpty || $0.torch != nil }
-    facts.compatPackages = sorted.compactMap { compatPackage(at: $0) }
+    facts.compatPackages = interesting.libraries.compactMap { compatPackage(at: $0) }
     facts.staticRuntimes = librariesWithRuntime()
       .map { StaticRuntime(path: $0.path, toolkit: $0.compiler.flatMap { CUDAVersion(release: $0) }) }
-    let resolver = LibraryResolver(tree, libraries: libraries)
+    let resolver = LibraryResolver(tree, files: files, libraries: libraries)
     facts.missing = resolver.missing(for: libraries, environments: folders)
     let machines = Dictionary(grouping: libraries, by: \.machine).mapValues(\.count)
     facts.machine =
@@ -80,12 +80,8 @@ public struct FactCollector {
   }
 
   private mutating func distribution(at path: Path) -> Distribution? {
-    let folder = path.parent
-    guard
-      path.hasSuffix("/METADATA") && folder.hasSuffix(".dist-info")
-        || path.hasSuffix("/PKG-INFO") && folder.hasSuffix(".egg-info"),
-      // What a package carries of others is not installed.
-      folder.parent.lastComponent != Path("_vendor"),
+    // What a package carries of others is not installed.
+    guard path.parent.parent.lastComponent != Path("_vendor"),
       let bytes = contents(of: path)
     else { return nil }
     let distribution = Distribution(metadata: bytes, at: path)
@@ -189,17 +185,21 @@ public struct FactCollector {
       byName[name, default: []].append(index)
       if let soname = library.dynamic.soname, soname != name { byName[soname, default: []].append(index) }
     }
-    return libraries.filter { library in
-      guard library.registersDeviceCode else { return false }
-      var seen: Set<String> = []
-      var rest = library.dynamic.needed
-      while let name = rest.popLast() {
-        if LibraryName(name)?.stem == "libcudart" { return false }
-        guard seen.insert(name).inserted else { continue }
-        for index in byName[name] ?? [] { rest += libraries[index].dynamic.needed }
+    let haveRuntime = libraries.map { library in
+      library.dynamic.needed.contains { LibraryName($0)?.stem == "libcudart" }
+    }
+    return libraries.indices.filter { start in
+      guard libraries[start].registersDeviceCode else { return false }
+      var seen: Set<Int> = [start]
+      var rest = [start]
+      while let index = rest.popLast() {
+        if haveRuntime[index] { return false }
+        for name in libraries[index].dynamic.needed {
+          for next in byName[name] ?? [] where seen.insert(next).inserted { rest.append(next) }
+        }
       }
       return true
-    }
+    }.map { libraries[$0] }
   }
 
   private mutating func toolkits(_ sorted: [Path]) -> [Toolkit] {
@@ -219,9 +219,9 @@ public struct FactCollector {
       }
     }
     let usual = Path("usr/local/cuda")
-    let resolver = LibraryResolver(tree, libraries: [])
+    let resolver = LibraryResolver(tree, files: files)
     return folders.sorted().compactMap { folder in
-      let version = toolkitVersion(folder, sorted)
+      let version = toolkitVersion(folder)
       let hasCompiler = files.contains(folder.child("bin/nvcc"))
       if version == nil && !hasCompiler { return nil }
       let isDefault =
@@ -240,7 +240,7 @@ public struct FactCollector {
     return folder.lastComponent.bytes.starts(with: "cuda-".utf8) ? folder : nil
   }
 
-  private mutating func toolkitVersion(_ folder: Path, _ sorted: [Path]) -> Fact<String>? {
+  private mutating func toolkitVersion(_ folder: Path) -> Fact<String>? {
     for (name, read) in [
       ("version.json", Toolkit.version(json:)), ("version.txt", Toolkit.version(text:)),
       ("include/cuda.h", Toolkit.version(header:)),
@@ -259,5 +259,42 @@ public struct FactCollector {
     let driver = String(name.dropFirst("libcuda.so.".count))
     guard driver.split(separator: ".").count > 1 else { return nil }
     return CompatPackage(path: path, driver: driver, library: librariesByPath[path])
+  }
+}
+
+/// The files that facts are made of, by what they are; each list in the order of the paths.
+private struct Interesting {
+  /// Of distributions.
+  var metadata: [Path] = []
+  /// Of PyTorch.
+  var versionFiles: [Path] = []
+  /// By which toolkits are found.
+  var toolkitFiles: [Path] = []
+  /// Libraries with a version in their name.
+  var libraries: [Path] = []
+
+  init(_ files: [Path]) {
+    for path in files {
+      let name = path.name
+      switch name.first {
+      case UInt8(ascii: "M") where name.elementsEqual("METADATA".utf8) && path.parent.hasSuffix(".dist-info"),
+        UInt8(ascii: "P") where name.elementsEqual("PKG-INFO".utf8) && path.parent.hasSuffix(".egg-info"):
+        metadata.append(path)
+      case UInt8(ascii: "v") where name.elementsEqual("version.py".utf8):
+        if path.parent.lastComponent == Path("torch") { versionFiles.append(path) }
+      case UInt8(ascii: "v")
+      where name.elementsEqual("version.json".utf8) || name.elementsEqual("version.txt".utf8),
+        UInt8(ascii: "n") where name.elementsEqual("nvcc".utf8):
+        toolkitFiles.append(path)
+      case UInt8(ascii: "l") where name.starts(with: "lib".utf8) && name.contains(".so."):
+        libraries.append(path)
+        if name.starts(with: "libcudart.so.".utf8) { toolkitFiles.append(path) }
+      default: break
+      }
+    }
+    metadata.sort()
+    versionFiles.sort()
+    toolkitFiles.sort()
+    libraries.sort()
   }
 }

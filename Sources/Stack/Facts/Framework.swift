@@ -74,7 +74,7 @@ extension Framework {
       guard let (path, bytes) = read("xformers/cpp_lib.json"), let build = ExtensionBuild(bytes) else {
         break
       }
-      if let number = build.version.cuda {
+      if let number = build.version.cuda, (100...9999).contains(number) {
         let cuda = CUDAVersion(number / 100, number % 100)
         self.cuda = Fact(cuda, in: path, says: "cuda \(number)")
       }

@@ -62,10 +62,13 @@ struct LibraryResolver {
     "lib/aarch64-linux-gnu", "usr/lib/aarch64-linux-gnu", "usr/local/cuda/lib64", "usr/local/nvidia/lib64",
   ].map { Path($0) }
 
-  init(_ tree: Tree, libraries: [HostLibrary]) {
-    files = Set(tree.files)
+  /// `files` are those of the tree.
+  init(_ tree: Tree, files: Set<Path>, libraries: [HostLibrary] = []) {
+    self.files = files
     links = tree.links
-    for path in tree.files + tree.links.keys { add(path.lastComponent.text, path) }
+    if libraries.isEmpty { return }
+    for path in tree.files { add(path) }
+    for path in tree.links.keys { add(path) }
     for library in libraries {
       if let soname = library.dynamic.soname, soname != library.path.lastComponent.text {
         add(soname, library.path)
@@ -73,9 +76,11 @@ struct LibraryResolver {
     }
   }
 
-  private mutating func add(_ name: String, _ path: Path) {
-    if name.firstRange(of: ".so") != nil { places[name, default: []].append(path) }
+  private mutating func add(_ path: Path) {
+    if path.name.contains(".so") { add(String(decoding: path.name, as: UTF8.self), path) }
   }
+
+  private mutating func add(_ name: String, _ path: Path) { places[name, default: []].append(path) }
 
   /// The libraries that are nowhere under the root where the one that needs them could get them: neither where it
   /// looks, nor anywhere else in the same environment or outside of all of them, from where they may be loaded before.
@@ -83,38 +88,46 @@ struct LibraryResolver {
     var missing: [String: [Path]] = [:]
     for library in libraries.sorted(by: { $0.path < $1.path }) {
       let own = environments.last { library.path.isInside($0) }
+      let folders = searchPath(of: library)
       for soname in library.dynamic.needed where !LibraryTable.shared.isFromOutside(soname) {
-        if find(soname, for: library) != nil { continue }
-        let isElsewhere = places[soname, default: []].contains { place in
-          let other = environments.last { place.isInside($0) }
-          return other == nil || other == own
+        if soname.utf8.contains(UInt8(ascii: "/")), soname.utf8.count <= Self.pathLimit {
+          if existing(expand(soname[...], for: library.path)) == nil {
+            missing[soname, default: []].append(library.path)
+          }
+          continue
         }
-        if !isElsewhere { missing[soname, default: []].append(library.path) }
+        let candidates = places[soname] ?? []
+        let isFound =
+          candidates.contains { place in
+            let other = environments.last { place.isInside($0) }
+            return other == nil || other == own
+          } || !candidates.isEmpty && folders.contains { existing($0.child(soname)) != nil }
+        if !isFound { missing[soname, default: []].append(library.path) }
       }
     }
     return missing.map { MissingLibrary(soname: $0.key, neededBy: $0.value) }.sorted { $0.soname < $1.soname }
   }
 
-  /// Where the dynamic linker finds `soname` for `library`; nil where it does not.
-  func find(_ soname: String, for library: HostLibrary) -> Path? {
-    let dynamic = library.dynamic
-    if soname.contains("/") { return existing(Path(soname)) }
+  /// The folders in which the dynamic linker searches for what `library` needs.
+  private func searchPath(of library: HostLibrary) -> [Path] {
     // A library with DT_RUNPATH does not use its DT_RPATH.
-    let lists = dynamic.runpath.isEmpty ? dynamic.rpath : dynamic.runpath
-    let folders = lists.flatMap { $0.split(separator: ":") }.map { expand($0, for: library.path) }
-    for folder in folders + Self.standard {
-      if let found = existing(folder.child(soname)) { return found }
-    }
-    return nil
+    let lists = library.dynamic.runpath.isEmpty ? library.dynamic.rpath : library.dynamic.runpath
+    return lists.flatMap { $0.split(separator: ":") }.filter { $0.utf8.count <= Self.pathLimit }
+      .prefix(Self.searchLimit).map { expand($0, for: library.path) } + Self.standard
   }
 
   private func expand(_ entry: Substring, for library: Path) -> Path {
+    guard entry.utf8.contains(UInt8(ascii: "$")) else { return Path(entry) }
     let origin = library.parent.text
     return Path(
       entry.replacing("${ORIGIN}", with: origin).replacing("$ORIGIN", with: origin)
         .replacing("${LIB}", with: "lib64").replacing("$LIB", with: "lib64"))
   }
 
+  /// Folders that a library may name; more are not searched.
+  private static let searchLimit = 256
+  /// Bytes of a path. The corresponding constant is `PATH_MAX`.
+  private static let pathLimit = 4096
   /// Links on the way that are followed at most, as in the kernel.
   private static let linkLimit = 40
 

@@ -76,21 +76,41 @@ extension Path {
     bytes.lastIndex(of: UInt8(ascii: "/")).map { Path(bytes: bytes[..<$0]) } ?? Path("")
   }
 
+  /// The part after the last slash.
+  var name: ArraySlice<UInt8> {
+    bytes[(bytes.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0)...]
+  }
+
   /// The parts between slashes.
   var components: [ArraySlice<UInt8>] { bytes.split(separator: UInt8(ascii: "/")) }
 
   /// `name` inside this directory; of the root just the name.
   func child(_ name: some StringProtocol) -> Path { bytes.isEmpty ? Path(name) : appending(name.utf8) }
 
-  func hasSuffix(_ suffix: StaticString) -> Bool {
-    let count = suffix.utf8CodeUnitCount
-    return bytes.count >= count && bytes.suffix(count).elementsEqual(suffix.description.utf8)
-  }
+  func hasSuffix(_ suffix: String) -> Bool { bytes[...].hasSuffix(suffix) }
 
   /// Whether it is `folder` or lies below it.
   func isInside(_ folder: Path) -> Bool {
     folder.bytes.isEmpty
       || bytes.starts(with: folder.bytes)
         && (bytes.count == folder.bytes.count || bytes[folder.bytes.count] == UInt8(ascii: "/"))
+  }
+}
+
+extension ArraySlice<UInt8> {
+  func hasSuffix(_ text: String) -> Bool {
+    let count = text.utf8.count
+    return self.count >= count && suffix(count).elementsEqual(text.utf8)
+  }
+
+  /// Whether `text`, which starts with a dot, is somewhere in it.
+  func contains(_ text: String) -> Bool {
+    var rest = self
+    while let dot = rest.firstIndex(of: UInt8(ascii: ".")) {
+      rest = rest[dot...]
+      if rest.starts(with: text.utf8) { return true }
+      rest = rest.dropFirst()
+    }
+    return false
   }
 }

@@ -69,19 +69,26 @@ public struct LibraryName: Hashable, Sendable {
 
   /// Nil for a name without `.so`.
   public init?(_ name: some StringProtocol) {
+    // The last dot that `so` follows, at the end or before another dot.
+    let bytes = Array(name.utf8)
+    let suffix = Array(".so".utf8)
     guard
-      let place = name.ranges(of: ".so").last(where: { range in
-        range.upperBound == name.endIndex || name[range.upperBound] == "."
+      let place = bytes.indices.last(where: { index in
+        bytes[index...].starts(with: suffix) && (index + 3 == bytes.count || bytes[index + 3] == suffix[0])
       })
     else { return nil }
-    var stem = name[..<place.lowerBound]
-    if let dash = stem.lastIndex(of: "-") {
-      let hash = stem[stem.index(after: dash)...]
-      if hash.utf8.count == 8, hash.allSatisfy(\.isHexDigit) { stem = stem[..<dash] }
+    var stem = bytes[..<place]
+    // A dash and eight hexadecimal digits.
+    if stem.count > 9, stem[place - 9] == UInt8(ascii: "-"),
+      stem.suffix(8).allSatisfy({ Character(Unicode.Scalar($0)).isHexDigit })
+    {
+      stem = stem.dropLast(9)
     }
     guard !stem.isEmpty else { return nil }
-    self.stem = String(stem)
-    let numbers = name[place.upperBound...].split(separator: ".").map { Int($0) }
+    self.stem = String(decoding: stem, as: UTF8.self)
+    let numbers = bytes[(place + 3)...].split(separator: suffix[0]).map {
+      Int(String(decoding: $0, as: UTF8.self))
+    }
     version = numbers.contains(nil) ? [] : numbers.compactMap { $0 }
   }
 }
