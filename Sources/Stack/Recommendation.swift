@@ -80,6 +80,13 @@ extension StackQuestion {
   /// PTX, and builds that are confirmed before others. Of the builds of a release the newest counts whose CUDA the
   /// driver supports by itself, then the oldest of the others.
   func torchChoice(near torch: TorchInstallation) -> TorchChoice? {
+    let python = facts.environments.first { $0.folder == torch.folder }?.python?.value
+    // Without a build for the Python that is there, another Python is needed too.
+    return (python == nil ? nil : torchChoice(near: torch, python: python))
+      ?? torchChoice(near: torch, python: nil)
+  }
+
+  private func torchChoice(near torch: TorchInstallation, python: String?) -> TorchChoice? {
     let table = PyTorchTable.shared
     let installed = table.release(of: torch.version.value).flatMap { release in
       table.releases.firstIndex { $0.series == release.series }
@@ -89,7 +96,7 @@ extension StackQuestion {
       (abs(left - origin), -left) < (abs(right - origin), -right)
     }
     var best: TorchChoice?
-    for index in order {
+    for index in order where python.map({ table.releases[index].python.contains($0) }) ?? true {
       for choice in choices(in: index, near: torch).sorted(by: { isBetter($0, $1) }) {
         // A build that runs machine code ends the search; PTX is only taken where there is no other.
         if choice.fit.isNative { return choice }
@@ -199,8 +206,11 @@ extension StackQuestion {
     {
       message += "; the driver of CUDA \(choice.cuda) itself is \(own)"
     }
-    if !release.python.isEmpty, let first = release.python.first, let last = release.python.last {
-      message += "; it is built for Python \(first) to \(last)"
+    let python = facts.environments.first { $0.folder == torch.folder }?.python?.value
+    if let first = release.python.first, let last = release.python.last,
+      !(python.map { release.python.contains($0) } ?? false)
+    {
+      message += "; it is built for Python \(first) to \(last)" + (python.map { ", and here is \($0)" } ?? "")
     }
     return [Recommendation(.installTorch, message, command: command(choice))]
   }

@@ -100,6 +100,22 @@ import Testing
     #expect(environment.distribution(of: Path("site/other.so")) == nil)
   }
 
+  @Test func versionsOfPython() {
+    func python(_ folder: String, _ wheel: String? = nil) -> String? {
+      var tree = TreeBuilder()
+      tree.torch("2.4.1+cu121", cuda: "12.1", in: folder)
+      if let wheel { tree.add(wheel, at: "\(folder)torch-2.4.1.dist-info/WHEEL") }
+      return tree.facts().environments.first?.python?.value
+    }
+    #expect(python("usr/lib/python3.12/site-packages/") == "3.12")
+    #expect(python("usr/lib/python3/dist-packages/") == nil)
+    #expect(python("", "Wheel-Version: 1.0\nTag: cp310-cp310-manylinux1_x86_64\n") == "3.10")
+    #expect(python("", "Tag: cp310-cp310-linux_x86_64\nTag: cp311-cp311-linux_x86_64\n") == nil)
+    #expect(python("", "Tag: cp38-abi3-manylinux_2_28_x86_64\n") == nil)
+    #expect(python("", "Tag: py3-none-any\n") == nil)
+    #expect(python("") == nil)
+  }
+
   @Test func brokenMetadataIsAProblem() {
     var tree = TreeBuilder()
     tree.add("Metadata-Version: 2.1\n", at: "a-1.dist-info/METADATA")

@@ -40,6 +40,28 @@ import Testing
     #expect(list[1].command == "FROM nvidia/cuda:11.2.2-base-ubuntu20.04")
   }
 
+  @Test func theBuildMatchesPython() throws {
+    func recommendation(_ python: String) throws -> Recommendation? {
+      var tree = TreeBuilder()
+      let folder = "opt/venv/lib/python\(python)/site-packages/"
+      tree.torch("1.12.1+cu102", cuda: "10.2", in: folder)
+      return recommendations(
+        StackQuestion(
+          facts: tree.facts(), devices: [try device("NVIDIA A100-PCIE-40GB", driver: "460.32.03")],
+          libraries: [stackLibrary("\(folder)torch/lib/libtorch_cuda.so", [["sm_70"]])])
+      ).first
+    }
+    #expect(try recommendation("3.10")?.command?.contains("torch==1.12.1+cu113") == true)
+    // PyTorch 2.2 is the first for Python 3.12, and CUDA 11.8 what the driver runs.
+    #expect(
+      try recommendation("3.12")?.command
+        == "pip install torch==2.2.2 --index-url https://download.pytorch.org/whl/cu118")
+    #expect(try recommendation("3.10")?.message.contains("Python") == false)
+    let old = try recommendation("3.5")
+    #expect(old?.command?.contains("torch==1.12.1+cu113") == true)
+    #expect(old?.message.hasSuffix("it is built for Python 3.7 to 3.10, and here is 3.5") == true)
+  }
+
   @Test func volta() throws {
     let targets = ["sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120"]
     for driver in ["580.95.05", nil] {

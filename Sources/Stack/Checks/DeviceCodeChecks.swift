@@ -87,7 +87,7 @@ extension StackQuestion {
     PackageVerdict(
       verdicts: package.libraries.map { index in
         let library = libraries[index]
-        return (library.path, library.library.verdict(on: device, dedicated: library.dedicated))
+        return (library.path, library.verdict(device))
       })
   }
 
@@ -124,9 +124,9 @@ extension StackQuestion {
     }
     if !partial.isEmpty {
       let shares = judged.filter { $0.verdict.verdict == .partial }.prefix(3).map { library in
-        let total = library.verdict.portable.total - library.verdict.dedicated
         let runs = library.verdict.portable.mayRun
-        return total > 0 && runs > 0
+        let total = runs + library.verdict.uncovered.reduce(0) { $0 + $1.modules.count }
+        return runs > 0
           ? "\(runs) of \(total) modules of \(library.path.lastComponent)"
           : "a part of \(library.path.lastComponent)"
       }

@@ -5,13 +5,14 @@ public import Compatibility
 public struct StackLibrary: Sendable {
   public var path: Path
   public var library: Library
-  /// Modules whose kernels belong to another generation of GPUs.
-  public var dedicated: Set<Int>
+  /// Judges the library on a device, with all that is known of its kernels.
+  public var verdict: @Sendable (Device) -> LibraryVerdict
 
-  public init(path: Path, library: Library, dedicated: Set<Int> = []) {
+  /// Without `verdict` the library is judged by its headers alone.
+  public init(path: Path, library: Library, verdict: (@Sendable (Device) -> LibraryVerdict)? = nil) {
     self.path = path
     self.library = library
-    self.dedicated = dedicated
+    self.verdict = verdict ?? { library.verdict(on: $0) }
   }
 }
 

@@ -73,6 +73,23 @@ extension Distribution.Requirement {
   }
 }
 
+extension Distribution {
+  /// The version of Python in the tags of a `WHEEL` file: `3.12` of `Tag: cp312-cp312-manylinux_2_28_x86_64`. Nil for
+  /// wheels of several versions.
+  static func python(wheel bytes: [UInt8]) -> String? {
+    let versions = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
+      .compactMap { line -> String? in
+        guard line.hasPrefix("Tag:") else { return nil }
+        let tags = line.dropFirst("Tag:".count).trimmingSpaces().split(separator: "-")
+        // A stable ABI serves later versions too.
+        guard tags.count == 3, tags[0].hasPrefix("cp3"), tags[1] != "abi3" else { return nil }
+        let minor = tags[0].dropFirst(3)
+        return Int(minor).map { "3.\($0)" }
+      }
+    return Set(versions).count == 1 ? versions.first : nil
+  }
+}
+
 /// Which distribution a file belongs to: the paths in its `RECORD`.
 enum InstalledFiles {
   /// Source code, of which packages have most and which holds no device code.

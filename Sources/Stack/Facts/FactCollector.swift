@@ -95,7 +95,7 @@ public struct FactCollector {
 
   private mutating func environment(at folder: Path, _ distributions: [Distribution]) -> PythonEnvironment {
     var environment = PythonEnvironment(
-      folder: folder, distributions: distributions, torch: nil, frameworks: [],
+      folder: folder, python: nil, distributions: distributions, torch: nil, frameworks: [],
       components: distributions.compactMap { Component($0) }, owners: [:])
     for (index, distribution) in distributions.enumerated() {
       let record = distribution.metadata.parent.child("RECORD")
@@ -110,8 +110,22 @@ public struct FactCollector {
       }
       if let framework { environment.frameworks.append(framework) }
     }
-    environment.torch = torch(in: folder, distributions.first { $0.normalizedName == "torch" })
+    let own = distributions.first { $0.normalizedName == "torch" }
+    environment.torch = torch(in: folder, own)
+    environment.python = python(in: folder, own)
     return environment
+  }
+
+  /// The version of Python by the folder `python3.12`, or by the wheel that PyTorch came in.
+  private mutating func python(in folder: Path, _ torch: Distribution?) -> Fact<String>? {
+    for part in folder.components.reversed() where part.starts(with: "python3.".utf8) {
+      let version = String(decoding: part.dropFirst("python".utf8.count), as: UTF8.self)
+      if CUDAVersion(version) != nil { return Fact(version, in: folder, says: "python\(version)") }
+    }
+    guard let path = torch?.metadata.parent.child("WHEEL"),
+      let version = contents(of: path).flatMap({ Distribution.python(wheel: $0) })
+    else { return nil }
+    return Fact(version, in: path, says: "made for Python \(version)")
   }
 
   private mutating func torch(in folder: Path, _ distribution: Distribution?) -> TorchInstallation? {

@@ -45,6 +45,8 @@ public struct TorchInstallation: Hashable, Sendable {
 public struct PythonEnvironment: Hashable, Sendable {
   /// `usr/lib/python3/dist-packages`; empty for the root itself.
   public var folder: Path
+  /// The version of Python that it is for: `3.12`; nil where neither its folder nor PyTorch's wheel tells.
+  public var python: Fact<String>?
   public var distributions: [Distribution]
   /// Nil where PyTorch is not installed.
   public var torch: TorchInstallation?
