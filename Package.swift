@@ -64,8 +64,8 @@ let package = Package(
         .embedInCode("Resources/containers.json"), .embedInCode("Resources/libraries.json"),
         .embedInCode("Resources/pytorch.json"),
       ]),
-    library("Scan", ["Bytes", "DeviceCode", "Compatibility"]),
-    library("Report", ["Bytes", "Demangling", "DeviceCode", "Compatibility", "Scan"]),
+    library("Scan", ["Bytes", "DeviceCode", "Compatibility", "Stack"]),
+    library("Report", ["Bytes", "Demangling", "DeviceCode", "Compatibility", "Stack", "Scan"]),
     library("CommandLineSyntax"),
     .executableTarget(
       name: "cubinspect",
@@ -93,9 +93,10 @@ let package = Package(
     tests(
       "Stack", ["Bytes", "ELFFile", "DeviceCode", "Compatibility", "FixtureSupport"],
       resources: [.embedInCode("Resources/imageRequirements.json")]),
-    tests("Scan", ["Bytes", "DeviceCode", "Compatibility", "FixtureSupport", "FuzzSupport"]),
+    tests("Scan", ["Bytes", "DeviceCode", "Compatibility", "Stack", "FixtureSupport", "FuzzSupport"]),
     tests(
-      "Report", ["Bytes", "Scan", "DeviceCode", "Compatibility", "FixtureSupport", "JSONSchemaSupport"]),
+      "Report",
+      ["Bytes", "Scan", "DeviceCode", "Compatibility", "Stack", "FixtureSupport", "JSONSchemaSupport"]),
     tests("CommandLineSyntax", []),
     .testTarget(
       name: "CommandTests", dependencies: ["cubinspect", "FixtureSupport", "JSONSchemaSupport"],

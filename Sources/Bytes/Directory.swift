@@ -93,6 +93,18 @@ import Glibc
     return (FileIdentity(status), FileKind(mode: status.st_mode))
   }
 
+  /// What the symbolic link `name` says, word for word; nil when it cannot be read.
+  public func contents(ofLink name: [UInt8]) -> Path? {
+    var bytes = [UInt8](repeating: 0, count: Int(PATH_MAX))
+    let count = unsafe bytes.withUnsafeMutableBytes { buffer in
+      unsafe Path(bytes: name).withCString {
+        unsafe readlinkat(
+          descriptor, $0, buffer.baseAddress!.assumingMemoryBound(to: CChar.self), buffer.count)
+      }
+    }
+    return count > 0 ? Path(bytes: bytes[..<count]) : nil
+  }
+
   private func status(of name: [UInt8], follow: Bool) -> stat? {
     var status = stat()
     let result = unsafe Path(bytes: name).withCString {

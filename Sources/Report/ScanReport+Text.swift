@@ -4,11 +4,11 @@ import DeviceCode
 import Scan
 
 extension ScanReport {
-  /// The report as text: a table of libraries and GPUs, the findings, and how much was looked at.
+  /// The report as text: the stack, a table of libraries and GPUs, the findings, and how much was looked at.
   ///
   /// - Parameter seconds: how long the scan took.
   public func text(_ style: TextStyle, seconds: Double) -> String {
-    var text = ""
+    var text = stack.map { $0.text(style) + "\n" } ?? ""
     if result.libraries.isEmpty {
       text += "No CUDA device code found.\n"
     } else {
@@ -20,7 +20,7 @@ extension ScanReport {
       for finding in findings { text += "\n" + self.text(of: finding, style) }
     }
     if !requirements.isEmpty { text += "\n" + promise(style) }
-    if isQuestion, !result.libraries.isEmpty { text += "\n" + answer(style) }
+    if isQuestion, stack == nil, !result.libraries.isEmpty { text += "\n" + answer(style) }
     text += notes(style)
     text += problemLines(result.problems, style) { path(of: $0) }
     text += "\n" + counts(style, seconds: seconds)

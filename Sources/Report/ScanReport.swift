@@ -1,6 +1,7 @@
 import Bytes
 public import Compatibility
 public import Scan
+public import Stack
 
 /// One GPU, or one generation of GPUs, that a scan was judged for.
 public struct JudgedDevice: Hashable, Sendable {
@@ -31,9 +32,12 @@ public struct ScanReport: Sendable {
   public var requirementResults: [[RequirementResult]]
   /// Whether the devices were asked for, or are the generations shown when nobody asks.
   public var isQuestion: Bool
+  /// The software around the device code; nil where there is none.
+  public var stack: StackReport?
 
   public init(
-    _ result: ScanResult, devices: [JudgedDevice], requirements: [TargetRequirement] = [], isQuestion: Bool
+    _ result: ScanResult, devices: [JudgedDevice], requirements: [TargetRequirement] = [], isQuestion: Bool,
+    facts: StackFacts = StackFacts()
   ) {
     self.result = result
     self.devices = devices
@@ -45,11 +49,13 @@ public struct ScanReport: Sendable {
     requirementResults = result.libraries.map { library in
       requirements.map { library.library.check($0) }
     }
+    stack = StackReport(facts, result, devices: devices, isQuestion: isQuestion)
   }
 
-  /// Whether any verdict is at `level` or worse.
+  /// Whether any verdict is at `level` or worse; a failed check of the stack counts as `incompatible`.
   public func reaches(_ level: FailLevel) -> Bool {
     verdicts.contains { $0.contains { level.includes($0.verdict) } }
+      || stack?.status() == .fail && level.includes(.incompatible)
   }
 
   /// Whether everything that was required is there; false also when there is no device code to carry it.

@@ -102,6 +102,7 @@ public struct ScanResult: Sendable {
   public var recognised: [RecognisedFile]
   public var problems: [FileProblem]
   public var counts: ScanCounts
+  public var surroundings = Surroundings()
 
   public init(
     roots: [ScanRoot], libraries: [ScannedLibrary] = [], recognised: [RecognisedFile] = [],

@@ -1,6 +1,7 @@
 public import Bytes
 import Compatibility
 import DeviceCode
+import Stack
 import Synchronization
 
 /// Finds all device code under some paths.
@@ -79,6 +80,7 @@ private final class Walk: Sendable {
     /// Links to directories, and to files that may hold device code.
     var links: [(place: FilePlace, target: FileIdentity)] = []
     var directories: Set<FileIdentity> = []
+    var surroundings = Surroundings()
   }
 
   let queue = WorkQueue<Item>()
@@ -89,6 +91,7 @@ private final class Walk: Sendable {
     var bytesRead = 0
     var problems: [FileProblem] = []
     var links: [(FilePlace, FileIdentity)] = []
+    var surroundings = Surroundings()
     var prefix = [UInt8](repeating: 0, count: InspectedFile.prefixSize)
     do throws(Problem) {
       let directory = try Directory(path: place.fullPath(in: roots), followsLink: place.path.bytes.isEmpty)
@@ -106,12 +109,16 @@ private final class Walk: Sendable {
         case .directory: queue.add(.directory(place.appending(entry.name)))
         case .regular:
           visited += 1
+          if Tree.needs(entry.name) { surroundings.files.append(place.appending(entry.name)) }
           do throws(Problem) {
             if try isCandidate(entry.name) { queue.add(.file(place.appending(entry.name), isRoot: false)) }
           } catch {
             problems.append(FileProblem(place: place.appending(entry.name), problem: error))
           }
         case .symbolicLink:
+          if let contents = directory.contents(ofLink: entry.name) {
+            surroundings.links.append((place.appending(entry.name), contents))
+          }
           guard let target = directory.target(ofLink: entry.name) else { continue }
           if target.kind == .directory {
             links.append((place.appending(entry.name), target.identity))
@@ -133,6 +140,8 @@ private final class Walk: Sendable {
       $0.counts.bytesRead += UInt64(bytesRead)
       $0.problems += problems
       $0.links += links
+      $0.surroundings.files += surroundings.files
+      $0.surroundings.links += surroundings.links
     }
   }
 
@@ -140,7 +149,10 @@ private final class Walk: Sendable {
     do throws(Problem) {
       let source = try FileBytes(path: place.fullPath(in: roots))
       let isFirst = state.withLock { state in
-        if isRoot { state.counts.filesVisited += 1 }
+        if isRoot {
+          state.counts.filesVisited += 1
+          state.surroundings.files.append(place)
+        }
         state.files[source.identity, default: File()].places.append(place)
         return state.files[source.identity]?.places.count == 1
       }
@@ -174,7 +186,14 @@ private final class Walk: Sendable {
       let places = entry.places.sorted()
       let others = (places.dropFirst() + (aliases[identity] ?? [])).sorted()
       found.append(ScannedLibrary(place: places[0], aliases: others, file: file, library: library))
+      for place in places {
+        if let library = HostLibrary(path: place.path, file: file) {
+          result.surroundings.libraries.append((place, library))
+        }
+      }
     }
+    result.surroundings.files = state.surroundings.files
+    result.surroundings.links = state.surroundings.links
     found.sort { $0.place < $1.place }
     for library in found {
       let (place, file) = (library.place, library.file)

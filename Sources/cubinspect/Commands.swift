@@ -2,19 +2,30 @@ import CommandLineSyntax
 
 extension Flag {
   static let gpu = Flag(
-    "gpu", .repeated("GPU"), values: .suggestions(["A100", "H100", "L4", "RTX 4090", "T4", "V100", "sm_80"]),
+    "gpu", .repeated("GPU"),
+    values: .suggestions(["A100", "H100", "L4", "RTX 4090", "T4", "V100", "sm_80", "auto"]),
     documentation: """
       Judge for this GPU: a name as nvidia-smi prints it or as people say it (A100, "RTX 4090", "H100 NVL"), \
-      a compute capability (8.0) or a target (sm_80). May be given several times.
+      a compute capability (8.0) or a target (sm_80). auto is every GPU of this machine, with its driver. May be \
+      given several times.
       """,
     defaultValue: "one GPU of each current generation", group: "What to judge for")
   static let driver = Flag(
-    "driver", .value("VERSION"),
+    "driver", .value("VERSION"), values: .suggestions(["auto"]),
     documentation: """
-      Judge for this driver too: a release (460.32.03), a branch (535) or the CUDA version that nvidia-smi prints \
-      (12.2). Whether it supports the GPU, and knows the PTX version and the compression of each image.
+      Judge for this driver too: a release (460.32.03), a branch (535), the CUDA version that nvidia-smi prints \
+      (12.2), or auto for that of this machine. Whether it supports the GPU and the CUDA runtimes, satisfies the \
+      image, and knows the PTX version and the compression of each piece of code.
       """,
     defaultValue: "the driver is left out of the verdict", group: "What to judge for")
+  static let imageConfig = Flag(
+    "image-config", .repeated("FILE"), values: .files,
+    documentation: """
+      Judge for the image that PATH comes from too: its configuration as JSON, an OCI or Docker image \
+      configuration or what docker inspect prints. May be given several times. A PATH that is an OCI image layout or \
+      an unpacked docker save has its own.
+      """,
+    group: "What to judge for")
   static let require = Flag(
     "require", .value("TARGETS"),
     documentation: """
@@ -26,8 +37,8 @@ extension Flag {
     "fail-on", .value("LEVEL"),
     values: .choices(["never", "incompatible", "partial", "notGuaranteed", "jit"]),
     documentation: """
-      Exit with status 1 when a verdict is this bad or worse. A target of --require that is missing fails at every \
-      level.
+      Exit with status 1 when a verdict is this bad or worse. A failed check of the software around the code counts \
+      as incompatible. A target of --require that is missing fails at every level.
       """,
     defaultValue: "incompatible with --gpu, else never", group: "What to judge for")
   static let target = Flag(
@@ -114,7 +125,7 @@ extension Command {
           .cubin, .fatbin or .ptx file. It is told by its content, not by its name.
           """)
     ],
-    flags: [.gpu, .driver, .require, .failOn, .output, .jobs],
+    flags: [.gpu, .driver, .imageConfig, .require, .failOn, .output, .jobs],
     examples: [
       Example("Does this environment run on an A100?", "cubinspect scan site-packages --gpu A100"),
       Example(

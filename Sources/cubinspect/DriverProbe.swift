@@ -130,13 +130,16 @@ enum DriverProbe {
 
   // MARK: Files
 
+  /// Bytes of a file of the kernel module.
+  private static let limit = 1 << 16
+
   private static func kernelModule() -> DetectedHost {
     var host = DetectedHost()
     for (name, read) in [
       (moduleVersion, DriverFiles.release(moduleVersion:)),
       ("\(procFolder)/version", DriverFiles.release(procVersion:)),
     ] where host.release == nil {
-      if let release = contents(of: Path(name)).flatMap(read) {
+      if let release = (try? readAll(Path(name), limit: limit)).flatMap(read) {
         host.release = Fact(release, in: Path(name), says: "driver \(release)")
       }
     }
@@ -146,22 +149,10 @@ enum DriverProbe {
       while let entry = try? directory.next() { names.append(folder.appending(entry.name)) }
     }
     for name in names.sorted() {
-      guard let bytes = contents(of: name.appending("information".utf8)) else { continue }
+      guard let bytes = try? readAll(name.appending("information".utf8), limit: limit) else { continue }
       host.gpus.append(.init(name: DriverFiles.model(information: bytes)))
     }
     return host
-  }
-
-  /// A file of the kernel, which says that it has no size.
-  private static func contents(of path: Path) -> [UInt8]? {
-    let descriptor = unsafe path.withCString { unsafe Glibc.open($0, O_RDONLY | O_CLOEXEC) }
-    guard descriptor >= 0 else { return nil }
-    defer { close(descriptor) }
-    var bytes = [UInt8](repeating: 0, count: 4096)
-    let count = unsafe bytes.withUnsafeMutableBytes {
-      unsafe Glibc.read(descriptor, $0.baseAddress, $0.count)
-    }
-    return count > 0 ? Array(bytes[..<count]) : nil
   }
 }
 
@@ -179,5 +170,28 @@ enum DriverProbe {
   /// `type` must be the type that the function has in C.
   @unsafe func function<Function>(_ name: String, as type: Function.Type) -> Function? {
     unsafe dlsym(handle, name).map { unsafe unsafeBitCast($0, to: type) }
+  }
+}
+
+/// The contents of a file of any kind: those of the kernel have no size, and pipes end somewhere.
+///
+/// - Throws: a ``Problem`` when it cannot be read, or is longer than `limit` bytes.
+func readAll(_ path: Path, limit: Int) throws(Problem) -> [UInt8] {
+  let descriptor = unsafe path.withCString { unsafe open($0, O_RDONLY | O_CLOEXEC) }
+  guard descriptor >= 0 else { throw Problem.opening(errno) }
+  defer { close(descriptor) }
+  var bytes: [UInt8] = []
+  var buffer = [UInt8](repeating: 0, count: 1 << 16)
+  while true {
+    let count = unsafe buffer.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
+    if count < 0 {
+      if errno == EINTR { continue }
+      throw Problem(.unreadable, "file", observed: errorText(errno))
+    }
+    if count == 0 { return bytes }
+    guard bytes.count + count <= limit else {
+      throw Problem(.limitExceeded, "file", observed: "more than \(limit) bytes")
+    }
+    bytes += buffer[..<count]
   }
 }

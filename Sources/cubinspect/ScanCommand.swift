@@ -3,6 +3,7 @@ import CommandLineSyntax
 import Compatibility
 import Report
 import Scan
+import Stack
 
 /// `cubinspect scan`.
 struct ScanCommand {
@@ -10,6 +11,7 @@ struct ScanCommand {
   private let devices: [JudgedDevice]
   private let isQuestion: Bool
   private let requirements: [TargetRequirement]
+  private let images: [ImageConfiguration]
   private let failLevel: FailLevel
   private let jobs: Int
   private let outputs: [Output]
@@ -21,32 +23,19 @@ struct ScanCommand {
     style = Terminal.style(arguments)
     jobs = try arguments.jobs
 
-    var driver: DriverVersion?
-    if let value = arguments.value(of: .driver) {
-      driver = DriverVersion(value.text)
-      if driver == nil {
-        throw arguments.invalid(
-          .driver, value, "write a release (460.32.03), a branch (535) or a CUDA version (12.2)")
-      }
-    }
     let queries = arguments.values(of: .gpu)
     isQuestion = !queries.isEmpty
+    let driver = try Self.driver(arguments)
     if queries.isEmpty {
       devices = ComputeCapability.current.map {
         JudgedDevice(query: $0.description, device: Device($0, driver: driver))
       }
     } else {
       var devices: [JudgedDevice] = []
-      for query in queries {
-        do throws(GPUCatalogue.Failure) {
-          let match = try GPUCatalogue.resolve(query.text)
-          devices.append(JudgedDevice(query: query.text, device: match.device(driver: driver)))
-        } catch {
-          throw arguments.invalid(.gpu, query, error.description)
-        }
-      }
+      for query in queries { devices += try Self.devices(query, driver, arguments) }
       self.devices = devices
     }
+    images = try Self.images(arguments)
 
     if let value = arguments.value(of: .require) {
       do throws(TargetRequirement.Failure) {
@@ -61,11 +50,69 @@ struct ScanCommand {
     failLevel = level ?? (isQuestion ? .incompatible : .never)
   }
 
+  /// The driver that `--driver` names, or that of this machine; nil without one.
+  private static func driver(_ arguments: ParsedArguments) throws(UsageError) -> DriverVersion? {
+    guard let value = arguments.value(of: .driver) else { return nil }
+    if value.text == auto {
+      do throws(DetectedHost.Failure) {
+        return try DriverProbe.host().driver
+      } catch {
+        throw arguments.invalid(.driver, value, error.description)
+      }
+    }
+    guard let driver = DriverVersion(value.text) else {
+      throw arguments.invalid(
+        .driver, value, "write a release (460.32.03), a branch (535), a CUDA version (12.2) or auto")
+    }
+    return driver
+  }
+
+  /// The GPUs that one `--gpu` names: those of this machine for `auto`, with its driver where none is named.
+  private static func devices(
+    _ query: Argument, _ driver: DriverVersion?, _ arguments: ParsedArguments
+  ) throws(UsageError) -> [JudgedDevice] {
+    guard query.text != auto else {
+      do throws(DetectedHost.Failure) {
+        return try DriverProbe.host().devices().map { device in
+          var device = device
+          device.driver = driver ?? device.driver
+          return JudgedDevice(query: device.name ?? device.computeCapability.description, device: device)
+        }
+      } catch {
+        throw arguments.invalid(.gpu, query, error.description)
+      }
+    }
+    do throws(GPUCatalogue.Failure) {
+      return [
+        JudgedDevice(query: query.text, device: try GPUCatalogue.resolve(query.text).device(driver: driver))
+      ]
+    } catch {
+      throw arguments.invalid(.gpu, query, error.description)
+    }
+  }
+
+  private static let auto = "auto"
+
+  private static func images(_ arguments: ParsedArguments) throws(UsageError) -> [ImageConfiguration] {
+    var images: [ImageConfiguration] = []
+    for file in arguments.values(of: .imageConfig) {
+      do throws(Problem) {
+        images += try ImageConfiguration.read(
+          readAll(Path(bytes: file.bytes), limit: ImageConfiguration.sizeLimit))
+      } catch {
+        throw arguments.invalid(.imageConfig, file, error.description)
+      }
+    }
+    return images
+  }
+
   func run() -> ExitStatus {
     let start = ContinuousClock.now
     var result = Scanner(jobs: jobs).scan(paths)
     result.readKernels(on: devices.map(\.device), jobs: jobs)
-    let report = ScanReport(result, devices: devices, requirements: requirements, isQuestion: isQuestion)
+    let facts = result.stackFacts(images: images)
+    let report = ScanReport(
+      result, devices: devices, requirements: requirements, isQuestion: isQuestion, facts: facts)
     let elapsed = ContinuousClock.now - start
     let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
     let isWritten = outputs.write(

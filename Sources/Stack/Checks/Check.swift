@@ -76,7 +76,7 @@ extension Check.ID {
   public var isAboutBuilding: Bool { self == .toolkitGPU || self == .toolkitTorch }
 
   /// Whether another driver may change the answer.
-  var dependsOnDriver: Bool {
+  public var dependsOnDriver: Bool {
     switch self {
     case .driverGPU, .driverRuntime, .driverImage, .ptxDriver, .compressionDriver: true
     default: false

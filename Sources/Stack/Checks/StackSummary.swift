@@ -24,8 +24,8 @@ public struct StackSummary: Hashable, Sendable {
 }
 
 extension Check {
-  /// The line of the summary that it belongs to.
-  fileprivate var line: StackSummary.Line? {
+  /// The line of the summary that it belongs to; nil for none.
+  public var line: StackSummary.Line? {
     switch id {
     case .driverRuntime, .driverImage: .driverAndCUDA
     case .torchLibraries: .torchAndCUDA

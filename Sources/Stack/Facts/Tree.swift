@@ -42,7 +42,7 @@ public struct TreeProblem: Hashable, Sendable {
 /// What facts are gathered from: the names under a root, and a way to read files. A directory, a wheel and an image
 /// are all the same here.
 public struct Tree: Sendable {
-  /// The regular files, with their paths from the root and without a leading slash.
+  /// The regular files that ``needs(_:)`` names at least, with their paths from the root and without a leading slash.
   public var files: [Path]
   /// The symbolic links: where they are, and what they say.
   public var links: [Path: Path]
@@ -57,6 +57,18 @@ public struct Tree: Sendable {
     self.links = links
     self.open = open
   }
+
+  /// Whether facts may depend on a file of this name; a tree may leave out all others, which are most.
+  public static func needs(_ name: [UInt8]) -> Bool { names.contains(name) || name[...].contains(".so") }
+
+  private static let names = Set(
+    [
+      // Of distributions and packages.
+      "METADATA", "PKG-INFO", "RECORD", "WHEEL", "version.py", "build_info.py", "build_and_package_info.py",
+      "cpp_lib.json",
+      // Of toolkits and of the system.
+      "nvcc", "version.json", "version.txt", "cuda.h", "os-release",
+    ].map { Array($0.utf8) })
 
   /// The contents of a small file.
   ///

@@ -27,7 +27,7 @@ public struct ImageConfiguration: Hashable, Sendable {
   }
 
   /// Larger documents are no image configuration.
-  static let sizeLimit = 64 << 20
+  public static let sizeLimit = 64 << 20
 
   /// Reads an OCI or Docker image configuration, or what `docker inspect` prints, which is a list of images or
   /// containers.

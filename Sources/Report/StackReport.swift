@@ -1,0 +1,101 @@
+import Bytes
+import Compatibility
+import Scan
+public import Stack
+
+/// The software around the device code, judged together with it.
+public struct StackReport: Sendable {
+  public var facts: StackFacts
+  public var checks: [Check]
+  public var summary: StackSummary
+  public var recommendations: [Recommendation]
+  /// The oldest driver that satisfies everything; nil where nothing asks for a driver.
+  public var demand: DriverDemand?
+  /// The GPUs that were asked for; empty when none was.
+  var devices: [JudgedDevice]
+  var hasDriver: Bool
+
+  /// Nil where nothing of a stack is under the roots, and nothing that is there asks for a driver.
+  ///
+  /// Without a question only what does not depend on a GPU is judged.
+  init?(_ facts: StackFacts, _ result: ScanResult, devices: [JudgedDevice], isQuestion: Bool) {
+    hasDriver = devices.contains { $0.device.driver != nil }
+    guard facts.hasStack || hasDriver && facts.staticRuntimes.contains(where: { $0.toolkit != nil }) else {
+      return nil
+    }
+    self.facts = facts
+    self.devices = isQuestion ? devices : []
+    var question = StackQuestion(
+      facts: facts, devices: isQuestion || hasDriver ? devices.map(\.device) : [],
+      libraries: result.stackLibraries(facts))
+    checks = question.checks()
+    if !isQuestion {
+      checks = checks.whateverTheDevice
+      question.devices = []
+    }
+    summary = StackSummary(checks)
+    let recommendations = question.recommendations(for: checks)
+    // Without GPUs there is nothing to search builds of PyTorch for.
+    self.recommendations =
+      isQuestion
+      ? recommendations : recommendations.filter { [.installLibraries, .toolkit].contains($0.kind) }
+    demand = isQuestion ? question.driverDemand() : nil
+  }
+
+  /// The checks that say whether it runs, on one of the GPUs or on all.
+  private func checks(ofDevice device: Int?) -> [Check] {
+    checks.filter { check in
+      !check.id.isAboutBuilding && (check.device == nil || device == nil || check.device == device)
+        // That no driver was named is no answer.
+        && (hasDriver || check.status != .unknown || !check.id.dependsOnDriver)
+    }
+  }
+
+  /// Whether it runs on one of the GPUs, or on all of them; what was not asked is left out.
+  func status(device: Int? = nil) -> Check.Status { checks(ofDevice: device).worst ?? .unknown }
+
+  /// The first check of that status, and how many others there are.
+  func first(_ status: Check.Status) -> (check: Check, others: Int)? {
+    let all = checks(ofDevice: nil).filter { $0.status == status }
+    return all.first.map { ($0, all.count - 1) }
+  }
+
+  /// The checks of a line of the summary that decide it, at most one for each rule, and how many others there are.
+  func deciding(_ line: StackSummary.Line) -> (checks: [Check], others: Int) {
+    let all = checks.filter { $0.line == line && $0.status == summary.lines[line] }
+    var shown: [Check] = []
+    for check in all where !shown.contains(where: { $0.id == check.id }) { shown.append(check) }
+    return (shown, all.count - shown.count)
+  }
+
+  /// The checks that did not pass, the failed ones first; without those that only want a driver to be named.
+  var remarks: [Check] {
+    let order: [Check.Status] = [.fail, .warn, .unknown]
+    return order.flatMap { status in
+      checks.filter { check in
+        check.status == status && (hasDriver || status != .unknown || !check.id.dependsOnDriver)
+      }
+    }
+  }
+}
+
+extension StackFacts {
+  /// Whether anything is known of the software around the device code but what the code itself tells.
+  fileprivate var hasStack: Bool {
+    environments.contains { $0.torch != nil || !$0.frameworks.isEmpty || !$0.components.isEmpty }
+      || !toolkits.isEmpty || !components.isEmpty || !compatPackages.isEmpty || !images.isEmpty
+  }
+}
+
+extension [Check] {
+  /// What holds for every device alike: that which is about none, and one of those with one answer for all.
+  fileprivate var whateverTheDevice: [Check] {
+    filter { $0.device == nil }
+      + Dictionary(grouping: filter { $0.id == .driverImage && $0.device != nil }) { $0.subject ?? "" }
+      .sorted { $0.key < $1.key }.compactMap { _, checks in
+        guard Set(checks.map(\.status)).count == 1, var check = checks.first else { return nil }
+        check.device = nil
+        return check
+      }
+  }
+}
