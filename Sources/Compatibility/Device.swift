@@ -3,6 +3,8 @@ public struct Device: Hashable, Sendable {
   public var computeCapability: ComputeCapability
   /// The product, as the driver prints it.
   public var name: String?
+  /// The products that it may be, where only what people call it is known; empty for a bare compute capability.
+  public var products: [String] = []
   public var driver: DriverVersion?
 
   public init(

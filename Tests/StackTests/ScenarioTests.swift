@@ -360,6 +360,26 @@ import Testing
     #expect(try check("NVIDIA RTX A6000", "535.54.03").status == .unknown)
   }
 
+  @Test func whatPeopleCallAGPU() throws {
+    // Several products are called A100, all of them for data centres; a bare compute capability may be anything.
+    var tree = TreeBuilder()
+    tree.torch("2.14.1+cu130", cuda: "13.0", in: "site/")
+    tree.library("usr/local/cuda-13.0/compat/libcuda.so.580.65.06")
+    tree.images = [
+      image(
+        try #require(PublishedImages.shared.images.first { $0.cuda == "13.0" }).requirement, cuda: "13.0.0")
+    ]
+    func statuses(_ gpu: String) throws -> [Check.Status] {
+      let device = try device(gpu, driver: "570.86.15")
+      let checks = StackQuestion(facts: tree.facts(), devices: [device], libraries: []).checks()
+      return checks.statuses(.driverRuntime) + checks.statuses(.driverImage)
+    }
+    #expect(try device("A100").name == nil)
+    #expect(try statuses("A100") == [.pass, .pass])
+    #expect(try statuses("RTX 4090") == [.fail, .fail])
+    #expect(try statuses("8.0") == [.unknown, .unknown])
+  }
+
   @Test func driversThatAreTooOld() throws {
     var tree = TreeBuilder()
     tree.torch("2.15.0+cu132", cuda: "13.2", in: "site/")

@@ -24,7 +24,9 @@ public struct GPUCatalogue: Sendable, Decodable {
 
     /// The device for judging.
     public func device(driver: DriverVersion? = nil) -> Device {
-      Device(computeCapability, name: name, driver: driver)
+      var device = Device(computeCapability, name: name, driver: driver)
+      device.products = gpus.map(\.name)
+      return device
     }
   }
 

@@ -232,7 +232,7 @@ extension StackQuestion {
       return check(.unknown, "no driver is given; \(name) requires \(named.requirement.summary)")
     }
     // The brand of a GPU is known to its driver only: all that it may be are tried.
-    let brands = device.name.map { ContainerTable.shared.brands(ofGPU: $0) } ?? []
+    let brands = device.brands
     let candidates: [String?] = brands.isEmpty ? [nil] : brands
     let outcomes = candidates.map { brand in
       named.requirement.evaluate(

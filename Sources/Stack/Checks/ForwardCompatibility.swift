@@ -67,6 +67,8 @@ extension StackQuestion {
     }
     // What the kernel module does not support no library supports.
     guard device.isSupportedByDriver != false else { return device }
-    return Device(device.computeCapability, name: device.name, driver: driver)
+    var effective = device
+    effective.driver = driver
+    return effective
   }
 }

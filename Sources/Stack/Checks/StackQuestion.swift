@@ -48,11 +48,27 @@ extension Device {
     name.map { "\($0) (\(computeCapability))" } ?? "compute capability \(computeCapability)"
   }
 
-  /// What it is sold as; nil for a device without a name or with one that the catalogue does not have.
+  /// The names of the products that it may be; empty where nobody knows.
+  var candidates: [String] { name.map { [$0] } ?? products }
+
+  /// What it is sold as; nil where its name is not known, where the catalogue does not have it, and where products
+  /// that it may be are sold as different things.
   var segment: GPU.Segment? {
-    name.flatMap { name in
+    let segments = candidates.map { name in
       GPUCatalogue.shared.gpus.first { $0.name == name && $0.segment != .label }?.segment
     }
+    return Set(segments).count == 1 ? segments[0] : nil
+  }
+
+  /// The brands that `NVIDIA_REQUIRE_*` may know it by, likeliest first; empty where nobody knows.
+  var brands: [String] {
+    var brands: [String] = []
+    for candidate in candidates {
+      for brand in ContainerTable.shared.brands(ofGPU: candidate) where !brands.contains(brand) {
+        brands.append(brand)
+      }
+    }
+    return brands
   }
 }
 
