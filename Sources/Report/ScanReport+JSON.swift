@@ -30,6 +30,7 @@ extension ScanReport {
         writer.path(root.path)
       }
       writer.member("schemaVersion", JSONWriter.schemaVersion)
+      if let stack { writer.object("stack") { $0.members(of: stack, in: result) } }
       writer.object("summary") { writer in
         let counts = result.counts
         writer.member("bytesRead", counts.bytesRead)

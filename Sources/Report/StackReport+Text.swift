@@ -24,7 +24,7 @@ extension StackReport {
   private static let titleWidth = StackSummary.Line.allCases.map { columns($0.title) }.max() ?? 0
 
   private func line(_ line: StackSummary.Line, _ style: TextStyle) -> String {
-    let status = summary.lines[line] ?? .unknown
+    let status = lines[line] ?? .unknown
     let (checks, others) = deciding(line)
     var reason = checks.map { printable($0.clause) }.joined(separator: "; ")
     if others > 0 { reason += " (and \(counted(others, "more like this", "more like this")))" }

@@ -7,7 +7,8 @@ public import Stack
 public struct StackReport: Sendable {
   public var facts: StackFacts
   public var checks: [Check]
-  public var summary: StackSummary
+  /// The answer in four lines.
+  public var lines: [StackSummary.Line: Check.Status]
   public var recommendations: [Recommendation]
   /// The oldest driver that satisfies everything; nil where nothing asks for a driver.
   public var demand: DriverDemand?
@@ -26,14 +27,14 @@ public struct StackReport: Sendable {
     self.facts = facts
     self.devices = isQuestion ? devices : []
     var question = StackQuestion(
-      facts: facts, devices: isQuestion || hasDriver ? devices.map(\.device) : [],
+      facts: facts, devices: isQuestion || hasDriver ? devices.map(\.namedDevice) : [],
       libraries: result.stackLibraries(facts))
     checks = question.checks()
     if !isQuestion {
       checks = checks.whateverTheDevice
       question.devices = []
     }
-    summary = StackSummary(checks)
+    lines = StackSummary(checks).lines
     let recommendations = question.recommendations(for: checks)
     // Without GPUs there is nothing to search builds of PyTorch for.
     self.recommendations =
@@ -45,7 +46,9 @@ public struct StackReport: Sendable {
   /// The checks that say whether it runs, on one of the GPUs or on all.
   private func checks(ofDevice device: Int?) -> [Check] {
     checks.filter { check in
-      !check.id.isAboutBuilding && (check.device == nil || device == nil || check.device == device)
+      // What flags promise for other GPUs does not matter, and what they promise for these shows in the code.
+      !check.id.isAboutBuilding && check.id != .flagsContents
+        && (check.device == nil || device == nil || check.device == device)
         // That no driver was named is no answer.
         && (hasDriver || check.status != .unknown || !check.id.dependsOnDriver)
     }
@@ -62,7 +65,7 @@ public struct StackReport: Sendable {
 
   /// The checks of a line of the summary that decide it, at most one for each rule, and how many others there are.
   func deciding(_ line: StackSummary.Line) -> (checks: [Check], others: Int) {
-    let all = checks.filter { $0.line == line && $0.status == summary.lines[line] }
+    let all = checks.filter { $0.line == line && $0.status == lines[line] }
     var shown: [Check] = []
     for check in all where !shown.contains(where: { $0.id == check.id }) { shown.append(check) }
     return (shown, all.count - shown.count)
@@ -76,6 +79,15 @@ public struct StackReport: Sendable {
         check.status == status && (hasDriver || status != .unknown || !check.id.dependsOnDriver)
       }
     }
+  }
+}
+
+extension JudgedDevice {
+  /// The device, called what it was asked for as where its name is not known.
+  fileprivate var namedDevice: Device {
+    var device = device
+    if !device.products.isEmpty { device.nickname = query }
+    return device
   }
 }
 

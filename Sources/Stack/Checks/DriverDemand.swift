@@ -17,16 +17,18 @@ extension StackQuestion {
     guard !devices.isEmpty, !devices.contains(where: { $0.computeCapability.isTegra }) else { return nil }
     var question = self
     question.libraries.removeAll { !$0.library.dependsOnDriver }
-    var demands: [Check] = []
+    /// What a driver fails by itself, and the question with it, of which the code is judged only where it counts.
+    var last: (question: StackQuestion, failed: [Check])?
+    func demands() -> [Check] { last.map { $0.failed + $0.question.driverFailures() } ?? [] }
     for driver in Self.candidates {
       question = question.with(driver: driver)
-      let failing =
-        question.driverChecks().filter { $0.id.dependsOnDriver && $0.status == .fail }
-        + question.driverFailures()
-      if failing.isEmpty { return DriverDemand(driver: driver, demands: demands) }
-      demands = failing
+      let failed = question.driverChecks().filter { $0.id.dependsOnDriver && $0.status == .fail }
+      if failed.isEmpty, question.driverFailures().isEmpty {
+        return DriverDemand(driver: driver, demands: demands())
+      }
+      last = (question, failed)
     }
-    return DriverDemand(driver: nil, demands: demands)
+    return DriverDemand(driver: nil, demands: demands())
   }
 
   /// Oldest first.

@@ -45,7 +45,7 @@ public struct StackQuestion: Sendable {
 extension Device {
   /// `NVIDIA A100-PCIE-40GB (8.0)`.
   var label: String {
-    name.map { "\($0) (\(computeCapability))" } ?? "compute capability \(computeCapability)"
+    (name ?? nickname).map { "\($0) (\(computeCapability))" } ?? "compute capability \(computeCapability)"
   }
 
   /// The names of the products that it may be; empty where nobody knows.
