@@ -59,6 +59,12 @@ public struct ELFBuilder: Sendable {
   public var pointerStyle = PointerStyle.inPlace
   /// Eight-byte pointers: where they lie and where they point.
   public var pointers: [(at: Place, to: Place)] = []
+  /// The names in the dynamic section, which the file has when there is one of them.
+  public var needed: [String] = []
+  public var soname: String?
+  public var runpath: String?
+  /// The owner and the description of a note, in a segment of its own.
+  public var note: (owner: String, description: [UInt8])?
 
   public init() {}
 
@@ -114,7 +120,48 @@ public struct ELFBuilder: Sendable {
     return (offsets, position)
   }
 
-  private var segmentCount: Int { hasSegments && type != 1 ? 1 : 0 }
+  private var segmentCount: Int {
+    hasSegments && type != 1 ? 1 + (hasDynamicSection ? 1 : 0) + (note == nil ? 0 : 1) : 0
+  }
+
+  private var hasDynamicSection: Bool { soname != nil || runpath != nil || !needed.isEmpty }
+
+  /// The dynamic section and its strings. The address of the strings is still 0.
+  private func dynamicSections() -> [Section] {
+    guard hasDynamicSection else { return [] }
+    var strings: [UInt8] = [0]
+    var table: [UInt8] = []
+    func row(_ tag: UInt64, _ value: UInt64) {
+      table.append(littleEndian: tag)
+      table.append(littleEndian: value)
+    }
+    // DT_STRTAB, DT_STRSZ, DT_NEEDED, DT_SONAME, DT_RUNPATH
+    row(5, 0)
+    let names = needed.map { (UInt64(1), $0) } + [(14, soname), (29, runpath)].compactMap { tag, name in
+      name.map { (UInt64(tag), $0) }
+    }
+    row(10, UInt64(names.reduce(1) { $0 + $1.1.utf8.count + 1 }))
+    for (tag, name) in names {
+      row(tag, UInt64(strings.count))
+      strings += Array(name.utf8) + [0]
+    }
+    row(0, 0)
+    return [Section(".dynamic", type: 6, flags: 3, table), Section(".dynstr", type: 3, flags: 2, strings)]
+  }
+
+  private func noteSections() -> [Section] {
+    guard let note else { return [] }
+    var contents: [UInt8] = []
+    let owner = Array(note.owner.utf8) + [0]
+    for value in [owner.count, note.description.count, 1] { contents.append(littleEndian: UInt32(value)) }
+    for part in [owner, note.description] {
+      contents += part
+      contents.pad(to: 4)
+    }
+    var section = Section(".note", type: 7, flags: 2, contents)
+    section.alignment = 4
+    return [section]
+  }
 
   /// Where a place lies in the file that ``bytes`` builds.
   public func offset(of place: Place) -> Int {
@@ -183,6 +230,7 @@ public struct ELFBuilder: Sendable {
       }
     }
     if !pointers.isEmpty { all += relocations() }
+    all += dynamicSections() + noteSections()
     var names: [UInt8] = [0]
     var nameOffsets: [UInt32] = []
     for name in all.map(\.name) + [".shstrtab"] {
@@ -194,6 +242,12 @@ public struct ELFBuilder: Sendable {
     all.append(strings)
 
     let (offsets, end) = layout(all)
+    func place(_ name: String) -> (index: Int, offset: Int, size: Int)? {
+      all.firstIndex { $0.name == name }.map { ($0, offsets[$0], all[$0].contents.count) }
+    }
+    if let dynamic = place(".dynamic"), let strings = place(".dynstr") {
+      all[dynamic.index].contents.put(UInt64(strings.offset), at: 8)
+    }
     let table = (end + 7) / 8 * 8
     var bytes: [UInt8] = [0x7F, 0x45, 0x4C, 0x46, fileClass, encoding, 1, abi.0, abi.1]
     bytes += [UInt8](repeating: 0, count: 7)
@@ -214,6 +268,12 @@ public struct ELFBuilder: Sendable {
       bytes.append(littleEndian: UInt32(1))
       bytes.append(littleEndian: UInt32(6))
       for value in [0, 0, 0, end, end, 0x1000] { bytes.append(littleEndian: UInt64(value)) }
+      for (kind, name) in [(UInt32(2), ".dynamic"), (4, ".note")] {
+        guard let (_, offset, size) = place(name), name != ".note" || note != nil else { continue }
+        bytes.append(littleEndian: kind)
+        bytes.append(littleEndian: UInt32(4))
+        for value in [offset, offset, offset, size, size, 4] { bytes.append(littleEndian: UInt64(value)) }
+      }
     }
     for (section, offset) in zip(all, offsets) where section.type != 8 {
       bytes += [UInt8](repeating: 0, count: offset - bytes.count) + section.contents
