@@ -5,8 +5,6 @@ public struct Device: Hashable, Sendable {
   public var name: String?
   /// The products that it may be, where only what people call it is known; empty for a bare compute capability.
   public var products: [String] = []
-  /// What people call it, where that is all that is known: `A100`.
-  public var nickname: String?
   public var driver: DriverVersion?
 
   public init(

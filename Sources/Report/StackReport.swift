@@ -27,7 +27,7 @@ public struct StackReport: Sendable {
     self.facts = facts
     self.devices = isQuestion ? devices : []
     var question = StackQuestion(
-      facts: facts, devices: isQuestion || hasDriver ? devices.map(\.namedDevice) : [],
+      facts: facts, devices: isQuestion || hasDriver ? devices.map(\.device) : [],
       libraries: result.stackLibraries(facts))
     checks = question.checks()
     if !isQuestion {
@@ -79,15 +79,6 @@ public struct StackReport: Sendable {
         check.status == status && (hasDriver || status != .unknown || !check.id.dependsOnDriver)
       }
     }
-  }
-}
-
-extension JudgedDevice {
-  /// The device, called what it was asked for as where its name is not known.
-  fileprivate var namedDevice: Device {
-    var device = device
-    if !device.products.isEmpty { device.nickname = query }
-    return device
   }
 }
 

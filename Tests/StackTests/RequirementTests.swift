@@ -82,6 +82,25 @@ import Testing
     #expect(holds("cuda>=12." + String(repeating: "0", count: 117)) == true)
   }
 
+  @Test func alternativesAreTriedInOrder() {
+    // What two alternatives say together follows from what each says alone.
+    var generator = SeededGenerator(state: 3)
+    let parts = [
+      "cuda", "driver", "arch", "brand", "gpu", "<", ">=", "=", "!", "12.4", "550", "8.0", "nvidia", ",",
+      ".5",
+    ]
+    func alternative() -> String {
+      let count = Int.random(in: 1...6, using: &generator)
+      return (0..<count).map { _ in parts[Int.random(in: parts.indices, using: &generator)] }.joined()
+    }
+    for _ in 0..<20_000 {
+      let (first, second) = (alternative(), alternative())
+      guard second.contains(where: { $0 != "," }) else { continue }
+      let expected = holds(first) == false ? holds(second) : holds(first)
+      #expect(holds("\(first) \(second)") == expected, "\(first) \(second)")
+    }
+  }
+
   @Test func unknownFactsPass() {
     let nobody = Requirement.Host()
     for text in ["cuda>=99", "driver>=999", "arch>=99.0", "brand=none", "brand>none"] {

@@ -376,6 +376,14 @@ import Testing
     }
     #expect(try device("A100").name == nil)
     #expect(try statuses("A100") == [.pass, .pass])
+    func message(_ gpu: String) throws -> String? {
+      StackQuestion(facts: StackFacts(), devices: [try device(gpu, driver: "570.86.15")], libraries: [])
+        .checks()
+        .messages(.driverGPU).first
+    }
+    #expect(try message("A100") == "driver 570.86.15 supports NVIDIA A100 (8.0)")
+    #expect(try message("V100") == "driver 570.86.15 supports Tesla V100 (7.0)")
+    #expect(try message("8.0") == "driver 570.86.15 supports compute capability 8.0")
     #expect(try statuses("RTX 4090") == [.fail, .fail])
     #expect(try statuses("8.0") == [.unknown, .unknown])
   }

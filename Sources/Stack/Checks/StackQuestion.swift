@@ -43,9 +43,20 @@ public struct StackQuestion: Sendable {
 }
 
 extension Device {
-  /// `NVIDIA A100-PCIE-40GB (8.0)`.
+  /// `NVIDIA A100-PCIE-40GB (8.0)`, or `NVIDIA A100 (8.0)` where it may be one of several.
   var label: String {
-    (name ?? nickname).map { "\($0) (\(computeCapability))" } ?? "compute capability \(computeCapability)"
+    guard let name = name ?? commonName else { return "compute capability \(computeCapability)" }
+    return "\(name) (\(computeCapability))"
+  }
+
+  /// The words that the names of all products that it may be start with; nil for less than a product's name.
+  private var commonName: String? {
+    let names = products.map { $0.split(whereSeparator: { !$0.isLetter && !$0.isNumber }) }
+    guard var common = names.first else { return nil }
+    for words in names.dropFirst() {
+      common = Array(zip(common, words).prefix { $0 == $1 }.map(\.0))
+    }
+    return common.count > 1 ? common.joined(separator: " ") : nil
   }
 
   /// The names of the products that it may be; empty where nobody knows.
