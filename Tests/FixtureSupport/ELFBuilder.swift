@@ -137,9 +137,11 @@ public struct ELFBuilder: Sendable {
     }
     // DT_STRTAB, DT_STRSZ, DT_NEEDED, DT_SONAME, DT_RUNPATH
     row(5, 0)
-    let names = needed.map { (UInt64(1), $0) } + [(14, soname), (29, runpath)].compactMap { tag, name in
-      name.map { (UInt64(tag), $0) }
-    }
+    let names =
+      needed.map { (UInt64(1), $0) }
+      + [(14, soname), (29, runpath)].compactMap { tag, name in
+        name.map { (UInt64(tag), $0) }
+      }
     row(10, UInt64(names.reduce(1) { $0 + $1.1.utf8.count + 1 }))
     for (tag, name) in names {
       row(tag, UInt64(strings.count))

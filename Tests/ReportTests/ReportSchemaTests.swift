@@ -6,6 +6,7 @@ import Foundation
 import JSONSchemaSupport
 import Report
 import Scan
+import Stack
 import Testing
 
 /// The published schema: well formed, documented, and as strict as it means to be on what the writers write.
@@ -90,6 +91,49 @@ struct ReportSchemaTests {
     ).json(tool)
   }
 
+  /// Two environments, toolkits, an image, a forward-compatibility package, a runtime without a library, and what is
+  /// missing.
+  static func stack() throws -> [UInt8] {
+    let tree = try TemporaryTree()
+    func write(_ text: String, to name: String) throws { try tree.write(Array(text.utf8), to: name) }
+    let site = "usr/lib/python3.12/site-packages/"
+    try tree.torch(
+      "2.4.1+cu121", cuda: "12.1", flags: "sm_80 sm_90", modules: [FatBinaryBuilder("sm_70", "sm_75")],
+      needed: ["libcudart.so.12", "libcudnn.so.9"], requires: ["nvidia-cudnn-cu12==9.1.0.70"], in: site)
+    try tree.torch("2.4.1+rocm6.1", cuda: nil, rocm: "6.1", in: "opt/amd/")
+    try tree.distribution("nvidia-cudnn-cu12", "8.9.2.26", in: site)
+    try tree.distribution("cupy-cuda12x", "13.2.0", in: site)
+    try tree.distribution("torchvision", "0.19.1+cu118", requires: ["torch==2.4.1"], in: site)
+    try tree.distribution("tensorflow", "2.17.0", in: site)
+    try write(
+      """
+      build_info = {"cuda_version": "12.3", "cudnn_version": "8", "cuda_compute_capabilities": ["sm_60", "sm_80"]}
+
+      """, to: site + "tensorflow/python/platform/build_info.py")
+    try tree.library("usr/lib/libcudart.so.11.8.89")
+    var compat = ELFBuilder()
+    compat.soname = "libcuda.so.1"
+    compat.note = (
+      "NVIDIA Corporation", Array(#"{"Format": 1, "CUDA Version": "12.8", "Driver": [535, 550]}"#.utf8)
+    )
+    try tree.write(compat.bytes, to: "usr/local/cuda-12.8/compat/libcuda.so.570.86.15")
+    try tree.toolkit("12.8.1")
+    try tree.toolkit("11.8.0")
+    var cubin = CubinBuilder("sm_80", abiVersion: 8)
+    cubin.toolkit = "12.8"
+    try tree.library("opt/libstatic.so", modules: [FatBinaryBuilder([.cubin("sm_80", payload: cubin.bytes)])])
+    let image = ImageConfiguration(
+      environment: ["CUDA_VERSION=12.8.1", "NVIDIA_REQUIRE_CUDA=cuda>=12.8", "SECRET=1"],
+      architecture: "amd64",
+      names: ["app:1"])
+    var result = Scanner(jobs: 2).scan([Path(tree.path)])
+    let devices = try ["V100", "A100"].map {
+      JudgedDevice(query: $0, device: try GPUCatalogue.resolve($0).device(driver: DriverVersion("535.54.03")))
+    }
+    let facts = result.stackFacts(images: [image])
+    return ScanReport(result, devices: devices, isQuestion: true, facts: facts).json(tool)
+  }
+
   /// A comparison with every status, a name that is no text, and PTX versions and kernels lost and gained.
   static func diff() throws -> [UInt8] {
     let tree = try TemporaryTree()
@@ -151,7 +195,7 @@ struct ReportSchemaTests {
   }
 
   static func documents() throws -> [[UInt8]] {
-    [list(), try scan(), try kernels(), try kernels(isSummary: true), try diff(), gpus()]
+    [list(), try scan(), try stack(), try kernels(), try kernels(isSummary: true), try diff(), gpus()]
   }
 
   static func gpus() -> [UInt8] {
@@ -219,6 +263,24 @@ struct ReportSchemaTests {
   ])
   func scanWithAnErrorIsNot(right: String, wrong: String) throws {
     try expectRefused(Self.scan(), right, wrong)
+  }
+
+  @Test(arguments: [
+    (#""id": "driverGPU""#, #""id": "driver""#), (#""status": "fail""#, #""status": "failed""#),
+    (#""answer": "fail""#, #""answer": "no""#), (#""kind": "installTorch""#, #""kind": "install""#),
+    (#""facts": {"#, #""facts": {"more": 1, "#), (#""hosts": [535"#, #""hosts": [-535"#),
+    (#""says": "#, #""said": "#), (#""withoutCUDA": true"#, #""withoutCUDA": 1"#),
+    (#""torchAndGPU": "fail""#, #""torchAndGPU": null"#), (#""demands": ["#, #""demand": ["#),
+  ])
+  func stackWithAnErrorIsNot(right: String, wrong: String) throws {
+    try expectRefused(Self.stack(), right, wrong)
+  }
+
+  /// An image's environment may hold what is nobody's business.
+  @Test func environmentIsNotGivenAway() throws {
+    let text = String(decoding: try Self.stack(), as: UTF8.self)
+    #expect(text.contains(#""variables": ["CUDA_VERSION=12.8.1", "NVIDIA_REQUIRE_CUDA=cuda>=12.8"]"#))
+    #expect(!text.contains("SECRET"))
   }
 
   @Test(arguments: [
@@ -307,6 +369,10 @@ struct ReportSchemaTests {
     #expect(
       listed("libraryDifference", "properties", "status")
         == Set(LibraryDifference.Status.allCases.map(\.rawValue)))
+    #expect(listed("checkStatus") == Set(Check.Status.allCases.map(\.rawValue)))
+    #expect(listed("check", "properties", "id") == Set(Check.ID.allCases.map(\.rawValue)))
+    #expect(
+      listed("recommendation", "properties", "kind") == Set(Recommendation.Kind.allCases.map(\.rawValue)))
     #expect(listed("verdict") == Set(Verdict.allCases.map(\.rawValue)))
     #expect(
       listed("composition", "properties", "cubinParts", "items", "properties", "part")

@@ -99,7 +99,9 @@ struct TreeBuilder {
   func facts(reversed: Bool = false) -> StackFacts {
     let files = files
     // As a scan hands them over: without the files that no fact depends on.
-    let order = files.keys.filter { Tree.needs($0.lastComponent.bytes) }.sorted { reversed ? $1 < $0 : $0 < $1 }
+    let order = files.keys.filter { Tree.needs($0.lastComponent.bytes) }.sorted {
+      reversed ? $1 < $0 : $0 < $1
+    }
     let tree = Tree(files: order, links: links) { (path) throws(Problem) in
       guard let contents = files[path] else { throw Problem(.notFound, Problem.path) }
       return MemoryBytes(contents)
