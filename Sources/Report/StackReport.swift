@@ -16,20 +16,21 @@ public struct StackReport: Sendable {
   var devices: [JudgedDevice]
   var hasDriver: Bool
 
-  /// Nil where nothing of a stack is under the roots, and nothing that is there asks for a driver.
+  /// Nil where nothing of a stack is under the roots, and the driver is not too old for a runtime that the device code
+  /// brings.
   ///
   /// Without a question only what does not depend on a GPU is judged.
   init?(_ facts: StackFacts, _ result: ScanResult, devices: [JudgedDevice], isQuestion: Bool) {
     hasDriver = devices.contains { $0.device.driver != nil }
-    guard facts.hasStack || hasDriver && facts.staticRuntimes.contains(where: { $0.toolkit != nil }) else {
-      return nil
-    }
     self.facts = facts
     self.devices = isQuestion ? devices : []
     var question = StackQuestion(
       facts: facts, devices: isQuestion || hasDriver ? devices.map(\.device) : [],
       libraries: result.stackLibraries(facts))
     checks = question.checks()
+    guard facts.hasStack || checks.contains(where: { $0.id == .driverRuntime && $0.status == .fail }) else {
+      return nil
+    }
     if !isQuestion {
       checks = checks.whateverTheDevice
       question.devices = []

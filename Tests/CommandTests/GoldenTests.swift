@@ -14,7 +14,7 @@ struct GoldenTests {
   private static let isUpdate = unsafe getenv("CUBINSPECT_UPDATE_GOLDENS") != nil
 
   /// Runs the program and compares its output, and what it says on standard error, with the golden of that name.
-  private func expectGolden(
+  func expectGolden(
     _ name: String, _ arguments: String, in directory: String, status: Int32 = 0,
     sourceLocation: SourceLocation = #_sourceLocation
   ) throws {

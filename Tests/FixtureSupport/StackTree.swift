@@ -47,9 +47,9 @@ extension TemporaryTree {
   }
 
   /// A toolkit with a compiler, in `usr/local/cuda-VERSION`.
-  public func toolkit(_ version: String) throws {
+  public func toolkit(_ version: String, in folder: String = "") throws {
     let release = version.split(separator: ".").prefix(2).joined(separator: ".")
-    let folder = "usr/local/cuda-\(release)"
+    let folder = "\(folder)usr/local/cuda-\(release)"
     try write(
       Array(#"{"cuda": {"name": "CUDA SDK", "version": "\#(version)"}}"#.utf8), to: "\(folder)/version.json")
     try write(Array("#!/bin/sh\n".utf8), to: "\(folder)/bin/nvcc")

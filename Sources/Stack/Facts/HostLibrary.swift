@@ -25,9 +25,9 @@ public struct HostLibrary: Hashable, Sendable {
     self.compiler = compiler
   }
 
-  /// Nil for what is no host ELF file.
+  /// Nil for what the dynamic linker does not load: no host ELF file, or an object file.
   public init?(path: Path, file: InspectedFile) {
-    guard let elf = file.elf, elf.machine != .cuda else { return nil }
+    guard let elf = file.elf, elf.machine != .cuda, elf.type != .relocatable else { return nil }
     self.init(
       path: path, machine: elf.machine, dynamic: elf.dynamic, notes: elf.notes,
       registersDeviceCode: file.inventory.modules.contains { $0.place == .registered },
