@@ -52,6 +52,13 @@ extension Flag {
     defaultValue: "all, with --summary 10", group: "What to show")
   static let mangled = Flag(
     "mangled", documentation: "Show names as the linker knows them.", group: "What to show")
+  static let stubs = Flag(
+    "stubs",
+    documentation: """
+      Only suspected stubs: kernels that were compiled out for some targets, where nothing is left of them but an \
+      empty body, a trap or a message, while they do work for others. Shows what the code is for each target.
+      """,
+    group: "What to show")
   static let summary = Flag(
     "summary",
     documentation: """
@@ -158,12 +165,13 @@ extension Command {
         "FILE", .oneOrMore, values: .files,
         documentation: "A library, an executable, or a .o, .a, .cubin, .fatbin or .ptx file.")
     ],
-    flags: [.target, .match, .sort, .top, .mangled, .summary, .output, .jobs],
+    flags: [.target, .match, .sort, .top, .mangled, .stubs, .summary, .output, .jobs],
     examples: [
       Example("Why is this library so big?", "cubinspect kernels --summary libtorch_cuda.so"),
       Example(
         "Which softmax kernels does an H100 run, and with how many registers?",
         "cubinspect kernels --target sm_90 --match softmax libtorch_cuda.so"),
+      Example("Which kernels do nothing on some GPUs?", "cubinspect kernels --stubs libtorch_cuda.so"),
       Example("The ten largest kernels:", "cubinspect kernels --sort size --top 10 libtorch_cuda.so"),
     ])
 

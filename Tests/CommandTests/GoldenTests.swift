@@ -180,6 +180,10 @@ struct GoldenTests {
       "kernels malformed/payload-corrupt.fatbin malformed/concatenated-member-past-stream.fatbin malformed/cubin-cut.cubin host/scale.so missing",
       in: Self.fixtures,
       status: 2)
+    try expectGolden("kernels-stubs.txt", "kernels --stubs stubs/from-80.so stubs/from-100.so", in: Self.fixtures)
+    try expectGolden("kernels-stub-column.txt", "kernels stubs/from-100.so", in: Self.fixtures)
+    try expectGolden(
+      "kernels-stubs.json", "kernels --stubs stubs/linked.fatbin -o json", in: Self.fixtures)
     try expectGolden(
       "kernels-summary.txt", "kernels --summary \(files) concatenated/mixed.fatbin units/three.a",
       in: Self.fixtures)

@@ -42,7 +42,7 @@ struct HelpTests {
   @Test func everyOptionIsDocumented() throws {
     let own = [
       "scan": ["gpu", "driver", "require", "fail-on", "output", "jobs"], "list": ["output"],
-      "kernels": ["target", "match", "sort", "top", "mangled", "summary", "output", "jobs"],
+      "kernels": ["target", "match", "sort", "top", "mangled", "stubs", "summary", "output", "jobs"],
       "diff": ["fail-on", "no-kernels", "output", "jobs"], "gpus": ["output"],
     ]
     let common = ["color", "help", "version"]

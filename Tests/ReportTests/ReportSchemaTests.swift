@@ -307,6 +307,8 @@ struct ReportSchemaTests {
     #expect(
       listed("libraryDifference", "properties", "status")
         == Set(LibraryDifference.Status.allCases.map(\.rawValue)))
+    #expect(
+      listed("kernelTarget", "properties", "body") == Set(KernelBody.Kind.allCases.map(\.rawValue)))
     #expect(listed("verdict") == Set(Verdict.allCases.map(\.rawValue)))
     #expect(
       listed("composition", "properties", "cubinParts", "items", "properties", "part")
