@@ -59,6 +59,16 @@ extension Flag {
       that are compiled into several modules, and the largest kernels.
       """,
     group: "What to show")
+  static let failOnLoss = Flag(
+    "fail-on", .value("LEVEL"), values: .choices(["never", "lost"]),
+    documentation:
+      "Exit with status 1 when anything was lost: a library, a target, a PTX version or a kernel.",
+    defaultValue: "never", group: "What to compare")
+  static let noKernels = Flag(
+    "no-kernels",
+    documentation:
+      "Compare targets, PTX versions and sizes only: headers are read and nothing is decompressed.",
+    group: "What to compare")
   static let output = Flag(
     "output", short: "o", .repeated("FORMAT[=FILE]"), values: .suggestions(["text", "json"]),
     documentation: """
@@ -157,6 +167,40 @@ extension Command {
       Example("The ten largest kernels:", "cubinspect kernels --sort size --top 10 libtorch_cuda.so"),
     ])
 
+  static let diff = Command(
+    "diff", summary: "Say what the device code of NEW has lost and gained against OLD.",
+    discussion: """
+      Compares the libraries of two releases: their targets, PTX versions and kernels, and the bytes that each \
+      target takes. A library is compared with the one of the same path; where there is none, with the one whose \
+      name differs only in a version, a Python tag or a hash (libfoo.so.9.1 and libfoo.so.9.2), then with one of \
+      that name in another folder, then with one that has most of its kernels. Two files are compared whatever \
+      their names.
+
+      Lost is
+        a library      when NEW has none for it, or none with device code
+        a target       when no module of the library carries it any more
+        a PTX version  when only newer ones are left, which older drivers refuse
+        a kernel       when the library has it no more for a target that it still
+                       carries, and no other library gained it
+
+      Kernels are compared by their mangled names without what changes with every build: the hashes of \
+      anonymous namespaces and static functions, and the versions of CUB and Thrust. Identical files are not \
+      decompressed.
+      """,
+    positionals: [
+      Positional(
+        "OLD", values: .files, documentation: "A directory, or one file such as a library, as for scan."),
+      Positional("NEW", values: .files, documentation: "What to compare with it."),
+    ],
+    flags: [.failOnLoss, .noKernels, .output, .jobs],
+    examples: [
+      Example("What does the new release lack?", "cubinspect diff torch-2.4/lib torch-2.5/lib"),
+      Example(
+        "Stop a release that drops a target or a kernel, and keep the whole list:",
+        "cubinspect diff last/ dist/ --fail-on lost -o text -o json=diff.json"),
+      Example("Only targets and sizes:", "cubinspect diff --no-kernels old.so new.so"),
+    ])
+
   static let gpus = Command(
     "gpus", summary: "Show the GPUs that this program knows.",
     positionals: [
@@ -174,7 +218,7 @@ extension Command {
     "help", summary: "Explain a command.",
     positionals: [
       Positional(
-        "COMMAND", .optional, values: .suggestions(["scan", "list", "kernels", "gpus"]),
+        "COMMAND", .optional, values: .suggestions(["scan", "list", "kernels", "diff", "gpus"]),
         documentation: "The command to explain; without it, the program.")
     ])
 
@@ -210,7 +254,7 @@ extension Command {
             "0", "Done; no finding at or past --fail-on. Finding no device code is no failure by itself."),
           .init(
             "1",
-            "Done; a finding at or past --fail-on, or a target of --require is missing, even if an input could not be read."
+            "Done; a finding at or past --fail-on, a target of --require is missing, or something was lost and --fail-on lost asks for it, even if an input could not be read."
           ),
           .init("2", "Wrong usage, or an input could not be read as it should."),
         ]),
@@ -220,5 +264,5 @@ extension Command {
           .init("NO_COLOR", "When set and not empty, text is not coloured, unless --color asks for it.")
         ]),
     ],
-    subcommands: [scan, list, kernels, gpus, explain, completions, man])
+    subcommands: [scan, list, kernels, diff, gpus, explain, completions, man])
 }

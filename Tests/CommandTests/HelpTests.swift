@@ -12,7 +12,7 @@ struct HelpTests {
 
   static let pages = [
     ["--help"], ["-h"], ["help"], ["scan", "--help"], ["help", "scan"], ["list", "-h"], ["help", "list"],
-    ["help", "kernels"],
+    ["help", "kernels"], ["help", "diff"],
     ["help", "gpus"], ["man"], ["completions", "bash"], ["completions", "zsh"], ["completions", "fish"],
   ]
 
@@ -30,7 +30,7 @@ struct HelpTests {
   }
 
   @Test(arguments: [
-    ["--help"], ["help", "scan"], ["help", "list"], ["help", "kernels"], ["help", "gpus"],
+    ["--help"], ["help", "scan"], ["help", "list"], ["help", "kernels"], ["help", "diff"], ["help", "gpus"],
   ])
   func linesFitATerminal(arguments: [String]) throws {
     for line in try Program.run(arguments.map { Array($0.utf8) }).text.split(separator: "\n") {
@@ -43,7 +43,7 @@ struct HelpTests {
     let own = [
       "scan": ["gpu", "driver", "require", "fail-on", "output", "jobs"], "list": ["output"],
       "kernels": ["target", "match", "sort", "top", "mangled", "summary", "output", "jobs"],
-      "gpus": ["output"],
+      "diff": ["fail-on", "no-kernels", "output", "jobs"], "gpus": ["output"],
     ]
     let common = ["color", "help", "version"]
     let manual = try Program.run("man").text.replacing("\\-", with: "-")
