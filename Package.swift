@@ -92,7 +92,11 @@ let package = Package(
       exclude: ["Goldens"], swiftSettings: settings),
     tests("JSONSchemaSupport", []),
     .testTarget(
-      name: "AgreementTests", dependencies: ["Bytes", "Compression", "DeviceCode", "FuzzSupport", "Scan"],
+      name: "HardwareTests", dependencies: ["Bytes", "Compression", "DeviceCode", "Compatibility"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "AgreementTests",
+      dependencies: ["Bytes", "Compression", "DeviceCode", "Compatibility", "Scan", "FuzzSupport"],
       swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]

@@ -44,6 +44,9 @@ public struct CubinContents: Sendable {
     try read(unsafe ByteView(bytes.span.bytes), bytes)
   }
 
+  /// Whether it has a symbol table. Without one its kernels are not known.
+  public var hasSymbols: Bool { sections.contains { $0.type == CubinSectionType.symbols } }
+
   /// The name of a section of the cubin that `bytes` are; empty where it has none.
   public func name(of section: Section, in bytes: ArraySlice<UInt8>) -> String {
     // `bytes` may be another cubin, or a part of this one.

@@ -57,7 +57,11 @@ struct ReportSchemaTests {
     func write(_ name: String, _ modules: FatBinaryBuilder...) throws {
       try tree.write(ELFBuilder(fatBinaries: modules).bytes, to: name)
     }
-    try write("x/partial.so", FatBinaryBuilder("sm_80", "sm_90a"), FatBinaryBuilder("sm_70"))
+    var cubin = CubinBuilder("sm_70")
+    cubin.kernels = ["kernel"]
+    try write(
+      "x/partial.so", FatBinaryBuilder("sm_80", "sm_90a"),
+      FatBinaryBuilder([.cubin("sm_70", payload: cubin.bytes)]))
     let old = FatBinaryBuilder(targets: ["compute_70"], isa: (7, 0))
     try write("x/jit.so", old)
     try write("x/special.so", FatBinaryBuilder("sm_90a"))
@@ -73,11 +77,12 @@ struct ReportSchemaTests {
     object.append([1], to: ".hip_fatbin")
     object.fileClass = 1
     try tree.write(object.bytes, to: "x/old.so")
-    let result = Scanner(jobs: 2).scan([Path(tree("x")), Path(tree("y/same.so")), Path(tree("missing"))])
+    var result = Scanner(jobs: 2).scan([Path(tree("x")), Path(tree("y/same.so")), Path(tree("missing"))])
     let driver = DriverVersion("460.32.03")
     let devices = try ["A100", "8.0", "8.7", "sm_70", "H100"].map {
       JudgedDevice(query: $0, device: try GPUCatalogue.resolve($0).device(driver: driver))
     }
+    result.readKernels(on: devices.map(\.device), jobs: 2)
     return ScanReport(
       result, devices: devices,
       requirements: try TargetRequirement.list("sm_80, compute_70, 9.0+PTX, sm_90a"),
