@@ -18,6 +18,7 @@ private struct Wheel: Sendable, CustomTestStringConvertible {
     Wheel(name: "torchaudio", libraries: 2, images: 28, ptx: 4),
     Wheel(name: "bitsandbytes", libraries: 7, images: 392, ptx: 42),
     Wheel(name: "xformers", libraries: 1, images: 44, ptx: 11),
+    Wheel(name: "jax-cuda12-plugin", libraries: 3, images: 36, ptx: 4),
   ]
 
   static let large = [
