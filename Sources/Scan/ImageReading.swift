@@ -42,9 +42,15 @@ extension PayloadReader {
   ) -> [Result<Value, Problem>] {
     do throws(Problem) {
       let bytes = try self.bytes(of: payload)
+      // Members do not overlap: a file in which many share their bytes must not cost the square of its size.
+      var left = UInt64(bytes.count)
       return images.map { index in
         do throws(Problem) {
           let image = inventory.images[index]
+          guard image.memberOffset == nil || image.size <= left else {
+            throw Problem(.overlap, "members", at: image.offset)
+          }
+          left -= min(left, image.size)
           return .success(try body(image, try self.bytes(of: image, in: bytes)))
         } catch {
           return .failure(error)

@@ -19,7 +19,7 @@ struct ScanCommand {
     paths = arguments.positionals.map { Path(bytes: $0.bytes) }
     outputs = try Output.all(arguments)
     style = Terminal.style(arguments)
-    jobs = try Self.jobs(arguments)
+    jobs = try arguments.jobs()
 
     var driver: DriverVersion?
     if let value = arguments.value(of: .driver) {
@@ -59,14 +59,6 @@ struct ScanCommand {
     }
     let level = arguments.value(of: .failOn).flatMap { FailLevel(rawValue: $0.text) }
     failLevel = level ?? (isQuestion ? .incompatible : .never)
-  }
-
-  private static func jobs(_ arguments: ParsedArguments) throws(UsageError) -> Int {
-    guard let value = arguments.value(of: .jobs) else { return Terminal.processors }
-    guard let jobs = Int(value.text), (1...1024).contains(jobs) else {
-      throw arguments.invalid(.jobs, value, "write a number from 1 to 1024")
-    }
-    return jobs
   }
 
   func run() -> ExitStatus {
