@@ -86,7 +86,8 @@ let package = Package(
       exclude: ["Goldens"], swiftSettings: settings),
     tests("JSONSchemaSupport", []),
     .testTarget(
-      name: "AgreementTests", dependencies: ["Bytes", "Compression", "DeviceCode"], swiftSettings: settings),
+      name: "AgreementTests", dependencies: ["Bytes", "Compression", "DeviceCode", "FuzzSupport"],
+      swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]
 )

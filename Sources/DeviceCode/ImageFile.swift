@@ -6,8 +6,11 @@ extension DeviceImage {
   public func fileName(stem: String) -> String {
     let digits = String(index)
     let zeros = String(repeating: "0", count: max(0, 4 - digits.count))
-    return "\(stem).\(zeros)\(digits).\(targetName).\(kind == .relocatablePTX ? ImageKind.ptx : kind)"
+    return "\(stem).\(zeros)\(digits).\(targetName).\(fileExtension)"
   }
+
+  /// The ending of such a name: `cubin`, `ptx`, `ltoir`, or the name of another kind.
+  public var fileExtension: String { (kind == .relocatablePTX ? ImageKind.ptx : kind).description }
 
   /// The part of the image's decompressed bytes that such a file holds: a cubin without the padding behind its last
   /// section, PTX without the zeros behind its text, anything else as it is.

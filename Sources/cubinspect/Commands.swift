@@ -30,6 +30,12 @@ extension Flag {
       level.
       """,
     defaultValue: "incompatible with --gpu, else never", group: "What to judge for")
+  static let target = Flag(
+    "target", .repeated("TARGET"),
+    values: .suggestions(["sm_80", "sm_90", "sm_90a", "sm_100", "compute_90"]),
+    documentation:
+      "Only code for this target, such as sm_90, sm_90a or compute_80. May be given several times.",
+    group: "What to show")
   static let output = Flag(
     "output", short: "o", .repeated("FORMAT[=FILE]"), values: .suggestions(["text", "json"]),
     documentation: """
@@ -38,29 +44,18 @@ extension Flag {
       """,
     defaultValue: "text", group: "Output")
   static let jobs = Flag(
-    "jobs", .value("N"), documentation: "Read at most N files at a time. The result is the same for every N.",
+    "jobs", .value("N"), documentation: "Use at most N threads. The result is the same for every N.",
     defaultValue: "the number of processors", group: "Running")
 
-  static let payloadJobs = Flag(
-    "jobs", .value("N"),
-    documentation: "Decompress at most N images at a time. The result is the same for every N.",
-    defaultValue: "the number of processors", group: "Running")
   static let verify = Flag(
     "verify",
     documentation: """
       Decompress everything and compare it with the headers: targets, PTX versions, sizes. Whatever does not agree \
       or does not decompress is a problem. Also shows the toolkit and the compiler's arguments of each image.
       """, group: "What to read")
-  static let target = Flag(
-    "target", .repeated("TARGET"), values: .suggestions(["sm_80", "sm_90a", "compute_90", "90a"]),
-    documentation: """
-      Only images for exactly this target: sm_90a, compute_80 or lto_75, or 90a for all three. May be given several \
-      times.
-      """, defaultValue: "all targets", group: "What to extract")
   static let kind = Flag(
     "kind", .repeated("KIND"), values: .choices(["cubin", "ptx", "ltoir"]),
-    documentation: "Only images of this kind. May be given several times.", defaultValue: "all kinds",
-    group: "What to extract")
+    documentation: "Only images of this kind. May be given several times.", group: "What to show")
   static let into = Flag(
     "into", .value("DIR"), values: .directories,
     documentation: "Write the files into this directory; it is made if it is missing.",
@@ -127,7 +122,7 @@ extension Command {
         "FILE", .oneOrMore, values: .files,
         documentation: "A library, an executable, or a .o, .a, .cubin, .fatbin or .ptx file.")
     ],
-    flags: [.verify, .output, .payloadJobs],
+    flags: [.verify, .output, .jobs],
     examples: [
       Example("What is in this library?", "cubinspect list libtorch_cuda.so"),
       Example("Is it what its headers say?", "cubinspect list --verify libtorch_cuda.so"),
@@ -152,7 +147,7 @@ extension Command {
         "FILE", .oneOrMore, values: .files,
         documentation: "A library, an executable, or a .o, .a, .cubin, .fatbin or .ptx file.")
     ],
-    flags: [.into, .force, .target, .kind, .output, .payloadJobs],
+    flags: [.into, .force, .target, .kind, .output, .jobs],
     examples: [
       Example("All of it:", "cubinspect extract libfoo.so --into images"),
       Example(

@@ -10,9 +10,9 @@ struct ExtractCommand {
   private let paths: [Path]
   private let directory: Path
   private let replaces: Bool
-  /// Names of targets, with or without the prefix that tells the kind; empty for all.
-  private let targets: Set<String>
   /// Empty for all.
+  private let targets: Set<String>
+  /// Endings of the files' names; empty for all.
   private let kinds: Set<String>
   private let jobs: Int
   private let outputs: [Output]
@@ -37,12 +37,10 @@ struct ExtractCommand {
     replaces = arguments.has(.force)
     var targets: Set<String> = []
     for value in arguments.values(of: .target) {
-      let prefix = value.text.prefix(while: { $0 != "_" })
-      guard let target = CodeTarget(value.text) else {
-        throw arguments.invalid(
-          .target, value, "write a target: sm_90a, compute_80, lto_75, or 90a for all three")
+      guard CodeTarget(value.text) != nil, value.text.contains("_") else {
+        throw arguments.invalid(.target, value, "write a target such as sm_90, sm_90a or compute_80")
       }
-      targets.insert(value.text.contains("_") ? "\(prefix)_\(target)" : "\(target)")
+      targets.insert(value.text)
     }
     self.targets = targets
     kinds = Set(arguments.values(of: .kind).map(\.text))
@@ -103,8 +101,8 @@ struct ExtractCommand {
   }
 
   private func isWanted(_ image: DeviceImage) -> Bool {
-    (targets.isEmpty || targets.contains(image.targetName) || targets.contains("\(image.target)"))
-      && (kinds.isEmpty || kinds.contains(image.kind.description))
+    (targets.isEmpty || targets.contains(image.targetName))
+      && (kinds.isEmpty || kinds.contains(image.fileExtension))
   }
 
   /// Reports the files that are there already; returns whether there are any.

@@ -117,17 +117,17 @@ extension [Output] {
 }
 
 extension ParsedArguments {
-  /// What `--jobs` says.
+  /// A usage error about the value of a flag.
+  func invalid(_ flag: Flag, _ value: Argument, _ why: String) -> UsageError {
+    UsageError(.other("--\(flag.long) \(value): \(why)"), commandPath: commandPath)
+  }
+
+  /// The value of `--jobs`.
   func jobs() throws(UsageError) -> Int {
     guard let value = value(of: .jobs) else { return Terminal.processors }
     guard let jobs = Int(value.text), (1...1024).contains(jobs) else {
       throw invalid(.jobs, value, "write a number from 1 to 1024")
     }
     return jobs
-  }
-
-  /// A usage error about the value of a flag.
-  func invalid(_ flag: Flag, _ value: Argument, _ why: String) -> UsageError {
-    UsageError(.other("--\(flag.long) \(value): \(why)"), commandPath: commandPath)
   }
 }
