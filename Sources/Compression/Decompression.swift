@@ -18,7 +18,7 @@ public enum Codec: String, Sendable {
 /// - Parameter limit: the most bytes that are ever allocated, whatever `size` claims.
 /// - Throws: a ``Problem/Code/limitExceeded`` problem when `size` is past `limit`, a
 ///   ``Problem/Code/corruptData`` problem when the input does not decompress to `size` bytes, or a
-///   ``Problem/Code/mismatch`` problem where it is known to decompress to another number of bytes.
+///   ``Problem/Code/mismatch`` problem where it decompresses to, or states, another number of bytes.
 public func decompress(_ input: [UInt8], _ codec: Codec, size: UInt64, limit: UInt64) throws(Problem)
   -> [UInt8]
 {
@@ -50,7 +50,7 @@ public func decompress(_ input: [UInt8], _ codec: Codec, size: UInt64, limit: UI
   if failure == nil, produced == capacity { return output }
   if let real = failure == nil ? UInt64(produced) : codec.statedSize(of: input), real != size {
     throw Problem(
-      .mismatch, "size of \(codec.rawValue) payload", expected: "\(real) bytes as it decompresses to",
+      .mismatch, "size of \(codec.rawValue) payload", expected: "\(real) bytes as in the payload",
       observed: "\(size) bytes")
   }
   throw Problem(

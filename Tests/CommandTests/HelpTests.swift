@@ -28,7 +28,9 @@ struct HelpTests {
     }
   }
 
-  @Test(arguments: [["--help"], ["help", "scan"], ["help", "list"], ["help", "gpus"]])
+  @Test(arguments: [
+    ["--help"], ["help", "scan"], ["help", "list"], ["help", "extract"], ["help", "gpus"],
+  ])
   func linesFitATerminal(arguments: [String]) throws {
     for line in try Program.run(arguments.map { Array($0.utf8) }).text.split(separator: "\n") {
       #expect(line.count <= 80)
@@ -38,8 +40,9 @@ struct HelpTests {
   /// Every option of every command is in its help, in the manual page and in the completions of each shell.
   @Test func everyOptionIsDocumented() throws {
     let own = [
-      "scan": ["gpu", "driver", "require", "fail-on", "output", "jobs"], "list": ["output"],
-      "gpus": ["output"],
+      "scan": ["gpu", "driver", "require", "fail-on", "output", "jobs"],
+      "list": ["verify", "output", "jobs"],
+      "extract": ["into", "force", "target", "kind", "output", "jobs"], "gpus": ["output"],
     ]
     let common = ["color", "help", "version"]
     let manual = try Program.run("man").text.replacing("\\-", with: "-")
