@@ -51,7 +51,7 @@ public func decompress(_ input: [UInt8], _ codec: Codec, size: UInt64, limit: UI
   if let real = failure == nil ? UInt64(produced) : codec.statedSize(of: input), real != size {
     throw Problem(
       .mismatch, "size of \(codec.rawValue) payload", expected: "\(real) bytes as in the payload",
-      observed: "\(size) bytes")
+      observed: "\(size)")
   }
   throw Problem(
     .corruptData, "\(codec.rawValue) payload", expected: "\(size) bytes",

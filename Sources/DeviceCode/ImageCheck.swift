@@ -41,7 +41,7 @@ extension DeviceImage {
     }
     // Payloads are padded to 8 bytes.
     if size >= cubin.size + 8 {
-      problems += mismatch(HeaderField.size(self), "\(cubin.size) bytes as in the cubin", "\(size) bytes")
+      problems += mismatch(HeaderField.size(self), "\(cubin.size) bytes as in the cubin", "\(size)")
     }
     if let problem = cubin.versionProblem(at: place(8)) { problems.append(problem) }
     return ImageCheck(

@@ -98,7 +98,10 @@ extension ExtractReport {
   /// The report as text: for each file a table of what was written, then the sum.
   public func text(_ style: TextStyle) -> [UInt8] {
     var output: [UInt8] = []
-    for file in files { write(file, style, to: &output) }
+    for file in files {
+      write(file, style, to: &output)
+      output.append(UInt8(ascii: "\n"))
+    }
     let written = files.flatMap(\.written)
     let size = written.reduce(0) { $0 + $1.size }
     output.append(
@@ -114,7 +117,7 @@ extension ExtractReport {
     if all == 0 {
       if file.contents.problems.isEmpty { text += "  no CUDA device code" }
     } else if file.images.isEmpty {
-      text += "  none of \(counted(all, "image")) asked for"
+      text += "  \(counted(all, "image")), none asked for"
     } else if file.images.count < all {
       text += "  \(grouped(file.images.count)) of \(counted(all, "image"))"
     } else {

@@ -99,7 +99,8 @@ extension ListReport {
     for what in file.contents.foreignDeviceCode { text += "  holds device code for \(what)\n" }
     output.append(contentsOf: text.utf8)
     if !inventory.images.isEmpty {
-      writeTable(of: inventory, hasArguments: file.verification != nil, style, to: &output)
+      let hasArguments = file.verification != nil && inventory.images.contains { $0.compilerArguments != nil }
+      writeTable(of: inventory, hasArguments: hasArguments, style, to: &output)
     }
     for problem in file.contents.problems {
       let line = wrapped(printable(problem.description), first: "  problem: ", width: style.width)
@@ -111,11 +112,14 @@ extension ListReport {
   }
 
   private func line(on verification: Verification, isGood: Bool) -> String {
-    var text = "  verified: \(counted(verification.images, "image"))"
-    if verification.decompressedBytes > 0 {
-      text += ", \(byteCount(verification.decompressedBytes)) decompressed"
+    var text = ""
+    if verification.images > 0 || !isGood {
+      text += "  verified: \(counted(verification.images, "image"))"
+      if verification.decompressedBytes > 0 {
+        text += ", \(byteCount(verification.decompressedBytes)) decompressed"
+      }
+      text += isGood ? ": as their headers say\n" : ": see the problems above\n"
     }
-    text += isGood ? ": as their headers say\n" : ": see the problems above\n"
     if verification.opaque > 0 {
       text += "  not verified: \(counted(verification.opaque, "image")) of obfuscated LTO-IR\n"
     }

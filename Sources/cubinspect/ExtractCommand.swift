@@ -111,7 +111,8 @@ struct ExtractCommand {
     guard let first = existing.first else { return false }
     let others = existing.count > 1 ? " and \(existing.count - 1) more exist" : " exists"
     Terminal.report(
-      "\(directory.appending(first.utf8))\(others) already; nothing was written, --force replaces")
+      "\(directory.appending(first.utf8))\(others) already: nothing was written (--force replaces what is there)"
+    )
     return true
   }
 

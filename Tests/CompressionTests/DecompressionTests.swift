@@ -96,7 +96,7 @@ private func compress(_ input: [UInt8], _ codec: Codec) -> [UInt8] {
     if difference > 0 || codec == .zstd {
       #expect(problem?.code == .mismatch)
       #expect(problem?.expected == "\(Self.text.count) bytes as in the payload")
-      #expect(problem?.observed == "\(Self.text.count + difference) bytes")
+      #expect(problem?.observed == "\(Self.text.count + difference)")
     } else {
       #expect(problem?.code == .corruptData)
       #expect(problem?.expected == "\(Self.text.count + difference) bytes")

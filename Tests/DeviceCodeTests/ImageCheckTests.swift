@@ -1,6 +1,7 @@
 import Bytes
 import DeviceCode
 import FixtureSupport
+import FuzzSupport
 import Testing
 
 /// Images compared with their headers.
@@ -150,6 +151,40 @@ import Testing
     let second: UInt64 = 16 + 64 + 8 + 64
     #expect(images.map(\.headerOffset) == [second - 64, second])
     #expect(file.faults == [Fault(.mismatch, "entry SM number", second + 0x1C)])
+  }
+
+  /// Images of the fixtures, damaged at random: whatever comes out, a file is a part of the image, and a message does
+  /// not disturb a terminal.
+  @Test(.timeLimit(.minutes(1))) func damagedImages() throws {
+    let root = #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 } + "/Fixtures/"
+    var generator = SeededGenerator(seed: 3)
+    var problems = 0
+    for name in [
+      "containers/scale.cubin", "rdc/relocatable.cubin", "containers/scale.ptx", "lto/lto_90.ltoir",
+    ] {
+      let source = try FileBytes(path: Path(root + name))
+      let bytes = try source.bytes(at: 0, count: Int(source.size), "fixture")
+      var image = try #require(inspect(bytes).inventory.images.first)
+      image.headerOffset = 0
+      #expect(image.check(bytes[...]).problems == [])
+      for _ in 0..<500 {
+        var damaged = bytes
+        for _ in 0..<Int.random(in: 1...8, using: &generator) {
+          let place = Int.random(in: 0..<min(damaged.count, 2000), using: &generator)
+          damaged[place] = UInt8.random(in: 0...255, using: &generator)
+        }
+        if Bool.random(using: &generator) {
+          damaged = Array(damaged.prefix(Int.random(in: 0...damaged.count, using: &generator)))
+        }
+        for problem in image.check(damaged[...]).problems {
+          problems += 1
+          #expect(printable(problem.description) == problem.description)
+        }
+        let file = image.fileContents(damaged[...])
+        #expect(file.startIndex == 0 && file.count <= damaged.count)
+      }
+    }
+    #expect(problems > 100)
   }
 
   @Test func imagesOutsideFatBinariesHaveNoHeader() {
