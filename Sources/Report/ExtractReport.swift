@@ -117,13 +117,21 @@ extension ExtractReport {
     if all == 0 {
       if file.contents.problems.isEmpty { text += "  no CUDA device code" }
     } else if file.images.isEmpty {
-      text += "  \(counted(all, "image")), none asked for"
+      text += "  \(counted(all, "image")), none as asked for"
     } else if file.images.count < all {
       text += "  \(grouped(file.images.count)) of \(counted(all, "image"))"
     } else {
       text += "  \(counted(all, "image"))"
     }
     output.append(contentsOf: (text + "\n").utf8)
+    if file.images.isEmpty, all > 0 {
+      var targets: [String] = []
+      for image in file.contents.inventory.images where !targets.contains(image.targetName) {
+        targets.append(image.targetName)
+      }
+      let line = wrapped(targets.joined(separator: " "), first: "  it has ", width: style.width)
+      output.append(contentsOf: line.utf8)
+    }
     let written = file.written
     if !written.isEmpty {
       TextTable([.right("image"), .right("bytes"), .left("file")]).write(style, to: &output) { row in

@@ -56,9 +56,8 @@ import Testing
     let program = try TestInputs.folder(of: "nvidia-cuda-nvdisasm", size: "small")
       .appending(path: "nvidia/cu13/bin/nvdisasm")
     // Version 13.5 knows none of the GPUs before.
-    let tried = try expectAccepted(.cubin, where: { $0.target.number >= 75 }) { _, file in
-      (program, [file])
-    }
+    let tried = try expectAccepted(
+      .cubin, where: { $0.target.number >= 75 }, command: { (program, [$1]) })
     #expect(tried >= 30)
   }
 
@@ -67,17 +66,16 @@ import Testing
     let program = try TestInputs.folder(of: "nvidia-cuda-nvcc", size: "large")
       .appending(path: "nvidia/cu13/bin/ptxas")
     // sm_101 became sm_110.
-    let tried = try expectAccepted(.ptx, where: { $0.target.number >= 75 && $0.target.number != 101 }) {
-      image, file in
-      (program, ["-arch=sm_\(image.target)", "--compile-only", "-o", file + ".cubin", file])
-    }
+    let tried = try expectAccepted(
+      .ptx, where: { $0.target.number >= 75 && $0.target.number != 101 },
+      command: { (program, ["-arch=sm_\($0.target)", "--compile-only", "-o", $1 + ".cubin", $1]) })
     #expect(tried >= 30)
   }
 
   /// Runs a program on an image of each target and form that the fixtures have; returns how many there were.
   private func expectAccepted(
     _ kind: ImageKind, where isKnown: (DeviceImage) -> Bool,
-    _ command: (DeviceImage, String) -> (URL, [String])
+    command: (DeviceImage, String) -> (URL, [String])
   ) throws -> Int {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
