@@ -14,7 +14,7 @@ public struct ImageCheck: Hashable, Sendable {
 }
 
 extension DeviceImage {
-  /// Compares the image's header with its decompressed bytes: target, suffix, PTX version and size.
+  /// Compares the image's header with its decompressed bytes: target, suffix, version of ABI or PTX, and size.
   ///
   /// Kinds of images whose bytes do not tell these agree.
   public func check(_ bytes: ArraySlice<UInt8>) -> ImageCheck {
@@ -34,6 +34,9 @@ extension DeviceImage {
       return ImageCheck(problems: [moved(error)])
     }
     var problems: [Problem] = []
+    if let abiVersion, abiVersion != cubin.abiVersion {
+      problems += mismatch(HeaderField.abiVersion, "\(cubin.abiVersion) as in the cubin", "\(abiVersion)")
+    }
     if cubin.target.number != target.number {
       problems += mismatch(HeaderField.number, "\(cubin.target.number) as in the cubin", "\(target.number)")
     } else if cubin.target.suffix != target.suffix, cubin.target.suffix != .none || cubin.namesTarget {
@@ -56,7 +59,7 @@ extension DeviceImage {
     }
     var problems: [Problem] = []
     if let ptxISA, header.isa != ptxISA {
-      problems += mismatch(HeaderField.version, "\(header.isa) as in the text", "\(ptxISA)")
+      problems += mismatch(HeaderField.ptxISA, "\(header.isa) as in the text", "\(ptxISA)")
     }
     if header.target.number != target.number {
       problems += mismatch(HeaderField.number, "\(header.target.number) as in the text", "\(target.number)")
@@ -96,7 +99,8 @@ extension DeviceImage {
   private enum HeaderField {
     typealias Field = (name: String, offset: UInt64)
 
-    static let version: Field = ("entry PTX version", 0x18)
+    static let abiVersion: Field = ("entry ABI version", 0x18)
+    static let ptxISA: Field = ("entry PTX version", 0x18)
     static let number: Field = ("entry SM number", 0x1C)
     static let flags: Field = ("entry target suffix", 0x28)
 

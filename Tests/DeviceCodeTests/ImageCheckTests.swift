@@ -64,6 +64,13 @@ import Testing
     return .cubin(header, payload: cubin.bytes, abiVersion: abi)
   }
 
+  @Test func otherABI() throws {
+    let version = Fault(.mismatch, "entry ABI version", 16 + 0x18)
+    #expect(try faults(.cubin("sm_90", payload: CubinBuilder("sm_90").bytes, abiVersion: 8)) == [version])
+    let newer = CubinBuilder("sm_90", abiVersion: 8).bytes
+    #expect(try faults(.cubin("sm_90", payload: newer, abiVersion: 7)) == [version])
+  }
+
   @Test func cubinWithBytesBehindIt() throws {
     let cubin = CubinBuilder("sm_80").bytes
     let padding = (8 - cubin.count % 8) % 8
