@@ -58,7 +58,7 @@ let package = Package(
         .embedInCode("Resources/gpus.json"),
       ]),
     library("Scan", ["Bytes", "DeviceCode", "Compatibility"]),
-    library("Report", ["Demangling", "Bytes", "DeviceCode", "Compatibility", "Scan"]),
+    library("Report", ["Bytes", "Demangling", "DeviceCode", "Compatibility", "Scan"]),
     library("CommandLineSyntax"),
     .executableTarget(
       name: "cubinspect",
@@ -83,7 +83,7 @@ let package = Package(
       resources: [.embedInCode("Resources/cubinHeaders.json")]),
     tests(
       "Compatibility", ["DeviceCode"], resources: [.embedInCode("Resources/ptxMatrices.json")]),
-    tests("Scan", ["Bytes", "DeviceCode", "Compatibility", "FixtureSupport"]),
+    tests("Scan", ["Bytes", "DeviceCode", "Compatibility", "FixtureSupport", "FuzzSupport"]),
     tests(
       "Report", ["Bytes", "Scan", "DeviceCode", "Compatibility", "FixtureSupport", "JSONSchemaSupport"]),
     tests("CommandLineSyntax", []),
@@ -92,7 +92,12 @@ let package = Package(
       exclude: ["Goldens"], swiftSettings: settings),
     tests("JSONSchemaSupport", []),
     .testTarget(
-      name: "AgreementTests", dependencies: ["Bytes", "Compression", "DeviceCode"], swiftSettings: settings),
+      name: "HardwareTests", dependencies: ["Bytes", "Compression", "DeviceCode", "Compatibility"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "AgreementTests",
+      dependencies: ["Bytes", "Compression", "DeviceCode", "Compatibility", "Scan", "FuzzSupport"],
+      swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]
 )

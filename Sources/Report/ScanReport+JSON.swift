@@ -37,6 +37,7 @@ extension ScanReport {
         writer.member("elfFiles", counts.elfFiles)
         writer.member("filesVisited", counts.filesVisited)
         writer.member("images", counts.images)
+        writer.member("imagesRead", counts.imagesRead)
         writer.member("librariesWithDeviceCode", counts.librariesWithDeviceCode)
         writer.member("linksOutside", counts.linksOutside)
         writer.member("modules", counts.modules)
@@ -79,11 +80,13 @@ extension JSONWriter {
       writer.member("target", target.key.name)
     }
     array("verdicts", of: report.verdicts[index]) { writer, verdict in
-      writer.members(of: verdict, modules: inventory.modules)
+      writer.members(of: verdict, modules: inventory.modules, kernels: library.kernels)
     }
   }
 
-  private mutating func members(of verdict: LibraryVerdict, modules: [Module]) {
+  private mutating func members(
+    of verdict: LibraryVerdict, modules: [Module], kernels: KernelNames
+  ) {
     array("advice", verdict.advice.map(\.sentence))
     member("computeCapability", verdict.device.computeCapability.description)
     member("dedicated", verdict.dedicated)
@@ -97,14 +100,25 @@ extension JSONWriter {
       $0.member("notGuaranteed", verdict.portable.notGuaranteed)
       $0.member("total", verdict.portable.total)
     }
+    rows("presumed", of: verdict.presumed, modules, kernels)
+    member("providedElsewhere", verdict.providedElsewhere)
     object("specialised") {
       $0.member("runs", verdict.specialised.runs)
       $0.member("total", verdict.specialised.total)
     }
-    let uncovered = verdict.uncovered.flatMap { group in group.modules.map { (module: $0, group: group) } }
+    rows("uncovered", of: verdict.uncovered, modules, kernels)
+    member("verdict", verdict.verdict.rawValue)
+    member("withoutKernels", verdict.withoutKernels.total)
+  }
+
+  private mutating func rows(
+    _ key: StaticString, of groups: [LibraryVerdict.Uncovered], _ modules: [Module], _ kernels: KernelNames
+  ) {
+    let entries = groups.flatMap { group in group.modules.map { (module: $0, group: group) } }
       .sorted { $0.module < $1.module }
-    rows("uncovered", of: uncovered) { writer, entry in
+    rows(key, of: entries) { writer, entry in
       let module = modules[entry.module]
+      if let names = kernels[entry.module] { writer.array("kernels", names.sorted()) }
       writer.member("member", module.member)
       writer.member("module", entry.module)
       writer.member("offset", module.offset)
@@ -112,6 +126,5 @@ extension JSONWriter {
       writer.member("section", module.section)
       writer.array("targets", entry.group.targets)
     }
-    member("verdict", verdict.verdict.rawValue)
   }
 }

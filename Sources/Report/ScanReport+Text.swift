@@ -110,8 +110,7 @@ extension ScanReport {
     let mark = finding.verdict?.mark ?? "✗"
     let color = finding.verdict.map(\.color) ?? .red
     let names = finding.libraries.map { name(of: result.libraries[$0].place) }
-    let shown =
-      names.prefix(4).joined(separator: ", ") + (names.count > 4 ? " and \(names.count - 4) more" : "")
+    let shown = named(names, atMost: 4)
     let isEveryDevice = finding.devices.count == devices.count && !isQuestion
     let on =
       finding.devices.isEmpty || isEveryDevice
@@ -125,12 +124,26 @@ extension ScanReport {
       text += "\n" + wrapped(shown, first: "    ", width: style.width)
     }
     text += wrapped(finding.what, first: "    ", width: style.width)
+    let kernels = self.kernels(of: finding)
+    if !kernels.isEmpty {
+      text += wrapped(
+        named(kernels.map(printable), atMost: Self.shownKernels), first: "    kernels: ", width: style.width)
+    }
     for reason in finding.why { text += wrapped(reason, first: "    why: ", width: style.width) }
     for step in finding.todo {
       text += wrapped(
         step.sentence, first: step.isAlternative ? "    or:  " : "    do:  ", width: style.width)
     }
     return text
+  }
+
+  /// Kernels of a finding that are shown by name.
+  private static let shownKernels = 8
+
+  /// The first of `names`, and how many more there are.
+  private func named(_ names: [String], atMost count: Int) -> String {
+    names.prefix(count).joined(separator: ", ")
+      + (names.count > count ? " and \(grouped(names.count - count)) more" : "")
   }
 
   /// One sentence on the targets that were required.
@@ -176,9 +189,19 @@ extension ScanReport {
     var text = ""
     for (what, files) in Dictionary(grouping: result.recognised, by: \.what).sorted(by: { $0.key < $1.key }) {
       let names = files.map { name(of: $0.place) }
-      let shown =
-        names.prefix(3).joined(separator: ", ") + (names.count > 3 ? " and \(names.count - 3) more" : "")
-      text += wrapped("\(printable(what)), not judged: \(shown)", first: "note: ", width: style.width)
+      text += wrapped(
+        "\(printable(what)), not judged: \(named(names, atMost: 3))", first: "note: ", width: style.width)
+    }
+    if isQuestion {
+      for (library, verdicts) in zip(result.libraries, verdicts) {
+        for (device, verdict) in zip(devices, verdicts) where !verdict.presumed.isEmpty {
+          let modules = verdict.presumed.reduce(0) { $0 + $1.modules.count }
+          text += wrapped(
+            "\(name(of: library.place)) picks its kernels by GPU: \(counted(modules, "module")) without code for "
+              + "\(device.label) \(modules == 1 ? "is" : "are") taken to be for others",
+            first: "note: ", width: style.width)
+        }
+      }
     }
     if result.counts.linksOutside > 0 {
       text += wrapped(

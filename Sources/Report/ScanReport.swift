@@ -40,7 +40,7 @@ public struct ScanReport: Sendable {
     self.requirements = requirements
     self.isQuestion = isQuestion
     verdicts = result.libraries.map { library in
-      devices.map { library.library.verdict(on: $0.device) }
+      devices.map { library.library.verdict(on: $0.device, kernels: library.kernels) }
     }
     requirementResults = result.libraries.map { library in
       requirements.map { library.library.check($0) }

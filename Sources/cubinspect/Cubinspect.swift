@@ -25,6 +25,7 @@ enum Cubinspect {
       switch command {
       case "scan": return try ScanCommand(parsed).run()
       case "list": return try ListCommand(parsed).run()
+      case "kernels": return try KernelsCommand(parsed).run()
       case "diff": return try DiffCommand(parsed).run()
       case "gpus": return try GPUsCommand(parsed).run()
       case "help": return help(for: parsed.positionals.map(\.text))

@@ -15,8 +15,8 @@ public struct CubinBuilder: Sendable {
   /// Whether `.nv.compat` says that the code is architecture-specific. ABI version 8 only.
   public var compatibilityRecord = false
   public var code: [UInt8] = [UInt8](repeating: 0x5A, count: 32)
-  /// The names of kernels, each with a section of ``code`` and a symbol; without them, code without symbols.
-  public var kernels: [String] = []
+  /// The kernels that its symbol table lists; nil for a cubin without one.
+  public var kernels: [String]?
 
   public init(_ target: Target, abiVersion: UInt8 = 7) {
     self.target = target
@@ -40,9 +40,8 @@ public struct CubinBuilder: Sendable {
     elf.flags = headerFlags
     elf.abi = (abiVersion < 8 ? 0x33 : 0x41, abiVersion)
     elf.hasSegments = false
-    if kernels.isEmpty { elf.sections.append(.init(".text.kernel", flags: 0x6, code)) }
-    for name in kernels { elf.sections.append(.init(".text." + name, flags: 0x6, code)) }
-    if !kernels.isEmpty { elf.sections += symbolTable }
+    elf.sections.append(.init(".text.kernel", flags: 0x6, code))
+    if let kernels { appendSymbols(of: kernels, to: &elf) }
     if abiVersion >= 8, toolkit != nil || arguments != nil {
       elf.sections.append(.init(".note.nv.tkinfo", type: 7, flags: 0, toolkitNote))
     }
@@ -52,23 +51,22 @@ public struct CubinBuilder: Sendable {
     return elf.bytes
   }
 
-  /// The strings and the symbols of the kernels, which lie in the first sections.
-  private var symbolTable: [ELFBuilder.Section] {
+  /// All kernels share the code.
+  private func appendSymbols(of kernels: [String], to elf: inout ELFBuilder) {
     var strings: [UInt8] = [0]
     var symbols = [UInt8](repeating: 0, count: 24)
-    for (index, name) in kernels.enumerated() {
+    for kernel in kernels {
       symbols.append(littleEndian: UInt32(strings.count))
-      // A global function that the host can launch.
-      symbols += [0x12, 0x10]
-      symbols.append(littleEndian: UInt16(index + 1))
+      // A global function, marked as a kernel, in section 1.
+      symbols += [0x12, 0x10, 1, 0]
       symbols.append(littleEndian: UInt64(0))
       symbols.append(littleEndian: UInt64(code.count))
-      strings += Array(name.utf8) + [0]
+      strings += Array(kernel.utf8) + [0]
     }
     var table = ELFBuilder.Section(".symtab", type: 2, flags: 0, symbols)
-    table.link = UInt32(kernels.count + 1)
+    table.link = UInt32(elf.sections.count + 2)
     table.entrySize = 24
-    return [.init(".strtab", type: 3, flags: 0, strings), table]
+    elf.sections += [table, .init(".strtab", type: 3, flags: 0, strings)]
   }
 
   /// A note of type 2000: five offsets into the strings that follow them.

@@ -57,7 +57,11 @@ struct ReportSchemaTests {
     func write(_ name: String, _ modules: FatBinaryBuilder...) throws {
       try tree.write(ELFBuilder(fatBinaries: modules).bytes, to: name)
     }
-    try write("x/partial.so", FatBinaryBuilder("sm_80", "sm_90a"), FatBinaryBuilder("sm_70"))
+    var cubin = CubinBuilder("sm_70")
+    cubin.kernels = ["kernel"]
+    try write(
+      "x/partial.so", FatBinaryBuilder("sm_80", "sm_90a"),
+      FatBinaryBuilder([.cubin("sm_70", payload: cubin.bytes)]))
     let old = FatBinaryBuilder(targets: ["compute_70"], isa: (7, 0))
     try write("x/jit.so", old)
     try write("x/special.so", FatBinaryBuilder("sm_90a"))
@@ -73,11 +77,12 @@ struct ReportSchemaTests {
     object.append([1], to: ".hip_fatbin")
     object.fileClass = 1
     try tree.write(object.bytes, to: "x/old.so")
-    let result = Scanner(jobs: 2).scan([Path(tree("x")), Path(tree("y/same.so")), Path(tree("missing"))])
+    var result = Scanner(jobs: 2).scan([Path(tree("x")), Path(tree("y/same.so")), Path(tree("missing"))])
     let driver = DriverVersion("460.32.03")
     let devices = try ["A100", "8.0", "8.7", "sm_70", "H100"].map {
       JudgedDevice(query: $0, device: try GPUCatalogue.resolve($0).device(driver: driver))
     }
+    result.readKernels(on: devices.map(\.device), jobs: 2)
     return ScanReport(
       result, devices: devices,
       requirements: try TargetRequirement.list("sm_80, compute_70, 9.0+PTX, sm_90a"),
@@ -111,12 +116,50 @@ struct ReportSchemaTests {
     return DiffReport(result, DeviceCodeDifference(result, pairs: pairs, kernels: kernels)).json(tool)
   }
 
+  private static let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Fixtures")
+
+  /// Cubins and PTX of real compilers, kernels in several modules, and files that cannot be read.
+  static func kernels(isSummary: Bool = false) throws -> [UInt8] {
+    var selection = KernelSelection()
+    selection.isSummary = isSummary
+    if !isSummary {
+      selection.targets = ["sm_90a", "sm_120", "sm_75", "sm_80", "compute_75", "sm_86"]
+      selection.pattern = .init("e") { $0.map { $0.contains("e") } }
+      selection.limit = 100
+      selection.order = .size
+    }
+    var sources: [(Path, any ByteSource)] = try [
+      "kernels/sm_120.cubin", "kernels/resources.ptx", "units/three.so", "concatenated/mixed.fatbin",
+      "rdc/linked.so", "units/three.a",
+    ].map {
+      (Path($0), MemoryBytes(Array(try Data(contentsOf: fixtures.appendingPathComponent($0)))))
+    }
+    sources.append((Path(bytes: [0x62, 0xFF]), MemoryBytes([0x41])))
+    var broken = ELFBuilder(fatBinaries: [FatBinaryBuilder("sm_80")])
+    broken.sections.append(.init(".late", [1, 2, 3]))
+    broken.sections[broken.sections.count - 1].declaredSize = 1 << 40
+    sources.append((Path("broken.so"), MemoryBytes(broken.bytes)))
+    return KernelsReport(
+      files: sources.map { path, source in
+        let contents = InspectedFile(source)
+        return KernelsReport.File(
+          path: path, contents: contents, kernels: FileKernels(contents, source, jobs: 2),
+          selection: selection, jobs: 2)
+      }, selection: selection
+    ).json(tool)
+  }
+
+  static func documents() throws -> [[UInt8]] {
+    [list(), try scan(), try kernels(), try kernels(isSummary: true), try diff(), gpus()]
+  }
+
   static func gpus() -> [UInt8] {
     GPUsReport(query: "", gpus: GPUCatalogue.shared.search("")).json(tool)
   }
 
   @Test func documentsOfEachKindAreValid() throws {
-    for document in [Self.list(), try Self.scan(), try Self.diff(), Self.gpus()] {
+    for document in try Self.documents() {
       #expect(try schema.violations(in: JSONValue(parsing: document)) == [])
     }
   }
@@ -131,9 +174,7 @@ struct ReportSchemaTests {
       }
       for element in value.elements ?? [] { collect(element) }
     }
-    for document in [Self.list(), try Self.scan(), try Self.diff(), Self.gpus()] {
-      collect(try JSONValue(parsing: document))
-    }
+    for document in try Self.documents() { collect(try JSONValue(parsing: document)) }
     var described: Set<String> = []
     func visit(_ part: JSONValue) {
       for name in (part["properties"]?.members ?? [:]).keys { described.insert(name) }
@@ -146,7 +187,7 @@ struct ReportSchemaTests {
 
   /// Keys are in the order of their bytes in every object.
   @Test func keysAreSorted() throws {
-    for document in [Self.list(), try Self.scan(), try Self.diff(), Self.gpus()] {
+    for document in try Self.documents() {
       #expect(unsortedKeys(in: document) == [])
     }
     #expect(unsortedKeys(in: Array(#"{"b": [{"d": 1, "c": {}}], "a": "\"x"}"#.utf8)) == ["c", "a"])
@@ -178,6 +219,26 @@ struct ReportSchemaTests {
   ])
   func scanWithAnErrorIsNot(right: String, wrong: String) throws {
     try expectRefused(Self.scan(), right, wrong)
+  }
+
+  @Test(arguments: [
+    (#""registers": "#, #""registers": -"#), (#""target": "compute_75""#, #""target": "75""#),
+    (#""order": "size""#, #""order": "length""#), (#""limit": 100"#, #""limit": 0"#),
+    (#""images": ["#, #""images": [-1, "#), (#""kernels": ["#, #""functions": ["#),
+    (#""selection": {"#, #""choice": {"#), (#""name": "_Z"#, #""id": "_Z"#),
+  ])
+  func kernelsWithAnErrorAreNot(right: String, wrong: String) throws {
+    try expectRefused(Self.kernels(), right, wrong)
+  }
+
+  @Test(arguments: [
+    (#""kind": "section""#, #""kind": "part""#), (#""part": "kernelCode""#, #""part": "code""#),
+    (#""composition": {"#, #""summary": {"#),
+    (#""overheadSize": "#, #""overheadSize": -"#),
+    (#""duplicates": {"#, #""duplicates": {"more": 1, "#), (#""kind": "cubin""#, #""kind": "elf""#),
+  ])
+  func summaryWithAnErrorIsNot(right: String, wrong: String) throws {
+    try expectRefused(Self.kernels(isSummary: true), right, wrong)
   }
 
   @Test(arguments: [
@@ -247,6 +308,9 @@ struct ReportSchemaTests {
       listed("libraryDifference", "properties", "status")
         == Set(LibraryDifference.Status.allCases.map(\.rawValue)))
     #expect(listed("verdict") == Set(Verdict.allCases.map(\.rawValue)))
+    #expect(
+      listed("composition", "properties", "cubinParts", "items", "properties", "part")
+        == Set(CubinPart.allCases.map { "\($0)" }))
     #expect(
       listed("uncoveredModule", "properties", "reasons", "items")
         == Set(ExclusionReason.allCases.map(\.rawValue)))

@@ -2,5 +2,5 @@ import FuzzSupport
 
 @c(LLVMFuzzerTestOneInput)
 public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
-  unsafe FuzzTarget.demangle.run(start, count)
+  unsafe FuzzTarget.demangling.run(start, count)
 }

@@ -18,7 +18,7 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
   /// The list of members of a static library; the magic is put in place.
   case archive = "FuzzArchive"
   /// A mangled name behind `_Z`.
-  case demangle = "FuzzDemangle"
+  case demangling = "FuzzDemangle"
 
   /// Reads `input`; returns what the result promises and does not keep, which is nothing.
   public func violations(_ input: [UInt8]) -> [String] {
@@ -41,7 +41,7 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
       let bytes = input.overwritten(with: Array("!<arch>\n".utf8))
       guard let (members, _) = try? ArchiveMember.list(MemoryBytes(bytes)) else { return [] }
       return members.contains { $0.range.upperBound > UInt64(bytes.count) } ? ["a member outside"] : []
-    case .demangle:
+    case .demangling:
       let name = "_Z" + String(decoding: input, as: UTF8.self)
       // The text itself as well: what the demangler writes is a narrow choice of what may come.
       return [name, Demangling.demangle(name) ?? ""].flatMap { text in
