@@ -20,7 +20,7 @@ struct DiffCommand {
     failsOnLosses = arguments.value(of: .failOnLoss)?.text == "lost"
     outputs = try Output.all(arguments)
     style = Terminal.style(arguments)
-    jobs = try arguments.jobs()
+    jobs = try arguments.jobs
   }
 
   func run() -> ExitStatus {

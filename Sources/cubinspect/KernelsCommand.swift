@@ -16,7 +16,7 @@ struct KernelsCommand {
     paths = arguments.positionals.map { Path(bytes: $0.bytes) }
     outputs = try Output.all(arguments)
     style = Terminal.style(arguments)
-    let jobs = try arguments.jobs()
+    let jobs = try arguments.jobs
     self.jobs = jobs
     var selection = KernelSelection()
     for value in arguments.values(of: .target) {

@@ -122,12 +122,14 @@ extension ParsedArguments {
     UsageError(.other("--\(flag.long) \(value): \(why)"), commandPath: commandPath)
   }
 
-  /// The value of `--jobs`.
-  func jobs() throws(UsageError) -> Int {
-    guard let value = value(of: .jobs) else { return Terminal.processors }
-    guard let jobs = Int(value.text), (1...1024).contains(jobs) else {
-      throw invalid(.jobs, value, "write a number from 1 to 1024")
+  /// How many threads `--jobs` allows.
+  var jobs: Int {
+    get throws(UsageError) {
+      guard let value = value(of: .jobs) else { return Terminal.processors }
+      guard let jobs = Int(value.text), (1...1024).contains(jobs) else {
+        throw invalid(.jobs, value, "write a number from 1 to 1024")
+      }
+      return jobs
     }
-    return jobs
   }
 }

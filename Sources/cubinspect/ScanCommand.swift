@@ -19,7 +19,7 @@ struct ScanCommand {
     paths = arguments.positionals.map { Path(bytes: $0.bytes) }
     outputs = try Output.all(arguments)
     style = Terminal.style(arguments)
-    jobs = try arguments.jobs()
+    jobs = try arguments.jobs
 
     var driver: DriverVersion?
     if let value = arguments.value(of: .driver) {

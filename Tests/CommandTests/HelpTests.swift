@@ -43,8 +43,7 @@ struct HelpTests {
     let own = [
       "scan": ["gpu", "driver", "require", "fail-on", "output", "jobs"], "list": ["output"],
       "kernels": ["target", "match", "sort", "top", "mangled", "summary", "output", "jobs"],
-      "diff": ["fail-on", "no-kernels", "output", "jobs"],
-      "gpus": ["output"],
+      "diff": ["fail-on", "no-kernels", "output", "jobs"], "gpus": ["output"],
     ]
     let common = ["color", "help", "version"]
     let manual = try Program.run("man").text.replacing("\\-", with: "-")
