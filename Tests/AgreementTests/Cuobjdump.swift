@@ -31,18 +31,18 @@ struct Cuobjdump: Sendable {
       let copy = FileManager.default.temporaryDirectory.appending(path: "\(UUID().uuidString).cubin")
       defer { try? FileManager.default.removeItem(at: copy) }
       try Data(cubin).write(to: copy)
-      return try run(["-res-usage", copy.path])
+      return try runInNewFolder(["-res-usage", copy.path])
     }
   }
 
   private func ask(_ options: [String], about file: URL, keptAs kind: String) throws -> ProgramOutput {
-    try answer(about: file, keptAs: kind) { try run(options + [file.path]) }
+    try answer(about: file, keptAs: kind) { try runInNewFolder(options + [file.path]) }
   }
 
-  private func run(_ arguments: [String]) throws -> ProgramOutput {
+  private func runInNewFolder(_ arguments: [String]) throws -> ProgramOutput {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
-    return try AgreementTests.run(program, arguments, in: folder)
+    return try run(program, arguments, in: folder)
   }
 
   /// Answers about files in the cache lie beside the unpacked wheel; other files are asked anew.
