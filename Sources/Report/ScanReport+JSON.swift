@@ -73,13 +73,16 @@ extension JSONWriter {
     }
     member("root", library.place.root)
     member("size", library.file.size)
-    rows("targets", of: inventory.storedByTarget) { writer, target in
-      writer.member("images", target.images)
-      writer.member("storedSize", target.storedSize)
-      writer.member("target", target.name)
+    let targets = inventory.targetTotals.sorted { $0.key < $1.key }
+    rows("targets", of: targets) { writer, target in
+      writer.member("images", target.value.images)
+      writer.member("storedSize", target.value.storedSize)
+      writer.member("target", target.key.name)
     }
     array("verdicts", of: report.verdicts[index]) { writer, verdict in
-      writer.members(of: verdict, modules: inventory.modules, kernels: library.kernels)
+      let isNamed = report.isQuestion || verdict.portable.mayRun + verdict.specialised.mayRun > 0
+      writer.members(
+        of: verdict, modules: inventory.modules, kernels: isNamed ? library.kernels : KernelNames())
     }
   }
 
@@ -124,39 +127,6 @@ extension JSONWriter {
       writer.array("reasons", entry.group.reasons.map(\.rawValue))
       writer.member("section", module.section)
       writer.array("targets", entry.group.targets)
-    }
-  }
-}
-
-extension Inventory {
-  /// For every target how many images it has and how many bytes they take; cubins first, then by number.
-  var storedByTarget: [(name: String, images: Int, storedSize: UInt64)] {
-    var totals: [ImageTarget: (images: Int, storedSize: UInt64)] = [:]
-    // Members of a concatenated entry share one stream: count its bytes once.
-    var streams: Set<UInt64> = []
-    for image in images {
-      let isShared = image.memberOffset != nil && image.compression != .none
-      let bytes = !isShared || streams.insert(image.offset).inserted ? image.storedSize : 0
-      var total = totals[ImageTarget(image)] ?? (0, 0)
-      total.images += 1
-      total.storedSize &+= bytes
-      totals[ImageTarget(image)] = total
-    }
-    return totals.sorted {
-      ($0.key.kind.order, $0.key.target) < ($1.key.kind.order, $1.key.target)
-    }.map {
-      (DeviceImage(kind: $0.key.kind, target: $0.key.target).targetName, $0.value.images, $0.value.storedSize)
-    }
-  }
-}
-
-extension ImageKind {
-  /// Machine code first, then PTX, then the rest by number.
-  fileprivate var order: Int {
-    switch self {
-    case .cubin: 0
-    case .ptx: 1
-    default: 2 + Int(rawValue)
     }
   }
 }

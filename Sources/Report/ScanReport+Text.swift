@@ -22,7 +22,7 @@ extension ScanReport {
     if !requirements.isEmpty { text += "\n" + promise(style) }
     if isQuestion, !result.libraries.isEmpty { text += "\n" + answer(style) }
     text += notes(style)
-    text += problems(style)
+    text += problemLines(result.problems, style) { path(of: $0) }
     text += "\n" + counts(style, seconds: seconds)
     return text
   }
@@ -213,20 +213,6 @@ extension ScanReport {
     return text.isEmpty ? "" : "\n" + text
   }
 
-  private func problems(_ style: TextStyle) -> String {
-    guard !result.problems.isEmpty else { return "" }
-    let shown = 20
-    var text = "\n"
-    for entry in result.problems.prefix(shown) {
-      let sentence = "\(path(of: entry.place)): \(printable(entry.problem.description))"
-      text += wrapped(sentence, first: style.paint("problem", .yellow) + ": ", indent: 9, width: style.width)
-    }
-    if result.problems.count > shown {
-      text += "\(grouped(result.problems.count - shown)) more problems: see the JSON report (-o json).\n"
-    }
-    return text
-  }
-
   private func counts(_ style: TextStyle, seconds: Double) -> String {
     let counts = result.counts
     var text =
@@ -236,6 +222,23 @@ extension ScanReport {
     if !result.problems.isEmpty { text += ", \(counted(result.problems.count, "problem"))" }
     return wrapped(text + ".", first: "", width: style.width)
   }
+}
+
+/// The first problems, each with the path that `path` says.
+func problemLines(
+  _ problems: [FileProblem], _ style: TextStyle, path: (FilePlace) -> String
+) -> String {
+  guard !problems.isEmpty else { return "" }
+  let shown = 20
+  var text = "\n"
+  for entry in problems.prefix(shown) {
+    let sentence = "\(path(entry.place)): \(printable(entry.problem.description))"
+    text += wrapped(sentence, first: style.paint("problem", .yellow) + ": ", indent: 9, width: style.width)
+  }
+  if problems.count > shown {
+    text += "\(grouped(problems.count - shown)) more problems: see the JSON report (-o json).\n"
+  }
+  return text
 }
 
 /// `12 ms`, `3.4 s`.

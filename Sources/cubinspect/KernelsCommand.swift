@@ -16,7 +16,7 @@ struct KernelsCommand {
     paths = arguments.positionals.map { Path(bytes: $0.bytes) }
     outputs = try Output.all(arguments)
     style = Terminal.style(arguments)
-    let jobs = try arguments.jobs()
+    let jobs = try arguments.jobs
     self.jobs = jobs
     var selection = KernelSelection()
     for value in arguments.values(of: .target) {
@@ -44,8 +44,9 @@ struct KernelsCommand {
     }
     selection.isMangled = arguments.has(.mangled)
     selection.isSummary = arguments.has(.summary)
+    selection.isStubsOnly = arguments.has(.stubs)
     if selection.isSummary {
-      for flag in [Flag.target, .match, .sort] where arguments.has(flag) {
+      for flag in [Flag.target, .match, .sort, .stubs] where arguments.has(flag) {
         throw UsageError(
           .other("--summary counts the whole file, and takes no --\(flag.long)"),
           commandPath: arguments.commandPath)

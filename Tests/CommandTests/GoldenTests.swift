@@ -181,10 +181,120 @@ struct GoldenTests {
       in: Self.fixtures,
       status: 2)
     try expectGolden(
+      "kernels-stubs.txt", "kernels --stubs stubs/from-80.so stubs/from-100.so", in: Self.fixtures)
+    try expectGolden("kernels-stub-column.txt", "kernels stubs/from-100.so", in: Self.fixtures)
+    try expectGolden(
+      "kernels-stubs.json", "kernels --stubs stubs/linked.fatbin -o json", in: Self.fixtures)
+    try expectGolden(
       "kernels-summary.txt", "kernels --summary \(files) concatenated/mixed.fatbin units/three.a",
       in: Self.fixtures)
     try expectGolden(
       "kernels-summary.json", "kernels --summary \(files) units/three.a -o json --top 2", in: Self.fixtures)
+  }
+
+  /// Two releases: libraries, targets, PTX versions and kernels lost and gained, names with versions, copies, a library
+  /// that was split, one that cannot be read, and one that stayed the same.
+  private func releases() throws -> TemporaryTree {
+    let tree = try TemporaryTree()
+    func kernels(_ target: Target, _ names: String...) -> FatBinaryBuilder.Entry {
+      var cubin = CubinBuilder(target)
+      cubin.kernels = names
+      return .cubin(target, payload: cubin.bytes)
+    }
+    func write(_ name: String, _ modules: [FatBinaryBuilder.Entry]...) throws {
+      try tree.write(ELFBuilder(fatBinaries: modules.map { FatBinaryBuilder($0) }).bytes, to: name)
+    }
+    let fill = "_Z4fillI%EvT_"
+    let fills = "ifdlsxyjmt".map { fill.replacing("%", with: String($0)) }
+    try write(
+      "old/lib/libops.so.2.4",
+      [
+        kernels("sm_70", "_Z5scalePfi"), kernels("sm_80", "_Z5scalePfi", "_Z4foldPfi", fills[0], fills[1]),
+        kernels("sm_90", "_Z5scalePfi", "_Z4foldPfi", fills[0], fills[1]), .ptx("compute_90", isa: (7, 8)),
+      ], [kernels("sm_80", "_ZN44_GLOBAL__N__a1b2c3d4_11_Indexing_cu_898629f26gatherEv")])
+    try write(
+      "new/lib/libops.so.2.5",
+      [
+        kernels("sm_80", "_Z5scalePfi", fills[0], fills[2]),
+        kernels("sm_90", "_Z5scalePfi", "_Z4foldPfi", fills[0], fills[2]),
+        kernels("sm_100", "_Z5scalePfi"), .ptx("compute_90", isa: (8, 4)), .ptx("compute_100", isa: (8, 7)),
+      ], [kernels("sm_80", "_ZN44_GLOBAL__N__00000000_11_Indexing_cu_111111116gatherEv")])
+    try write(
+      "old/_C.cpython-311-x86_64-linux-gnu.so",
+      [kernels("sm_80", "_Z4sortv", "_Z5mergev"), kernels("sm_90", "_Z4sortv")])
+    try write(
+      "new/_C.cpython-312-x86_64-linux-gnu.so", [kernels("sm_80", "_Z5mergev"), kernels("sm_90", "_Z4sortv")])
+    try write("old/lib/liball.so", [kernels("sm_80", "_Z1av", "_Z1bv", "_Z1cv", "_Z1dv")])
+    try write("old/lib/libfirst.so", [kernels("sm_80", "_Z1ev", "_Z1fv", "_Z1gv")])
+    try write("new/lib/librenamed.so", [kernels("sm_80", "_Z1ev", "_Z1fv", "_Z1hv")])
+    try write("new/lib/libpart.so", [kernels("sm_80", "_Z1av", "_Z1bv")])
+    try write("old/lib/libsame.so", [kernels("sm_80", "_Z4samev")])
+    try write("new/lib/libsame.so", [kernels("sm_80", "_Z4samev")])
+    try write("old/lib/libbroken.so", [kernels("sm_80", "_Z6brokenv")])
+    try tree.write(Array("\u{7F}ELF\u{2}\u{1}\u{1}".utf8), to: "new/lib/libbroken.so")
+    return tree
+  }
+
+  @Test func diff() throws {
+    let tree = try releases()
+    defer { withExtendedLifetime(tree) {} }
+    let path = tree.path
+    try expectGolden("diff.txt", "diff old new", in: path, status: 2)
+    try expectGolden("diff.json", "diff old new -o json", in: path, status: 2)
+    try expectGolden(
+      "diff-no-kernels.txt", "diff --no-kernels old/lib/ new/lib/ --fail-on lost", in: path, status: 1)
+    try expectGolden("diff-reverse.txt", "diff new/lib/libops.so.2.5 old/lib/libops.so.2.4", in: path)
+    try expectGolden("diff-same.txt", "diff old old --fail-on lost", in: path)
+    try expectGolden("diff-missing.txt", "diff old missing --fail-on lost", in: path, status: 2)
+    try expectGolden("diff-colored.txt", "diff old/lib/liball.so new/lib/libpart.so --color=always", in: path)
+    try expectGolden(
+      "diff-targets.txt", "diff cubins-11.8.so cubins-13.5.so", in: Self.fixtures + "/targets")
+    try expectGolden("diff-ptx.txt", "diff ptx-12.9.so ptx-13.5.so", in: Self.fixtures + "/targets")
+    try expectGolden("diff-host.txt", "diff no-device-code.so scale.so", in: Self.fixtures + "/host")
+  }
+
+  @Test func verify() throws {
+    let fixtures = Self.fixtures
+    try expectGolden(
+      "verify.txt",
+      "list --verify concatenated/mixed.fatbin lto/lto.fatbin host/compressed-section.so units/three.a",
+      in: fixtures)
+    try expectGolden(
+      "verify.json", "list --verify -o json concatenated/mixed.fatbin lto/lto.fatbin units/three.a",
+      in: fixtures)
+    try expectGolden(
+      "verify-containers.txt", "list --verify *.fatbin *.ptx *.cubin", in: fixtures + "/containers", status: 2
+    )
+    try expectGolden(
+      "verify-malformed.txt", "list --verify payload-* declared-* stored-* sm-*", in: fixtures + "/malformed",
+      status: 2)
+  }
+
+  @Test func extract() throws {
+    let tree = try TemporaryTree()
+    defer { withExtendedLifetime(tree) {} }
+    try tree.symbolicLink("fixtures", to: Self.fixtures)
+    try expectGolden(
+      "extract.txt",
+      "extract --into all fixtures/host/scale.so fixtures/concatenated/mixed.fatbin fixtures/lto/lto.fatbin "
+        + "fixtures/units/three.a fixtures/containers/scale.cubin fixtures/host/no-device-code.so",
+      in: tree.path)
+    try expectGolden(
+      "extract.json",
+      "extract --into json -o json fixtures/malformed/payload-corrupt.fatbin fixtures/lto/lto.fatbin missing",
+      in: tree.path, status: 2)
+    try expectGolden(
+      "extract-problems.txt",
+      "extract --into problems fixtures/malformed/payload-corrupt.fatbin fixtures/malformed/declared-size-wrong.fatbin",
+      in: tree.path, status: 2)
+    try expectGolden(
+      "extract-nothing.txt", "extract --into nothing --target sm_53 fixtures/host/scale.so missing",
+      in: tree.path,
+      status: 2)
+    #expect(tree.names(in: "nothing") == [])
+    try expectGolden(
+      "extract-again.txt", "extract --into all --kind ptx fixtures/host/scale.so fixtures/units/three.a",
+      in: tree.path, status: 2)
   }
 
   @Test func gpus() throws {
@@ -194,7 +304,7 @@ struct GoldenTests {
   }
 
   @Test func help() throws {
-    for command in ["scan", "list", "kernels", "gpus"] {
+    for command in ["scan", "list", "kernels", "extract", "diff", "gpus"] {
       try expectGolden("help-\(command).txt", "help \(command)", in: "/")
     }
     try expectGolden("help.txt", "--help", in: "/")

@@ -48,7 +48,29 @@ struct ReportSchemaTests {
       (Path("e.so"), InspectedFile(MemoryBytes(old.bytes))), (Path("f"), missing),
       (Path("g.txt"), InspectedFile(MemoryBytes([0x41]))),
     ]
-    return ListReport(files: files.map { ListReport.File(path: $0, contents: $1) }).json(tool)
+    var cubin = CubinBuilder("sm_100f", abiVersion: 8)
+    cubin.arguments = "-arch sm_100f -m 64"
+    let source = MemoryBytes(FatBinaryBuilder([.cubin("sm_100f", payload: cubin.bytes, abiVersion: 8)]).bytes)
+    var verified = InspectedFile(source)
+    let verification = verified.verify(source, jobs: 1)
+    return ListReport(
+      files: files.map { ListReport.File(path: $0, contents: $1) }
+        + [ListReport.File(path: Path("h.fatbin"), contents: verified, verification: verification)]
+    ).json(tool)
+  }
+
+  /// Every outcome, and names that are not UTF-8.
+  static func extract() -> [UInt8] {
+    let bytes = FatBinaryBuilder("sm_80", "compute_80", "lto_80", "sm_90").bytes
+    var contents = InspectedFile(MemoryBytes(bytes))
+    contents.report(unread: Problem(.corruptData, "payload", at: 3))
+    let file = ExtractReport.File(
+      path: Path(bytes: [0x62, 0xFF]), contents: contents,
+      images: [
+        (0, .written(name: "b_.0000.sm_80.cubin", size: 100)), (1, .notWritten), (2, .opaque),
+        (3, .unreadable),
+      ])
+    return ExtractReport(directory: Path(bytes: [0xFE]), files: [file]).json(tool)
   }
 
   /// A scan with aliases, problems, requirements, a driver, and every verdict.
@@ -90,6 +112,32 @@ struct ReportSchemaTests {
     ).json(tool)
   }
 
+  /// A comparison with every status, a name that is no text, and PTX versions and kernels lost and gained.
+  static func diff() throws -> [UInt8] {
+    let tree = try TemporaryTree()
+    func write(_ name: [UInt8], _ target: Target, _ kernels: String..., isa: (UInt16, UInt16) = (7, 8)) throws
+    {
+      var cubin = CubinBuilder(target)
+      cubin.kernels = kernels
+      let fatBinary = FatBinaryBuilder([.cubin(target, payload: cubin.bytes), .ptx("compute_90", isa: isa)])
+      try tree.write(ELFBuilder(fatBinaries: [fatBinary]).bytes, to: name)
+    }
+    try write(Array("x/".utf8) + [0xFE, 0x0A], "sm_80", "_Z1av", "c\u{1B}\"")
+    try write(Array("y/".utf8) + [0xFE, 0x0A], "sm_80", "_Z1bv", isa: (8, 4))
+    try write(Array("x/targets.so".utf8), "sm_70", "_Z1av")
+    try write(Array("y/targets.so".utf8), "sm_90a", "_Z1av")
+    try write(Array("x/lost.so".utf8), "sm_80", "_Z1bv", "_Z1dv")
+    try write(Array("y/gained.so".utf8), "sm_86", "_Z1dv")
+    try write(Array("x/same.so".utf8), "sm_80", "_Z4samev")
+    try write(Array("y/same.so".utf8), "sm_80", "_Z4samev")
+    try write(Array("x/broken.so".utf8), "sm_80", "_Z1xv")
+    try tree.write([0x7F, 0x45, 0x4C, 0x46], to: "y/broken.so")
+    let result = Scanner(jobs: 2).scan([Path(tree("x")), Path(tree("y"))])
+    let pairs = result.libraryPairs
+    let kernels = result.kernels(of: DeviceCodeDifference.readLibraries(pairs), jobs: 2)
+    return DiffReport(result, DeviceCodeDifference(result, pairs: pairs, kernels: kernels)).json(tool)
+  }
+
   private static let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Fixtures")
 
@@ -125,7 +173,7 @@ struct ReportSchemaTests {
   }
 
   static func documents() throws -> [[UInt8]] {
-    [list(), try scan(), try kernels(), try kernels(isSummary: true), gpus()]
+    [list(), extract(), try scan(), try kernels(), try kernels(isSummary: true), try diff(), gpus()]
   }
 
   static func gpus() -> [UInt8] {
@@ -216,6 +264,16 @@ struct ReportSchemaTests {
   }
 
   @Test(arguments: [
+    (#""status": "lost""#, #""status": "gone""#), (#""lostTargets": ["sm_70"]"#, #""lostTargets": ["70"]"#),
+    (#""hasLosses": true"#, #""hasLosses": 1"#), (#""otherTargets": false"#, #""otherTargets": null"#),
+    (#""targets": ["sm_80"]"#, #""targets": []"#), (#""kernelsCompared": true"#, #""kernelsCompared": 1"#),
+    (#""ptxISA": ["7.8"]"#, #""ptxISA": ["7"]"#), (#""codeSize": 32"#, #""codeSize": -1"#),
+  ])
+  func diffWithAnErrorIsNot(right: String, wrong: String) throws {
+    try expectRefused(Self.diff(), right, wrong)
+  }
+
+  @Test(arguments: [
     (#""computeCapabilities": ["8.0"]"#, #""computeCapabilities": []"#),
     (#""confirmed": true"#, #""confirmed": "yes""#),
     (#""query": """#, #""question": """#), (#""pciIDs": []"#, #""pciIDs": ["20b"]"#),
@@ -268,6 +326,11 @@ struct ReportSchemaTests {
       return Set((part?["enum"]?.elements ?? []).compactMap(\.string))
     }
     #expect(listed("problemCode") == Set(Problem.Code.allCases.map(\.rawValue)))
+    #expect(
+      listed("libraryDifference", "properties", "status")
+        == Set(LibraryDifference.Status.allCases.map(\.rawValue)))
+    #expect(
+      listed("kernelTarget", "properties", "body") == Set(KernelBody.Kind.allCases.map(\.rawValue)))
     #expect(listed("verdict") == Set(Verdict.allCases.map(\.rawValue)))
     #expect(
       listed("composition", "properties", "cubinParts", "items", "properties", "part")

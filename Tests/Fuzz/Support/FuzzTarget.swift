@@ -85,6 +85,12 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
     for kernel in contents.kernels where kernel.code.upperBound > size {
       found.append("code at \(kernel.code) of \(size)")
     }
+    for kernel in contents.kernels {
+      for number: UInt32 in [60, 80, 120] {
+        let body = KernelBody(kernel, in: bytes[...], target: CodeTarget(number))
+        if UInt64(body.instructions) * 8 > kernel.codeSize { found.append("\(body) in \(kernel.codeSize)") }
+      }
+    }
     for section in contents.sections {
       if section.range.upperBound > size { found.append("a section at \(section.range) of \(size)") }
       if let kernel = section.kernel, !contents.kernels.indices.contains(kernel) {
