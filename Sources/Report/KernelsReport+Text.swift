@@ -48,10 +48,11 @@ extension KernelsReport {
     let rows = file.rows.map { KernelCells($0, &targets) }
     guard !rows.isEmpty else { return }
     // Most kernels use neither stack nor local memory: a column of zeros says nothing.
-    let columns: [(title: String, value: KeyPath<KernelCells, Span>)] = [
-      ("regs", \.registers), ("stack", \.stack), ("local", \.local), ("shared", \.shared),
-      ("const0", \.constant), ("params", \.parameters), ("code", \.code),
-    ].filter { column in rows.contains { $0[keyPath: column.1].upper > 0 } }
+    // Functions, not key paths: these would copy the row.
+    let columns: [(title: String, value: (KernelCells) -> Span)] = [
+      ("regs", { $0.registers }), ("stack", { $0.stack }), ("local", { $0.local }), ("shared", { $0.shared }),
+      ("const0", { $0.constant }), ("params", { $0.parameters }), ("code", { $0.code }),
+    ].filter { column in rows.contains { column.1($0).upper > 0 } }
     let hasCode = !columns.isEmpty
     let hasCopies = rows.contains { $0.copies > $0.targetCount }
     let hasStubs = rows.contains { !$0.stub.isEmpty }
@@ -63,7 +64,7 @@ extension KernelsReport {
     headers.append(.left("kernel"))
     TextTable(headers).write(style, to: &output, limit: style.width) { table in
       for row in rows {
-        for column in columns { row[keyPath: column.value].add(to: &table) }
+        for column in columns { column.value(row).add(to: &table) }
         if hasCode { table.add(row.storedSize > 0 ? byteCount(row.storedSize) : "") }
         if hasCopies { table.add(UInt64(row.copies)) }
         table.add(row.targets)
