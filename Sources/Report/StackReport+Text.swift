@@ -78,12 +78,13 @@ extension StackReport {
     case .unknown: return "That cannot be told for \(listed(labels))\(driver): " + because(.unknown)
     case .fail:
       let failing = devices.indices.filter { self.status(device: $0) == .fail }
-      let others = labels.indices.filter { !failing.contains($0) }
-      guard !others.isEmpty else {
-        return "No, it does not run on \(listed(labels))\(driver): " + because(.fail)
-      }
-      return "No, it does not run on \(listed(failing.map { labels[$0] }))\(driver), but on "
-        + "\(listed(others.map { labels[$0] })): " + because(.fail)
+      let open = devices.indices.filter { self.status(device: $0) == .unknown }
+      let running = devices.indices.filter { !failing.contains($0) && !open.contains($0) }
+      let others =
+        (running.isEmpty ? [] : ["it does on \(listed(running.map { labels[$0] }))"])
+        + (open.isEmpty ? [] : ["that cannot be told for \(listed(open.map { labels[$0] }))"])
+      return "No, it does not run on \(listed(failing.map { labels[$0] }))\(driver)"
+        + (others.isEmpty ? "" : " (\(others.joined(separator: "; ")))") + ": " + because(.fail)
     }
   }
 
@@ -98,11 +99,15 @@ extension StackReport {
   private func remark(_ check: Check, _ style: TextStyle) -> String {
     let lines = wrapped(printable(check.message), first: check.status.mark + " ", width: style.width)
     var text = style.paint(check.status.mark, check.status.color) + lines.unicodeScalars.dropFirst(1).text
-    for evidence in check.evidence.prefix(Self.shownEvidence) {
-      let place = evidence.path.map { "\($0): " } ?? ""
-      text += wrapped(place + printable(evidence.says), first: "    ", width: style.width)
+    var evidence: [String] = []
+    for item in check.evidence {
+      let line = (item.path.map { "\($0): " } ?? "") + printable(item.says)
+      if !evidence.contains(line) { evidence.append(line) }
     }
-    let hidden = check.evidence.count - Self.shownEvidence
+    for line in evidence.prefix(Self.shownEvidence) {
+      text += wrapped(line, first: "    ", width: style.width)
+    }
+    let hidden = evidence.count - Self.shownEvidence
     if hidden > 0 { text += "    and \(grouped(hidden)) more\n" }
     return text
   }

@@ -139,6 +139,9 @@ extension Command {
         notGuaranteed  may run; NVIDIA does not promise it
         incompatible   nothing runs ("no kernel image is available")
         noDeviceCode   there is no device code to judge
+
+      Where PyTorch, CUDA libraries, toolkits or an image are found under PATH, they are judged with the driver and \
+      the GPUs: first in four lines, then in one sentence, then with reasons and with what mends them.
       """,
     positionals: [
       Positional(
@@ -154,6 +157,9 @@ extension Command {
       Example(
         "On two kinds of GPU, with the driver that is installed there?",
         "cubinspect scan torch/lib --gpu V100 --gpu A100 --driver 460.32.03"),
+      Example(
+        "Does this image run on the machine where I am?",
+        "docker inspect app | cubinspect scan rootfs --gpu auto --image-config /dev/stdin"),
       Example(
         "Does what we built carry every target that we promise?",
         "cubinspect scan build/lib --require sm_80,sm_90,compute_90"),

@@ -9,7 +9,7 @@ import Testing
 struct GoldenTests {
   private static let folder =
     #filePath.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 } + "/Goldens"
-  private static let fixtures =
+  static let fixtures =
     #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 } + "/Fixtures"
   private static let isUpdate = unsafe getenv("CUBINSPECT_UPDATE_GOLDENS") != nil
 

@@ -1,4 +1,5 @@
 import FixtureSupport
+import JSONSchemaSupport
 import Testing
 
 /// Whole stacks through the program: what a person reads, and a document that keeps to the schema.
@@ -6,14 +7,13 @@ extension GoldenTests {
   private static let site = "usr/lib/python3.10/site-packages/"
 
   /// `count` modules for the same targets, as `sm_70 compute_70`.
-  private func modules(
-    _ targets: String, count: Int = 2, isa: (UInt16, UInt16) = (7, 8),
-    _ compression: FatBinaryBuilder.Compression = .none
-  ) -> [FatBinaryBuilder] {
+  private func modules(_ targets: String, count: Int = 2, isa: (UInt16, UInt16) = (7, 8))
+    -> [FatBinaryBuilder]
+  {
     let entries = targets.split(separator: " ").map { name in
       let target = Target(String(name))
       return target.prefix == "compute"
-        ? FatBinaryBuilder.Entry.ptx(target, isa: isa, compression) : .cubin(target, compression)
+        ? FatBinaryBuilder.Entry.ptx(target, isa: isa) : .cubin(target)
     }
     return Array(repeating: FatBinaryBuilder(entries), count: count)
   }
@@ -39,7 +39,7 @@ extension GoldenTests {
       "1.12.1+cu102", cuda: "10.2", flags: "sm_37 sm_50 sm_60 sm_70",
       modules: modules("sm_37 sm_50 sm_60 sm_70"),
       needed: ["libcudart-80664282.so.10.2", "libcuda.so.1"], in: "root/" + Self.site)
-    try tree.library("torch/lib/libcudart-80664282.so.10.2", in: "root/" + Self.site)
+    try tree.sharedLibrary("torch/lib/libcudart-80664282.so.10.2", in: "root/" + Self.site)
     try tree.imageConfiguration(
       ["CUDA_VERSION=10.2.89", "NVIDIA_REQUIRE_CUDA=cuda>=10.2", "NVIDIA_VISIBLE_DEVICES=all"],
       to: "image.json")
@@ -62,8 +62,8 @@ extension GoldenTests {
       requires: ["nvidia-cuda-runtime-cu11==11.7.99", "nvidia-cudnn-cu11==8.5.0.96"], in: site)
     try tree.distribution("nvidia-cuda-runtime-cu11", "11.7.99", in: site)
     try tree.distribution("nvidia-cudnn-cu11", "8.5.0.96", in: site)
-    try tree.library("nvidia/cuda_runtime/lib/libcudart.so.11.0", in: site)
-    try tree.library("nvidia/cudnn/lib/libcudnn.so.8", in: site)
+    try tree.sharedLibrary("nvidia/cuda_runtime/lib/libcudart.so.11.0", in: site)
+    try tree.sharedLibrary("nvidia/cudnn/lib/libcudnn.so.8", in: site)
     try tree.imageConfiguration(
       ["CUDA_VERSION=11.7.1", "NVIDIA_REQUIRE_CUDA=cuda>=11.7 brand=tesla,driver>=450,driver<451"],
       to: "image.json")
@@ -86,7 +86,7 @@ extension GoldenTests {
       needed: ["libcudart.so.12", "libcudnn.so.9"],
       requires: ["nvidia-cuda-runtime-cu12==12.1.105", "nvidia-cudnn-cu12==9.1.0.70"], in: first)
     try tree.distribution("nvidia-cuda-runtime-cu12", "12.1.105", in: first)
-    try tree.library("nvidia/cuda_runtime/lib/libcudart.so.12", in: first)
+    try tree.sharedLibrary("nvidia/cuda_runtime/lib/libcudart.so.12", in: first)
     try tree.torch("2.5.0+cpu", cuda: nil, in: second)
     try tree.toolkit("11.8.0", in: "root/")
     try expectStack("mixed", "root --gpu H100 --driver 535.54.03", in: tree, status: 1)
@@ -100,7 +100,7 @@ extension GoldenTests {
     try tree.torch(
       "2.4.1+cu124", cuda: "12.4", modules: modules("sm_80 sm_86 sm_90"), needed: ["libcudart.so.12"],
       in: "root/" + Self.site)
-    try tree.library("torch/lib/libcudart.so.12", in: "root/" + Self.site)
+    try tree.sharedLibrary("torch/lib/libcudart.so.12", in: "root/" + Self.site)
     try tree.toolkit("11.8.0", in: "root/")
     try tree.toolkit("12.4.1", in: "root/")
     try tree.symbolicLink("root/usr/local/cuda", to: "/usr/local/cuda-11.8")
@@ -121,12 +121,13 @@ extension GoldenTests {
   @Test func limitsOfADriver() throws {
     let tree = try TemporaryTree()
     defer { withExtendedLifetime(tree) {} }
-    try tree.torch("2.9.0+cu128", cuda: "12.8", in: "root/")
-    try tree.library("ptx/libptx.so", modules: modules("compute_80", isa: (9, 0)), in: "root/")
-    try tree.library("zstd/libzstd.so", modules: modules("sm_80", .zstd), in: "root/")
+    try tree.torch("2.9.0+cu128", cuda: "12.8", modules: modules("sm_80"), in: "root/")
+    try tree.sharedLibrary("ptx/libptx.so", modules: modules("compute_80", isa: (9, 0)), in: "root/")
+    try tree.write(
+      try #require(fileContents(Self.fixtures + "/compression/nvcc-size.so")), to: "root/zstd/libzstd.so")
     try expectStack("limits", "root --gpu A100 --driver 535.54.03", in: tree, status: 1)
     try expectStack("limits-gone", "root/zstd root/torch --gpu A100 --driver 550.54.14", in: tree, status: 0)
-    try tree.library("usr/local/cuda-12.8/compat/libcuda.so.570.86.15", in: "compat/")
+    try tree.sharedLibrary("usr/local/cuda-12.8/compat/libcuda.so.570.86.15", in: "compat/")
     try tree.torch("2.7.0+cu128", cuda: "12.8", modules: modules("sm_80 sm_86"), in: "compat/" + Self.site)
     try expectStack(
       "compat", "compat --gpu 'NVIDIA A100-PCIE-40GB' --gpu 'RTX 3090' --driver 515.65.01", in: tree,
@@ -167,12 +168,12 @@ extension GoldenTests {
     }
     try tree.torch(
       "2.9.0+cu128", cuda: "12.8", modules: modules("sm_80 sm_90 sm_120"), needed: ["libcudart.so.12"])
-    try tree.library("torch/lib/libcudart.so.12")
+    try tree.sharedLibrary("torch/lib/libcudart.so.12")
     try tree.distribution(
       "torchvision", "0.24.0+cu128", requires: ["torch==2.9.0"], files: ["torchvision/_C.so"])
-    try tree.library("torchvision/_C.so", modules: modules("sm_80 sm_90 sm_120", count: 1))
+    try tree.sharedLibrary("torchvision/_C.so", modules: modules("sm_80 sm_90 sm_120", count: 1))
     try tree.distribution("flash-ops", "1.0", files: ["flash_ops/_C.so"])
-    try tree.library(
+    try tree.sharedLibrary(
       "flash_ops/_C.so",
       modules: [extensionModule("_Z9flash_fwdPfi"), extensionModule("_Z9flash_bwdPfi")])
     try expectStack("extension", ". --gpu sm_120 --driver 570.86.15", in: tree, status: 1)

@@ -32,12 +32,12 @@ extension TemporaryTree {
       try write(elf.bytes, to: "\(folder)torch/lib/libtorch_python.so")
     }
     if !modules.isEmpty {
-      try library("torch/lib/libtorch_cuda.so", modules: modules, needed: needed, in: folder)
+      try sharedLibrary("torch/lib/libtorch_cuda.so", modules: modules, needed: needed, in: folder)
     }
   }
 
   /// A shared library; `soname` is its own name where none is given.
-  public func library(
+  public func sharedLibrary(
     _ name: String, modules: [FatBinaryBuilder] = [], needed: [String] = [], in folder: String = ""
   ) throws {
     var elf = ELFBuilder(fatBinaries: modules)

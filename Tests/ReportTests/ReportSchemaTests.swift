@@ -132,7 +132,7 @@ struct ReportSchemaTests {
       build_info = {"cuda_version": "12.3", "cudnn_version": "8", "cuda_compute_capabilities": ["sm_60", "sm_80"]}
 
       """, to: site + "tensorflow/python/platform/build_info.py")
-    try tree.library("usr/lib/libcudart.so.11.8.89")
+    try tree.sharedLibrary("usr/lib/libcudart.so.11.8.89")
     var compat = ELFBuilder()
     compat.soname = "libcuda.so.1"
     compat.note = (
@@ -143,7 +143,8 @@ struct ReportSchemaTests {
     try tree.toolkit("11.8.0")
     var cubin = CubinBuilder("sm_80", abiVersion: 8)
     cubin.toolkit = "12.8"
-    try tree.library("opt/libstatic.so", modules: [FatBinaryBuilder([.cubin("sm_80", payload: cubin.bytes)])])
+    try tree.sharedLibrary(
+      "opt/libstatic.so", modules: [FatBinaryBuilder([.cubin("sm_80", payload: cubin.bytes)])])
     let image = ImageConfiguration(
       environment: ["CUDA_VERSION=12.8.1", "NVIDIA_REQUIRE_CUDA=cuda>=12.8", "SECRET=1"],
       architecture: "amd64",
@@ -218,7 +219,8 @@ struct ReportSchemaTests {
 
   static func documents() throws -> [[UInt8]] {
     [
-      list(), extract(), try scan(), try stack(), try kernels(), try kernels(isSummary: true), try diff(), gpus(),
+      list(), extract(), try scan(), try stack(), try kernels(), try kernels(isSummary: true), try diff(),
+      gpus(),
     ]
   }
 
