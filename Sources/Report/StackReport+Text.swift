@@ -27,6 +27,10 @@ extension StackReport {
     let status = lines[line] ?? .unknown
     let (checks, others) = deciding(line)
     var reason = checks.map { printable($0.clause) }.joined(separator: "; ")
+    // What the driver must be says more than that none is given.
+    if status == .unknown, !hasDriver, let check = checks.first(where: { $0.id.dependsOnDriver }) {
+      reason = printable(check.message)
+    }
     if others > 0 { reason += " (and \(counted(others, "more like this", "more like this")))" }
     if checks.isEmpty { reason = self.reason(forNothing: line) }
     let title = line.title.padded(to: Self.titleWidth)
@@ -74,7 +78,7 @@ extension StackReport {
     }
     switch status {
     case .pass: return "Yes, it runs on \(listed(labels))\(driver)\(hint)"
-    case .warn: return "Yes with reservations on \(listed(labels))\(driver): " + because(.warn)
+    case .warn: return "With reservations on \(listed(labels))\(driver): " + because(.warn)
     case .unknown: return "That cannot be told for \(listed(labels))\(driver): " + because(.unknown)
     case .fail:
       let failing = devices.indices.filter { self.status(device: $0) == .fail }

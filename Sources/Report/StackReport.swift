@@ -24,8 +24,10 @@ public struct StackReport: Sendable {
     hasDriver = devices.contains { $0.device.driver != nil }
     self.facts = facts
     self.devices = isQuestion ? devices : []
+    // Without a question the driver is compared with what needs no GPU; those of Tegras are numbered differently.
+    let generations = hasDriver ? devices.map(\.device).filter { !$0.computeCapability.isTegra } : []
     var question = StackQuestion(
-      facts: facts, devices: isQuestion || hasDriver ? devices.map(\.device) : [],
+      facts: facts, devices: isQuestion ? devices.map(\.device) : generations,
       libraries: result.stackLibraries(facts))
     checks = question.checks()
     guard facts.hasStack || checks.contains(where: { $0.id == .driverRuntime && $0.status == .fail }) else {
@@ -68,7 +70,14 @@ public struct StackReport: Sendable {
   func deciding(_ line: StackSummary.Line) -> (checks: [Check], others: Int) {
     let all = checks.filter { $0.line == line && $0.status == lines[line] }
     var shown: [Check] = []
-    for check in all where !shown.contains(where: { $0.id == check.id }) { shown.append(check) }
+    for check in all {
+      guard let index = shown.firstIndex(where: { $0.id == check.id }) else {
+        shown.append(check)
+        continue
+      }
+      // The newest runtime asks most of the driver, and comes last.
+      if check.id == .driverRuntime { shown[index] = check }
+    }
     return (shown, all.count - shown.count)
   }
 
