@@ -107,7 +107,9 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "AgreementTests",
-      dependencies: ["Bytes", "Compression", "DeviceCode", "Compatibility", "Scan", "FuzzSupport"],
+      dependencies: [
+        "Bytes", "Compression", "DeviceCode", "Compatibility", "Stack", "Scan", "Report", "FuzzSupport",
+      ],
       swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]

@@ -159,7 +159,7 @@ extension Command {
         "cubinspect scan torch/lib --gpu V100 --gpu A100 --driver 460.32.03"),
       Example(
         "Does this image run on the machine where I am?",
-        "docker inspect app | cubinspect scan rootfs --gpu auto --image-config /dev/stdin"),
+        "docker inspect app | cubinspect scan / --gpu auto --image-config /dev/stdin"),
       Example(
         "Does what we built carry every target that we promise?",
         "cubinspect scan build/lib --require sm_80,sm_90,compute_90"),
