@@ -31,6 +31,7 @@ let package = Package(
   name: "cubinspect",
   products: [
     .executable(name: "cubinspect", targets: ["cubinspect"]),
+    .library(name: "Archives", targets: ["Archives"]),
     .library(name: "DeviceCode", targets: ["DeviceCode"]),
     .library(name: "Compatibility", targets: ["Compatibility"]),
     .library(name: "Scan", targets: ["Scan"]),
@@ -41,10 +42,13 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+    .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+    .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
 
     // The one module that returns non-escapable views; its clients need no such feature.
     library("Bytes", extraSettings: [.enableExperimentalFeature("Lifetimes")]),
     library("Compression", ["Bytes", "CZlib", "CZstd", "CLZ4"]),
+    library("Archives", ["Bytes", "Compression", "CArchive", "CNettle"]),
     library("ELFFile", ["Bytes", "Compression", "CElf"]),
     library("DeviceCode", ["Bytes", "Compression", "ELFFile"]),
     library(
@@ -71,6 +75,7 @@ let package = Package(
 
     tests("Bytes", ["FixtureSupport", "FuzzSupport"]),
     tests("Compression", ["Bytes", "FuzzSupport", "CZlib", "CZstd", "CLZ4"]),
+    tests("Archives", ["Bytes", "Compression", "DeviceCode", "FixtureSupport", "FuzzSupport", "CZlib"]),
     tests("ELFFile", ["Bytes", "FixtureSupport"]),
     tests(
       "DeviceCode", ["Bytes", "Compression", "ELFFile", "FixtureSupport", "FuzzSupport"],
