@@ -75,7 +75,7 @@ let package = Package(
 
     tests("Bytes", ["FixtureSupport", "FuzzSupport"]),
     tests("Compression", ["Bytes", "FuzzSupport", "CZlib", "CZstd", "CLZ4"]),
-    tests("Archives", ["Bytes", "Compression", "DeviceCode", "FixtureSupport", "FuzzSupport", "CZlib"]),
+    tests("Archives", ["Bytes", "Compression", "ELFFile", "DeviceCode", "FixtureSupport", "FuzzSupport", "CZlib"]),
     tests("ELFFile", ["Bytes", "FixtureSupport"]),
     tests(
       "DeviceCode", ["Bytes", "Compression", "ELFFile", "FixtureSupport", "FuzzSupport"],

@@ -99,11 +99,11 @@ import Glibc
     var position: UInt64 = 8
     while position < size {
       try fill(position, memberHeaderSize)
-      let size = declaredMemberSize(source, header: position) ?? 0
+      let memberSize = declaredMemberSize(source, header: position) ?? 0
       if unsafe bytes[Int(position)] == UInt8(ascii: "/") {
-        try fillTable(position + memberHeaderSize, min(size, size), "static library table")
+        try fillTable(position + memberHeaderSize, min(memberSize, size), "static library table")
       }
-      let (end, overflow) = (position + memberHeaderSize).addingReportingOverflow(size)
+      let (end, overflow) = (position + memberHeaderSize).addingReportingOverflow(memberSize)
       guard !overflow, end < size else { return }
       position = (end + 1) / 2 * 2
     }

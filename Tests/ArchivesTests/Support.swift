@@ -2,6 +2,7 @@ import Archives
 import Bytes
 import Compression
 import Foundation
+import Synchronization
 import Testing
 
 enum Fixtures {
@@ -32,3 +33,29 @@ extension ZipArchive {
 
 /// Code and field of each problem, the parts that a program compares.
 func summary(_ problems: [Problem]) -> [String] { problems.map { "\($0.code): \($0.field)" } }
+
+/// A number that several threads add to.
+final class Counter: Sendable {
+  private let number = Atomic(0)
+  func add(_ count: Int) { number.wrappingAdd(count, ordering: .relaxed) }
+  var value: Int { number.load(ordering: .relaxed) }
+}
+
+/// `bytes` compressed by the program of that name.
+func compressed(_ bytes: [UInt8], by tool: String) throws -> [UInt8] {
+  let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+  try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+  defer { try? FileManager.default.removeItem(at: folder) }
+  let file = folder.appending(path: "file")
+  let result = folder.appending(path: "result")
+  try Data(bytes).write(to: file)
+  try Data().write(to: result)
+  let process = Process()
+  process.executableURL = URL(filePath: "/usr/bin/env")
+  process.arguments = [tool, "-c", file.path]
+  process.standardOutput = try FileHandle(forWritingTo: result)
+  try process.run()
+  process.waitUntilExit()
+  #expect(process.terminationStatus == 0, "\(tool)")
+  return Array(try Data(contentsOf: result))
+}
