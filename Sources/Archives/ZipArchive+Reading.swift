@@ -117,7 +117,7 @@ extension ZipArchive {
           .limitExceeded, "zip member path", at: position, expected: "at most \(limits.pathLength) bytes",
           observed: "\(member.path.bytes.count)"))
     }
-    if member.path.leavesRoot {
+    if member.path.leavesRoot(absolute: true) {
       report(
         Problem(
           .outOfBounds, "zip member path", at: position, expected: "a path inside the archive", observed: name
@@ -367,18 +367,5 @@ extension ZipArchive {
     let start = member.headerOffset + UInt64(header.count) + UInt64(try view.u16(28, field))
     guard start <= member.end, member.compressedSize <= member.end - start else { throw member.overlap }
     return start..<start + member.compressedSize
-  }
-}
-
-extension Path {
-  /// Whether a member of this path would lie outside the folder that it is unpacked into.
-  var leavesRoot: Bool {
-    if bytes.first == UInt8(ascii: "/") { return true }
-    var depth = 0
-    for part in bytes.split(separator: UInt8(ascii: "/")) {
-      if part.elementsEqual("..".utf8) { depth -= 1 } else if !part.elementsEqual(".".utf8) { depth += 1 }
-      if depth < 0 { return true }
-    }
-    return false
   }
 }
