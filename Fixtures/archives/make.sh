@@ -111,3 +111,140 @@ write("truncated.zip", good[: len(good) // 2])
 write("no-directory.zip", good[: central(good)] + good[-22:])
 write("disks.zip", patched(good, ("<H", len(good) - 18, 3)))
 END
+
+# An image of four layers as an OCI layout folder, by hand; skopeo makes the two kinds of archive from it, and umoci
+# says which files are left. Needs the Debian packages skopeo and umoci.
+rm -rf layout
+LC_ALL=C.UTF-8 python3 - <<'END'
+import gzip, hashlib, io, json, os, tarfile
+
+
+def tar(entries, format=tarfile.PAX_FORMAT):
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w", format=format) as archive:
+        for name, kind, value in entries:
+            entry = tarfile.TarInfo(name)
+            entry.mtime = 1700000000
+            entry.mode = 0o755 if kind == tarfile.DIRTYPE else 0o644
+            entry.type = kind
+            if kind == tarfile.REGTYPE:
+                data = value.encode()
+                entry.size = len(data)
+                archive.addfile(entry, io.BytesIO(data))
+            else:
+                entry.linkname = value or ""
+                archive.addfile(entry)
+    return target.getvalue()
+
+
+def write(path, data):
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(data)
+
+
+def blob(folder, data, kind, **more):
+    digits = hashlib.sha256(data).hexdigest()
+    write(f"{folder}/blobs/sha256/{digits}", data)
+    return {"mediaType": kind, "digest": "sha256:" + digits, "size": len(data), **more}
+
+
+def document(folder, value, kind, **more):
+    return blob(folder, json.dumps(value, indent=1).encode(), kind, **more)
+
+
+OCI = "application/vnd.oci.image."
+
+
+def image(folder, layers, architecture="amd64", os="linux", **more):
+    """A manifest of `layers`, which are tars with the way in which they are stored."""
+    descriptors = []
+    for data, how in layers:
+        stored = gzip.compress(data, mtime=0) if how == "gzip" else data
+        descriptors.append(blob(folder, stored, OCI + "layer.v1.tar" + ("+gzip" if how == "gzip" else "")))
+    config = {
+        "architecture": architecture, "os": os, "config": {"Env": ["CUDA_VERSION=12.4.1"]},
+        "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(data).hexdigest() for data, _ in layers]},
+        "history": [{"created_by": f"layer {n}"} for n in range(len(layers))],
+    }
+    manifest = {
+        "schemaVersion": 2, "mediaType": OCI + "manifest.v1+json",
+        "config": document(folder, config, OCI + "config.v1+json"), "layers": descriptors,
+    }
+    return document(folder, manifest, OCI + "manifest.v1+json", **more)
+
+
+def layout(folder, manifests):
+    write(f"{folder}/oci-layout", b'{"imageLayoutVersion": "1.0.0"}')
+    write(f"{folder}/index.json", json.dumps({"schemaVersion": 2, "manifests": manifests}, indent=1).encode())
+
+
+F, D, L, H = tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE
+deep = "/".join("directory-%02d" % n for n in range(30))
+lowest = [
+    ("usr", D, None), ("usr/lib", D, None), ("usr/lib/first.so", F, "first, lowest"), ("usr/lib/second.so", F, "second"),
+    ("usr/lib/link.so", L, "second.so"), ("usr/lib/same.so", H, "usr/lib/first.so"), ("lib", L, "/usr/lib"),
+    ("opt", D, None), ("opt/old", D, None), ("opt/old/a", F, "a"), ("opt/old/b", F, "b"), ("opt/gone", D, None),
+    ("opt/gone/deep", D, None), ("opt/gone/deep/file", F, "x"), ("loop1", L, "loop2"), ("loop2", L, "loop1"),
+    ("out", L, "../../../../usr/lib/first.so"), ("srv", D, None), ("srv/pipe", tarfile.FIFOTYPE, None),
+    ("srv/na\u00efve", F, "not ASCII"), (deep, D, None), (deep + "/" + "n" * 200, F, "long name"), ("folder", D, None),
+    ("folder/inside", F, "inside"), ("file", F, "file"), ("kept", D, None), ("kept/below", F, "from below"),
+]
+second = [
+    ("usr/lib/.wh.second.so", F, ""), ("opt/.wh.gone", F, ""), ("opt/old/new", F, "new"), ("opt/old/.wh..wh..opq", F, ""),
+    ("usr/lib/first.so", F, "first, replaced"), ("kept", D, None), ("kept/above", F, "from above"),
+]
+# A folder takes the place of a file and the other way round; what is hidden comes again.
+third = [("folder", F, "now a file"), ("file", D, None), ("file/inside", F, "now inside"), ("opt/gone", D, None),
+         ("opt/gone/again", F, "again"), ("usr/lib/.wh.nothing", F, "")]
+# Through a link of the image; the lowest layer's link leads there.
+fourth = [("./usr/lib/late.so", F, "late"), ("absolute", L, "/usr/../usr/lib/late.so")]
+layers = [(tar(lowest), "none"), (tar(second), "gzip"), (tar(third, tarfile.GNU_FORMAT), "gzip"), (tar(fourth), "gzip")]
+layout("layout", [image("layout", layers, annotations={"org.opencontainers.image.ref.name": "latest"})])
+
+# An index for several platforms, in an index, with an attestation.
+several = []
+for architecture, os_ in [("amd64", "linux"), ("arm64", "linux"), ("amd64", "windows")]:
+    several.append(
+        image("platforms", [(tar([("name", F, architecture)]), "gzip")], architecture, os_,
+              platform={"architecture": architecture, "os": os_}))
+several.append(
+    document("platforms", {"schemaVersion": 2, "config": {}, "layers": []}, OCI + "manifest.v1+json",
+             platform={"architecture": "unknown", "os": "unknown"}))
+inner = document("platforms", {"schemaVersion": 2, "manifests": several}, OCI + "index.v1+json",
+                 annotations={"io.containerd.image.name": "example.org/app:1.0"})
+layout("platforms", [inner])
+
+# Layers that reach outside, in one way each.
+hostile = [
+    ("../../outside", F, "x"), ("/absolute/file", F, "stays inside"), ("elsewhere", D, None),
+    ("etc", L, "/../../../elsewhere"), ("etc/made", F, "in the image"),
+    ("links", D, None), ("links/hard", H, "../../etc/passwd"), ("links/missing", H, "nothing"),
+    ("a", L, "b"), ("b", L, "a"), ("a/through", F, "loop"), ("plain", F, "x"), ("plain/below", F, "x"), (".wh.", F, ""), ("x/.wh...", F, ""),
+    ("good", F, "good"),
+]
+write("hostile.tar", tar(hostile))
+write("deep.tar", tar([("d/" * 10000 + "f", F, "x"), ("shallow", F, "x")]))
+whole = tar([("one", F, "1" * 700), ("two", F, "2" * 700)])
+write("cut.tar", whole[:1700])
+write("cut-data.tar", whole[:2200])
+END
+umoci=$(mktemp -d)
+trap 'rm -rf "$umoci"' EXIT
+umoci unpack --rootless --image layout:latest "$umoci/bundle" >/dev/null
+(cd "$umoci/bundle/rootfs" && LC_ALL=C find . -mindepth 1 \( -type f -printf '%P\tfile\t' -exec cat {} \; -printf '\n' \) \
+  -o \( -type l -printf '%P\tlink\t%l\n' \) -o \( -type p -printf '%P\tother\n' \)) | LC_ALL=C sort >image-tree.txt
+rm -f docker.tar oci.tar
+skopeo --insecure-policy copy --quiet oci:layout:latest docker-archive:docker.tar:example/app:1.0
+gzip -n -9 -c docker.tar >docker.tar.gz
+# GNU tar packs the layout because skopeo would write the time of day.
+skopeo --insecure-policy copy --quiet oci:layout:latest "oci:$umoci/copy:latest"
+plain=(tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner)
+"${plain[@]}" -C "$umoci/copy" -cf oci.tar .
+# A file with a hole, and one behind it.
+mkdir "$umoci/sparse"
+printf start >"$umoci/sparse/holes"
+truncate -s 1M "$umoci/sparse/holes"
+printf end >>"$umoci/sparse/holes"
+printf whole >"$umoci/sparse/whole"
+"${plain[@]}" --format=gnu --sparse -C "$umoci/sparse" -cf sparse.tar holes whole

@@ -86,7 +86,9 @@ public struct FileTree: Sendable {
   ///
   /// - Throws: a ``Problem/Code/limitExceeded`` problem when links lead to links without end.
   public func file(at path: Path) throws(Problem) -> File? {
-    guard let index = try find(path.parts), case .file(let layer, let member) = nodes[index].entry else { return nil }
+    guard let index = try find(path.parts), case .file(let layer, let member) = nodes[index].entry else {
+      return nil
+    }
     return File(path: path, layer: layer, member: member)
   }
 }
@@ -122,9 +124,13 @@ extension FileTree {
         try add(layer.members[number], number, name, in: parent, layer: index)
       } catch {
         problems.append(withinLimit: error)
-        if nodes.count >= nodeLimit { return }
+        if error == tooManyNodes { return }
       }
     }
+  }
+
+  private var tooManyNodes: Problem {
+    Problem(.limitExceeded, "files of an image", expected: "at most \(nodeLimit)")
   }
 
   private mutating func report(_ code: Problem.Code, _ member: TarMember, expected: String) {
@@ -138,15 +144,15 @@ extension FileTree {
   }
 
   private mutating func hide(_ name: Path, in parent: [Path], _ member: TarMember) throws(Problem) {
+    let hidden = Path(bytes: name.bytes.dropFirst(Self.whiteout.count))
+    guard !hidden.bytes.isEmpty, hidden != Path("."), hidden != Path("..") else {
+      throw Self.problem(.invalidValue, member, expected: "a whiteout with a name")
+    }
     guard let folder = try find(parent) else { return }
+    // Other names that start with .wh..wh. are one file system driver's notes to itself; they hide nothing.
     if name == Self.opaqueWhiteout {
       nodes[folder].children = [:]
     } else {
-      let hidden = Path(bytes: name.bytes.dropFirst(Self.whiteout.count))
-      guard !hidden.bytes.isEmpty, hidden != Path("."), hidden != Path("..") else {
-        throw Self.problem(.invalidValue, member, expected: "a whiteout with a name")
-      }
-      // Names that start with .wh..wh. are notes of one file system driver to itself; they hide nothing that is here.
       nodes[folder].children[hidden] = nil
     }
   }
@@ -166,22 +172,23 @@ extension FileTree {
     case .symbolicLink(let target): entry = .symbolicLink(target)
     case .other(let kind): entry = .other(kind)
     case .hardLink(let target):
-      let node = target.leavesRoot(absolute: false) ? nil : try find(target.normalisedParts, followsLast: false)
+      let node =
+        target.leavesRoot(absolute: false) ? nil : try find(target.normalisedParts, followsLast: false)
       guard let node, nodes[node].entry != .directory else {
         throw Self.problem(.notFound, member, expected: "a link to a file of the image")
       }
       entry = nodes[node].entry
     }
     // A folder keeps what lower layers put into it.
-    if entry == .directory, let node = nodes[folder].children[name], nodes[node].entry == .directory { return }
+    if entry == .directory, let node = nodes[folder].children[name], nodes[node].entry == .directory {
+      return
+    }
     _ = try append(Node(parent: folder, entry: entry), name)
   }
 
   /// Puts `node` into its parent as `name`, in the place of what has the name.
   private mutating func append(_ node: Node, _ name: Path) throws(Problem) -> Int {
-    guard nodes.count < nodeLimit else {
-      throw Problem(.limitExceeded, "files of an image", expected: "at most \(nodeLimit)")
-    }
+    guard nodes.count < nodeLimit else { throw tooManyNodes }
     nodes.append(node)
     nodes[node.parent].children[name] = nodes.count - 1
     return nodes.count - 1

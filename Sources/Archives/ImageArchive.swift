@@ -195,7 +195,7 @@ private struct Store {
     case .folder(let folder):
       do {
         return try FileBytes(path: folder.appending(path.utf8))
-      } catch where error.code == .notFound {
+      } catch  where error.code == .notFound {
         return nil
       }
     case .tar(let tree):

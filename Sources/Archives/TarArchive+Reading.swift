@@ -48,7 +48,8 @@ extension TarArchive {
     }
     let hardLink = unsafe path(archive_entry_hardlink(entry))
     let symbolicLink = unsafe path(archive_entry_symlink(entry))
-    guard max(name.bytes.count, hardLink?.bytes.count ?? 0, symbolicLink?.bytes.count ?? 0) <= limits.pathLength
+    guard
+      max(name.bytes.count, hardLink?.bytes.count ?? 0, symbolicLink?.bytes.count ?? 0) <= limits.pathLength
     else {
       problems.append(
         withinLimit: Problem(

@@ -1,33 +1,24 @@
 import Archives
 import Bytes
+import FixtureSupport
 import Foundation
 import FuzzSupport
 import Testing
 
-/// Bytes that compress a little, and differ everywhere.
+/// Bytes that differ from block to block.
 private func sample(_ count: Int) -> [UInt8] {
   var generator = SeededGenerator(seed: 7)
-  var bytes: [UInt8] = []
-  bytes.reserveCapacity(count + 64)
-  while bytes.count < count {
+  let block = (0..<8192).flatMap { _ in
     let word = generator.next()
-    bytes.append(contentsOf: (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) })
-    bytes.append(contentsOf: repeatElement(UInt8(truncatingIfNeeded: word), count: 56))
+    return (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) }
+  }
+  var bytes: [UInt8] = []
+  bytes.reserveCapacity(count + block.count)
+  while bytes.count < count {
+    bytes.append(littleEndian: bytes.count)
+    bytes += block
   }
   return Array(bytes[..<count])
-}
-
-/// A source that counts what is read from it.
-private final class CountingBytes: ByteSource {
-  let bytes: MemoryBytes
-  let count = Counter()
-  init(_ bytes: [UInt8]) { self.bytes = MemoryBytes(bytes) }
-  var size: UInt64 { bytes.size }
-  func read(at offset: UInt64, count: Int, into buffer: inout MutableRawSpan) throws(Problem) -> Int {
-    let read = try bytes.read(at: offset, count: count, into: &buffer)
-    self.count.add(read)
-    return read
-  }
 }
 
 @Suite struct DecompressedBytesTests {
@@ -59,7 +50,8 @@ private final class CountingBytes: ByteSource {
     let contents = try DecompressedBytes(
       MemoryBytes(ZipBuilder.deflated(bytes)), .deflate, size: UInt64(bytes.count), limit: Self.limit)
     for offset in stride(from: bytes.count - 1000, through: 0, by: -70_000) {
-      #expect(try contents.bytes(at: UInt64(offset), count: 1000, "part") == Array(bytes[offset..<offset + 1000]))
+      #expect(
+        try contents.bytes(at: UInt64(offset), count: 1000, "part") == Array(bytes[offset..<offset + 1000]))
     }
     #expect(contents.bytesDecompressed == UInt64(bytes.count))
   }
@@ -107,7 +99,8 @@ private final class CountingBytes: ByteSource {
     let far = UInt64(Self.large.count) - 100
     let first = try #require(throws: Problem.self) { try contents.bytes(at: far, count: 100, "end") }
     #expect(first.code == .truncated)
-    #expect(try contents.bytes(at: 5 << 20, count: 100, "part") == Array(Self.large[5 << 20..<(5 << 20) + 100]))
+    #expect(
+      try contents.bytes(at: 5 << 20, count: 100, "part") == Array(Self.large[5 << 20..<(5 << 20) + 100]))
     let before = contents.bytesDecompressed
     #expect(throws: first) { try contents.bytes(at: far, count: 100, "end") }
     #expect(contents.bytesDecompressed == before)

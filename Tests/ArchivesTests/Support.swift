@@ -42,7 +42,7 @@ final class Counter: Sendable {
 }
 
 /// `bytes` compressed by the program of that name.
-func compressed(_ bytes: [UInt8], by tool: String) throws -> [UInt8] {
+func compressed(_ bytes: [UInt8], by tool: String, arguments: [String] = ["-c"]) throws -> [UInt8] {
   let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
   try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
   defer { try? FileManager.default.removeItem(at: folder) }
@@ -52,10 +52,34 @@ func compressed(_ bytes: [UInt8], by tool: String) throws -> [UInt8] {
   try Data().write(to: result)
   let process = Process()
   process.executableURL = URL(filePath: "/usr/bin/env")
-  process.arguments = [tool, "-c", file.path]
+  process.arguments = [tool] + arguments + [file.path]
   process.standardOutput = try FileHandle(forWritingTo: result)
   try process.run()
   process.waitUntilExit()
   #expect(process.terminationStatus == 0, "\(tool)")
   return Array(try Data(contentsOf: result))
+}
+
+/// A source that counts what is read from it.
+final class CountingBytes: ByteSource {
+  let bytes: MemoryBytes
+  let count = Counter()
+  init(_ bytes: [UInt8]) { self.bytes = MemoryBytes(bytes) }
+  var size: UInt64 { bytes.size }
+  func read(at offset: UInt64, count: Int, into buffer: inout MutableRawSpan) throws(Problem) -> Int {
+    let read = try bytes.read(at: offset, count: count, into: &buffer)
+    self.count.add(read)
+    return read
+  }
+}
+
+/// The digest that the program sha256sum prints.
+enum SHA256Program {
+  static func digest(of bytes: [UInt8]) -> [UInt8]? {
+    guard let line = try? compressed(bytes, by: "sha256sum", arguments: []) else { return nil }
+    let digits = line.prefix(64)
+    return stride(from: 0, to: digits.count, by: 2).compactMap {
+      UInt8(String(decoding: digits[$0..<$0 + 2], as: UTF8.self), radix: 16)
+    }
+  }
 }

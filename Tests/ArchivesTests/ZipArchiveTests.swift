@@ -14,9 +14,10 @@ private let elf: [UInt8] = [0x7F, 0x45, 0x4C, 0x46, 2, 1, 1] + [UInt8](repeating
     let archive = try ZipArchive(Fixtures.bytes("\(name).zip"))
     #expect(archive.problems == [])
     #expect(
-      archive.members.map(\.path) == ["package/", "package/stored.so", "package/text.txt", "empty"].map {
-        Path($0)
-      })
+      archive.members.map(\.path)
+        == ["package/", "package/stored.so", "package/text.txt", "empty"].map {
+          Path($0)
+        })
     #expect(archive.members.map(\.isDirectory) == [true, false, false, false])
     #expect(archive.members.map(\.size) == [0, 64, UInt64(text.count), 0])
     #expect(archive.members[1].mode == 0o100644)
@@ -47,7 +48,9 @@ private let elf: [UInt8] = [0x7F, 0x45, 0x4C, 0x46, 2, 1, 1] + [UInt8](repeating
   @Test func namesAreBytes() throws {
     let archive = try ZipArchive(Fixtures.bytes("names.zip"))
     #expect(archive.problems == [])
-    #expect(archive.members.map(\.path) == ["na\u{EF}ve.so", "new\nline", "back\\slash", " space "].map { Path($0) })
+    #expect(
+      archive.members.map(\.path)
+        == ["na\u{EF}ve.so", "new\nline", "back\\slash", " space "].map { Path($0) })
   }
 
   @Test func linksAreTold() throws {
@@ -163,7 +166,9 @@ private let elf: [UInt8] = [0x7F, 0x45, 0x4C, 0x46, 2, 1, 1] + [UInt8](repeating
           bytes[position] = value
           guard let archive = try? ZipArchive(MemoryBytes(bytes)) else { continue }
           for member in archive.members {
-            guard let contents = try? archive.contents(of: member), let read = try? contents.all() else { continue }
+            guard let contents = try? archive.contents(of: member), let read = try? contents.all() else {
+              continue
+            }
             #expect(read.count == Int(member.size))
           }
         }

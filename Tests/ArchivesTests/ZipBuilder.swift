@@ -43,8 +43,10 @@ enum ZipBuilder {
         }
         let header = index * size
         let row = directory + index * central.count
-        unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[header..<header + local.count]).copyBytes(from: local)
-        unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[row..<row + central.count]).copyBytes(from: central)
+        unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[header..<header + local.count]).copyBytes(
+          from: local)
+        unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[row..<row + central.count]).copyBytes(
+          from: central)
         unsafe buffer.storeBytes(of: name.0, toByteOffset: header + 30, as: UInt64.self)
         unsafe buffer.storeBytes(of: name.0, toByteOffset: row + 46, as: UInt64.self)
         unsafe buffer.storeBytes(of: UInt32(header), toByteOffset: row + 42, as: UInt32.self)
@@ -67,7 +69,7 @@ enum ZipBuilder {
     _ = unsafe deflateInit2_(
       &stream, 9, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size))
     defer { _ = unsafe deflateEnd(&stream) }
-    let room = input.count + 1024
+    let room = input.count + input.count / 1000 + 1024
     var input = input
     return unsafe [UInt8](unsafeUninitializedCapacity: room) { output, count in
       unsafe input.withUnsafeMutableBufferPointer { source in
