@@ -10,7 +10,7 @@ program := build/cubinspect
 # More arguments for every Swift build, such as SWIFT_FLAGS="-j 2".
 SWIFT_FLAGS ?=
 
-.PHONY: help setup build demo test test-large fetch-large bench fuzz lint docs fixtures goldens clean
+.PHONY: help setup build demo test test-large fetch-large bench fuzz hardware lint docs fixtures goldens clean
 
 help: ## List the tasks
 	@echo "usage: make TASK"
@@ -59,13 +59,16 @@ bench: build fetch-large ## Measure against floors and other tools
 fuzz: ## Run the fuzz targets
 	@Tests/Fuzz/run
 
+hardware: ## Ask this machine's GPU whether the predictions hold
+	@Tests/Hardware/run
+
 fixtures: ## Make the fixtures again with NVIDIA's compilers from PyPI
 	@$(scripts)/setup downloads
 	for script in Fixtures/*/make.sh; do echo "$$script"; bash "$$script"; done
 
 goldens: setup ## Write the expected outputs of the tests again: read the difference before you commit it
 	@CUBINSPECT_UPDATE_GOLDENS=1 swift test --disable-xctest $(SWIFT_FLAGS) --filter GoldenTests
-	git --no-pager diff --stat -- Tests/CommandTests/Goldens
+	git --no-pager diff --stat -- Tests/CommandTests/Goldens Tests/Hardware
 
 docs: setup ## Write the libraries' reference as web pages: build/docs
 	@$(scripts)/build-docs build/docs

@@ -45,6 +45,10 @@ let package = Package(
     .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
     .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
 
+    // libiberty has no pkg-config file, and needs limits that only C can give it.
+    .target(name: "CDemangle", linkerSettings: [.linkedLibrary("iberty")]),
+    library("Demangling", ["CDemangle"]),
+
     // The one module that returns non-escapable views; its clients need no such feature.
     library("Bytes", extraSettings: [.enableExperimentalFeature("Lifetimes")]),
     library("Compression", ["Bytes", "CZlib", "CZstd", "CLZ4"]),
@@ -70,12 +74,16 @@ let package = Package(
       name: "JSONSchemaSupport", path: "Tests/JSONSchemaSupport", swiftSettings: settings),
     .target(name: "FixtureSupport", path: "Tests/FixtureSupport", swiftSettings: settings),
     .target(
-      name: "FuzzSupport", dependencies: ["Bytes", "ELFFile", "DeviceCode"], path: "Tests/Fuzz/Support",
+      name: "FuzzSupport", dependencies: ["Bytes", "Demangling", "Archives", "ELFFile", "DeviceCode"],
+      path: "Tests/Fuzz/Support",
       swiftSettings: settings),
 
+    tests("Demangling", []),
     tests("Bytes", ["FixtureSupport", "FuzzSupport"]),
     tests("Compression", ["Bytes", "FuzzSupport", "CZlib", "CZstd", "CLZ4"]),
-    tests("Archives", ["Bytes", "Compression", "ELFFile", "DeviceCode", "FixtureSupport", "FuzzSupport", "CZlib"]),
+    tests(
+      "Archives",
+      ["Bytes", "Compression", "ELFFile", "DeviceCode", "FixtureSupport", "FuzzSupport", "CZlib"]),
     tests("ELFFile", ["Bytes", "FixtureSupport"]),
     tests(
       "DeviceCode", ["Bytes", "Compression", "ELFFile", "FixtureSupport", "FuzzSupport"],
@@ -91,6 +99,9 @@ let package = Package(
       exclude: ["Goldens"], swiftSettings: settings),
     tests("JSONSchemaSupport", []),
     .testTarget(
+      name: "HardwareTests", dependencies: ["Bytes", "Compression", "DeviceCode", "Compatibility"],
+      swiftSettings: settings),
+    .testTarget(
       name: "AgreementTests", dependencies: ["Bytes", "Compression", "DeviceCode"], swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]
@@ -98,7 +109,10 @@ let package = Package(
 
 // The fuzz targets have no main function: they only link with `--sanitize=fuzzer`, see Tests/Fuzz/run.
 if Context.environment["CUBINSPECT_FUZZ"] != nil {
-  for name in ["FuzzFile", "FuzzFatBinary", "FuzzConcatenated", "FuzzCubin", "FuzzPTX", "FuzzArchive"] {
+  for name in [
+    "FuzzFile", "FuzzFatBinary", "FuzzConcatenated", "FuzzCubin", "FuzzPTX", "FuzzArchive", "FuzzDemangle",
+    "FuzzZip", "FuzzLayer", "FuzzMember",
+  ] {
     package.targets.append(
       .executableTarget(
         name: name, dependencies: ["FuzzSupport"], path: "Tests/Fuzz/\(name)", swiftSettings: settings))

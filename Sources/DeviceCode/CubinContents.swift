@@ -150,24 +150,32 @@ public struct CubinContents: Sendable {
   private mutating func assignSections(_ bytes: ArraySlice<UInt8>) {
     for index in sections.indices {
       let section = sections[index]
-      let kernel: Int?
       switch section.type {
-      case CubinSectionType.contents, CubinSectionType.noBits, CubinSectionType.info,
-        CubinSectionType.relocations, CubinSectionType.relocationsWithAddends, CubinSectionType.memory:
-        kernel = section.kernel ?? self.section(section.info).flatMap { $0.isCode ? $0.kernel : nil }
-      // These name the function's symbol, and those after them the section of these.
-      case CubinSectionType.mercuryCode: kernel = kernelOfSymbol[section.info]
-      case CubinSectionType.mercuryInfo: kernel = self.section(section.info)?.kernel
-      default: kernel = nil
-      }
-      guard let kernel else { continue }
-      sections[index].kernel = kernel
-      switch section.type {
-      case CubinSectionType.contents, CubinSectionType.noBits, CubinSectionType.memory:
-        addResources(of: section, to: kernel, bytes)
+      case CubinSectionType.contents, CubinSectionType.noBits, CubinSectionType.memory,
+        CubinSectionType.constants:
+        sections[index].kernel = section.kernel ?? kernel(ofCode: section.info)
+        if let kernel = sections[index].kernel { addResources(of: section, to: kernel, bytes) }
+      case CubinSectionType.info, CubinSectionType.relocations, CubinSectionType.relocationsWithAddends:
+        sections[index].kernel = kernel(ofCode: section.info)
+      // This names the function's symbol, not its section.
+      case CubinSectionType.mercuryCode: sections[index].kernel = kernelOfSymbol[section.info]
       default: break
       }
     }
+    // These name sections that stand behind them.
+    for index in sections.indices {
+      switch sections[index].type {
+      case CubinSectionType.mercuryInfo, CubinSectionType.mercuryRelocations:
+        let named = section(sections[index].info)
+        if named?.type == CubinSectionType.mercuryCode { sections[index].kernel = named?.kernel }
+      default: break
+      }
+    }
+  }
+
+  /// The kernel whose code a section holds.
+  private func kernel(ofCode index: UInt32) -> Int? {
+    section(index).flatMap { $0.isCode ? $0.kernel : nil }
   }
 
   private mutating func addResources(of section: Section, to kernel: Int, _ bytes: ArraySlice<UInt8>) {

@@ -13,8 +13,10 @@ enum CubinSectionType {
   static let symbolIndices: UInt32 = 18
   /// `.nv.info` and `.nv.info.<kernel>`.
   static let info: UInt32 = 0x7000_0000
-  /// `.nv.constant…`, `.nv.global`, `.nv.global.init`, `.nv.local…` and `.nv.shared…` of relocatable cubins.
+  /// `.nv.global`, `.nv.global.init`, `.nv.local…` and `.nv.shared…` of relocatable cubins.
   static let memory: ClosedRange<UInt32> = 0x7000_0006...0x7000_000A
+  /// `.nv.constant0…` to `.nv.constant17…` of relocatable cubins.
+  static let constants: ClosedRange<UInt32> = 0x7000_0064...0x7000_0075
   /// `.nv.global` of relocatable cubins.
   static let global: UInt32 = 0x7000_0007
   /// `.nv.local.<kernel>` of relocatable cubins.
@@ -25,6 +27,8 @@ enum CubinSectionType {
   static let mercuryShared: UInt32 = 0x7000_0015
   /// `.nv.capmerc.text.<kernel>`.
   static let mercuryCode: UInt32 = 0x7000_0016
+  /// `.nv.merc.rela.<section>`.
+  static let mercuryRelocations: UInt32 = 0x7000_0082
   /// `.nv.merc.nv.info.<kernel>`.
   static let mercuryInfo: UInt32 = 0x7000_0083
   /// `.nv.compat`.

@@ -12,6 +12,9 @@ typedef struct {
   uint64_t fatbins, images;
 } Counts;
 
+// Called with the offset and the fixed part of every entry, when set.
+static void (*on_entry)(uint64_t offset, const unsigned char *fixed);
+
 static void walk_section(const ElfFile *file, unsigned i, Counts *counts, const char *path) {
   uint64_t offset = file->sections[i].sh_offset, end = offset + file->sections[i].sh_size;
   while (offset + 16 <= end) {
@@ -38,6 +41,7 @@ static void walk_section(const ElfFile *file, unsigned i, Counts *counts, const 
       memcpy(&payload_size, fixed + 8, 8);
       if (header_size < 64 || payload_size > stop - entry) fail(path, "entry reaches past its fat binary");
       counts->images++;
+      if (on_entry) on_entry(entry, fixed);
       entry += header_size + payload_size;
     }
     offset = stop;
