@@ -94,11 +94,12 @@ import Glibc
     }
   }
 
-  /// Copies the member headers of a static library, and its symbol index and name table.
+  /// Copies the member headers of a static library with the start of each member, by which libelf tells what it is, and
+  /// the symbol index and name table.
   private func fillLibrary() throws(Problem) {
     var position: UInt64 = 8
     while position < size {
-      try fill(position, memberHeaderSize)
+      try fill(position, memberHeaderSize + 64)
       let memberSize = declaredMemberSize(source, header: position) ?? 0
       if unsafe bytes[Int(position)] == UInt8(ascii: "/") {
         try fillTable(position + memberHeaderSize, min(memberSize, size), "static library table")
