@@ -5,8 +5,8 @@ import Synchronization
 /// Random access to what a compressed stream holds, in memory that does not grow with it.
 ///
 /// The stream is decompressed forward, as far as somebody reads. Going back costs what lies between the nearest
-/// checkpoint and the place; deflate streams have at most ``checkpointLimit`` of them, others start again. Some blocks are
-/// kept, so a stream of up to ``blockSize`` · ``blockLimit`` bytes is decompressed once.
+/// checkpoint and the place; deflate streams have at most ``checkpointLimit`` of them, others start again. The blocks that
+/// were passed last are kept, so whatever is read within ``recentBlocks`` of them is decompressed once.
 public final class DecompressedBytes: ByteSource {
   /// How a stream is compressed.
   public enum Compression: Hashable, Sendable {
@@ -20,8 +20,15 @@ public final class DecompressedBytes: ByteSource {
 
   /// Bytes that are decompressed together.
   public static let blockSize = 256 << 10
-  /// Blocks that are kept: 16 MiB.
-  public static let blockLimit = 64
+  /// Blocks that are kept because somebody read them: 4 MiB.
+  public static let readBlocks = 16
+  /// Blocks that are kept because they were passed last: 12 MiB, or 60 MiB where going back means starting again.
+  public static func recentBlocks(_ compression: Compression) -> Int {
+    switch compression {
+    case .deflate, .gzip: 48
+    case .zstd, .bzip2, .xz: 240
+    }
+  }
   /// Copies of a deflate stream that are kept, about 40 KiB each: 10 MiB.
   public static let checkpointLimit = 256
 
@@ -103,9 +110,12 @@ private struct State {
   private var sum = Checksum()
   private var checkpoints: [(position: UInt64, stream: any ForwardBytes)] = []
   private var interval: UInt64 = 1 << 20
-  /// The blocks that are kept, each with the time of its last use.
-  private var blocks: [UInt64: (bytes: [UInt8], used: UInt64)] = [:]
-  private var clock: UInt64 = 0
+  /// Blocks that were read, the last one at the end.
+  private var read: [(index: UInt64, bytes: [UInt8])] = []
+  /// Blocks that were passed last, and their indices from the oldest one, which ``oldest`` names, around to the newest.
+  private var recent: [UInt64: [UInt8]] = [:]
+  private var order: [UInt64] = []
+  private var oldest = 0
   /// Why the blocks from an index on cannot be read.
   private var failure: (index: UInt64, problem: Problem)?
 
@@ -122,10 +132,14 @@ private struct State {
 
   /// The bytes of a block, fewer than its size where the stream ends; none behind the end.
   mutating func block(_ index: UInt64) throws(Problem) -> [UInt8] {
-    clock += 1
-    if let block = blocks[index] {
-      blocks[index]?.used = clock
+    if let place = read.lastIndex(where: { $0.index == index }) {
+      let block = read.remove(at: place)
+      read.append(block)
       return block.bytes
+    }
+    if let bytes = recent[index] {
+      keepRead(bytes, index)
+      return bytes
     }
     let size = UInt64(DecompressedBytes.blockSize)
     if let end, index >= (end + size - 1) / size { return [] }
@@ -144,11 +158,12 @@ private struct State {
         failure = (current, error)
         throw error
       }
-      if current == index || bytes.count < DecompressedBytes.blockSize {
-        keep(bytes, current, always: true)
-        return current == index ? bytes : []
+      keepRecent(bytes, current)
+      if current == index {
+        keepRead(bytes, index)
+        return bytes
       }
-      keep(bytes, current, always: false)
+      if bytes.count < DecompressedBytes.blockSize { return [] }
     }
   }
 
@@ -231,13 +246,20 @@ private struct State {
     checkpoints = checkpoints.enumerated().filter { $0.offset % 2 == 1 }.map(\.element)
   }
 
-  /// Keeps a block. Where there is no room, one that was asked for takes the place of the one used longest ago.
-  private mutating func keep(_ bytes: [UInt8], _ index: UInt64, always: Bool) {
-    if blocks.count >= DecompressedBytes.blockLimit {
-      guard always, let oldest = blocks.min(by: { $0.value.used < $1.value.used })?.key else { return }
-      blocks[oldest] = nil
+  private mutating func keepRead(_ bytes: [UInt8], _ index: UInt64) {
+    if read.count == DecompressedBytes.readBlocks { read.removeFirst() }
+    read.append((index, bytes))
+  }
+
+  private mutating func keepRecent(_ bytes: [UInt8], _ index: UInt64) {
+    guard recent.updateValue(bytes, forKey: index) == nil else { return }
+    if order.count < DecompressedBytes.recentBlocks(compression) {
+      order.append(index)
+    } else {
+      recent[order[oldest]] = nil
+      order[oldest] = index
+      oldest = (oldest + 1) % order.count
     }
-    blocks[index] = (bytes, always ? clock : 0)
   }
 }
 

@@ -303,16 +303,6 @@ private func withElf<Result>(
   switch source {
   case let file as FileBytes:
     return try unsafe withHandle(elf_begin(file.descriptor, ELF_C_READ, nil), body)
-  case let member as SubrangeBytes
-  where member.source is FileBytes && member.range.lowerBound >= memberHeaderSize:
-    return try unsafe withElf(member.source) { (archive) throws(Problem) in
-      // libelf takes the offset of the member's header, which precedes its contents.
-      let offset = Int(member.range.lowerBound - memberHeaderSize)
-      guard let file = member.source as? FileBytes, unsafe elf_rand(archive, offset) == offset else {
-        throw Problem(.invalidValue, "archive member header", at: 0, observed: libelfError())
-      }
-      return try unsafe withHandle(elf_begin(file.descriptor, ELF_C_READ, archive), body)
-    }
   case let memory as MemoryBytes:
     var bytes = memory.bytes
     // libelf keeps the pointer only until the handle is closed, and writes nothing when it was told to read.

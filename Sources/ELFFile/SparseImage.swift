@@ -66,32 +66,50 @@ import Glibc
     return unsafe bytes.loadUnaligned(fromByteOffset: Int(offset), as: Row.self)
   }
 
+  /// Goes forward through the file where it can, because some sources are slow to go back: the segments first, the section
+  /// table, which is mostly at the end, last.
   private func fillFile() throws(Problem) {
     guard let header = row(0, Elf64_Ehdr.self) else { return }
-    let sectionSize = UInt64(MemoryLayout<Elf64_Shdr>.size)
-    let segmentSize = UInt64(MemoryLayout<Elf64_Phdr>.size)
-    try fill(header.e_shoff, header.e_shoff == 0 ? 0 : sectionSize)
-    // Numbers that have no room in the header are in the first section.
-    let first = header.e_shoff == 0 ? nil : row(header.e_shoff, Elf64_Shdr.self)
-    let sections = header.e_shnum == 0 ? first?.sh_size ?? 0 : UInt64(header.e_shnum)
-    let segments = header.e_phnum == 0xFFFF ? UInt64(first?.sh_info ?? 0) : UInt64(header.e_phnum)
-    let names = header.e_shstrndx == 0xFFFF ? UInt64(first?.sh_link ?? 0) : UInt64(header.e_shstrndx)
-    if sections <= size / sectionSize {
-      try fillTable(header.e_shoff, sections * sectionSize, "section table")
-      if names < sections, let strings = row(header.e_shoff &+ names * sectionSize, Elf64_Shdr.self) {
-        try fillTable(strings.sh_offset, min(strings.sh_size, size), "section names")
-      }
+    let hasSections = header.e_shoff != 0
+    if header.e_phnum == 0xFFFF, hasSections {
+      try fill(header.e_shoff, UInt64(MemoryLayout<Elf64_Shdr>.size))
+      // The number has no room in the header and is in the first section.
+      try fillSegments(header.e_phoff, UInt64(row(header.e_shoff, Elf64_Shdr.self)?.sh_info ?? 0))
+    } else {
+      try fillSegments(header.e_phoff, UInt64(header.e_phnum))
     }
-    guard segments <= size / segmentSize else { return }
-    try fillTable(header.e_phoff, segments * segmentSize, "program header table")
-    for index in 0..<segments {
-      let (offset, overflow) = header.e_phoff.addingReportingOverflow(index * segmentSize)
-      guard !overflow, let segment = row(offset, Elf64_Phdr.self) else { return }
+    if hasSections { try fillSections(header) }
+  }
+
+  private func fillSegments(_ table: UInt64, _ count: UInt64) throws(Problem) {
+    let rowSize = UInt64(MemoryLayout<Elf64_Phdr>.size)
+    guard count <= size / rowSize else { return }
+    try fillTable(table, count * rowSize, "program header table")
+    var parts: [Range<UInt64>] = []
+    for index in 0..<count {
+      let (offset, overflow) = table.addingReportingOverflow(index * rowSize)
+      guard !overflow, let segment = row(offset, Elf64_Phdr.self) else { break }
       let type = ELFSegment.Kind(rawValue: segment.p_type)
-      if type == .dynamic || type == .note, segment.p_filesz <= ELFFile.smallLimit {
-        try fill(segment.p_offset, segment.p_filesz)
+      if type == .dynamic || type == .note, segment.p_filesz <= ELFFile.smallLimit, segment.p_offset < size {
+        parts.append(segment.p_offset..<segment.p_offset + segment.p_filesz)
       }
     }
+    for part in parts.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+      try fill(part.lowerBound, part.upperBound - part.lowerBound)
+    }
+  }
+
+  private func fillSections(_ header: Elf64_Ehdr) throws(Problem) {
+    let rowSize = UInt64(MemoryLayout<Elf64_Shdr>.size)
+    try fill(header.e_shoff, rowSize)
+    // Numbers that have no room in the header are in the first section.
+    let first = row(header.e_shoff, Elf64_Shdr.self)
+    let count = header.e_shnum == 0 ? first?.sh_size ?? 0 : UInt64(header.e_shnum)
+    let names = header.e_shstrndx == 0xFFFF ? UInt64(first?.sh_link ?? 0) : UInt64(header.e_shstrndx)
+    guard count <= size / rowSize else { return }
+    try fillTable(header.e_shoff, count * rowSize, "section table")
+    guard names < count, let strings = row(header.e_shoff &+ names * rowSize, Elf64_Shdr.self) else { return }
+    try fillTable(strings.sh_offset, min(strings.sh_size, size), "section names")
   }
 
   /// Copies the member headers of a static library with the start of each member, by which libelf tells what it is, and

@@ -39,4 +39,20 @@ import Testing
       #expect(description(InspectedFile(member)) == expected, "\(file.lastPathComponent)")
     }
   }
+
+  /// In a file on disk, members are read from the descriptor in place.
+  @Test func storedMembersOfFilesReadLikeFiles() throws {
+    let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let place = folder.appending(path: "archive")
+    for file in Self.files.filter({ ["so", "a", "o"].contains($0.pathExtension) }) {
+      let bytes = Array(try Data(contentsOf: file))
+      try Data([UInt8](repeating: 0x21, count: 100) + bytes).write(to: place)
+      let member = SubrangeBytes(
+        try FileBytes(path: Path(place.path)), 100..<100 + UInt64(bytes.count))
+      let expected = description(InspectedFile(MemoryBytes(bytes)))
+      #expect(description(InspectedFile(member)) == expected, "\(file.lastPathComponent)")
+    }
+  }
 }
