@@ -248,3 +248,18 @@ truncate -s 1M "$umoci/sparse/holes"
 printf end >>"$umoci/sparse/holes"
 printf whole >"$umoci/sparse/whole"
 "${plain[@]}" --format=gnu --sparse -C "$umoci/sparse" -cf sparse.tar holes whole
+
+# The two forms of a conda package.
+mkdir -p "$umoci/conda/info" "$umoci/conda/lib"
+printf '{"name": "sample", "version": "1.0", "build": "0"}' >"$umoci/conda/info/index.json"
+printf library >"$umoci/conda/lib/library.so"
+(
+  cd "$umoci/conda"
+  "${plain[@]}" -cf - info lib | bzip2 >../sample.tar.bz2
+  "${plain[@]}" -cf - info | zstd -q -19 >info-sample-1.0-0.tar.zst
+  "${plain[@]}" -cf - lib | zstd -q -19 >pkg-sample-1.0-0.tar.zst
+  printf '{"conda_pkg_format_version": 2}' >metadata.json
+  touch -d 2024-01-01T00:00:00Z metadata.json ./*.tar.zst
+  TZ=UTC zip -q -0 -X ../sample.conda metadata.json info-sample-1.0-0.tar.zst pkg-sample-1.0-0.tar.zst
+)
+cp "$umoci/sample.conda" "$umoci/sample.tar.bz2" .
