@@ -9,7 +9,7 @@ public struct ArchiveLimits: Hashable, Sendable {
   /// Bytes of one member, decompressed.
   public var memberSize: UInt64 = 8 << 30
   /// Bytes of one compressed tar or layer, decompressed.
-  public var streamSize: UInt64 = 64 << 30
+  public var streamSize: UInt64 = 32 << 30
   /// Files, folders and links of one image, all layers together.
   public var nodes = 1 << 22
 

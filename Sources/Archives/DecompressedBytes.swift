@@ -32,6 +32,17 @@ public final class DecompressedBytes: ByteSource {
   /// Copies of a deflate stream that are kept, about 40 KiB each: 10 MiB.
   public static let checkpointLimit = 256
 
+  /// How often a stream may be decompressed in all, besides ``effort`` bytes: who goes back and forth in a hostile file
+  /// ends here.
+  public static func mostPasses(_ compression: Compression) -> UInt64 {
+    switch compression {
+    case .deflate, .gzip: 32
+    case .zstd, .bzip2, .xz: 256
+    }
+  }
+  /// Bytes that may be decompressed again whatever the size of the stream is.
+  public static let effort: UInt64 = 256 << 20
+
   private let state: Mutex<State>
 
   /// - Parameters:
@@ -155,7 +166,7 @@ private struct State {
         if count < bytes.count { bytes.removeSubrange(count...) }
       } catch {
         forward = nil
-        failure = (current, error)
+        if position == frontier { failure = (current, error) }
         throw error
       }
       keepRecent(bytes, current)
@@ -194,6 +205,7 @@ private struct State {
   /// Decompresses the next block; returns how many bytes it has.
   private mutating func advance(into bytes: inout [UInt8]) throws(Problem) -> Int {
     guard let forward else { return 0 }
+    if position < frontier { try checkEffort() }
     let count = try forward.read(into: &bytes, 0..<bytes.count)
     let isNew = position == frontier
     position += UInt64(count)
@@ -213,6 +225,15 @@ private struct State {
       if checkpoints.count > DecompressedBytes.checkpointLimit { thinOut() }
     }
     return count
+  }
+
+  private func checkEffort() throws(Problem) {
+    let passes = DecompressedBytes.mostPasses(compression)
+    let (most, overflow) = frontier.multipliedReportingOverflow(by: passes)
+    guard !overflow, decompressed > most, decompressed - most > DecompressedBytes.effort else { return }
+    throw Problem(
+      .limitExceeded, "decompression of one stream", expected: "at most \(passes) times what it holds",
+      observed: "more, by going back and forth")
   }
 
   /// Whether `forward`, which was just read, has given all that was claimed and ends there as well.

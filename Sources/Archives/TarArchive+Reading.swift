@@ -10,6 +10,7 @@ extension TarArchive {
   /// - Parameter digests: whether all bytes are read for ``digest``.
   public init(_ source: any ByteSource, digests: Bool = false, limits: ArchiveLimits = ArchiveLimits()) {
     self.source = source
+    self.limits = limits
     do throws(Problem) {
       let handle = try unsafe ArchiveHandle(source, digest: digests ? SHA256() : nil, "tar") { archive in
         unsafe archive_read_support_format_tar(archive) == ARCHIVE_OK
@@ -28,7 +29,7 @@ extension TarArchive {
         }
         // The format reader has taken the headers and nothing of the contents.
         let start = UInt64(clamping: unsafe archive_filter_bytes(handle.archive, 0))
-        unsafe add(entry, at: start, limits)
+        unsafe add(entry, at: start)
       }
       digest = try handle.finishDigest()
     } catch {
@@ -37,7 +38,7 @@ extension TarArchive {
   }
 
   @unsafe
-  private mutating func add(_ entry: OpaquePointer, at start: UInt64, _ limits: ArchiveLimits) {
+  private mutating func add(_ entry: OpaquePointer, at start: UInt64) {
     func path(_ text: UnsafePointer<CChar>?) -> Path? {
       guard let text = unsafe text else { return nil }
       return unsafe Path(bytes: UnsafeRawBufferPointer(start: text, count: strlen(text)))
@@ -78,13 +79,19 @@ extension TarArchive {
 
   /// What a file holds.
   ///
-  /// - Throws: a ``Problem/Code/unsupported`` problem when it is no file or has holes, ``Problem/Code/truncated`` when
-  ///   the tar ends before it does.
+  /// - Throws: a ``Problem/Code/unsupported`` problem when it is no file or has holes,
+  ///   ``Problem/Code/limitExceeded`` when it is larger than the limit, ``Problem/Code/truncated`` when the tar ends before
+  ///   it does.
   public func contents(of member: TarMember) throws(Problem) -> any ByteSource {
     let name = printable(member.path.bytes.prefix(256))
     guard let range = member.range else {
       throw Problem(
         .unsupported, "tar member \(name)", observed: member.kind == .file ? "a file with holes" : "no file")
+    }
+    guard range.upperBound - range.lowerBound <= limits.memberSize else {
+      throw Problem(
+        .limitExceeded, "tar member \(name)", at: range.lowerBound,
+        expected: "at most \(limits.memberSize) bytes", observed: "\(range.upperBound - range.lowerBound)")
     }
     guard range.upperBound <= source.size else {
       throw Problem(

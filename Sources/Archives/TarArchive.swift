@@ -4,6 +4,7 @@ public import Bytes
 public struct TarArchive: Sendable {
   /// The tar, after any decompression.
   public let source: any ByteSource
+  public let limits: ArchiveLimits
   public internal(set) var members: [TarMember] = []
   public internal(set) var problems: [Problem] = []
   /// The SHA-256 digest of all bytes of the tar, if it was asked for.

@@ -14,7 +14,8 @@ import Testing
     }
     #expect(
       found == [
-        "lib/library.so": "library", "info/index.json": #"{"name": "sample", "version": "1.0", "build": "0"}"#,
+        "lib/library.so": "library",
+        "info/index.json": #"{"name": "sample", "version": "1.0", "build": "0"}"#,
       ])
   }
 

@@ -149,4 +149,22 @@ private func sample(_ count: Int) -> [UInt8] {
     }
     #expect(wrong.value == 0)
   }
+
+  /// Who goes back and forth for ever is stopped; what was read last can still be read.
+  @Test func effortIsLimited() throws {
+    let count = 64 << 20
+    let contents = try DecompressedBytes(
+      MemoryBytes(ZipBuilder.zeros(mebibytes: 64)), .deflate, size: UInt64(count), limit: Self.limit)
+    var problem: Problem?
+    var generator = SeededGenerator(seed: 3)
+    var reads = 0
+    while problem == nil, reads < 100_000 {
+      reads += 1
+      let offset = UInt64.random(in: 0..<UInt64(count - 1), using: &generator)
+      do { _ = try contents.bytes(at: offset, count: 1, "byte") } catch { problem = error }
+    }
+    #expect(problem?.code == .limitExceeded)
+    #expect(reads > 1000)
+    #expect(contents.bytesDecompressed < 33 * UInt64(count) + DecompressedBytes.effort)
+  }
 }

@@ -97,6 +97,14 @@ import Testing
     }
   }
 
+  @Test func memberPastLimit() throws {
+    var limits = ArchiveLimits()
+    limits.memberSize = 999
+    let tar = TarArchive(MemoryBytes(Self.tar(memberSize: 1000, members: 1)), limits: limits)
+    let problem = #expect(throws: Problem.self) { try tar.contents(of: tar.members[0]) }
+    #expect(problem?.code == .limitExceeded)
+  }
+
   @Test func membersPastLimit() {
     var limits = ArchiveLimits()
     limits.tarMembers = 3

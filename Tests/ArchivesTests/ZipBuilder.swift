@@ -3,14 +3,19 @@ import FixtureSupport
 
 /// Zip archives that are too large to be committed.
 enum ZipBuilder {
-  /// One deflated member of zeros.
-  static func zeros(gibibytes: Int) -> [UInt8] {
+  /// Zeros as bare deflate.
+  static func zeros(mebibytes: Int) -> [UInt8] {
     // After a full flush the stream knows nothing of what came before, so the same bytes can follow each other.
     let mebibyte = deflated([UInt8](repeating: 0, count: 1 << 20), flush: Z_FULL_FLUSH)
     var data: [UInt8] = []
-    data.reserveCapacity(mebibyte.count * gibibytes * 1024 + 2)
-    for _ in 0..<gibibytes * 1024 { data += mebibyte }
-    data += [3, 0]
+    data.reserveCapacity(mebibyte.count * mebibytes + 2)
+    for _ in 0..<mebibytes { data += mebibyte }
+    return data + [3, 0]
+  }
+
+  /// One deflated member of zeros.
+  static func zeros(gibibytes: Int) -> [UInt8] {
+    let data = zeros(mebibytes: gibibytes * 1024)
     let name = Array("zeros.so".utf8)
     let size = UInt64(gibibytes) << 30
     var bytes: [UInt8] = []
