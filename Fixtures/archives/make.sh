@@ -224,6 +224,25 @@ hostile = [
     ("good", F, "good"),
 ]
 write("hostile.tar", tar(hostile))
+# Names that are not UTF-8, in a header, past its 100 bytes, and in the two kinds of extended header.
+pieces = []
+for format, name in [(tarfile.USTAR_FORMAT, "h\u00e9"), (tarfile.GNU_FORMAT, "g\u00e9" + "l" * 120)]:
+    entry = tarfile.TarInfo(name)
+    pieces.append(entry.tobuf(format, encoding="latin-1"))
+for charset in ["UTF-8", "BINARY"]:
+    name = ("p\u00e9" + "l" * 120).encode("utf-8" if charset == "UTF-8" else "latin-1")
+    records = b""
+    for key, value in [(b"hdrcharset", b"BINARY"), (b"path", name)]:
+        if key == b"hdrcharset" and charset == "UTF-8":
+            continue
+        record = b" " + key + b"=" + value + b"\n"
+        length = len(record) + len(str(len(record) + len(str(len(record)))))
+        records += str(length).encode() + record
+    header = tarfile.TarInfo("PaxHeader")
+    header.type, header.size = tarfile.XHDTYPE, len(records)
+    pieces.append(header.tobuf(tarfile.USTAR_FORMAT) + records + bytes(-len(records) % 512))
+    pieces.append(tarfile.TarInfo("short").tobuf(tarfile.USTAR_FORMAT))
+write("names.tar", b"".join(pieces) + bytes(1024))
 write("deep.tar", tar([("d/" * 10000 + "f", F, "x"), ("shallow", F, "x")]))
 whole = tar([("one", F, "1" * 700), ("two", F, "2" * 700)])
 write("cut.tar", whole[:1700])

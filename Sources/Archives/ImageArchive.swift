@@ -283,6 +283,15 @@ private struct Store {
 
   func image(_ manifest: DockerManifest) throws(Problem) -> ContainerImage {
     let bytes = try documentBytes(existing(manifest.config), manifest.config)
+    // The file is named by its digest, and in turn has those of the layers.
+    let name = manifest.config.split(separator: "/").last?.split(separator: ".").first
+    if let named = try? Digest(text: "sha256:\(name ?? "")") {
+      let found = Digest(try SHA256.digest(of: MemoryBytes(bytes)))
+      guard found == named else {
+        throw Problem(
+          .mismatch, "digest of an image configuration", expected: named.text, observed: found.text)
+      }
+    }
     let configuration: Configuration = try decode(bytes, manifest.config)
     let digests = configuration.rootfs?.differences ?? []
     guard digests.count == manifest.layers.count else {

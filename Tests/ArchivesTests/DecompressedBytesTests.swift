@@ -152,9 +152,9 @@ private func sample(_ count: Int) -> [UInt8] {
 
   /// Who goes back and forth for ever is stopped; what was read last can still be read.
   @Test func effortIsLimited() throws {
-    let count = 64 << 20
+    let count = 20 << 20
     let contents = try DecompressedBytes(
-      MemoryBytes(ZipBuilder.zeros(mebibytes: 64)), .deflate, size: UInt64(count), limit: Self.limit)
+      MemoryBytes(ZipBuilder.zeros(mebibytes: 20)), .deflate, size: UInt64(count), limit: Self.limit)
     var problem: Problem?
     var generator = SeededGenerator(seed: 3)
     var reads = 0

@@ -108,6 +108,17 @@ import Testing
     #expect(problem?.code == .mismatch)
   }
 
+  @Test func wrongConfigurationInDockerArchive() throws {
+    var bytes = try Fixtures.bytes("docker.tar").bytes
+    let text = Array("CUDA_VERSION".utf8)
+    // The first of them is in the configuration; the old files of each layer come after.
+    let place = try #require(bytes.indices.first { bytes[$0...].starts(with: text) })
+    bytes[place] ^= 1
+    let damaged = try ImageArchive(MemoryBytes(bytes))
+    #expect(damaged.images.isEmpty)
+    #expect(summary(damaged.problems) == ["mismatch: digest of an image configuration"])
+  }
+
   @Test(arguments: ["", "{", "[]", "{\"manifests\": [{}]}"]) func noIndex(_ text: String) throws {
     let problem = #expect(throws: Problem.self) { try damaged("index.json") { $0 = Data(text.utf8) } }
     #expect(problem?.code == .invalidValue)

@@ -64,6 +64,19 @@ import Testing
     #expect(bomb.problems.map(\.code) == [.limitExceeded])
   }
 
+  /// Names are bytes in every place that has them, whatever the locale.
+  @Test func namesAreBytes() throws {
+    let tar = TarArchive(try Fixtures.bytes("names.tar"))
+    #expect(tar.problems == [])
+    let long = [UInt8](repeating: UInt8(ascii: "l"), count: 120)
+    let latin: UInt8 = 0xE9
+    #expect(
+      tar.members.map(\.path.bytes) == [
+        [UInt8(ascii: "h"), latin], [UInt8(ascii: "g"), latin] + long, Array("p\u{E9}".utf8) + long,
+        [UInt8(ascii: "p"), latin] + long,
+      ])
+  }
+
   @Test func filesWithHoles() throws {
     let tar = TarArchive(try Fixtures.bytes("sparse.tar"))
     #expect(tar.problems == [])
