@@ -62,7 +62,7 @@ let package = Package(
         .embedInCode("Resources/gpus.json"),
       ]),
     library("Scan", ["Bytes", "DeviceCode", "Compatibility"]),
-    library("Report", ["Bytes", "DeviceCode", "Compatibility", "Scan"]),
+    library("Report", ["Bytes", "Demangling", "DeviceCode", "Compatibility", "Scan"]),
     library("CommandLineSyntax"),
     .executableTarget(
       name: "cubinspect",
@@ -90,7 +90,7 @@ let package = Package(
       resources: [.embedInCode("Resources/cubinHeaders.json")]),
     tests(
       "Compatibility", ["DeviceCode"], resources: [.embedInCode("Resources/ptxMatrices.json")]),
-    tests("Scan", ["Bytes", "DeviceCode", "Compatibility", "FixtureSupport"]),
+    tests("Scan", ["Bytes", "DeviceCode", "Compatibility", "FixtureSupport", "FuzzSupport"]),
     tests(
       "Report", ["Bytes", "Scan", "DeviceCode", "Compatibility", "FixtureSupport", "JSONSchemaSupport"]),
     tests("CommandLineSyntax", []),
@@ -102,7 +102,9 @@ let package = Package(
       name: "HardwareTests", dependencies: ["Bytes", "Compression", "DeviceCode", "Compatibility"],
       swiftSettings: settings),
     .testTarget(
-      name: "AgreementTests", dependencies: ["Bytes", "Compression", "DeviceCode"], swiftSettings: settings),
+      name: "AgreementTests",
+      dependencies: ["Bytes", "Compression", "DeviceCode", "Compatibility", "Scan", "FuzzSupport"],
+      swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -81,7 +81,9 @@ public func printable(_ bytes: some Collection<UInt8>) -> String {
 }
 
 /// `text` without anything that can disturb a terminal; see ``printable(_:)-(Collection)``.
-public func printable(_ text: String) -> String { printable(Array(text.utf8)) }
+public func printable(_ text: String) -> String {
+  text.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F } ? text : printable(Array(text.utf8))
+}
 
 private func escape(_ byte: UInt8) -> String {
   let digits = String(byte, radix: 16)

@@ -56,6 +56,9 @@ public struct Problem: Error, Hashable, Sendable {
     self.expected = expected
     self.observed = observed
   }
+
+  /// Whether something could not be read as it should: a value that is only unknown was read all the same.
+  public var isFailure: Bool { code != .unknownValue }
 }
 
 extension Problem: CustomStringConvertible {

@@ -70,4 +70,7 @@ extension Advice {
 extension ExclusionReason {
   /// A newer driver would take the image.
   public var isDriverTooOld: Bool { self == .ptxISANewerThanDriver || self == .compressionNewerThanDriver }
+
+  /// Another driver would take the image.
+  var isByDriver: Bool { isDriverTooOld || self == .gpuUnknownToDriver }
 }

@@ -109,14 +109,19 @@ public struct Library: Sendable {
     return own + preLinked
   }
 
-  /// Judges the library. `dedicated` names portable modules whose kernels belong to another generation of GPUs:
-  /// where they have no code for the device they are no gaps.
-  public func verdict(on device: Device, dedicated: Set<Int> = []) -> LibraryVerdict {
+  /// Judges the library.
+  ///
+  /// Modules without code for the device are gaps, unless the names of their kernels tell otherwise;
+  /// ``modulesToName(on:kernels:)`` says which names it takes.
+  public func verdict(on device: Device, kernels: KernelNames = KernelNames()) -> LibraryVerdict {
     let judgements = Judgements(signatures, on: device)
     var verdict = LibraryVerdict(
-      device: device, verdict: .noDeviceCode, portable: .init(), dedicated: 0, specialised: .init(),
-      linkInputs: 0, minimumDriver: nil, uncovered: [], advice: [])
+      device: device, verdict: .noDeviceCode, portable: .init(), dedicated: 0, providedElsewhere: 0,
+      withoutKernels: .init(), specialised: .init(), linkInputs: 0, minimumDriver: nil, uncovered: [],
+      presumed: [], advice: [])
+    var gaps: [(group: Group, images: [JudgedImage])] = []
     var specialisedGaps: [LibraryVerdict.Uncovered] = []
+    var running: [Group] = []
     var needs = DriverNeeds()
     for group in groups {
       switch group.role {
@@ -126,40 +131,119 @@ public struct Library: Sendable {
         let images = judgedImages(of: group, module: group.modules[0], judgements)
         let winner = ModuleVerdict(images).winner
         let fit = winner?.judgement.fit ?? .none
-        if let winner { needs.add(winner, group.role) }
+        if fit > .none { running.append(group) }
         if group.role == .specialised {
+          if let winner { needs.add(winner, group.role) }
           verdict.specialised.add(fit, group.modules.count)
           if fit == .none { specialisedGaps.append(.init(modules: group.modules, images: images)) }
         } else {
           verdict.portable.add(fit, group.modules.count)
-          guard fit == .none else { continue }
-          let gaps = dedicated.isEmpty ? group.modules : group.modules.filter { !dedicated.contains($0) }
-          verdict.dedicated += group.modules.count - gaps.count
-          if !gaps.isEmpty { verdict.uncovered.append(.init(modules: gaps, images: images)) }
+          let empty = fit.isNative ? 0 : group.modules.count { kernels[$0]?.isEmpty == true }
+          verdict.withoutKernels.add(fit, empty)
+          // Nothing of what holds no kernel is loaded.
+          if let winner, empty < group.modules.count { needs.add(winner, group.role) }
+          if fit == .none, empty < group.modules.count { gaps.append((group, images)) }
         }
       }
     }
+    excuse(gaps, running: running, kernels, in: &verdict)
     verdict.verdict = Library.combine(verdict)
     if verdict.portable.total == 0 && verdict.specialised.mayRun == 0 { verdict.uncovered = specialisedGaps }
     if !device.computeCapability.isTegra { verdict.minimumDriver = needs.minimum(for: verdict) }
     verdict.uncovered.sort { $0.modules[0] < $1.modules[0] }
+    verdict.presumed.sort { $0.modules[0] < $1.modules[0] }
     verdict.advice = Advice.all(for: verdict)
     return verdict
   }
 
+  /// The modules whose kernels' names would make the verdict on `device` surer and are not in `kernels`; empty when all
+  /// that count have been read.
+  ///
+  /// First those without code for the device. Where their own names do not settle it, those that run, which may have the
+  /// same kernels. At last those that run less than well, which may hold no kernel.
+  public func modulesToName(on device: Device, kernels: KernelNames) -> [Int] {
+    let verdict = verdict(on: device, kernels: kernels)
+    let open = (verdict.uncovered + verdict.presumed).flatMap(\.modules)
+    let unnamed = open.filter { !kernels.isRead($0) }
+    if !unnamed.isEmpty { return unnamed.sorted() }
+    let isLessThanNative = verdict.verdict == .jit || verdict.verdict == .notGuaranteed
+    guard !open.isEmpty || isLessThanNative else { return [] }
+    let judgements = Judgements(signatures, on: device)
+    return groups.filter { group in
+      guard group.role == .portable || group.role == .specialised && !open.isEmpty else { return false }
+      let fit = ModuleVerdict(judgedImages(of: group, module: group.modules[0], judgements)).fit
+      return fit > .none && (!open.isEmpty || !fit.isNative)
+    }.flatMap(\.modules).filter { !kernels.isRead($0) }.sorted()
+  }
+
+  /// Tells the gaps among modules without code for the device from those that are none by the names of their kernels.
+  private func excuse(
+    _ gaps: [(group: Group, images: [JudgedImage])], running: [Group], _ kernels: KernelNames,
+    in verdict: inout LibraryVerdict
+  ) {
+    guard !gaps.isEmpty else { return }
+    let rule = DispatchRule(
+      kernels, on: verdict.device.computeCapability,
+      running: running.flatMap { group in group.modules.map { ($0, targets(of: group)) } })
+    for (group, images) in gaps {
+      let targets = targets(of: group)
+      // Where nothing runs, nothing is picked; and what another driver would run is meant for the device.
+      let isPicked =
+        !running.isEmpty && !images.contains { $0.judgement.reason?.isByDriver == true }
+      var modules: (uncovered: [Int], presumed: [Int]) = ([], [])
+      for module in group.modules {
+        switch rule.standing(ofModule: module, targets: targets) {
+        case .withoutKernels: break
+        case .dedicated where isPicked: verdict.dedicated += 1
+        case .providedElsewhere where isPicked: verdict.providedElsewhere += 1
+        case .mostlyDedicated where isPicked: modules.presumed.append(module)
+        default: modules.uncovered.append(module)
+        }
+      }
+      if !modules.uncovered.isEmpty {
+        verdict.uncovered.append(.init(modules: modules.uncovered, images: images))
+      }
+      if !modules.presumed.isEmpty {
+        verdict.presumed.append(.init(modules: modules.presumed, images: images))
+      }
+    }
+    if picksByGeneration(verdict, rule) {
+      verdict.presumed += verdict.uncovered
+      verdict.uncovered = []
+    }
+  }
+
+  /// Whether the library is shown to pick its kernels by generation, so that no module without code for the device need
+  /// be a gap: some are named for other generations, what runs is named or made for the device's own, and what is not
+  /// known to be for others is no more than what is.
+  private func picksByGeneration(_ verdict: LibraryVerdict, _ rule: DispatchRule) -> Bool {
+    let left = verdict.uncovered.reduce(0) { $0 + $1.modules.count }
+    return verdict.dedicated > 0 && (rule.runsOwnGeneration || verdict.specialised.runs > 0)
+      && left <= verdict.dedicated + verdict.specialised.none
+      && !verdict.uncovered.contains { $0.reasons.contains(where: \.isByDriver) }
+  }
+
+  /// The names of a group's targets.
+  private func targets(of group: Group) -> Set<String> {
+    Set((group.images + group.preLinked).map { signatures[$0].targetName })
+  }
+
   /// The verdict that follows from the counts.
   ///
-  /// Portable modules all have to run, dedicated ones excepted. Specialised ones are made for one device each: those
-  /// for other devices are no gaps, but one that runs is something that runs, and alone the best of them decides.
+  /// Portable modules all have to run, but for those that are no gaps. Specialised ones are made for one device each:
+  /// those for other devices are no gaps, but one that runs is something that runs, and alone the best of them decides.
   private static func combine(_ verdict: LibraryVerdict) -> Verdict {
     let specialised = verdict.specialised
     var required = verdict.portable
-    required.none -= verdict.dedicated
+    required.jit -= verdict.withoutKernels.jit
+    required.notGuaranteed -= verdict.withoutKernels.notGuaranteed
+    required.none -= verdict.excused
     guard let judged = required.verdict else {
       if specialised.exact + specialised.minorCompatible > 0 { return .native }
       if specialised.jit > 0 { return .jit }
       if specialised.notGuaranteed > 0 { return .notGuaranteed }
-      return verdict.portable.total + specialised.total > 0 ? .incompatible : .noDeviceCode
+      let loadable = verdict.portable.total - verdict.withoutKernels.total + specialised.total
+      return loadable > 0 ? .incompatible : .noDeviceCode
     }
     return judged == .incompatible && specialised.mayRun > 0 ? .partial : judged
   }

@@ -60,10 +60,16 @@ public struct LibraryVerdict: Hashable, Sendable {
 
   public var device: Device
   public var verdict: Verdict
-  /// All portable modules, dedicated ones included.
+  /// All portable modules, those included that are no gaps.
   public var portable: Counts
-  /// Portable modules whose kernels belong to another generation and that have no code for the device.
+  /// Portable modules without code for the device that are no gaps, because all their kernels are named for other
+  /// generations.
   public var dedicated: Int
+  /// The same, because modules that run have their kernels, or variants of them for this device.
+  public var providedElsewhere: Int
+  /// Portable modules that hold no kernel, where that counts: without code for the device, or without machine code that
+  /// is sure to run.
+  public var withoutKernels: Counts
   public var specialised: Counts
   public var linkInputs: Int
   /// The driver that the winning images of the modules that decide the verdict need; nil when nothing is known to be
@@ -72,8 +78,17 @@ public struct LibraryVerdict: Hashable, Sendable {
   /// The gaps: portable modules without code for the device. In a library without portable modules the specialised
   /// ones when none of them runs. Ordered by their first module.
   public var uncovered: [Uncovered]
+  /// Portable modules without code for the device that are taken to be no gaps, though the names of their kernels do not
+  /// prove it: most of their kernels are named for other generations, or the library is shown to pick its kernels by
+  /// generation. Ordered by their first module.
+  public var presumed: [Uncovered]
   /// What helps, most helpful first.
   public var advice: [Advice]
+
+  /// How many portable modules without code for the device are no gaps.
+  public var excused: Int {
+    dedicated + providedElsewhere + withoutKernels.none + presumed.reduce(0) { $0 + $1.modules.count }
+  }
 }
 
 /// The oldest driver that runs the images which win, and what asks for it.

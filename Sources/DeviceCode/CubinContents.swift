@@ -19,7 +19,7 @@ public struct CubinContents: Sendable {
     /// The corresponding field is `sh_link`.
     fileprivate var link: UInt32
     /// Whether it holds machine code. The corresponding flag is `SHF_EXECINSTR`.
-    fileprivate var isCode: Bool
+    var isCode: Bool
   }
 
   /// In the order of the section table.
@@ -32,6 +32,9 @@ public struct CubinContents: Sendable {
   public private(set) var segmentTable: Range<UInt64> = 0..<0
 
   private var names: Range<UInt64> = 0..<0
+  private var symbols: Range<UInt64> = 0..<0
+  /// The names of the symbols.
+  private var strings: Range<UInt64> = 0..<0
   /// The kernels by their position in the symbol table.
   private var kernelOfSymbol: [UInt32: Int] = [:]
 
@@ -43,6 +46,9 @@ public struct CubinContents: Sendable {
     // Elements of type UInt8 have no padding, so all their bytes are initialised.
     try read(unsafe ByteView(bytes.span.bytes), bytes)
   }
+
+  /// Whether it has a symbol table. Without one its kernels are not known.
+  public var hasSymbols: Bool { sections.contains { $0.type == CubinSectionType.symbols } }
 
   /// The name of a section of the cubin that `bytes` are; empty where it has none.
   public func name(of section: Section, in bytes: ArraySlice<UInt8>) -> String {
@@ -66,8 +72,9 @@ public struct CubinContents: Sendable {
     for section in sections where section.type == CubinSectionType.info {
       left -= section.range.count
       guard left >= 0 else { throw Problem(.overlap, "attribute sections", at: section.range.lowerBound) }
-      try readAttributes(section, view)
+      try readAttributes(section, view, bytes)
     }
+    try readCalls(view)
   }
 
   private mutating func readSections(_ header: CubinHeader, _ view: borrowing ByteView) throws(Problem) {
@@ -111,7 +118,8 @@ public struct CubinContents: Sendable {
   private mutating func readKernels(
     _ table: Section, _ view: borrowing ByteView, _ bytes: ArraySlice<UInt8>
   ) throws(Problem) {
-    let strings = section(table.link)?.range ?? 0..<0
+    symbols = table.range
+    strings = section(table.link)?.range ?? 0..<0
     let extendedIndices = sections.first { $0.type == CubinSectionType.symbolIndices }?.range
     // Names that share their bytes again and again would fill the memory.
     var left = 2 * strings.count
@@ -192,7 +200,9 @@ public struct CubinContents: Sendable {
   }
 
   /// Reads `.nv.info` or `.nv.info.<kernel>`: records of a format, an attribute, and a value or the size of one.
-  private mutating func readAttributes(_ section: Section, _ view: borrowing ByteView) throws(Problem) {
+  private mutating func readAttributes(
+    _ section: Section, _ view: borrowing ByteView, _ bytes: ArraySlice<UInt8>
+  ) throws(Problem) {
     var position = Int(section.range.lowerBound)
     let end = Int(section.range.upperBound)
     while position + 4 <= end {
@@ -206,7 +216,12 @@ public struct CubinContents: Sendable {
             .outOfBounds, "attribute size", at: UInt64(position) - 2, expected: "at most \(end - position)",
             observed: "\(value)")
         }
-        if value >= 8, let kernel = kernelOfSymbol[try view.u32(position, "attribute symbol")] {
+        if attribute == Attribute.externalFunctions, let kernel = section.kernel {
+          for index in 0..<Int(value) / 4 {
+            let symbol = try view.u32(position + index * 4, "external function")
+            kernels[kernel].calls.formUnion(try externalCall(of: symbol, view, bytes))
+          }
+        } else if value >= 8, let kernel = kernelOfSymbol[try view.u32(position, "attribute symbol")] {
           let number = try view.u32(position + 4, "attribute value")
           switch attribute {
           case Attribute.registerCount: kernels[kernel].registers = number
@@ -220,6 +235,49 @@ public struct CubinContents: Sendable {
         kernels[kernel].parameterBytes = UInt32(value)
       }
     }
+  }
+
+  // MARK: Calls
+
+  /// Marks kernels that call functions of other sections: attributes name the driver's functions alone, and those that
+  /// the called functions call.
+  private mutating func readCalls(_ view: borrowing ByteView) throws(Problem) {
+    // Real relocations do not overlap: together they are smaller than the cubin.
+    var left = view.count
+    for section in sections {
+      let rowSize: Int
+      switch section.type {
+      case CubinSectionType.relocations: rowSize = 16
+      case CubinSectionType.relocationsWithAddends: rowSize = 24
+      default: continue
+      }
+      guard let kernel = section.kernel, !kernels[kernel].calls.isEmpty else { continue }
+      left -= section.range.count
+      guard left >= 0 else { throw Problem(.overlap, "relocations", at: section.range.lowerBound) }
+      for row in 0..<section.range.count / rowSize {
+        let symbol = try view.u32(Int(section.range.lowerBound) + row * rowSize + 12, "relocation symbol")
+        guard symbol < symbols.count / 24 else { continue }
+        let place = Int(symbols.lowerBound) + Int(symbol) * 24
+        let code = UInt32(try view.u16(place + 6, "symbol section"))
+        if try view.u8(place + 4, "symbol type") & 0xF == SymbolType.function, code != 0,
+          self.section(code)?.kernel != kernel
+        {
+          kernels[kernel].calls.insert(.other)
+        }
+      }
+    }
+  }
+
+  /// What a call of the function with this position in the symbol table is.
+  private func externalCall(
+    of symbol: UInt32, _ view: borrowing ByteView, _ bytes: ArraySlice<UInt8>
+  ) throws(Problem) -> ExternalCalls {
+    guard symbol < symbols.count / 24 else { return .other }
+    let offset = Int(try view.u32(Int(symbols.lowerBound) + Int(symbol) * 24, "symbol name"))
+    guard offset < strings.count else { return .other }
+    let start = bytes.startIndex + Int(strings.lowerBound)
+    // No known name is longer, and a long one costs nothing.
+    return ExternalCalls(bytes[start + offset..<start + strings.count].prefix(16).prefix { $0 != 0 })
   }
 
   // MARK: Tables and strings
@@ -237,7 +295,7 @@ public struct CubinContents: Sendable {
     return String(decoding: rest.prefix { $0 != 0 }, as: UTF8.self)
   }
 
-  private func hasName(
+  func hasName(
     _ section: Section, startingWith prefix: StaticString, _ bytes: ArraySlice<UInt8>
   ) -> Bool {
     guard Int(section.nameOffset) < names.count else { return false }
@@ -259,6 +317,7 @@ public struct CubinContents: Sendable {
 
   /// Names as in `cuobjdump -elf`, without the prefix `EIATTR_`.
   private enum Attribute {
+    static let externalFunctions: UInt8 = 0x0F
     static let frameSize: UInt8 = 0x11
     static let minimumStackSize: UInt8 = 0x12
     static let parameterSize: UInt8 = 0x19

@@ -6,6 +6,7 @@ enum CubinSectionType {
   /// Contents of the program: code, constants, initialised memory.
   static let contents: UInt32 = 1
   static let symbols: UInt32 = 2
+  static let strings: UInt32 = 3
   static let relocationsWithAddends: UInt32 = 4
   static let note: UInt32 = 7
   static let noBits: UInt32 = 8
@@ -13,6 +14,7 @@ enum CubinSectionType {
   static let symbolIndices: UInt32 = 18
   /// `.nv.info` and `.nv.info.<kernel>`.
   static let info: UInt32 = 0x7000_0000
+  static let callGraph: UInt32 = 0x7000_0001
   /// `.nv.global`, `.nv.global.init`, `.nv.local…` and `.nv.shared…` of relocatable cubins.
   static let memory: ClosedRange<UInt32> = 0x7000_0006...0x7000_000A
   /// `.nv.constant0…` to `.nv.constant17…` of relocatable cubins.

@@ -19,6 +19,8 @@ public struct Kernel: Hashable, Sendable {
   /// Bytes of parameters; nil where the cubin does not say. The corresponding attribute is
   /// `EIATTR_CBANK_PARAM_SIZE`.
   public var parameterBytes: UInt32?
+  /// The functions of the driver that it calls.
+  public var calls: ExternalCalls = []
   /// Where its code lies in the cubin: bytes from the cubin's start.
   public var code: Range<UInt64>
 

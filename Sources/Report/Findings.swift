@@ -1,5 +1,6 @@
 import Bytes
 import Compatibility
+import Demangling
 import DeviceCode
 import Scan
 
@@ -14,6 +15,8 @@ struct Finding {
   var what: String
   var why: [String]
   var todo: [Step]
+  /// By library the modules whose kernels do not run.
+  var uncovered: [Int: Set<Int>] = [:]
 
   /// Something to do: `or` instead of the step before.
   struct Step: Hashable {
@@ -32,6 +35,7 @@ extension ScanReport {
       let key = "\(finding.severity) \(finding.devices) \(finding.what) \(finding.why) \(finding.todo)"
       if let position = positions[key] {
         findings[position].libraries += finding.libraries
+        findings[position].uncovered.merge(finding.uncovered) { $0.union($1) }
       } else {
         positions[key] = findings.count
         findings.append(finding)
@@ -58,6 +62,7 @@ extension ScanReport {
           && $0.todo == finding.todo
       }) {
         findings[same].devices.append(device)
+        findings[same].uncovered.merge(finding.uncovered) { $0.union($1) }
       } else {
         findings.append(finding)
       }
@@ -66,13 +71,16 @@ extension ScanReport {
   }
 
   private func finding(_ verdict: LibraryVerdict, library: Int, device: Int) -> Finding? {
-    let total = verdict.portable.total - verdict.dedicated
+    let total = verdict.portable.total - verdict.excused
     var finding = Finding(
       severity: verdict.verdict.severity ?? 0, verdict: verdict.verdict, libraries: [library],
       devices: [device],
-      what: "", why: [], todo: isQuestion ? Finding.Step.all(verdict.advice) : [])
+      what: "", why: [], todo: isQuestion ? Finding.Step.all(verdict.advice) : [],
+      uncovered: [library: Set(verdict.uncovered.flatMap(\.modules))])
     switch verdict.verdict {
     case .native: return nil
+    case .noDeviceCode where verdict.withoutKernels.total > 0:
+      finding.what = "has no kernel for any GPU: nothing of its device code is ever called"
     case .noDeviceCode:
       finding.what =
         verdict.linkInputs > 0
@@ -82,7 +90,7 @@ extension ScanReport {
       if device > 0 { return nil }
       finding.devices = []
     case .jit:
-      let compiled = verdict.portable.jit + verdict.specialised.jit
+      let compiled = verdict.portable.jit - verdict.withoutKernels.jit + verdict.specialised.jit
       let of =
         compiled < total
         ? "\(grouped(compiled)) of \(grouped(total)) modules"
@@ -90,7 +98,8 @@ extension ScanReport {
       finding.what = "runs after the driver has compiled the PTX of \(of)"
     case .notGuaranteed:
       finding.what =
-        "may run: NVIDIA does not promise it for \(verdict.portable.notGuaranteed) of its modules"
+        "may run: NVIDIA does not promise it for "
+        + "\(verdict.portable.notGuaranteed - verdict.withoutKernels.notGuaranteed) of its modules"
       finding.why = [
         "machine code for desktop GPUs on Tegra or the other way round, or for a compute capability that was "
           + "renumbered: only an exact match is supported"
@@ -133,6 +142,19 @@ extension ScanReport {
       finding.why = [carried(by: library)] + reasons(of: verdict)
     }
     return finding
+  }
+
+  /// The kernels that a finding is about, without template arguments and parameters: each once, the shortest first.
+  /// Empty where they are not known.
+  func kernels(of finding: Finding) -> [String] {
+    var mangled: Set<String> = []
+    for (library, modules) in finding.uncovered {
+      for module in modules { mangled.formUnion(result.libraries[library].kernels[module] ?? []) }
+    }
+    let names = Array(mangled)
+    let readable = Set(
+      zip(names, demangle(names)).map { name, demangled in demangled.map(readableKernelName) ?? name })
+    return readable.sorted { ($0.utf8.count, $0) < ($1.utf8.count, $1) }
   }
 
   /// "it carries sm_37 sm_50 compute_70".

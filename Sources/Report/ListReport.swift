@@ -139,17 +139,6 @@ extension ListReport {
   }
 }
 
-/// What the name of an image's target depends on.
-struct ImageTarget: Hashable {
-  var kind: ImageKind
-  var target: CodeTarget
-
-  init(_ image: DeviceImage) {
-    kind = image.kind
-    target = image.target
-  }
-}
-
 /// Values that are made once for each of a few keys, which are faster to compare than to hash.
 struct Memo<Key: Equatable, Value> {
   private var entries: [(key: Key, value: Value)] = []

@@ -37,6 +37,7 @@ extension ScanReport {
         writer.member("elfFiles", counts.elfFiles)
         writer.member("filesVisited", counts.filesVisited)
         writer.member("images", counts.images)
+        writer.member("imagesRead", counts.imagesRead)
         writer.member("librariesWithDeviceCode", counts.librariesWithDeviceCode)
         writer.member("linksOutside", counts.linksOutside)
         writer.member("modules", counts.modules)
@@ -72,17 +73,20 @@ extension JSONWriter {
     }
     member("root", library.place.root)
     member("size", library.file.size)
-    rows("targets", of: inventory.storedByTarget) { writer, target in
-      writer.member("images", target.images)
-      writer.member("storedSize", target.storedSize)
-      writer.member("target", target.name)
+    let targets = inventory.targetTotals.sorted { $0.key < $1.key }
+    rows("targets", of: targets) { writer, target in
+      writer.member("images", target.value.images)
+      writer.member("storedSize", target.value.storedSize)
+      writer.member("target", target.key.name)
     }
     array("verdicts", of: report.verdicts[index]) { writer, verdict in
-      writer.members(of: verdict, modules: inventory.modules)
+      writer.members(of: verdict, modules: inventory.modules, kernels: library.kernels)
     }
   }
 
-  private mutating func members(of verdict: LibraryVerdict, modules: [Module]) {
+  private mutating func members(
+    of verdict: LibraryVerdict, modules: [Module], kernels: KernelNames
+  ) {
     array("advice", verdict.advice.map(\.sentence))
     member("computeCapability", verdict.device.computeCapability.description)
     member("dedicated", verdict.dedicated)
@@ -96,54 +100,31 @@ extension JSONWriter {
       $0.member("notGuaranteed", verdict.portable.notGuaranteed)
       $0.member("total", verdict.portable.total)
     }
+    rows("presumed", of: verdict.presumed, modules, kernels)
+    member("providedElsewhere", verdict.providedElsewhere)
     object("specialised") {
       $0.member("runs", verdict.specialised.runs)
       $0.member("total", verdict.specialised.total)
     }
-    let uncovered = verdict.uncovered.flatMap { group in group.modules.map { (module: $0, group: group) } }
+    rows("uncovered", of: verdict.uncovered, modules, kernels)
+    member("verdict", verdict.verdict.rawValue)
+    member("withoutKernels", verdict.withoutKernels.total)
+  }
+
+  private mutating func rows(
+    _ key: StaticString, of groups: [LibraryVerdict.Uncovered], _ modules: [Module], _ kernels: KernelNames
+  ) {
+    let entries = groups.flatMap { group in group.modules.map { (module: $0, group: group) } }
       .sorted { $0.module < $1.module }
-    rows("uncovered", of: uncovered) { writer, entry in
+    rows(key, of: entries) { writer, entry in
       let module = modules[entry.module]
+      if let names = kernels[entry.module] { writer.array("kernels", names.sorted()) }
       writer.member("member", module.member)
       writer.member("module", entry.module)
       writer.member("offset", module.offset)
       writer.array("reasons", entry.group.reasons.map(\.rawValue))
       writer.member("section", module.section)
       writer.array("targets", entry.group.targets)
-    }
-    member("verdict", verdict.verdict.rawValue)
-  }
-}
-
-extension Inventory {
-  /// For every target how many images it has and how many bytes they take; cubins first, then by number.
-  var storedByTarget: [(name: String, images: Int, storedSize: UInt64)] {
-    var totals: [ImageTarget: (images: Int, storedSize: UInt64)] = [:]
-    // Members of a concatenated entry share one stream: count its bytes once.
-    var streams: Set<UInt64> = []
-    for image in images {
-      let isShared = image.memberOffset != nil && image.compression != .none
-      let bytes = !isShared || streams.insert(image.offset).inserted ? image.storedSize : 0
-      var total = totals[ImageTarget(image)] ?? (0, 0)
-      total.images += 1
-      total.storedSize &+= bytes
-      totals[ImageTarget(image)] = total
-    }
-    return totals.sorted {
-      ($0.key.kind.order, $0.key.target) < ($1.key.kind.order, $1.key.target)
-    }.map {
-      (DeviceImage(kind: $0.key.kind, target: $0.key.target).targetName, $0.value.images, $0.value.storedSize)
-    }
-  }
-}
-
-extension ImageKind {
-  /// Machine code first, then PTX, then the rest by number.
-  fileprivate var order: Int {
-    switch self {
-    case .cubin: 0
-    case .ptx: 1
-    default: 2 + Int(rawValue)
     }
   }
 }

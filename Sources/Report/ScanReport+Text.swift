@@ -22,7 +22,7 @@ extension ScanReport {
     if !requirements.isEmpty { text += "\n" + promise(style) }
     if isQuestion, !result.libraries.isEmpty { text += "\n" + answer(style) }
     text += notes(style)
-    text += problems(style)
+    text += problemLines(result.problems, style) { path(of: $0) }
     text += "\n" + counts(style, seconds: seconds)
     return text
   }
@@ -110,8 +110,7 @@ extension ScanReport {
     let mark = finding.verdict?.mark ?? "✗"
     let color = finding.verdict.map(\.color) ?? .red
     let names = finding.libraries.map { name(of: result.libraries[$0].place) }
-    let shown =
-      names.prefix(4).joined(separator: ", ") + (names.count > 4 ? " and \(names.count - 4) more" : "")
+    let shown = named(names, atMost: 4)
     let isEveryDevice = finding.devices.count == devices.count && !isQuestion
     let on =
       finding.devices.isEmpty || isEveryDevice
@@ -125,12 +124,26 @@ extension ScanReport {
       text += "\n" + wrapped(shown, first: "    ", width: style.width)
     }
     text += wrapped(finding.what, first: "    ", width: style.width)
+    let kernels = self.kernels(of: finding)
+    if !kernels.isEmpty {
+      text += wrapped(
+        named(kernels.map(printable), atMost: Self.shownKernels), first: "    kernels: ", width: style.width)
+    }
     for reason in finding.why { text += wrapped(reason, first: "    why: ", width: style.width) }
     for step in finding.todo {
       text += wrapped(
         step.sentence, first: step.isAlternative ? "    or:  " : "    do:  ", width: style.width)
     }
     return text
+  }
+
+  /// Kernels of a finding that are shown by name.
+  private static let shownKernels = 8
+
+  /// The first of `names`, and how many more there are.
+  private func named(_ names: [String], atMost count: Int) -> String {
+    names.prefix(count).joined(separator: ", ")
+      + (names.count > count ? " and \(grouped(names.count - count)) more" : "")
   }
 
   /// One sentence on the targets that were required.
@@ -176,9 +189,19 @@ extension ScanReport {
     var text = ""
     for (what, files) in Dictionary(grouping: result.recognised, by: \.what).sorted(by: { $0.key < $1.key }) {
       let names = files.map { name(of: $0.place) }
-      let shown =
-        names.prefix(3).joined(separator: ", ") + (names.count > 3 ? " and \(names.count - 3) more" : "")
-      text += wrapped("\(printable(what)), not judged: \(shown)", first: "note: ", width: style.width)
+      text += wrapped(
+        "\(printable(what)), not judged: \(named(names, atMost: 3))", first: "note: ", width: style.width)
+    }
+    if isQuestion {
+      for (library, verdicts) in zip(result.libraries, verdicts) {
+        for (device, verdict) in zip(devices, verdicts) where !verdict.presumed.isEmpty {
+          let modules = verdict.presumed.reduce(0) { $0 + $1.modules.count }
+          text += wrapped(
+            "\(name(of: library.place)) picks its kernels by GPU: \(counted(modules, "module")) without code for "
+              + "\(device.label) \(modules == 1 ? "is" : "are") taken to be for others",
+            first: "note: ", width: style.width)
+        }
+      }
     }
     if result.counts.linksOutside > 0 {
       text += wrapped(
@@ -190,20 +213,6 @@ extension ScanReport {
     return text.isEmpty ? "" : "\n" + text
   }
 
-  private func problems(_ style: TextStyle) -> String {
-    guard !result.problems.isEmpty else { return "" }
-    let shown = 20
-    var text = "\n"
-    for entry in result.problems.prefix(shown) {
-      let sentence = "\(path(of: entry.place)): \(printable(entry.problem.description))"
-      text += wrapped(sentence, first: style.paint("problem", .yellow) + ": ", indent: 9, width: style.width)
-    }
-    if result.problems.count > shown {
-      text += "\(grouped(result.problems.count - shown)) more problems: see the JSON report (-o json).\n"
-    }
-    return text
-  }
-
   private func counts(_ style: TextStyle, seconds: Double) -> String {
     let counts = result.counts
     var text =
@@ -213,6 +222,23 @@ extension ScanReport {
     if !result.problems.isEmpty { text += ", \(counted(result.problems.count, "problem"))" }
     return wrapped(text + ".", first: "", width: style.width)
   }
+}
+
+/// The first problems, each with the path that `path` says.
+func problemLines(
+  _ problems: [FileProblem], _ style: TextStyle, path: (FilePlace) -> String
+) -> String {
+  guard !problems.isEmpty else { return "" }
+  let shown = 20
+  var text = "\n"
+  for entry in problems.prefix(shown) {
+    let sentence = "\(path(entry.place)): \(printable(entry.problem.description))"
+    text += wrapped(sentence, first: style.paint("problem", .yellow) + ": ", indent: 9, width: style.width)
+  }
+  if problems.count > shown {
+    text += "\(grouped(problems.count - shown)) more problems: see the JSON report (-o json).\n"
+  }
+  return text
 }
 
 /// `12 ms`, `3.4 s`.

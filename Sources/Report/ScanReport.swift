@@ -40,7 +40,7 @@ public struct ScanReport: Sendable {
     self.requirements = requirements
     self.isQuestion = isQuestion
     verdicts = result.libraries.map { library in
-      devices.map { library.library.verdict(on: $0.device) }
+      devices.map { library.library.verdict(on: $0.device, kernels: library.kernels) }
     }
     requirementResults = result.libraries.map { library in
       requirements.map { library.library.check($0) }
@@ -62,11 +62,7 @@ public struct ScanReport: Sendable {
   public func overall(device: Int) -> Verdict { Verdict.worst(of: verdicts.lazy.map { $0[device].verdict }) }
 
   /// Where a file is, for a message: its root and its path from there.
-  public func path(of place: FilePlace) -> String {
-    let root = result.roots[place.root]
-    return root.kind == .file || place.path.bytes.isEmpty
-      ? root.path.description : root.path.appending(place.path.bytes).description
-  }
+  public func path(of place: FilePlace) -> String { place.fullPath(in: result.roots).description }
 
   /// The path of a library for a person: with the root in front when there are several.
   func name(of place: FilePlace) -> String {

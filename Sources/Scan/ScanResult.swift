@@ -42,6 +42,8 @@ public struct ScannedLibrary: Sendable {
   public var file: InspectedFile
   /// The device code, prepared for judging.
   public var library: Library
+  /// The kernels of those modules whose names were read.
+  public var kernels = KernelNames()
 
   public init(place: FilePlace, aliases: [FilePlace] = [], file: InspectedFile, library: Library) {
     self.place = place
@@ -85,6 +87,8 @@ public struct ScanCounts: Hashable, Sendable {
   public var modules = 0
   public var images = 0
   public var bytesRead: UInt64 = 0
+  /// Images that were decompressed, or read as a whole, for the names of their kernels.
+  public var imagesRead = 0
   /// Symbolic links to directories, and to files that may hold device code, outside all roots: not followed.
   public var linksOutside = 0
 

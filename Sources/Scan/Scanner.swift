@@ -46,7 +46,7 @@ public struct Scanner: Sendable {
 
 extension FilePlace {
   /// The path to open.
-  func fullPath(in roots: [ScanRoot]) -> Path {
+  public func fullPath(in roots: [ScanRoot]) -> Path {
     let root = roots[root]
     if root.kind == .file { return root.path }
     return path.bytes.isEmpty ? root.path : root.path.appending(path.bytes)

@@ -30,6 +30,45 @@ extension Flag {
       level.
       """,
     defaultValue: "incompatible with --gpu, else never", group: "What to judge for")
+  static let target = Flag(
+    "target", .repeated("TARGET"),
+    values: .suggestions(["sm_80", "sm_90", "sm_90a", "sm_100", "compute_90"]),
+    documentation:
+      "Only code for this target, such as sm_90, sm_90a or compute_80. May be given several times.",
+    group: "What to show")
+  static let match = Flag(
+    "match", .value("REGEX"),
+    documentation: """
+      Only kernels whose name, as it is shown, has a part that matches this regular expression: a POSIX extended \
+      one, as grep -E takes it. Letters match in their own case.
+      """,
+    group: "What to show")
+  static let sort = Flag(
+    "sort", .value("ORDER"), values: .choices(["name", "size"]),
+    documentation: "By name, or by the bytes that all copies of a kernel take in the file, largest first.",
+    defaultValue: "name", group: "What to show")
+  static let top = Flag(
+    "top", .value("N"), documentation: "Only the first N kernels; with --summary of each list.",
+    defaultValue: "all, with --summary 10", group: "What to show")
+  static let mangled = Flag(
+    "mangled", documentation: "Show names as the linker knows them.", group: "What to show")
+  static let summary = Flag(
+    "summary",
+    documentation: """
+      In place of the list, show what every byte of the file is: sections, targets, parts of the cubins, kernels \
+      that are compiled into several modules, and the largest kernels.
+      """,
+    group: "What to show")
+  static let failOnLoss = Flag(
+    "fail-on", .value("LEVEL"), values: .choices(["never", "lost"]),
+    documentation:
+      "Exit with status 1 when anything was lost: a library, a target, a PTX version or a kernel.",
+    defaultValue: "never", group: "What to compare")
+  static let noKernels = Flag(
+    "no-kernels",
+    documentation:
+      "Compare targets, PTX versions and sizes only: headers are read and nothing is decompressed.",
+    group: "What to compare")
   static let output = Flag(
     "output", short: "o", .repeated("FORMAT[=FILE]"), values: .suggestions(["text", "json"]),
     documentation: """
@@ -38,7 +77,7 @@ extension Flag {
       """,
     defaultValue: "text", group: "Output")
   static let jobs = Flag(
-    "jobs", .value("N"), documentation: "Read at most N files at a time. The result is the same for every N.",
+    "jobs", .value("N"), documentation: "Use at most N threads. The result is the same for every N.",
     defaultValue: "the number of processors", group: "Running")
 
   static let color = Flag(
@@ -106,6 +145,62 @@ extension Command {
       Example("The same for a program to read:", "cubinspect list -o json libtorch_cuda.so"),
     ])
 
+  static let kernels = Command(
+    "kernels", summary: "List every kernel in each FILE, or what takes its bytes.",
+    discussion: """
+      Decompresses all cubins and PTX, and shows each kernel once, with all targets that have it: its registers and \
+      bytes of stack and local memory per thread, static shared memory per block, constant bank 0, parameters, and \
+      machine code. A range such as 24–40 spans the targets; --target shows one of them, and -o json each by itself. \
+      Kernels in PTX have no such numbers before the driver compiles them. On a terminal, names are cut to its width.
+      """,
+    positionals: [
+      Positional(
+        "FILE", .oneOrMore, values: .files,
+        documentation: "A library, an executable, or a .o, .a, .cubin, .fatbin or .ptx file.")
+    ],
+    flags: [.target, .match, .sort, .top, .mangled, .summary, .output, .jobs],
+    examples: [
+      Example("Why is this library so big?", "cubinspect kernels --summary libtorch_cuda.so"),
+      Example(
+        "Which softmax kernels does an H100 run, and with how many registers?",
+        "cubinspect kernels --target sm_90 --match softmax libtorch_cuda.so"),
+      Example("The ten largest kernels:", "cubinspect kernels --sort size --top 10 libtorch_cuda.so"),
+    ])
+
+  static let diff = Command(
+    "diff", summary: "Say what the device code of NEW has lost and gained against OLD.",
+    discussion: """
+      Compares the libraries of two releases: their targets, PTX versions and kernels, and the bytes that each \
+      target takes. A library is compared with the one of the same path; where there is none, with the one whose \
+      name differs only in a version, a Python tag or a hash (libfoo.so.9.1 and libfoo.so.9.2), then with one of \
+      that name in another folder, then with one that has most of its kernels. Two files are compared whatever \
+      their names.
+
+      Lost is
+        a library      when NEW has none for it, or none with device code
+        a target       when no module of the library carries it any more
+        a PTX version  when only newer ones are left, which older drivers refuse
+        a kernel       when the library has it no more for a target that it still
+                       carries, and no other library gained it
+
+      Kernels are compared by their mangled names without what changes with every build: the hashes of \
+      anonymous namespaces and static functions, and the versions of CUB and Thrust. Identical files are not \
+      decompressed.
+      """,
+    positionals: [
+      Positional(
+        "OLD", values: .files, documentation: "A directory, or one file such as a library, as for scan."),
+      Positional("NEW", values: .files, documentation: "What to compare with it."),
+    ],
+    flags: [.failOnLoss, .noKernels, .output, .jobs],
+    examples: [
+      Example("What does the new release lack?", "cubinspect diff torch-2.4/lib torch-2.5/lib"),
+      Example(
+        "Stop a release that drops a target or a kernel, and keep the whole list:",
+        "cubinspect diff last/ dist/ --fail-on lost -o text -o json=diff.json"),
+      Example("Only targets and sizes:", "cubinspect diff --no-kernels old.so new.so"),
+    ])
+
   static let gpus = Command(
     "gpus", summary: "Show the GPUs that this program knows.",
     positionals: [
@@ -123,7 +218,7 @@ extension Command {
     "help", summary: "Explain a command.",
     positionals: [
       Positional(
-        "COMMAND", .optional, values: .suggestions(["scan", "list", "gpus"]),
+        "COMMAND", .optional, values: .suggestions(["scan", "list", "kernels", "diff", "gpus"]),
         documentation: "The command to explain; without it, the program.")
     ])
 
@@ -148,6 +243,7 @@ extension Command {
       Example("On which current GPUs does this PyTorch run?", "cubinspect scan torch/lib"),
       Example("Does it run on an A100?", "cubinspect scan torch/lib --gpu A100"),
       Example("What device code is in this file?", "cubinspect list libtorch_cuda.so"),
+      Example("Why is it so big?", "cubinspect kernels --summary libtorch_cuda.so"),
       Example("Which compute capability has an RTX 4090?", "cubinspect gpus \"RTX 4090\""),
     ],
     sections: [
@@ -158,7 +254,7 @@ extension Command {
             "0", "Done; no finding at or past --fail-on. Finding no device code is no failure by itself."),
           .init(
             "1",
-            "Done; a finding at or past --fail-on, or a target of --require is missing, even if an input could not be read."
+            "Done; a finding at or past --fail-on, a target of --require is missing, or something was lost and --fail-on lost asks for it, even if an input could not be read."
           ),
           .init("2", "Wrong usage, or an input could not be read as it should."),
         ]),
@@ -168,5 +264,5 @@ extension Command {
           .init("NO_COLOR", "When set and not empty, text is not coloured, unless --color asks for it.")
         ]),
     ],
-    subcommands: [scan, list, gpus, explain, completions, man])
+    subcommands: [scan, list, kernels, diff, gpus, explain, completions, man])
 }

@@ -25,6 +25,8 @@ enum Cubinspect {
       switch command {
       case "scan": return try ScanCommand(parsed).run()
       case "list": return try ListCommand(parsed).run()
+      case "kernels": return try KernelsCommand(parsed).run()
+      case "diff": return try DiffCommand(parsed).run()
       case "gpus": return try GPUsCommand(parsed).run()
       case "help": return help(for: parsed.positionals.map(\.text))
       case "man": return Terminal.write(Command.cubinspect.manPage(version: tool.version))
@@ -63,11 +65,6 @@ enum Cubinspect {
       }
     }
   }
-}
-
-extension Problem {
-  /// Whether something could not be read as it should: a value that is only unknown was read all the same.
-  var isFailure: Bool { code != .unknownValue }
 }
 
 /// How the program ends.

@@ -121,4 +121,15 @@ extension ParsedArguments {
   func invalid(_ flag: Flag, _ value: Argument, _ why: String) -> UsageError {
     UsageError(.other("--\(flag.long) \(value): \(why)"), commandPath: commandPath)
   }
+
+  /// How many threads `--jobs` allows.
+  var jobs: Int {
+    get throws(UsageError) {
+      guard let value = value(of: .jobs) else { return Terminal.processors }
+      guard let jobs = Int(value.text), (1...1024).contains(jobs) else {
+        throw invalid(.jobs, value, "write a number from 1 to 1024")
+      }
+      return jobs
+    }
+  }
 }

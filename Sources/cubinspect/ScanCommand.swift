@@ -19,7 +19,7 @@ struct ScanCommand {
     paths = arguments.positionals.map { Path(bytes: $0.bytes) }
     outputs = try Output.all(arguments)
     style = Terminal.style(arguments)
-    jobs = try Self.jobs(arguments)
+    jobs = try arguments.jobs
 
     var driver: DriverVersion?
     if let value = arguments.value(of: .driver) {
@@ -61,17 +61,10 @@ struct ScanCommand {
     failLevel = level ?? (isQuestion ? .incompatible : .never)
   }
 
-  private static func jobs(_ arguments: ParsedArguments) throws(UsageError) -> Int {
-    guard let value = arguments.value(of: .jobs) else { return Terminal.processors }
-    guard let jobs = Int(value.text), (1...1024).contains(jobs) else {
-      throw arguments.invalid(.jobs, value, "write a number from 1 to 1024")
-    }
-    return jobs
-  }
-
   func run() -> ExitStatus {
     let start = ContinuousClock.now
-    let result = Scanner(jobs: jobs).scan(paths)
+    var result = Scanner(jobs: jobs).scan(paths)
+    result.readKernels(on: devices.map(\.device), jobs: jobs)
     let report = ScanReport(result, devices: devices, requirements: requirements, isQuestion: isQuestion)
     let elapsed = ContinuousClock.now - start
     let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18

@@ -48,7 +48,7 @@ enum Accommodation: CaseIterable {
         let stored = try source.bytes(at: image.offset, count: Int(image.storedSize), "cubin")
         let isCompressed = image.compression != .none
         let cubin = isCompressed ? try decompressed(stored, image) : stored
-        let links = wrongLinks(in: cubin)
+        let links = Self.wrongLinks(in: cubin)
         hides = isCompressed && !links.isEmpty
         if !isCompressed { changes.patches += links.map { (image.offset + UInt64($0.offset), $0.bytes) } }
       }
@@ -79,7 +79,7 @@ enum Accommodation: CaseIterable {
   }
 
   /// The fields `sh_link` of relocation tables that name no symbol table, with what they should hold.
-  private func wrongLinks(in cubin: [UInt8]) -> [(offset: Int, bytes: [UInt8])] {
+  static func wrongLinks(in cubin: [UInt8]) -> [(offset: Int, bytes: [UInt8])] {
     let table = Int(cubin.integer(at: 40, size: 8))
     let rows = (0..<Int(cubin.integer(at: 60, size: 2))).map { table + $0 * 64 }
     let types = rows.map { cubin.integer(at: $0 + 4, size: 4) }

@@ -25,15 +25,31 @@ struct Cuobjdump: Sendable {
     try ask(["-all", "-lelf", "-lptx"], about: file, keptAs: "names")
   }
 
-  /// Answers about files in the cache lie beside the unpacked wheel; other files are asked anew.
+  /// What the kernels of a cubin take, which is an image of `file`.
+  func resourceUsage(of cubin: [UInt8], image: Int, in file: URL) throws -> ProgramOutput {
+    try answer(about: file, keptAs: "resources-\(image)") {
+      let copy = FileManager.default.temporaryDirectory.appending(path: "\(UUID().uuidString).cubin")
+      defer { try? FileManager.default.removeItem(at: copy) }
+      try Data(cubin).write(to: copy)
+      return try run(["-res-usage", copy.path])
+    }
+  }
+
   private func ask(_ options: [String], about file: URL, keptAs kind: String) throws -> ProgramOutput {
+    try answer(about: file, keptAs: kind) { try run(options + [file.path]) }
+  }
+
+  /// Answers about files in the cache lie beside the unpacked wheel; other files are asked anew.
+  private func answer(about file: URL, keptAs kind: String, _ ask: () throws -> ProgramOutput) throws
+    -> ProgramOutput
+  {
     let kept = try answerFile(for: file, kind: kind)
     if let kept, let data = try? Data(contentsOf: kept),
       let answer = try? JSONDecoder().decode(ProgramOutput.self, from: data)
     {
       return answer
     }
-    let answer = try run(options + [file.path])
+    let answer = try ask()
     if let kept {
       try FileManager.default.createDirectory(
         at: kept.deletingLastPathComponent(), withIntermediateDirectories: true)

@@ -53,6 +53,24 @@ struct ExitStatusTests {
     #expect(try self.status("scan", folder, "--require", targets) == status)
   }
 
+  /// What the new side lacks, with and without a side that cannot be read.
+  @Test(arguments: [
+    ("native", "native", 0, 0), ("native", "jit", 0, 1), ("jit", "native", 0, 1), ("none", "native", 0, 0),
+    ("native", "none", 0, 1), ("none", "empty", 0, 0), ("native/a.so", "partial/a.so", 0, 1),
+    ("incompatible", "partial", 0, 0), ("native", "missing", 2, 2), ("missing", "native", 2, 2),
+  ])
+  func diff(old: String, new: String, never: Int32, lost: Int32) throws {
+    for options in [[], ["--no-kernels"]] {
+      let arguments = ["diff", old, new] + options
+      #expect(try Program.run(arguments.map { Array($0.utf8) }, in: tree.path).status == never)
+      for (level, status) in [("never", never), ("lost", lost)] {
+        let run = try Program.run(
+          (arguments + ["--fail-on", level]).map { Array($0.utf8) }, in: tree.path)
+        #expect(run.status == status, "\(level) \(options)")
+      }
+    }
+  }
+
   /// A missing target fails also where no verdict would.
   @Test func requireFailsWhateverTheLevel() throws {
     #expect(try status("scan", "native", "--require", "sm_90", "--gpu", "A100", "--fail-on", "never") == 1)
@@ -64,6 +82,12 @@ struct ExitStatusTests {
     (["frobnicate"], "unknown command 'frobnicate'"),
     (["scan"], "PATH is missing"),
     (["list"], "FILE is missing"),
+    (["kernels", "x", "--match", "(a"], "Unmatched ( or \\("),
+    (["kernels", "x", "--target", "90"], "write a target such as sm_90"),
+    (["kernels", "x", "--target", "gpu_90"], "write a target such as sm_90"),
+    (["kernels", "x", "--sort", "length"], "--sort"),
+    (["kernels", "x", "--top", "0"], "write a number from 1 on"),
+    (["kernels", "x", "--summary", "--match", "a"], "takes no --match"),
     (["scan", "native", "--gpus", "A100"], "did you mean '--gpu'?"),
     (["scan", "native", "--gpu"], "needs a value"),
     (["scan", "native", "--jobs", "0"], "a number from 1 to 1024"),
@@ -76,6 +100,9 @@ struct ExitStatusTests {
     (["scan", "native", "-o", "json="], "no name"),
     (["scan", "native", "-o", "json", "-o", "text"], "same place"),
     (["scan", "native", "--color", "sometimes"], "one of auto, always, never"),
+    (["diff", "native"], "NEW is missing"), (["diff", "native", "jit", "none"], "unexpected argument"),
+    (["diff", "native", "jit", "--fail-on", "jit"], "one of never, lost"),
+    (["diff", "native", "jit", "--jobs", "0"], "a number from 1 to 1024"),
     (["list", "native/a.so", "--gpu", "A100"], "unknown option '--gpu'"),
     (["completions", "tcsh"], "bash"),
     (["gpus", "A100", "H100"], "unexpected argument"),

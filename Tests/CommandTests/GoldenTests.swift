@@ -67,7 +67,13 @@ struct GoldenTests {
     try tree.symbolicLink("tree/lib/libnative.so", to: "libnative.so.1.2")
     try tree.library("tree/copy/libnative.so", "sm_80 sm_86 sm_90 compute_90", "sm_80 sm_86 sm_90 compute_90")
     try tree.library("tree/lib/libjit.so", "sm_50 compute_50")
-    try tree.library("tree/lib/libpartial.so", "sm_75 sm_80", "sm_80", "sm_75 sm_80")
+    var gap = CubinBuilder("sm_80")
+    gap.kernels = ["_ZN6linear6kernelI6float2Li4EEEvT_", "plain"]
+    try tree.write(
+      ELFBuilder(fatBinaries: [
+        FatBinaryBuilder("sm_75", "sm_80"), FatBinaryBuilder([.cubin("sm_80", payload: gap.bytes)]),
+        FatBinaryBuilder("sm_75", "sm_80"),
+      ]).bytes, to: "tree/lib/libpartial.so")
     try tree.library("tree/ops/libspecial.so", "sm_90a", "sm_100a", "sm_100f")
     try tree.library("tree/jetson/libtegra.so", "sm_87")
     var relocatable = ELFBuilder()
@@ -75,7 +81,8 @@ struct GoldenTests {
     try tree.write(relocatable.bytes, to: "tree/ops/libunlinked.so")
     var embedded = ELFBuilder()
     embedded.append(
-      FatBinaryBuilder([.cubin("sm_80", .zstd), .ptx("compute_80", isa: (8, 5), .lz4)]).bytes, to: ".rodata")
+      FatBinaryBuilder([.cubin("sm_80").inFrame(), .ptx("compute_80", isa: (8, 5), .lz4)]).bytes,
+      to: ".rodata")
     embedded.append(CubinBuilder("sm_75").bytes, to: ".rodata")
     embedded.append(Array(PTXText.text("compute_75").utf8) + [0], to: ".rodata")
     try tree.write(embedded.bytes, to: "tree/ops/libembedded.so")
@@ -97,6 +104,29 @@ struct GoldenTests {
     try tree.library("outside/libout.so", "sm_80")
     try tree.symbolicLink("tree/outside", to: "../outside")
     return tree
+  }
+
+  /// Modules for other GPUs, by name and by presumption; a gap; and a library whose only module is empty.
+  @Test func dispatch() throws {
+    func module(_ target: Target, _ kernels: String...) -> FatBinaryBuilder {
+      var cubin = CubinBuilder(target)
+      cubin.kernels = kernels
+      return FatBinaryBuilder([.cubin(target, payload: cubin.bytes)])
+    }
+    let tree = try TemporaryTree()
+    func write(_ name: String, _ modules: FatBinaryBuilder...) throws {
+      try tree.write(ELFBuilder(fatBinaries: modules).bytes, to: name)
+    }
+    try write(
+      "tree/libpicks.so", module("sm_80", "ampere_gemm"), module("sm_75", "turing_gemm"),
+      module("sm_90", "syrk"))
+    try write("tree/libempty.so", module("sm_75"))
+    try write(
+      "tree/libgap.so", module("sm_80", "gemm"), module("sm_90", "sm90_xmma_gemm"),
+      module("sm_90", "_ZN2la4gemvIfLi4EEEvPT_", "_ZN2la4gemvIdLi4EEEvPT_"))
+    defer { withExtendedLifetime(tree) {} }
+    try expectGolden("dispatch.txt", "scan tree --gpu A100 --gpu T4", in: tree.path, status: 1)
+    try expectGolden("dispatch.json", "scan tree --gpu A100 -o json", in: tree.path, status: 0)
   }
 
   @Test func scan() throws {
@@ -133,6 +163,91 @@ struct GoldenTests {
     try expectGolden("list.json", "list tree/lib/* tree/ops/* missing -o json", in: path, status: 2)
   }
 
+  /// Cubins, PTX, kernels in several modules, embedded and concatenated images, and damaged files.
+  @Test func kernels() throws {
+    let files =
+      "kernels/sm_75.cubin kernels/sm_120.cubin kernels/resources.ptx units/three.so embedded/everything.so"
+    try expectGolden("kernels.txt", "kernels \(files)", in: Self.fixtures)
+    try expectGolden("kernels.json", "kernels \(files) -o json", in: Self.fixtures)
+    try expectGolden(
+      "kernels-choice.txt",
+      "kernels kernels/sm_75.cubin units/three.so --match 's(cale|tack)' --target sm_75 --mangled",
+      in: Self.fixtures)
+    try expectGolden(
+      "kernels-top.txt", "kernels kernels/sm_75.cubin units/three.so --sort size --top 2", in: Self.fixtures)
+    try expectGolden(
+      "kernels-problems.txt",
+      "kernels malformed/payload-corrupt.fatbin malformed/concatenated-member-past-stream.fatbin malformed/cubin-cut.cubin host/scale.so missing",
+      in: Self.fixtures,
+      status: 2)
+    try expectGolden(
+      "kernels-summary.txt", "kernels --summary \(files) concatenated/mixed.fatbin units/three.a",
+      in: Self.fixtures)
+    try expectGolden(
+      "kernels-summary.json", "kernels --summary \(files) units/three.a -o json --top 2", in: Self.fixtures)
+  }
+
+  /// Two releases: libraries, targets, PTX versions and kernels lost and gained, names with versions, copies, a library
+  /// that was split, one that cannot be read, and one that stayed the same.
+  private func releases() throws -> TemporaryTree {
+    let tree = try TemporaryTree()
+    func kernels(_ target: Target, _ names: String...) -> FatBinaryBuilder.Entry {
+      var cubin = CubinBuilder(target)
+      cubin.kernels = names
+      return .cubin(target, payload: cubin.bytes)
+    }
+    func write(_ name: String, _ modules: [FatBinaryBuilder.Entry]...) throws {
+      try tree.write(ELFBuilder(fatBinaries: modules.map { FatBinaryBuilder($0) }).bytes, to: name)
+    }
+    let fill = "_Z4fillI%EvT_"
+    let fills = "ifdlsxyjmt".map { fill.replacing("%", with: String($0)) }
+    try write(
+      "old/lib/libops.so.2.4",
+      [
+        kernels("sm_70", "_Z5scalePfi"), kernels("sm_80", "_Z5scalePfi", "_Z4foldPfi", fills[0], fills[1]),
+        kernels("sm_90", "_Z5scalePfi", "_Z4foldPfi", fills[0], fills[1]), .ptx("compute_90", isa: (7, 8)),
+      ], [kernels("sm_80", "_ZN44_GLOBAL__N__a1b2c3d4_11_Indexing_cu_898629f26gatherEv")])
+    try write(
+      "new/lib/libops.so.2.5",
+      [
+        kernels("sm_80", "_Z5scalePfi", fills[0], fills[2]),
+        kernels("sm_90", "_Z5scalePfi", "_Z4foldPfi", fills[0], fills[2]),
+        kernels("sm_100", "_Z5scalePfi"), .ptx("compute_90", isa: (8, 4)), .ptx("compute_100", isa: (8, 7)),
+      ], [kernels("sm_80", "_ZN44_GLOBAL__N__00000000_11_Indexing_cu_111111116gatherEv")])
+    try write(
+      "old/_C.cpython-311-x86_64-linux-gnu.so",
+      [kernels("sm_80", "_Z4sortv", "_Z5mergev"), kernels("sm_90", "_Z4sortv")])
+    try write(
+      "new/_C.cpython-312-x86_64-linux-gnu.so", [kernels("sm_80", "_Z5mergev"), kernels("sm_90", "_Z4sortv")])
+    try write("old/lib/liball.so", [kernels("sm_80", "_Z1av", "_Z1bv", "_Z1cv", "_Z1dv")])
+    try write("old/lib/libfirst.so", [kernels("sm_80", "_Z1ev", "_Z1fv", "_Z1gv")])
+    try write("new/lib/librenamed.so", [kernels("sm_80", "_Z1ev", "_Z1fv", "_Z1hv")])
+    try write("new/lib/libpart.so", [kernels("sm_80", "_Z1av", "_Z1bv")])
+    try write("old/lib/libsame.so", [kernels("sm_80", "_Z4samev")])
+    try write("new/lib/libsame.so", [kernels("sm_80", "_Z4samev")])
+    try write("old/lib/libbroken.so", [kernels("sm_80", "_Z6brokenv")])
+    try tree.write(Array("\u{7F}ELF\u{2}\u{1}\u{1}".utf8), to: "new/lib/libbroken.so")
+    return tree
+  }
+
+  @Test func diff() throws {
+    let tree = try releases()
+    defer { withExtendedLifetime(tree) {} }
+    let path = tree.path
+    try expectGolden("diff.txt", "diff old new", in: path, status: 2)
+    try expectGolden("diff.json", "diff old new -o json", in: path, status: 2)
+    try expectGolden(
+      "diff-no-kernels.txt", "diff --no-kernels old/lib/ new/lib/ --fail-on lost", in: path, status: 1)
+    try expectGolden("diff-reverse.txt", "diff new/lib/libops.so.2.5 old/lib/libops.so.2.4", in: path)
+    try expectGolden("diff-same.txt", "diff old old --fail-on lost", in: path)
+    try expectGolden("diff-missing.txt", "diff old missing --fail-on lost", in: path, status: 2)
+    try expectGolden("diff-colored.txt", "diff old/lib/liball.so new/lib/libpart.so --color=always", in: path)
+    try expectGolden(
+      "diff-targets.txt", "diff cubins-11.8.so cubins-13.5.so", in: Self.fixtures + "/targets")
+    try expectGolden("diff-ptx.txt", "diff ptx-12.9.so ptx-13.5.so", in: Self.fixtures + "/targets")
+    try expectGolden("diff-host.txt", "diff no-device-code.so scale.so", in: Self.fixtures + "/host")
+  }
+
   @Test func gpus() throws {
     try expectGolden("gpus-a100.txt", "gpus A100", in: "/")
     try expectGolden("gpus-a100.json", "gpus A100 -o json", in: "/")
@@ -140,7 +255,7 @@ struct GoldenTests {
   }
 
   @Test func help() throws {
-    for command in ["scan", "list", "gpus"] {
+    for command in ["scan", "list", "kernels", "diff", "gpus"] {
       try expectGolden("help-\(command).txt", "help \(command)", in: "/")
     }
     try expectGolden("help.txt", "--help", in: "/")

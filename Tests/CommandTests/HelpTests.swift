@@ -12,6 +12,7 @@ struct HelpTests {
 
   static let pages = [
     ["--help"], ["-h"], ["help"], ["scan", "--help"], ["help", "scan"], ["list", "-h"], ["help", "list"],
+    ["help", "kernels"], ["help", "diff"],
     ["help", "gpus"], ["man"], ["completions", "bash"], ["completions", "zsh"], ["completions", "fish"],
   ]
 
@@ -28,7 +29,9 @@ struct HelpTests {
     }
   }
 
-  @Test(arguments: [["--help"], ["help", "scan"], ["help", "list"], ["help", "gpus"]])
+  @Test(arguments: [
+    ["--help"], ["help", "scan"], ["help", "list"], ["help", "kernels"], ["help", "diff"], ["help", "gpus"],
+  ])
   func linesFitATerminal(arguments: [String]) throws {
     for line in try Program.run(arguments.map { Array($0.utf8) }).text.split(separator: "\n") {
       #expect(line.count <= 80)
@@ -39,7 +42,8 @@ struct HelpTests {
   @Test func everyOptionIsDocumented() throws {
     let own = [
       "scan": ["gpu", "driver", "require", "fail-on", "output", "jobs"], "list": ["output"],
-      "gpus": ["output"],
+      "kernels": ["target", "match", "sort", "top", "mangled", "summary", "output", "jobs"],
+      "diff": ["fail-on", "no-kernels", "output", "jobs"], "gpus": ["output"],
     ]
     let common = ["color", "help", "version"]
     let manual = try Program.run("man").text.replacing("\\-", with: "-")

@@ -116,20 +116,6 @@ import Testing
     #expect(unlinked.verdict(on: device("8.0")).uncovered.isEmpty)
   }
 
-  @Test func dedicatedModulesAreNoGaps() {
-    let library = library(["sm_80", "sm_90"], ["sm_90"], ["sm_90"])
-    #expect(library.verdict(on: device("8.0")).verdict == .partial)
-    let one = library.verdict(on: device("8.0"), dedicated: [2])
-    #expect(one.verdict == .partial)
-    #expect(one.dedicated == 1 && one.portable.none == 2 && one.portable.total == 3)
-    #expect(one.uncovered.map(\.modules) == [[1]])
-    let both = library.verdict(on: device("8.0"), dedicated: [1, 2])
-    #expect(both.verdict == .native && both.dedicated == 2 && both.uncovered.isEmpty)
-    // They count where they run, and alone they make nothing run.
-    #expect(library.verdict(on: device("9.0"), dedicated: [1, 2]).dedicated == 0)
-    #expect(library.verdict(on: device("7.5"), dedicated: [0, 1, 2]).verdict == .incompatible)
-  }
-
   @Test func minimumDriver() {
     func minimum(_ images: [DeviceImage], _ on: String, driver: String? = nil) -> MinimumDriver? {
       Library(inventory([Draft(images: images)])).verdict(on: device(on, driver: driver)).minimumDriver

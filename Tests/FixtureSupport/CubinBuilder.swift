@@ -15,6 +15,8 @@ public struct CubinBuilder: Sendable {
   /// Whether `.nv.compat` says that the code is architecture-specific. ABI version 8 only.
   public var compatibilityRecord = false
   public var code: [UInt8] = [UInt8](repeating: 0x5A, count: 32)
+  /// The kernels that its symbol table lists; nil for a cubin without one.
+  public var kernels: [String]?
 
   public init(_ target: Target, abiVersion: UInt8 = 7) {
     self.target = target
@@ -39,6 +41,7 @@ public struct CubinBuilder: Sendable {
     elf.abi = (abiVersion < 8 ? 0x33 : 0x41, abiVersion)
     elf.hasSegments = false
     elf.sections.append(.init(".text.kernel", flags: 0x6, code))
+    if let kernels { appendSymbols(of: kernels, to: &elf) }
     if abiVersion >= 8, toolkit != nil || arguments != nil {
       elf.sections.append(.init(".note.nv.tkinfo", type: 7, flags: 0, toolkitNote))
     }
@@ -46,6 +49,24 @@ public struct CubinBuilder: Sendable {
       elf.sections.append(.init(".nv.compat", type: 0x7000_0086, flags: 0, [2, 9, 1, 0]))
     }
     return elf.bytes
+  }
+
+  /// All kernels share the code.
+  private func appendSymbols(of kernels: [String], to elf: inout ELFBuilder) {
+    var strings: [UInt8] = [0]
+    var symbols = [UInt8](repeating: 0, count: 24)
+    for kernel in kernels {
+      symbols.append(littleEndian: UInt32(strings.count))
+      // A global function, marked as a kernel, in section 1.
+      symbols += [0x12, 0x10, 1, 0]
+      symbols.append(littleEndian: UInt64(0))
+      symbols.append(littleEndian: UInt64(code.count))
+      strings += Array(kernel.utf8) + [0]
+    }
+    var table = ELFBuilder.Section(".symtab", type: 2, flags: 0, symbols)
+    table.link = UInt32(elf.sections.count + 2)
+    table.entrySize = 24
+    elf.sections += [table, .init(".strtab", type: 3, flags: 0, strings)]
   }
 
   /// A note of type 2000: five offsets into the strings that follow them.

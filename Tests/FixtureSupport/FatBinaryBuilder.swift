@@ -90,6 +90,23 @@ public struct FatBinaryBuilder: Sendable {
       return entry
     }
 
+    /// The entry with its payload in a zstd frame that any decompressor takes: one block without compression.
+    public func inFrame() -> Entry {
+      var frame: [UInt8] = []
+      frame.append(littleEndian: UInt32(0xFD2F_B528))
+      // One segment, whose size takes four bytes.
+      frame.append(0xA0)
+      frame.append(littleEndian: UInt32(payload.count))
+      let block = UInt32(payload.count) << 3 | 1
+      for shift in [0, 8, 16] { frame.append(UInt8(truncatingIfNeeded: block >> UInt32(shift))) }
+      var entry = self
+      entry.payload = frame + payload
+      entry.flags |= Compression.zstd.rawValue
+      entry.storedSize = UInt32(entry.payload.count)
+      entry.uncompressedSize = UInt64(payload.count)
+      return entry
+    }
+
     var padded: [UInt8] {
       var padded = payload
       padded.pad(to: 8)

@@ -57,7 +57,11 @@ struct ReportSchemaTests {
     func write(_ name: String, _ modules: FatBinaryBuilder...) throws {
       try tree.write(ELFBuilder(fatBinaries: modules).bytes, to: name)
     }
-    try write("x/partial.so", FatBinaryBuilder("sm_80", "sm_90a"), FatBinaryBuilder("sm_70"))
+    var cubin = CubinBuilder("sm_70")
+    cubin.kernels = ["kernel"]
+    try write(
+      "x/partial.so", FatBinaryBuilder("sm_80", "sm_90a"),
+      FatBinaryBuilder([.cubin("sm_70", payload: cubin.bytes)]))
     let old = FatBinaryBuilder(targets: ["compute_70"], isa: (7, 0))
     try write("x/jit.so", old)
     try write("x/special.so", FatBinaryBuilder("sm_90a"))
@@ -73,11 +77,12 @@ struct ReportSchemaTests {
     object.append([1], to: ".hip_fatbin")
     object.fileClass = 1
     try tree.write(object.bytes, to: "x/old.so")
-    let result = Scanner(jobs: 2).scan([Path(tree("x")), Path(tree("y/same.so")), Path(tree("missing"))])
+    var result = Scanner(jobs: 2).scan([Path(tree("x")), Path(tree("y/same.so")), Path(tree("missing"))])
     let driver = DriverVersion("460.32.03")
     let devices = try ["A100", "8.0", "8.7", "sm_70", "H100"].map {
       JudgedDevice(query: $0, device: try GPUCatalogue.resolve($0).device(driver: driver))
     }
+    result.readKernels(on: devices.map(\.device), jobs: 2)
     return ScanReport(
       result, devices: devices,
       requirements: try TargetRequirement.list("sm_80, compute_70, 9.0+PTX, sm_90a"),
@@ -85,12 +90,76 @@ struct ReportSchemaTests {
     ).json(tool)
   }
 
+  /// A comparison with every status, a name that is no text, and PTX versions and kernels lost and gained.
+  static func diff() throws -> [UInt8] {
+    let tree = try TemporaryTree()
+    func write(_ name: [UInt8], _ target: Target, _ kernels: String..., isa: (UInt16, UInt16) = (7, 8)) throws
+    {
+      var cubin = CubinBuilder(target)
+      cubin.kernels = kernels
+      let fatBinary = FatBinaryBuilder([.cubin(target, payload: cubin.bytes), .ptx("compute_90", isa: isa)])
+      try tree.write(ELFBuilder(fatBinaries: [fatBinary]).bytes, to: name)
+    }
+    try write(Array("x/".utf8) + [0xFE, 0x0A], "sm_80", "_Z1av", "c\u{1B}\"")
+    try write(Array("y/".utf8) + [0xFE, 0x0A], "sm_80", "_Z1bv", isa: (8, 4))
+    try write(Array("x/targets.so".utf8), "sm_70", "_Z1av")
+    try write(Array("y/targets.so".utf8), "sm_90a", "_Z1av")
+    try write(Array("x/lost.so".utf8), "sm_80", "_Z1bv", "_Z1dv")
+    try write(Array("y/gained.so".utf8), "sm_86", "_Z1dv")
+    try write(Array("x/same.so".utf8), "sm_80", "_Z4samev")
+    try write(Array("y/same.so".utf8), "sm_80", "_Z4samev")
+    try write(Array("x/broken.so".utf8), "sm_80", "_Z1xv")
+    try tree.write([0x7F, 0x45, 0x4C, 0x46], to: "y/broken.so")
+    let result = Scanner(jobs: 2).scan([Path(tree("x")), Path(tree("y"))])
+    let pairs = result.libraryPairs
+    let kernels = result.kernels(of: DeviceCodeDifference.readLibraries(pairs), jobs: 2)
+    return DiffReport(result, DeviceCodeDifference(result, pairs: pairs, kernels: kernels)).json(tool)
+  }
+
+  private static let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Fixtures")
+
+  /// Cubins and PTX of real compilers, kernels in several modules, and files that cannot be read.
+  static func kernels(isSummary: Bool = false) throws -> [UInt8] {
+    var selection = KernelSelection()
+    selection.isSummary = isSummary
+    if !isSummary {
+      selection.targets = ["sm_90a", "sm_120", "sm_75", "sm_80", "compute_75", "sm_86"]
+      selection.pattern = .init("e") { $0.map { $0.contains("e") } }
+      selection.limit = 100
+      selection.order = .size
+    }
+    var sources: [(Path, any ByteSource)] = try [
+      "kernels/sm_120.cubin", "kernels/resources.ptx", "units/three.so", "concatenated/mixed.fatbin",
+      "rdc/linked.so", "units/three.a",
+    ].map {
+      (Path($0), MemoryBytes(Array(try Data(contentsOf: fixtures.appendingPathComponent($0)))))
+    }
+    sources.append((Path(bytes: [0x62, 0xFF]), MemoryBytes([0x41])))
+    var broken = ELFBuilder(fatBinaries: [FatBinaryBuilder("sm_80")])
+    broken.sections.append(.init(".late", [1, 2, 3]))
+    broken.sections[broken.sections.count - 1].declaredSize = 1 << 40
+    sources.append((Path("broken.so"), MemoryBytes(broken.bytes)))
+    return KernelsReport(
+      files: sources.map { path, source in
+        let contents = InspectedFile(source)
+        return KernelsReport.File(
+          path: path, contents: contents, kernels: FileKernels(contents, source, jobs: 2),
+          selection: selection, jobs: 2)
+      }, selection: selection
+    ).json(tool)
+  }
+
+  static func documents() throws -> [[UInt8]] {
+    [list(), try scan(), try kernels(), try kernels(isSummary: true), try diff(), gpus()]
+  }
+
   static func gpus() -> [UInt8] {
     GPUsReport(query: "", gpus: GPUCatalogue.shared.search("")).json(tool)
   }
 
   @Test func documentsOfEachKindAreValid() throws {
-    for document in [Self.list(), try Self.scan(), Self.gpus()] {
+    for document in try Self.documents() {
       #expect(try schema.violations(in: JSONValue(parsing: document)) == [])
     }
   }
@@ -105,7 +174,7 @@ struct ReportSchemaTests {
       }
       for element in value.elements ?? [] { collect(element) }
     }
-    for document in [Self.list(), try Self.scan(), Self.gpus()] { collect(try JSONValue(parsing: document)) }
+    for document in try Self.documents() { collect(try JSONValue(parsing: document)) }
     var described: Set<String> = []
     func visit(_ part: JSONValue) {
       for name in (part["properties"]?.members ?? [:]).keys { described.insert(name) }
@@ -118,7 +187,7 @@ struct ReportSchemaTests {
 
   /// Keys are in the order of their bytes in every object.
   @Test func keysAreSorted() throws {
-    for document in [Self.list(), try Self.scan(), Self.gpus()] {
+    for document in try Self.documents() {
       #expect(unsortedKeys(in: document) == [])
     }
     #expect(unsortedKeys(in: Array(#"{"b": [{"d": 1, "c": {}}], "a": "\"x"}"#.utf8)) == ["c", "a"])
@@ -150,6 +219,36 @@ struct ReportSchemaTests {
   ])
   func scanWithAnErrorIsNot(right: String, wrong: String) throws {
     try expectRefused(Self.scan(), right, wrong)
+  }
+
+  @Test(arguments: [
+    (#""registers": "#, #""registers": -"#), (#""target": "compute_75""#, #""target": "75""#),
+    (#""order": "size""#, #""order": "length""#), (#""limit": 100"#, #""limit": 0"#),
+    (#""images": ["#, #""images": [-1, "#), (#""kernels": ["#, #""functions": ["#),
+    (#""selection": {"#, #""choice": {"#), (#""name": "_Z"#, #""id": "_Z"#),
+  ])
+  func kernelsWithAnErrorAreNot(right: String, wrong: String) throws {
+    try expectRefused(Self.kernels(), right, wrong)
+  }
+
+  @Test(arguments: [
+    (#""kind": "section""#, #""kind": "part""#), (#""part": "kernelCode""#, #""part": "code""#),
+    (#""composition": {"#, #""summary": {"#),
+    (#""overheadSize": "#, #""overheadSize": -"#),
+    (#""duplicates": {"#, #""duplicates": {"more": 1, "#), (#""kind": "cubin""#, #""kind": "elf""#),
+  ])
+  func summaryWithAnErrorIsNot(right: String, wrong: String) throws {
+    try expectRefused(Self.kernels(isSummary: true), right, wrong)
+  }
+
+  @Test(arguments: [
+    (#""status": "lost""#, #""status": "gone""#), (#""lostTargets": ["sm_70"]"#, #""lostTargets": ["70"]"#),
+    (#""hasLosses": true"#, #""hasLosses": 1"#), (#""otherTargets": false"#, #""otherTargets": null"#),
+    (#""targets": ["sm_80"]"#, #""targets": []"#), (#""kernelsCompared": true"#, #""kernelsCompared": 1"#),
+    (#""ptxISA": ["7.8"]"#, #""ptxISA": ["7"]"#), (#""codeSize": 32"#, #""codeSize": -1"#),
+  ])
+  func diffWithAnErrorIsNot(right: String, wrong: String) throws {
+    try expectRefused(Self.diff(), right, wrong)
   }
 
   @Test(arguments: [
@@ -205,7 +304,13 @@ struct ReportSchemaTests {
       return Set((part?["enum"]?.elements ?? []).compactMap(\.string))
     }
     #expect(listed("problemCode") == Set(Problem.Code.allCases.map(\.rawValue)))
+    #expect(
+      listed("libraryDifference", "properties", "status")
+        == Set(LibraryDifference.Status.allCases.map(\.rawValue)))
     #expect(listed("verdict") == Set(Verdict.allCases.map(\.rawValue)))
+    #expect(
+      listed("composition", "properties", "cubinParts", "items", "properties", "part")
+        == Set(CubinPart.allCases.map { "\($0)" }))
     #expect(
       listed("uncoveredModule", "properties", "reasons", "items")
         == Set(ExclusionReason.allCases.map(\.rawValue)))

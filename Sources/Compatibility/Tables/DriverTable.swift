@@ -72,7 +72,7 @@ public struct DriverTable: Sendable, Decodable {
   }
 
   /// The CUDA version that brought a PTX ISA version; nil when the table does not have it.
-  func cuda(for isa: PTXISAVersion) -> CUDAVersion? {
+  public func cuda(for isa: PTXISAVersion) -> CUDAVersion? {
     ptxISA.first { $0.ptxISA >= isa && $0.cuda != nil }?.cuda
   }
 }

@@ -60,7 +60,7 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
     case .demangling:
       let name = "_Z" + String(decoding: input, as: UTF8.self)
       // The text itself as well: what the demangler writes is a narrow choice of what may come.
-      return [name, demangle(name) ?? ""].flatMap { text in
+      return [name, Demangling.demangle(name) ?? ""].flatMap { text in
         let readable = readableKernelName(text)
         return readable.utf8.count > text.utf8.count || readable.isEmpty && !text.isEmpty
           ? ["'\(readable)' of '\(text)'"] : []
@@ -140,6 +140,12 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
     var found: [String] = []
     for kernel in contents.kernels where kernel.code.upperBound > size {
       found.append("code at \(kernel.code) of \(size)")
+    }
+    for kernel in contents.kernels {
+      for number: UInt32 in [60, 80, 120] {
+        let body = KernelBody(kernel, in: bytes[...], target: CodeTarget(number))
+        if UInt64(body.instructions) * 8 > kernel.codeSize { found.append("\(body) in \(kernel.codeSize)") }
+      }
     }
     for section in contents.sections {
       if section.range.upperBound > size { found.append("a section at \(section.range) of \(size)") }

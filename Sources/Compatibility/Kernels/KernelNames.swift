@@ -1,0 +1,55 @@
+/// The names of the kernels in the modules of one library, as the linker knows them (mangled).
+public struct KernelNames: Sendable {
+  /// What the rules need to know of a name.
+  struct Facts: Sendable {
+    var tags: Set<GenerationTag>
+    /// For GPUs newer than the library.
+    var isForwardCompatible: Bool
+    /// Positions of names that differ only in numbers among their template arguments have one value.
+    var pattern: Int
+  }
+
+  /// The names, each once.
+  private var names: [String] = []
+  private(set) var facts: [Facts] = []
+  /// For every module whose names are known, positions in ``names``, ascending.
+  private var modules: [Int: [Int]] = [:]
+  /// Modules that were read without learning their kernels.
+  private var unreadable: Set<Int> = []
+  private var positions: [String: Int] = [:]
+  private var patterns: [String: Int] = [:]
+
+  public init() {}
+
+  /// The kernels of a module, in the order in which their names were first met; nil where they are not known.
+  public subscript(module: Int) -> [String]? { modules[module]?.map { names[$0] } }
+
+  /// Whether the module's names were read, with or without success.
+  public func isRead(_ module: Int) -> Bool { modules[module] != nil || unreadable.contains(module) }
+
+  /// Adds the kernels of a module. Those of several of its images are the kernels of all of them.
+  public mutating func add(_ kernels: some Sequence<String>, ofModule module: Int) {
+    var known = Set(modules[module] ?? [])
+    for kernel in kernels { known.insert(position(of: kernel)) }
+    modules[module] = known.sorted()
+  }
+
+  /// Notes that the kernels of a module cannot be known.
+  public mutating func addUnreadable(_ module: Int) { unreadable.insert(module) }
+
+  /// The positions of a module's names.
+  func kernels(ofModule module: Int) -> [Int]? { modules[module] }
+
+  private mutating func position(of name: String) -> Int {
+    if let known = positions[name] { return known }
+    let parts = MangledName(name)
+    let text = String(decoding: parts.pattern, as: UTF8.self)
+    let pattern = patterns[text] ?? patterns.count
+    patterns[text] = pattern
+    positions[name] = names.count
+    names.append(name)
+    let (tags, isForwardCompatible) = GenerationTag.read(parts)
+    facts.append(Facts(tags: tags, isForwardCompatible: isForwardCompatible, pattern: pattern))
+    return names.count - 1
+  }
+}

@@ -1,0 +1,78 @@
+/// Tells gaps from modules that the library's own code does not use on a device.
+///
+/// Libraries that pick their kernels at run time ship modules for some generations of GPUs only. That a module lacks
+/// code for a device then means nothing; the names of its kernels show it.
+struct DispatchRule {
+  /// Why a module without code for the device is a gap, or none.
+  enum Standing: Hashable {
+    /// Nothing excuses it.
+    case gap
+    /// It holds no kernel.
+    case withoutKernels
+    /// All its kernels are named for other generations.
+    case dedicated
+    /// Most of its kernels are named for other generations, and none for the device's.
+    case mostlyDedicated
+    /// What of its kernels is not named for other generations is in a module that runs on the device, under the same
+    /// name or as a variant.
+    case providedElsewhere
+  }
+
+  private let kernels: KernelNames
+  private let device: ComputeCapability
+  /// The kernels that run on the device.
+  private let running: Set<Int>
+  /// For every pattern of a kernel that runs, the targets of the modules that have it.
+  private let runningPatterns: [Int: [Set<String>]]
+  /// Whether a kernel runs that is named for the device's own generation.
+  let runsOwnGeneration: Bool
+
+  /// - Parameter modules: the modules that run on the device, each with the names of its targets.
+  init(
+    _ kernels: KernelNames, on device: ComputeCapability,
+    running modules: [(module: Int, targets: Set<String>)]
+  ) {
+    self.kernels = kernels
+    self.device = device
+    var running: Set<Int> = []
+    var patterns: [Int: [Set<String>]] = [:]
+    for (module, targets) in modules {
+      for kernel in kernels.kernels(ofModule: module) ?? [] {
+        running.insert(kernel)
+        let pattern = kernels.facts[kernel].pattern
+        if patterns[pattern]?.contains(targets) != true { patterns[pattern, default: []].append(targets) }
+      }
+    }
+    self.running = running
+    runningPatterns = patterns
+    runsOwnGeneration = running.contains { kernel in
+      kernels.facts[kernel].tags.contains { !$0.isMinimum && $0.includes(device) }
+    }
+  }
+
+  /// Judges a module that has nothing for the device but code for `targets`.
+  func standing(ofModule module: Int, targets: Set<String>) -> Standing {
+    guard let own = kernels.kernels(ofModule: module) else { return .gap }
+    if own.isEmpty { return .withoutKernels }
+    let rest = own.filter { !isForOthers($0) }
+    if rest.isEmpty { return .dedicated }
+    if rest.allSatisfy({ isProvided($0, targets) }) { return .providedElsewhere }
+    let isForDevice = rest.contains { !kernels.facts[$0].tags.isEmpty }
+    return rest.count < own.count - rest.count && !isForDevice ? .mostlyDedicated : .gap
+  }
+
+  /// Whether the name of a kernel that has no code for the device says that it is for others: its tags do not include
+  /// the device, or it is for GPUs newer than all that the library knows.
+  private func isForOthers(_ kernel: Int) -> Bool {
+    let facts = kernels.facts[kernel]
+    return facts.isForwardCompatible
+      || !facts.tags.isEmpty && !facts.tags.contains { $0.includes(device) }
+  }
+
+  /// Whether a module that runs has the kernel, or has a variant of it and no target in common with this module: then
+  /// each of both serves GPUs that the other does not.
+  private func isProvided(_ kernel: Int, _ targets: Set<String>) -> Bool {
+    running.contains(kernel)
+      || runningPatterns[kernels.facts[kernel].pattern]?.contains { $0.isDisjoint(with: targets) } == true
+  }
+}

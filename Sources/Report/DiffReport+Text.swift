@@ -1,0 +1,399 @@
+import Bytes
+import Compatibility
+import Demangling
+import DeviceCode
+import Scan
+
+extension DiffReport {
+  /// The report as text: what was lost, what was gained, how sizes changed, and the answer in one line.
+  public func text(_ style: TextStyle) -> [UInt8] {
+    var text = ""
+    for (name, root) in [("old", result.roots.first), ("new", result.roots.last)] {
+      text += style.paint(name, .bold) + "  " + (root?.path.description ?? "") + "\n"
+    }
+    text += wrapped(overview, first: "", width: style.width)
+    let functions = self.functions
+    for change in losses(functions) { text += "\n" + self.text(of: change, mark: "✗", .red, style) }
+    for change in gains(functions) { text += "\n" + self.text(of: change, mark: "+", .green, style) }
+    var output = Array(text.utf8)
+    if !difference.totals.isEmpty {
+      output.append(UInt8(ascii: "\n"))
+      writeTargets(style, to: &output)
+      writeFiles(style, to: &output)
+    }
+    output += notCompared(style).utf8
+    output += problemLines(problems, style) { path(of: $0) }.utf8
+    output += ("\n" + answer(style)).utf8
+    return output
+  }
+
+  private var overview: String {
+    let differing = count(.changed) + count(.gained) + count(.lost)
+    let same = count(.unchanged)
+    if differing + same + count(.notCompared) == 0 { return "No CUDA device code on either side." }
+    if differing == 0, same > 0 {
+      return "\(counted(same, "library", "libraries")) with device code, no difference in targets, sizes"
+        + (difference.kernels == nil ? "." : " and kernels.")
+    }
+    if differing == 0 { return "Nothing could be compared." }
+    return
+      "\(counted(differing, "library", "libraries")) with device code \(differing == 1 ? "differs" : "differ")"
+      + (same > 0 ? ", \(grouped(same)) \(same == 1 ? "is" : "are") the same." : ".")
+  }
+
+  /// One line at the end.
+  private func answer(_ style: TextStyle) -> String {
+    var parts: [String] = []
+    func add(_ count: Int, _ singular: String, _ plural: String? = nil) {
+      if count > 0 { parts.append(counted(count, singular, plural)) }
+    }
+    add(count(.lost), "library", "libraries")
+    add(lostTargets, "target")
+    add(lostPTXVersions, "PTX version")
+    add(missingKernels, "kernel")
+    let (mark, color, sentence) =
+      difference.hasLosses
+      ? ("✗", TextStyle.Color.red, "lost: " + parts.joined(separator: ", "))
+      : count(.notCompared) > 0
+        ? ("?", .yellow, "not everything could be compared; nothing else was lost")
+        : ("✓", .green, "nothing was lost")
+    return style.paint(mark, color) + " " + style.paint(sentence, .bold) + "\n"
+  }
+
+  private func notCompared(_ style: TextStyle) -> String {
+    let names = difference.libraries.filter { $0.status == .notCompared }.map(name)
+    guard !names.isEmpty else { return "" }
+    return "\n"
+      + wrapped(
+        "not compared, because the other side could not be read: \(listed(names, 4))", first: "note: ",
+        width: style.width)
+  }
+}
+
+// MARK: Changes
+
+/// One change that some libraries share.
+private struct Change {
+  var what: String
+  /// Where, one paragraph each.
+  var places: [String] = []
+  /// Kernels, one line each.
+  var rows: [String] = []
+  /// What is left out.
+  var rest: String?
+}
+
+extension DiffReport {
+  /// Lines about whole libraries, and libraries whose kernels are shown.
+  private static let shownLibraries = (whole: 10, kernels: 5)
+  /// Functions that are named one by one.
+  private static let shownFunctions = 8
+
+  private func losses(_ functions: [String]) -> [Change] {
+    var changes = wholeLibraries("lost", .lost)
+    changes += shared("lost") { $0.lostTargets.map(\.name).joined(separator: " ") }
+    changes += shared("lost") { library in
+      Self.byDescription(library.targets.filter { !$0.lostPTX.isEmpty }) { target in
+        let left = (target.new?.totals.ptxISAs ?? []).sorted()
+        let cuda = left.first.flatMap { DriverTable.shared.cuda(for: $0) }
+        return "as PTX \(Self.list(target.lostPTX)), now \(Self.list(left))"
+          + (cuda.map { " (needs a driver for CUDA \($0))" } ?? "")
+      }
+    }
+    changes += kernels("lost", " for some of their targets", \.old, functions) { library in
+      library.missingKernels.filter(\.isElsewhere)
+    }
+    for hasOthers in [false, true] {
+      let which =
+        hasOthers ? "; their functions have other instances" : "; no instance of their functions is left"
+      changes += kernels("lost", which, \.old, functions) { library in
+        split(library.missingKernels.filter { !$0.isElsewhere }, by: library.pair.new, functions)[hasOthers]
+          ?? []
+      }
+    }
+    return changes
+  }
+
+  private func gains(_ functions: [String]) -> [Change] {
+    var changes = wholeLibraries("gained", .gained)
+    changes += shared("gained") { $0.gainedTargets.map(\.name).joined(separator: " ") }
+    changes += shared("gained") { library in
+      Self.byDescription(library.targets.filter { $0.lostPTX.isEmpty && !$0.gainedPTX.isEmpty }) {
+        "as PTX \(Self.list($0.gainedPTX))"
+      }
+    }
+    for hasOthers in [false, true] {
+      let which = hasOthers ? ", of functions that had other instances" : ", of new functions"
+      changes += kernels("gained", which, \.new, functions, shown: hasOthers ? 0 : Self.shownFunctions) {
+        split($0.addedKernels, by: $0.pair.old, functions)[hasOthers] ?? []
+      }
+    }
+    return changes
+  }
+
+  /// The names of targets, each before what `describe` says about it, once where it says the same.
+  private static func byDescription(
+    _ targets: [TargetDifference], _ describe: (TargetDifference) -> String
+  ) -> String {
+    var groups: [(targets: [String], what: String)] = []
+    for target in targets {
+      let what = describe(target)
+      if let index = groups.firstIndex(where: { $0.what == what }) {
+        groups[index].targets.append(target.target.name)
+      } else {
+        groups.append(([target.target.name], what))
+      }
+    }
+    return groups.map { $0.targets.joined(separator: " ") + " " + $0.what }.joined(separator: "; ")
+  }
+
+  private static func list(_ versions: [PTXISAVersion]) -> String {
+    versions.map(\.description).joined(separator: " ")
+  }
+
+  /// Libraries that only one side has.
+  private func wholeLibraries(_ word: String, _ status: LibraryDifference.Status) -> [Change] {
+    let libraries = difference.libraries.filter { $0.status == status }
+    guard !libraries.isEmpty else { return [] }
+    let places = libraries.map { library in
+      let targets = library.targets.map(\.target.name).joined(separator: " ")
+      let kernels = status == .lost ? library.lostKernels : library.gainedKernels
+      let moved = kernels.count(where: \.hasMoved)
+      let from = status == .lost ? "are now in" : "come from"
+      return "\(name(library)): \(targets)"
+        + (moved > 0
+          ? "; \(grouped(moved)) of \(counted(kernels.count, "kernel")) \(from) other libraries" : "")
+    }
+    let shown = Self.shownLibraries.whole
+    return [
+      Change(
+        what: "\(word): \(counted(libraries.count, "library", "libraries")) with device code",
+        places: Array(places.prefix(shown)),
+        rest: places.count > shown ? "and \(grouped(places.count - shown)) more" : nil)
+    ]
+  }
+
+  /// What `describe` says about changed libraries, once for all of which it says the same.
+  private func shared(_ word: String, _ describe: (LibraryDifference) -> String) -> [Change] {
+    var names: [(what: String, libraries: [String])] = []
+    for library in difference.libraries where library.status == .changed {
+      let what = describe(library)
+      guard !what.isEmpty else { continue }
+      if let index = names.firstIndex(where: { $0.what == what }) {
+        names[index].libraries.append(name(library))
+      } else {
+        names.append((what, [name(library)]))
+      }
+    }
+    return names.map { Change(what: "\(word): \($0.what)", places: places($0.libraries)) }
+  }
+
+  /// The kernels of each changed library that `choose` names, by function.
+  private func kernels(
+    _ word: String, _ which: String, _ side: KeyPath<LibraryPair, LibraryPair.Side?>, _ functions: [String],
+    shown: Int = shownFunctions, _ choose: (LibraryDifference) -> [KernelDifference]
+  ) -> [Change] {
+    var changes: [Change] = []
+    var hidden: (libraries: [String], kernels: Int) = ([], 0)
+    for library in difference.libraries where library.status == .changed {
+      let kernels = choose(library)
+      guard !kernels.isEmpty else { continue }
+      guard changes.count < Self.shownLibraries.kernels else {
+        hidden.libraries.append(name(library))
+        hidden.kernels += kernels.count
+        continue
+      }
+      let rows = FunctionRow.list(kernels, functions)
+      let digits = rows.map { grouped($0.instances).utf8.count }.max() ?? 0
+      let rest = rows.dropFirst(shown)
+      let all = self.kernels(of: library.pair[keyPath: side]).count
+      changes.append(
+        Change(
+          what: "\(word): \(grouped(kernels.count)) of \(counted(all, "kernel"))\(which)",
+          places: places([name(library)]),
+          rows: rows.prefix(shown).map { row in
+            grouped(row.instances).padded(to: digits, right: true) + "  " + printable(row.name)
+              + (row.targets.isEmpty ? "" : "  \(row.targets.map(\.name).joined(separator: " "))")
+          },
+          rest: rest.isEmpty || shown == 0
+            ? nil
+            : "and \(grouped(rest.reduce(0) { $0 + $1.instances })) more, of "
+              + "\(counted(rest.count, "function")); -o json has all"))
+    }
+    if !hidden.libraries.isEmpty {
+      changes.append(
+        Change(
+          what: "\(word): \(counted(hidden.kernels, "kernel")) more\(which)",
+          places: places(hidden.libraries)))
+    }
+    return changes
+  }
+
+  /// The kernels of one side of a library.
+  private func kernels(of side: LibraryPair.Side?) -> Set<Int> {
+    side.flatMap { difference.kernels?.kernels(of: $0.library) } ?? []
+  }
+
+  /// The kernels by whether `side` of their library has instances of the same function.
+  private func split(
+    _ differences: [KernelDifference], by side: LibraryPair.Side?, _ functions: [String]
+  ) -> [Bool: [KernelDifference]] {
+    guard !differences.isEmpty else { return [:] }
+    let known = Set(kernels(of: side).map { functions[$0] })
+    return Dictionary(grouping: differences) { known.contains(functions[$0.kernel]) }
+  }
+
+  /// For every kernel its name without template arguments and parameters; none where no kernel differs.
+  private var functions: [String] {
+    guard let kernels = difference.kernels,
+      difference.libraries.contains(where: { !$0.missingKernels.isEmpty || !$0.addedKernels.isEmpty })
+    else { return [] }
+    return zip(kernels.names, demangle(kernels.names)).map { readableKernelName($1 ?? $0) }
+  }
+
+  private func text(of change: Change, mark: String, _ color: TextStyle.Color, _ style: TextStyle) -> String {
+    let head = wrapped(change.what, first: mark + " ", width: style.width)
+    var text = style.paint(String(head.dropLast()), color) + "\n"
+    for place in change.places { text += wrapped(place, first: "    ", indent: 6, width: style.width) }
+    for row in change.rows { text += "    " + row.elided(to: (style.width ?? Int.max) - 4) + "\n" }
+    if let rest = change.rest { text += style.paint("    " + rest, .dim) + "\n" }
+    return text
+  }
+
+  /// The paragraph that names libraries; none where there is only one.
+  private func places(_ libraries: [String]) -> [String] {
+    difference.libraries.count == 1 ? [] : ["in " + listed(libraries, 4)]
+  }
+
+  /// The name of a library, with the older one where it differs; without its folder where that is the same.
+  private func name(_ library: LibraryDifference) -> String {
+    let old = library.pair.old?.place.path
+    let new = library.pair.new?.place.path
+    guard let old, let new, old != new else { return (new ?? old)?.description ?? "" }
+    let folders = [old, new].map { $0.bytes.dropLast($0.lastComponent.bytes.count) }
+    return "\(new) (was \(folders[0] == folders[1] ? old.lastComponent : old))"
+  }
+}
+
+/// The instances of one function among some kernels.
+private struct FunctionRow: Hashable {
+  var name: String
+  /// The targets that are concerned where the kernels are there for others; empty where they are not.
+  var targets: [ImageTarget]
+  var instances = 0
+
+  /// Most instances first.
+  static func list(_ kernels: [KernelDifference], _ functions: [String]) -> [FunctionRow] {
+    var counts: [FunctionRow: Int] = [:]
+    for kernel in kernels {
+      let row = FunctionRow(
+        name: functions[kernel.kernel], targets: kernel.isElsewhere ? kernel.targets : [])
+      counts[row, default: 0] += 1
+    }
+    return counts.map { FunctionRow(name: $0.name, targets: $0.targets, instances: $1) }.sorted {
+      $0.instances != $1.instances
+        ? $0.instances > $1.instances
+        : $0.name != $1.name ? $0.name < $1.name : $0.targets.lexicographicallyPrecedes($1.targets)
+    }
+  }
+}
+
+/// The first of some names, and how many follow.
+private func listed(_ names: [String], _ shown: Int) -> String {
+  names.prefix(shown).joined(separator: ", ")
+    + (names.count > shown ? " and \(grouped(names.count - shown)) more" : "")
+}
+
+// MARK: Sizes
+
+extension DiffReport {
+  private func writeTargets(_ style: TextStyle, to output: inout [UInt8]) {
+    let width = style.width ?? Int.max
+    let hasSize = width >= 80
+    let hasCode =
+      width >= 100 && difference.totals.contains { max($0.old?.codeSize ?? 0, $0.new?.codeSize ?? 0) > 0 }
+    var headers: [TextTable.Header] = [.left("target"), .right("modules"), .right("stored"), .right("")]
+    if hasSize { headers.append(.right("decompressed")) }
+    if hasCode { headers.append(.right("code")) }
+    let (old, new) = difference.comparedLibraries
+    func total(_ value: (TargetDifference.Side) -> UInt64?, _ side: Side) -> UInt64? {
+      difference.totals.reduce(0 as UInt64?) { sum, target in
+        guard let own = target[keyPath: side] else { return sum }
+        return sum.flatMap { sum in value(own).map { sum &+ $0 } }
+      }
+    }
+    func modules(_ libraries: [Int]) -> Int {
+      libraries.reduce(0) { $0 + result.libraries[$1].file.inventory.modules.count }
+    }
+    TextTable(headers).write(style, to: &output) { row in
+      for target in difference.totals {
+        row.add(target.target.name)
+        row.add(
+          arrow(target.old.map { $0.totals.modules }, target.new.map { $0.totals.modules }) { grouped($0) })
+        let stored = (target.old?.totals.storedSize, target.new?.totals.storedSize)
+        row.add(arrow(stored.0, stored.1, byteCount))
+        row.add(change(stored.0, stored.1))
+        if hasSize { row.add(arrow(target.old?.totals.size, target.new?.totals.size, byteCount)) }
+        if hasCode {
+          // PTX has no machine code.
+          row.add(
+            target.target.kind == .ptx ? "" : arrow(target.old?.codeSize, target.new?.codeSize, byteCount))
+        }
+      }
+      guard difference.totals.count > 1 else { return }
+      row.add("all")
+      row.add(arrow(modules(old), modules(new)) { grouped($0) })
+      let stored = (
+        total({ $0.totals.storedSize }, \.old), total({ $0.totals.storedSize }, \.new)
+      )
+      row.add(arrow(stored.0, stored.1, byteCount))
+      row.add(change(stored.0, stored.1))
+      if hasSize {
+        row.add(arrow(total({ $0.totals.size }, \.old), total({ $0.totals.size }, \.new), byteCount))
+      }
+      if hasCode {
+        row.add(arrow(total(\.codeSize, \.old), total(\.codeSize, \.new), byteCount))
+      }
+    }
+  }
+
+  private typealias Side = KeyPath<TargetDifference, TargetDifference.Side?>
+
+  /// The libraries whose files changed most in size.
+  private func writeFiles(_ style: TextStyle, to output: inout [UInt8]) {
+    func size(_ side: LibraryPair.Side?) -> UInt64? { side.map { result.libraries[$0.library].file.size } }
+    let libraries = difference.libraries.filter { $0.status == .changed }.map {
+      (name: $0.pair.new?.place.path.description ?? "", old: size($0.pair.old), new: size($0.pair.new))
+    }.sorted { left, right in
+      let changes = [left, right].map { max($0.old ?? 0, $0.new ?? 0) - min($0.old ?? 0, $0.new ?? 0) }
+      return changes[0] == changes[1] ? left.name < right.name : changes[0] > changes[1]
+    }
+    guard !libraries.isEmpty else { return }
+    let shown = 8
+    output.append(UInt8(ascii: "\n"))
+    TextTable([.left("library"), .right("file"), .right("")]).write(style, to: &output) { row in
+      for library in libraries.prefix(shown) {
+        row.add(library.name.elidedPath(to: max(20, (style.width ?? Int.max) - 36)))
+        row.add(arrow(library.old, library.new, byteCount))
+        row.add(change(library.old, library.new))
+      }
+    }
+    if libraries.count > shown {
+      output += (style.paint("  and \(grouped(libraries.count - shown)) more", .dim) + "\n").utf8
+    }
+  }
+}
+
+/// `old → new`, or one of them where they are the same; a dash for what is not there.
+private func arrow<Value: Equatable>(_ old: Value?, _ new: Value?, _ text: (Value) -> String) -> String {
+  old == new ? old.map(text) ?? "–" : "\(old.map(text) ?? "–") → \(new.map(text) ?? "–")"
+}
+
+/// By what share a size changed: `+12.5 %`; empty where it did not, or where one side has none.
+private func change(_ old: UInt64?, _ new: UInt64?) -> String {
+  guard let old, let new, old > 0, old != new else { return "" }
+  let ratio = (Double(new) / Double(old) - 1) * 100
+  let tenths = Int((min(abs(ratio), 1e9) * 10).rounded())
+  let sign = new > old ? "+" : "−"
+  return sign + (tenths < 1000 ? "\(tenths / 10).\(tenths % 10)" : grouped(tenths / 10)) + " %"
+}

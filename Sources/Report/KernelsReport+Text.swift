@@ -1,0 +1,191 @@
+import Bytes
+import DeviceCode
+import Scan
+
+extension KernelsReport {
+  /// The report as text: for each file a table with a row per kernel, or a summary of its bytes.
+  public func text(_ style: TextStyle) -> [UInt8] {
+    var output: [UInt8] = []
+    for (index, file) in files.enumerated() {
+      if index > 0 { output.append(UInt8(ascii: "\n")) }
+      output.append(contentsOf: heading(of: file, style).utf8)
+      if selection.isSummary {
+        CompositionReport(file, limit: selection.limit ?? 10, isMangled: selection.isMangled)
+          .write(style, to: &output)
+      } else {
+        writeTable(of: file, style, to: &output)
+      }
+      for problem in file.problems {
+        let line = wrapped(printable(problem.description), first: "  problem: ", width: style.width)
+        output.append(contentsOf: line.utf8)
+      }
+    }
+    return output
+  }
+
+  private func heading(of file: File, _ style: TextStyle) -> String {
+    var text = style.paint(file.path.description, .bold)
+    let isUnread = file.contents.size == 0 && !file.problems.isEmpty
+    if !isUnread { text += "  \(byteCount(file.contents.size))" }
+    let count = file.kernels.kernels.count
+    switch file.contents.format {
+    case .unsupported(let what): text += ", \(what): not read"
+    case .other: text += file.problems.isEmpty ? ", no file that holds device code" : ""
+    case _ where file.contents.inventory.images.isEmpty: text += ", no CUDA device code"
+    case _ where file.rows.count < count && !selection.isSummary:
+      text += ", \(grouped(file.rows.count)) of \(counted(count, "kernel"))"
+    default: text += ", \(counted(count, "kernel"))"
+    }
+    return text + "\n"
+  }
+
+  private func writeTable(of file: File, _ style: TextStyle, to output: inout [UInt8]) {
+    var targets = TargetLists(file.contents.inventory.images)
+    let rows = file.rows.map { KernelCells($0, &targets) }
+    guard !rows.isEmpty else { return }
+    // Most kernels use neither stack nor local memory: a column of zeros says nothing.
+    let columns: [(title: String, value: KeyPath<KernelCells, Span>)] = [
+      ("regs", \.registers), ("stack", \.stack), ("local", \.local), ("shared", \.shared),
+      ("const0", \.constant), ("params", \.parameters), ("code", \.code),
+    ].filter { column in rows.contains { $0[keyPath: column.1].upper > 0 } }
+    let hasCode = !columns.isEmpty
+    let hasCopies = rows.contains { $0.copies > $0.targetCount }
+    var headers = columns.map { TextTable.Header.right($0.title) }
+    if hasCode { headers.append(.right("in file")) }
+    if hasCopies { headers.append(.right("copies")) }
+    headers += [.left("targets"), .left("kernel")]
+    TextTable(headers).write(style, to: &output, limit: style.width) { table in
+      for row in rows {
+        for column in columns { row[keyPath: column.value].add(to: &table) }
+        if hasCode { table.add(row.storedSize > 0 ? byteCount(row.storedSize) : "") }
+        if hasCopies { table.add(UInt64(row.copies)) }
+        table.add(row.targets)
+        table.add(row.name)
+      }
+    }
+    if !targets.ptxVersions.isEmpty {
+      let line = wrapped(
+        targets.ptxVersions.joined(separator: ", "), first: "  PTX version: ", width: style.width)
+      output.append(contentsOf: line.utf8)
+    }
+  }
+}
+
+/// The smallest and the largest of some numbers; empty where there are none.
+struct Span {
+  var lower = UInt64.max
+  var upper: UInt64 = 0
+
+  mutating func add(_ value: (some UnsignedInteger)?) {
+    guard let value else { return }
+    lower = min(lower, UInt64(value))
+    upper = max(upper, UInt64(value))
+  }
+
+  func add(to table: inout TextTable.Row) {
+    if lower == upper {
+      table.add(lower)
+    } else {
+      table.add(lower > upper ? "" : "\(lower)–\(upper)")
+    }
+  }
+}
+
+/// A target as it stands in a list of targets.
+struct TargetLabel: Hashable, Comparable {
+  var isPTX: Bool
+  var target: CodeTarget
+
+  init(_ image: DeviceImage) {
+    isPTX = image.kind == .ptx
+    target = image.target
+  }
+
+  var name: String { (isPTX ? "compute_" : "sm_") + target.description }
+
+  static func < (left: TargetLabel, right: TargetLabel) -> Bool {
+    left.isPTX == right.isPTX ? left.target < right.target : right.isPTX
+  }
+
+  /// `sm_75,80,90a compute_90`.
+  static func list(_ labels: [TargetLabel]) -> String {
+    [false, true].compactMap { isPTX in
+      let names = labels.filter { $0.isPTX == isPTX }.map(\.target.description)
+      return names.isEmpty ? nil : (isPTX ? "compute_" : "sm_") + names.joined(separator: ",")
+    }.joined(separator: " ")
+  }
+}
+
+/// The lists of targets of many kernels, each made once.
+private struct TargetLists {
+  /// By image, the position of its target among all.
+  private let positions: [Int]
+  private let labels: [TargetLabel]
+  private let versions: [PTXISAVersion?]
+  private var texts: [[Int]: String] = [:]
+  private var ptx: Set<String> = []
+
+  init(_ images: [DeviceImage]) {
+    let all = images.map { TargetLabel($0) }
+    labels = Set(all).sorted()
+    let places = Dictionary(uniqueKeysWithValues: labels.enumerated().map { ($1, $0) })
+    positions = all.map { places[$0] ?? 0 }
+    versions = images.map(\.ptxISA)
+  }
+
+  /// The targets of `copies` as text, and how many they are.
+  mutating func list(of copies: ArraySlice<KernelCopy>) -> (text: String, count: Int) {
+    var found: [Int] = []
+    for copy in copies {
+      let position = positions[copy.image]
+      if !found.contains(position) { found.append(position) }
+      if copy.resources == nil { addVersion(of: copy) }
+    }
+    found.sort()
+    if let text = texts[found] { return (text, found.count) }
+    let text = TargetLabel.list(found.map { labels[$0] })
+    texts[found] = text
+    return (text, found.count)
+  }
+
+  private mutating func addVersion(of copy: KernelCopy) {
+    guard let version = versions[copy.image] else { return }
+    ptx.insert("\(labels[positions[copy.image]].name) \(version)")
+  }
+
+  /// The versions of all PTX in these lists.
+  var ptxVersions: [String] { ptx.sorted() }
+}
+
+/// What a row of the table shows.
+private struct KernelCells {
+  var name: String
+  var registers = Span()
+  var stack = Span()
+  var local = Span()
+  var shared = Span()
+  var constant = Span()
+  var parameters = Span()
+  var code = Span()
+  var storedSize: UInt64
+  var copies: Int
+  var targets: String
+  var targetCount: Int
+
+  init(_ row: KernelRow, _ lists: inout TargetLists) {
+    name = printable(row.shownName)
+    storedSize = row.storedSize
+    copies = row.copies.count
+    (targets, targetCount) = lists.list(of: row.copies)
+    for copy in row.copies {
+      guard let resources = copy.resources else { continue }
+      registers.add(resources.registers)
+      stack.add(resources.stackSize)
+      local.add(resources.localMemory)
+      shared.add(resources.sharedMemory)
+      constant.add(resources.constantBank0)
+      parameters.add(resources.parameterBytes)
+      code.add(resources.codeSize)
+    }
+  }
+}

@@ -1,0 +1,134 @@
+import Bytes
+public import Compatibility
+import DeviceCode
+import Synchronization
+
+extension ScanResult {
+  /// Reads the names of the kernels that the verdicts on `devices` depend on, on `jobs` threads.
+  ///
+  /// Nothing is read of a library whose modules all have machine code for every device. Of the others one image is read
+  /// for each of the modules that ``Library/modulesToName(on:kernels:)`` names. What cannot be read becomes a problem of
+  /// its file.
+  public mutating func readKernels(on devices: [Device], jobs: Int) {
+    let candidates = libraries.indices.filter { index in
+      devices.contains {
+        !libraries[index].library.modulesToName(on: $0, kernels: KernelNames()).isEmpty
+      }
+    }
+    guard !candidates.isEmpty else { return }
+    let before = (libraries: libraries, roots: roots)
+    let results = Mutex<[(index: Int, names: NameReader.Result)]>([])
+    // A large library keeps all threads busy alone; of small ones each thread takes one at a time.
+    @Sendable func read(_ index: Int, jobs: Int) {
+      let library = before.libraries[index]
+      var reader = NameReader(library, path: library.place.fullPath(in: before.roots), jobs: jobs)
+      reader.read(on: devices)
+      results.withLock { $0.append((index, reader.result)) }
+    }
+    let queue = WorkQueue<Int>()
+    for index in candidates where before.libraries[index].isSmall { queue.add(index) }
+    queue.run(jobs: jobs) { read($0, jobs: 1) }
+    for index in candidates where !before.libraries[index].isSmall { read(index, jobs: jobs) }
+    for (index, names) in results.withLock({ $0 }) {
+      let place = libraries[index].place
+      libraries[index].kernels = names.kernels
+      libraries[index].file.problems += names.problems
+      problems += names.problems.map { FileProblem(place: place, problem: $0) }
+      counts.bytesRead += names.bytesRead
+      counts.imagesRead += names.imagesRead
+    }
+    problems.sort { ($0.place, $0.problem.offset ?? 0) < ($1.place, $1.problem.offset ?? 0) }
+  }
+}
+
+extension ScannedLibrary {
+  fileprivate var isSmall: Bool { file.inventory.images.count < 64 }
+}
+
+/// Reads the names of the kernels in some modules of one file.
+private struct NameReader {
+  struct Result: Sendable {
+    var kernels = KernelNames()
+    var problems: [Problem] = []
+    var bytesRead: UInt64 = 0
+    var imagesRead = 0
+  }
+
+  let library: Library
+  let inventory: Inventory
+  let path: Path
+  let jobs: Int
+  var result = Result()
+
+  init(_ library: ScannedLibrary, path: Path, jobs: Int) {
+    self.library = library.library
+    inventory = library.file.inventory
+    self.path = path
+    self.jobs = jobs
+  }
+
+  mutating func read(on devices: [Device]) {
+    do throws(Problem) {
+      let source = try FileBytes(path: path)
+      let reader = PayloadReader(source, inventory)
+      while true {
+        let modules = Set(devices.flatMap { library.modulesToName(on: $0, kernels: result.kernels) })
+        guard !modules.isEmpty else { break }
+        read(modules.sorted(), reader)
+      }
+      result.bytesRead = source.bytesRead
+    } catch {
+      result.problems.append(error)
+    }
+  }
+
+  private mutating func read(_ modules: [Int], _ reader: PayloadReader) {
+    let images = modules.map { readableImages(of: $0) }
+    let empty = add(images.compactMap(\.first), reader)
+    // A kernel that is compiled for some targets only is not in every image.
+    let others = zip(modules, images).filter { empty.contains($0.0) }.flatMap { $0.1.dropFirst() }
+    _ = add(others, reader)
+    for module in modules where result.kernels[module] == nil { result.kernels.addUnreadable(module) }
+  }
+
+  /// Adds the kernels in `images` and returns the modules of those that have none.
+  private mutating func add(_ images: [Int], _ reader: PayloadReader) -> Set<Int> {
+    let order = images.sorted()
+    let names = reader.map(order, of: inventory, jobs: jobs) { image, bytes throws(Problem) in
+      try image.kernelNames(bytes)
+    }
+    result.imagesRead += order.count
+    var empty: Set<Int> = []
+    for (image, names) in zip(order, names) {
+      let module = inventory.images[image].module
+      switch names {
+      case .success(let names?):
+        result.kernels.add(names, ofModule: module)
+        if names.isEmpty { empty.insert(module) }
+      case .success(nil): break
+      case .failure(let problem): result.problems.append(problem)
+      }
+    }
+    return empty
+  }
+
+  /// The images of a module whose kernels have names: the smallest cubin first, PTX behind all cubins.
+  private func readableImages(of module: Int) -> [Int] {
+    let images = inventory.modules[module].images.clamped(to: inventory.images.indices)
+    func cost(_ index: Int) -> (Int, UInt64, Int) {
+      let image = inventory.images[index]
+      return (image.kind == .cubin ? 0 : 1, image.storedSize, index)
+    }
+    return images.filter { inventory.images[$0].kind == .cubin || inventory.images[$0].kind == .ptx }
+      .sorted { cost($0) < cost($1) }
+  }
+}
+
+extension DeviceImage {
+  /// The names of the kernels in this image's bytes; nil where the image does not list them.
+  fileprivate func kernelNames(_ bytes: ArraySlice<UInt8>) throws(Problem) -> [String]? {
+    if kind == .ptx { return try PTXContents(bytes).kernels }
+    let contents = try CubinContents(bytes)
+    return contents.hasSymbols ? contents.kernels.map(\.name) : nil
+  }
+}

@@ -1,0 +1,83 @@
+import Bytes
+import CommandLineSyntax
+import DeviceCode
+import Report
+import Scan
+
+/// `cubinspect kernels`.
+struct KernelsCommand {
+  private let paths: [Path]
+  private let selection: KernelSelection
+  private let jobs: Int
+  private let outputs: [Output]
+  private let style: TextStyle
+
+  init(_ arguments: ParsedArguments) throws(UsageError) {
+    paths = arguments.positionals.map { Path(bytes: $0.bytes) }
+    outputs = try Output.all(arguments)
+    style = Terminal.style(arguments)
+    let jobs = try arguments.jobs
+    self.jobs = jobs
+    var selection = KernelSelection()
+    for value in arguments.values(of: .target) {
+      guard CodeTarget(value.text) != nil, value.text.contains("_") else {
+        throw arguments.invalid(.target, value, "write a target such as sm_90, sm_90a or compute_80")
+      }
+      selection.targets.append(value.text)
+    }
+    if let value = arguments.value(of: .match) {
+      do throws(NamePattern.Failure) {
+        let pattern = try NamePattern(value.text)
+        selection.pattern = .init(value.text) { pattern.matches($0, jobs: jobs) }
+      } catch {
+        throw arguments.invalid(.match, value, error.description)
+      }
+    }
+    if let order = arguments.value(of: .sort).flatMap({ KernelSelection.Order(rawValue: $0.text) }) {
+      selection.order = order
+    }
+    if let value = arguments.value(of: .top) {
+      guard let limit = Int(value.text), limit > 0 else {
+        throw arguments.invalid(.top, value, "write a number from 1 on")
+      }
+      selection.limit = limit
+    }
+    selection.isMangled = arguments.has(.mangled)
+    selection.isSummary = arguments.has(.summary)
+    if selection.isSummary {
+      for flag in [Flag.target, .match, .sort] where arguments.has(flag) {
+        throw UsageError(
+          .other("--summary counts the whole file, and takes no --\(flag.long)"),
+          commandPath: arguments.commandPath)
+      }
+    }
+    self.selection = selection
+  }
+
+  func run() -> ExitStatus {
+    let report = KernelsReport(files: paths.map(file), selection: selection)
+    let isWritten = outputs.write(style, text: report.text, json: { report.json(Cubinspect.tool) })
+    var status = isWritten ? ExitStatus.success : .usage
+    for file in report.files {
+      for problem in file.problems {
+        if !outputs.showsTextOnTerminal { Terminal.report("\(file.path): \(problem.description)") }
+        if problem.isFailure { status = .usage }
+      }
+    }
+    return status
+  }
+
+  private func file(_ path: Path) -> KernelsReport.File {
+    var contents: InspectedFile
+    var source: any ByteSource = MemoryBytes([])
+    do throws(Problem) {
+      source = try FileBytes(path: path)
+      contents = InspectedFile(source)
+    } catch {
+      contents = InspectedFile(format: .other, size: 0, problems: [error])
+    }
+    return KernelsReport.File(
+      path: path, contents: contents, kernels: FileKernels(contents, source, jobs: jobs),
+      selection: selection, jobs: jobs)
+  }
+}

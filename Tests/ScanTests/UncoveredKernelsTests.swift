@@ -1,0 +1,138 @@
+import Bytes
+import Compatibility
+import DeviceCode
+import FixtureSupport
+import Scan
+import Testing
+
+/// Which kernels' names a scan reads, and that it reads no others.
+struct UncoveredKernelsTests {
+  let tree: TemporaryTree
+
+  init() throws { tree = try TemporaryTree() }
+
+  private func cubin(
+    _ target: Target, _ kernels: [String]?, bytes: Int = 32
+  ) -> FatBinaryBuilder.Entry {
+    var cubin = CubinBuilder(target)
+    cubin.kernels = kernels
+    cubin.code = [UInt8](repeating: 0x5A, count: bytes)
+    return .cubin(target, payload: cubin.bytes).inFrame()
+  }
+
+  /// A payload that is a problem as soon as it is decompressed.
+  private func broken(_ target: Target) -> FatBinaryBuilder.Entry { .cubin(target, .zstd) }
+
+  private func write(_ name: String, _ modules: [FatBinaryBuilder.Entry]...) throws {
+    try tree.write(ELFBuilder(fatBinaries: modules.map { FatBinaryBuilder($0) }).bytes, to: name)
+  }
+
+  private func scan(_ name: String, on devices: String..., jobs: Int = 2) -> ScanResult {
+    var result = Scan.Scanner(jobs: jobs).scan([Path(tree(name))])
+    result.readKernels(on: devices.map { Device(ComputeCapability($0) ?? .init(0, 0)) }, jobs: jobs)
+    return result
+  }
+
+  @Test func nothingIsReadWhereNoVerdictNeedsIt() throws {
+    try write("lib/covered.so", [broken("sm_80"), broken("sm_90")], [broken("sm_80"), broken("sm_90")])
+    try write("lib/special.so", [broken("sm_80"), broken("sm_90")], [broken("sm_100a")])
+    try write("lib/minor.so", [broken("sm_80"), broken("sm_90")])
+    let before = Scan.Scanner(jobs: 2).scan([Path(tree("lib"))])
+    let result = scan("lib", on: "8.0", "8.6", "9.0")
+    #expect(result.counts.imagesRead == 0 && result.problems == [])
+    #expect(result.counts == before.counts)
+    #expect(result.libraries.allSatisfy { $0.kernels[0] == nil })
+    // The same files have something to say on another device.
+    #expect(scan("lib", on: "10.0").counts.imagesRead > 0)
+  }
+
+  @Test func tagsOfUncoveredModulesSuffice() throws {
+    try write("a.so", [broken("sm_80")], [cubin("sm_90", ["sm90_xmma_a"])], [cubin("sm_75", [])])
+    let result = scan("a.so", on: "8.0")
+    #expect(result.counts.imagesRead == 2 && result.problems == [])
+    let library = result.libraries[0]
+    #expect(library.kernels[0] == nil)
+    #expect(library.kernels[1] == ["sm90_xmma_a"])
+    #expect(library.kernels[2] == [])
+    let verdict = library.library.verdict(on: Device(.init(8, 0)), kernels: library.kernels)
+    #expect(verdict.verdict == .native && verdict.dedicated == 1 && verdict.withoutKernels.none == 1)
+  }
+
+  @Test func allModulesAreReadWhereTagsDoNotSuffice() throws {
+    try write(
+      "a.so", [cubin("sm_80", ["a", "b"])], [cubin("sm_90", ["a"])], [cubin("sm_80", ["c"])])
+    let result = scan("a.so", on: "8.0")
+    #expect(result.counts.imagesRead == 3)
+    let library = result.libraries[0]
+    let verdict = library.library.verdict(on: Device(.init(8, 0)), kernels: library.kernels)
+    #expect(verdict.verdict == .native && verdict.providedElsewhere == 1)
+  }
+
+  @Test func oneImageOfAModuleIsRead() throws {
+    try write(
+      "b.so", [broken("sm_80")],
+      [cubin("sm_90", ["sm90_a"], bytes: 64), cubin("sm_100", ["sm90_b"]), .ptx("compute_90")])
+    try write("c.so", [broken("sm_80")], [.ptx("compute_90")])
+    let b = scan("b.so", on: "8.0")
+    #expect(b.libraries[0].kernels[1] == ["sm90_b"] && b.counts.imagesRead == 1)
+    // `kernel` has no tag, so that the module that runs is tried as well.
+    let c = scan("c.so", on: "8.0")
+    #expect(c.libraries[0].kernels[1] == ["kernel"] && c.counts.imagesRead == 2)
+  }
+
+  /// A kernel behind a guard for newer architectures is not in the smallest image.
+  @Test func emptyImagesAreNotTakenAtTheirWord() throws {
+    try write("a.so", [cubin("sm_80", ["x"])], [cubin("sm_75", []), cubin("sm_90", ["a"])])
+    let result = scan("a.so", on: "8.0")
+    #expect(result.libraries[0].kernels[1] == ["a"])
+    let library = result.libraries[0]
+    #expect(library.library.verdict(on: Device(.init(8, 0)), kernels: library.kernels).verdict == .partial)
+  }
+
+  @Test func whatCannotBeReadIsAProblemAndAGap() throws {
+    try write("a.so", [cubin("sm_80", ["x"])], [broken("sm_90")], [cubin("sm_90", nil)], [.ltoIR("lto_90")])
+    let result = scan("a.so", on: "8.0")
+    #expect(result.problems.map(\.problem.code) == [.corruptData])
+    #expect(result.libraries[0].file.problems.count == 1)
+    let library = result.libraries[0]
+    let verdict = library.library.verdict(on: Device(.init(8, 0)), kernels: library.kernels)
+    #expect(verdict.verdict == .partial && verdict.uncovered.flatMap(\.modules) == [1, 2])
+  }
+
+  @Test func theSameForEveryNumberOfJobs() throws {
+    for index in 0..<20 {
+      try write(
+        "lib/\(index).so", [cubin("sm_80", ["ampere_\(index)"])], [cubin("sm_90", ["a\(index)", "shared"])],
+        [broken("sm_75")])
+    }
+    let modules = (0..<70).map { [cubin($0 % 2 == 0 ? "sm_80" : "sm_90", ["k\($0)"])] }
+    try tree.write(ELFBuilder(fatBinaries: modules.map { FatBinaryBuilder($0) }).bytes, to: "lib/large.so")
+    let results = [1, 3, 8].map { scan("lib", on: "8.0", "9.0", jobs: $0) }
+    for result in results {
+      #expect(result.counts == results[0].counts)
+      #expect(result.problems == results[0].problems)
+      #expect(result.problems.count == 20)
+      for (library, first) in zip(result.libraries, results[0].libraries) {
+        let indices = library.file.inventory.modules.indices
+        #expect(indices.map { library.kernels[$0] } == indices.map { first.kernels[$0] })
+      }
+    }
+  }
+
+  /// A verdict does not depend on the other devices of the scan.
+  @Test func verdictsDoNotDependOnEachOther() throws {
+    try write(
+      "a.so", [cubin("sm_80", ["ampere_a"]), cubin("sm_90", ["ampere_a"])], [cubin("sm_75", ["turing_b"])],
+      [cubin("sm_75", ["c"]), .ptx("compute_75", payload: Array(".version 7.8\n.target sm_75\n".utf8))],
+      [cubin("sm_90", ["hopper_d"])], [cubin("sm_100", ["e"])])
+    let all = ["7.5", "8.0", "9.0", "10.0", "12.0"]
+    let together = scan("a.so", on: "7.5", "8.0", "9.0", "10.0", "12.0").libraries[0]
+    for name in all {
+      let device = Device(ComputeCapability(name) ?? .init(0, 0))
+      let alone = scan("a.so", on: name).libraries[0]
+      #expect(
+        alone.library.verdict(on: device, kernels: alone.kernels)
+          == together.library.verdict(on: device, kernels: together.kernels), "on \(name)")
+    }
+  }
+}
