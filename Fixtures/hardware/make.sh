@@ -153,7 +153,9 @@ odd() {
             entries+=("$code:${header#*_}:$headerVersion:0x11:$file")
             declared+=("-:0:ptx:$header:none:$headerVersion")
         else
-            entries+=("$code:${header#*_}:1.7:$([ "${header#*_}" -ge 100 ] && echo 0x1000011 || echo 0x11):$file")
+            local abi=1.7 flags=0x11
+            if [ "${header#*_}" -ge 100 ]; then abi=1.8 flags=0x1000011; fi
+            entries+=("$code:${header#*_}:$abi:$flags:$file")
             declared+=("-:0:cubin:$header:none")
         fi
     done

@@ -82,7 +82,14 @@ public func printable(_ bytes: some Collection<UInt8>) -> String {
 
 /// `text` without anything that can disturb a terminal; see ``printable(_:)-(Collection)``.
 public func printable(_ text: String) -> String {
-  text.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F } ? text : printable(Array(text.utf8))
+  var text = text
+  // Without a branch for each byte: thousands of names are long and harmless. The buffer is only read.
+  let isHarmless = text.withUTF8 { bytes in
+    var others: UInt8 = 0
+    for index in bytes.indices { others |= unsafe bytes[index] &- 0x20 < 0x5F ? 0 : 1 }
+    return others == 0
+  }
+  return isHarmless ? text : printable(Array(text.utf8))
 }
 
 private func escape(_ byte: UInt8) -> String {

@@ -120,6 +120,7 @@ public struct Library: Sendable {
       withoutKernels: .init(), specialised: .init(), linkInputs: 0, minimumDriver: nil, uncovered: [],
       presumed: [], advice: [])
     var gaps: [(group: Group, images: [JudgedImage])] = []
+    var lesser: [(group: Group, winner: JudgedImage)] = []
     var specialisedGaps: [LibraryVerdict.Uncovered] = []
     var running: [Group] = []
     var needs = DriverNeeds()
@@ -138,13 +139,19 @@ public struct Library: Sendable {
           if fit == .none { specialisedGaps.append(.init(modules: group.modules, images: images)) }
         } else {
           verdict.portable.add(fit, group.modules.count)
-          let empty = fit.isNative ? 0 : group.modules.count { kernels[$0]?.isEmpty == true }
-          verdict.withoutKernels.add(fit, empty)
-          // Nothing of what holds no kernel is loaded.
-          if let winner, empty < group.modules.count { needs.add(winner, group.role) }
-          if fit == .none, empty < group.modules.count { gaps.append((group, images)) }
+          guard let winner else {
+            gaps.append((group, images))
+            continue
+          }
+          if fit.isNative { needs.add(winner, group.role) } else { lesser.append((group, winner)) }
         }
       }
+    }
+    for (group, winner) in lesser {
+      // Nothing of what holds no kernel is loaded.
+      let empty = verdict.portable.isMostlyNative ? emptyModules(of: group, kernels) : 0
+      verdict.withoutKernels.add(winner.judgement.fit, empty)
+      if empty < group.modules.count { needs.add(winner, group.role) }
     }
     excuse(gaps, running: running, kernels, in: &verdict)
     verdict.verdict = Library.combine(verdict)
@@ -156,18 +163,29 @@ public struct Library: Sendable {
     return verdict
   }
 
-  /// The modules whose kernels' names would make the verdict on `device` surer and are not in `kernels`; empty when all
-  /// that count have been read.
+  /// The modules whose kernels' names are not in `kernels` and matter to the verdict on `device`; empty when all have been
+  /// read.
   ///
   /// First those without code for the device. Where their own names do not settle it, those that run, which may have the
-  /// same kernels. At last those that run less than well, which may hold no kernel.
-  public func modulesToName(on device: Device, kernels: KernelNames) -> [Int] {
+  /// same kernels. At last those that run less than well beside many that run well: they may hold no kernel. Where nothing
+  /// runs at all, one kernel suffices to know it: more and more modules until one is found.
+  ///
+  /// - Parameter namesAll: every uncovered module is wanted, whatever it does to the verdict.
+  public func modulesToName(on device: Device, kernels: KernelNames, namesAll: Bool = true) -> [Int] {
     let verdict = verdict(on: device, kernels: kernels)
-    let open = (verdict.uncovered + verdict.presumed).flatMap(\.modules)
+    let open = (verdict.uncovered + verdict.presumed).flatMap(\.modules).sorted()
     let unnamed = open.filter { !kernels.isRead($0) }
-    if !unnamed.isEmpty { return unnamed.sorted() }
-    let isLessThanNative = verdict.verdict == .jit || verdict.verdict == .notGuaranteed
-    guard !open.isEmpty || isLessThanNative else { return [] }
+    let mayRun = verdict.portable.mayRun + verdict.specialised.mayRun > 0
+    if !mayRun, !namesAll {
+      let isSettled =
+        verdict.portable.total == 0
+        || open.contains { kernels.isRead($0) && kernels[$0]?.isEmpty != true }
+      return isSettled ? [] : Array(unnamed.prefix(max(1, open.count - unnamed.count)))
+    }
+    if !unnamed.isEmpty || !mayRun { return unnamed }
+    let mayBeEmpty =
+      verdict.portable.isMostlyNative && (verdict.verdict == .jit || verdict.verdict == .notGuaranteed)
+    guard !open.isEmpty || mayBeEmpty else { return [] }
     let judgements = Judgements(signatures, on: device)
     return groups.filter { group in
       guard group.role == .portable || group.role == .specialised && !open.isEmpty else { return false }
@@ -176,24 +194,36 @@ public struct Library: Sendable {
     }.flatMap(\.modules).filter { !kernels.isRead($0) }.sorted()
   }
 
+  private func emptyModules(of group: Group, _ kernels: KernelNames) -> Int {
+    group.modules.count { kernels[$0]?.isEmpty == true }
+  }
+
   /// Tells the gaps among modules without code for the device from those that are none by the names of their kernels.
   private func excuse(
     _ gaps: [(group: Group, images: [JudgedImage])], running: [Group], _ kernels: KernelNames,
     in verdict: inout LibraryVerdict
   ) {
+    guard !running.isEmpty else {
+      // Nothing is picked where nothing runs, but there may be nothing to run.
+      if gaps.allSatisfy({ emptyModules(of: $0.group, kernels) == $0.group.modules.count }) {
+        verdict.withoutKernels.none = verdict.portable.none
+      } else {
+        verdict.uncovered = gaps.map { .init(modules: $0.group.modules, images: $0.images) }
+      }
+      return
+    }
     guard !gaps.isEmpty else { return }
     let rule = DispatchRule(
       kernels, on: verdict.device.computeCapability,
       running: running.flatMap { group in group.modules.map { ($0, targets(of: group)) } })
     for (group, images) in gaps {
       let targets = targets(of: group)
-      // Where nothing runs, nothing is picked; and what another driver would run is meant for the device.
-      let isPicked =
-        !running.isEmpty && !images.contains { $0.judgement.reason?.isByDriver == true }
+      // What another driver would run is meant for the device.
+      let isPicked = !images.contains { $0.judgement.reason?.isByDriver == true }
       var modules: (uncovered: [Int], presumed: [Int]) = ([], [])
       for module in group.modules {
         switch rule.standing(ofModule: module, targets: targets) {
-        case .withoutKernels: break
+        case .withoutKernels: verdict.withoutKernels.none += 1
         case .dedicated where isPicked: verdict.dedicated += 1
         case .providedElsewhere where isPicked: verdict.providedElsewhere += 1
         case .mostlyDedicated where isPicked: modules.presumed.append(module)

@@ -25,6 +25,9 @@ public struct LibraryVerdict: Hashable, Sendable {
     /// Modules that run or may run.
     public var mayRun: Int { runs + notGuaranteed }
 
+    /// Whether more modules run as they are than run less well.
+    var isMostlyNative: Bool { exact + minorCompatible > jit + notGuaranteed }
+
     mutating func add(_ fit: Fit, _ number: Int) {
       switch fit {
       case .exact: exact += number
@@ -67,8 +70,8 @@ public struct LibraryVerdict: Hashable, Sendable {
   public var dedicated: Int
   /// The same, because modules that run have their kernels, or variants of them for this device.
   public var providedElsewhere: Int
-  /// Portable modules that hold no kernel, where that counts: without code for the device, or without machine code that
-  /// is sure to run.
+  /// Portable modules that hold no kernel, where that counts: without code for the device, unless there are others and
+  /// nothing runs; and without machine code that is sure to run beside more that has it.
   public var withoutKernels: Counts
   public var specialised: Counts
   public var linkInputs: Int

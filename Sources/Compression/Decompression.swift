@@ -17,7 +17,8 @@ public enum Codec: String, Sendable {
 ///
 /// - Parameter limit: the most bytes that are ever allocated, whatever `size` claims.
 /// - Throws: a ``Problem/Code/limitExceeded`` problem when `size` is past `limit`, a
-///   ``Problem/Code/corruptData`` problem when the input does not decompress to `size` bytes.
+///   ``Problem/Code/corruptData`` problem when the input does not decompress to `size` bytes, or a
+///   ``Problem/Code/mismatch`` problem where it decompresses to, or states, another number of bytes.
 public func decompress(_ input: [UInt8], _ codec: Codec, size: UInt64, limit: UInt64) throws(Problem)
   -> [UInt8]
 {
@@ -46,15 +47,26 @@ public func decompress(_ input: [UInt8], _ codec: Codec, size: UInt64, limit: UI
       initialized = produced
     }
   }
-  guard failure == nil, produced == capacity else {
+  if failure == nil, produced == capacity { return output }
+  if let real = failure == nil ? UInt64(produced) : codec.statedSize(of: input), real != size {
     throw Problem(
-      .corruptData, "\(codec.rawValue) payload", expected: "\(size) bytes",
-      observed: failure ?? "\(produced) bytes")
+      .mismatch, "size of \(codec.rawValue) payload", expected: "\(real) bytes as in the payload",
+      observed: "\(size)")
   }
-  return output
+  throw Problem(
+    .corruptData, "\(codec.rawValue) payload", expected: "\(size) bytes",
+    observed: failure ?? "\(produced) bytes")
 }
 
 extension Codec {
+  /// The decompressed size that `input` states itself; nil where the format or this input states none.
+  fileprivate func statedSize(of input: [UInt8]) -> UInt64? {
+    guard self == .zstd else { return nil }
+    let size = unsafe ZSTD_getFrameContentSize(input, input.count)
+    // The two largest numbers stand for "unknown" and "no frame".
+    return size < UInt64.max - 1 ? size : nil
+  }
+
   /// More bytes than this do not come out of `count` bytes, whatever they are: a size that a header claims is
   /// checked against it before memory is asked for.
   ///

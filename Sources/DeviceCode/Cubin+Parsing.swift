@@ -81,6 +81,8 @@ extension Cubin {
   }
 
   private static let noteLimit: UInt64 = 1 << 16
+  /// Arguments longer than this are not kept: the longest seen have 640 bytes.
+  private static let argumentLimit = 4096
 
   /// Reads one note of the owner "NVIDIA Corp": type 1000 is `.note.nv.cuinfo`, type 2000 `.note.nv.tkinfo`.
   private mutating func readNote(_ view: borrowing ByteView) throws(Problem) {
@@ -104,10 +106,14 @@ extension Cubin {
         if let release = Self.release(in: text) { toolkit = release }
       }
       if arguments < contents.count {
-        let text = try contents.slice(arguments..<contents.count, "arguments").text()
-        compilerArguments = text
+        var text = try contents.slice(arguments..<contents.count, "arguments").text()
+        while text.last == " " { text.removeLast() }
+        if text.utf8.count <= Self.argumentLimit { compilerArguments = text }
         // The suffix f leaves no other mark.
-        if let named = Self.targetArgument(in: text), named.number == target.number { target = named }
+        if let named = Self.targetArgument(in: text), named.number == target.number {
+          target = named
+          namesTarget = true
+        }
       }
     default: break
     }
@@ -117,7 +123,8 @@ extension Cubin {
   private static func release(in text: String) -> String? {
     let words = text.split { $0 == " " || $0 == "," }
     guard let index = words.firstIndex(of: "release"), index + 1 < words.count else { return nil }
-    return String(words[index + 1])
+    // No version is longer.
+    return String(words[index + 1].prefix(16))
   }
 
   /// The target in the compiler's arguments: `sm_100f` of `-arch sm_100f -m 64`.

@@ -5,6 +5,9 @@ public struct Cubin: Hashable, Sendable {
   public var abiVersion: UInt8
   /// Whether it must be linked before the driver can load it. The corresponding ELF type is `ET_REL`.
   public var isRelocatable: Bool
+  /// Whether the compiler's arguments name the target, so that a missing suffix is none. Other marks of the suffix
+  /// may be missing.
+  public var namesTarget = false
   /// The release of the toolkit that made it: "13.5".
   public var toolkit: String?
   /// The arguments that the compiler recorded: "-arch sm_100f -m 64".

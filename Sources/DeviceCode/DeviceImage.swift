@@ -108,6 +108,9 @@ public struct DeviceImage: Hashable, Sendable {
   /// Where the payload starts: bytes from the start of the file. For a member of a concatenated entry, where
   /// that entry's payload starts; in an inflated section, bytes from the start of its inflated contents.
   public var offset: UInt64
+  /// Where its header starts, counted like ``offset``: the entry, or the descriptor of a member of a concatenated
+  /// entry; nil for images outside a fat binary.
+  public var headerOffset: UInt64?
   /// Bytes that the payload takes in the file; for a member of a compressed concatenated entry the whole
   /// stream, which all its members share.
   public var storedSize: UInt64
@@ -120,8 +123,10 @@ public struct DeviceImage: Hashable, Sendable {
   public var ptxISA: PTXISAVersion?
   /// For cubins, the ABI version (7, 8, …): `EI_ABIVERSION`.
   public var abiVersion: UInt16?
-  /// The compiler release that made the image (`13.5`), where uncompressed bytes tell it.
+  /// The compiler release that made the image (`13.5`), where the bytes that were read tell it.
   public var toolkit: String?
+  /// The arguments that the compiler recorded (`-arch sm_100f -m 64`), where the bytes that were read tell them.
+  public var compilerArguments: String?
   /// The source file that the entry names.
   public var identifier: String?
   /// Relocatable device code: it must be linked before the driver can load it.
@@ -133,9 +138,11 @@ public struct DeviceImage: Hashable, Sendable {
 
   public init(
     index: Int = 0, module: Int = 0, kind: ImageKind, target: CodeTarget, offset: UInt64 = 0,
-    storedSize: UInt64 = 0, size: UInt64 = 0, compression: ImageCompression = .none,
+    headerOffset: UInt64? = nil, storedSize: UInt64 = 0, size: UInt64 = 0,
+    compression: ImageCompression = .none,
     flags: EntryFlags = [], ptxISA: PTXISAVersion? = nil, abiVersion: UInt16? = nil,
-    toolkit: String? = nil, identifier: String? = nil, isRelocatable: Bool = false,
+    toolkit: String? = nil, compilerArguments: String? = nil, identifier: String? = nil,
+    isRelocatable: Bool = false,
     memberOffset: UInt64? = nil, payloadSize: UInt64? = nil
   ) {
     self.index = index
@@ -143,6 +150,7 @@ public struct DeviceImage: Hashable, Sendable {
     self.kind = kind
     self.target = target
     self.offset = offset
+    self.headerOffset = headerOffset
     self.storedSize = storedSize
     self.size = size
     self.compression = compression
@@ -150,6 +158,7 @@ public struct DeviceImage: Hashable, Sendable {
     self.ptxISA = ptxISA
     self.abiVersion = abiVersion
     self.toolkit = toolkit
+    self.compilerArguments = compilerArguments
     self.identifier = identifier
     self.isRelocatable = isRelocatable
     self.memberOffset = memberOffset

@@ -132,12 +132,14 @@ extension InventoryBuilder {
     at offset: UInt64, limit: UInt64, place: Module.Place, section: String
   ) throws(Problem) -> UInt64 {
     let cubin = try Cubin(SubrangeBytes(source, offset..<limit))
-    checkVersion(of: cubin, at: offset)
+    if let problem = cubin.versionProblem(at: offset + 8) { report(problem) }
     beginModule(place: place, section: section, offset: offset)
     add(
       DeviceImage(
         kind: .cubin, target: cubin.target, offset: offset, storedSize: cubin.size, size: cubin.size,
-        abiVersion: UInt16(cubin.abiVersion), toolkit: cubin.toolkit, isRelocatable: cubin.isRelocatable))
+        abiVersion: UInt16(cubin.abiVersion), toolkit: cubin.toolkit,
+        compilerArguments: cubin.compilerArguments,
+        isRelocatable: cubin.isRelocatable))
     endModule(at: offset + cubin.size)
     return offset + cubin.size
   }

@@ -164,20 +164,21 @@ extension InventoryBuilder {
     checkFields(of: entry, at: offset)
     let (stored, size) = sizes(of: entry, at: offset)
     let payload = offset + UInt64(entry.headerSize)
-    var image = describe(entry, payload: payload, storedSize: stored, size: size)
+    var image = describe(entry, at: offset, payload: payload, storedSize: stored, size: size)
     image.identifier = identifier(of: entry, at: offset)
     checkOptions(of: entry, at: offset)
-    if entry.kind == .cubin, image.compression == .none { readCubin(&image, at: payload, in: offset) }
+    if entry.kind == .cubin, image.compression == .none { readCubin(&image, at: payload) }
     add(image)
   }
 
   /// The image of an entry or member, from its header alone.
   private func describe(
-    _ entry: FatBinaryEntry, payload: UInt64, storedSize: UInt64, size: UInt64
+    _ entry: FatBinaryEntry, at header: UInt64, payload: UInt64, storedSize: UInt64, size: UInt64
   ) -> DeviceImage {
     let isPTX = entry.kind == .ptx || entry.kind == .relocatablePTX
     return DeviceImage(
-      kind: entry.kind, target: entry.target, offset: payload, storedSize: storedSize, size: size,
+      kind: entry.kind, target: entry.target, offset: payload, headerOffset: header, storedSize: storedSize,
+      size: size,
       compression: entry.compression, flags: entry.flags,
       ptxISA: isPTX ? PTXISAVersion(Int(entry.major), Int(entry.minor)) : nil,
       abiVersion: entry.kind == .cubin ? entry.minor : nil)
@@ -332,14 +333,14 @@ extension InventoryBuilder {
     if member.kind == .concatenated {
       report(.invalidValue, "member kind", at: place, expected: "an image", observed: "a concatenated entry")
     }
-    var image = describe(member, payload: payload, storedSize: stored, size: size)
+    var image = describe(member, at: place, payload: payload, storedSize: stored, size: size)
     image.memberOffset = start
     image.payloadSize = total
     member.headerSize = UInt32(clamping: limit - place)
     image.identifier = identifier(of: member, at: place)
     if member.kind == .cubin, entry.compression == .none, start <= stored, size <= stored - start {
       image.storedSize = size
-      readCubin(&image, at: payload + start, in: place)
+      readCubin(&image, at: payload + start)
     }
     add(image)
     let length = try descriptorLength(of: member, at: place)

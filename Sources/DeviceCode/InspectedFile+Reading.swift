@@ -96,9 +96,7 @@ private struct FileReader {
       default:
         kind = .ptx
         if builder.addPTX(at: 0, limit: source.size, place: .standalone, section: "") == nil {
-          builder.report(
-            .invalidValue, "PTX header", at: 0,
-            expected: ".version with a number, then .target with an sm_ name")
+          builder.report(PTXHeader.missing)
         }
       }
     }
@@ -136,15 +134,10 @@ extension InventoryBuilder {
   }
 
   /// Adds the LTO-IR that the source is, as a module of one image.
-  ///
-  /// At offset 0x1A stands the SM number times 10; the suffix `a` is an extra record at 0x20, the suffix `f` leaves
-  /// no mark.
   fileprivate mutating func addStandaloneLTOIR() {
     do {
-      let target = try window.withBytes(at: 0, count: 0x28, "LTO-IR header") { (view) throws(Problem) in
-        CodeTarget(
-          UInt32(try view.u16(0x1A, "LTO-IR target")) / 10,
-          try view.u32(0x20, "LTO-IR record") == 0x0001_0020 ? .architectureSpecific : .none)
+      let target = try window.withBytes(at: 0, count: LTOIR.headerSize, "LTO-IR header") {
+        (view) throws(Problem) in try LTOIR.target(view)
       }
       beginModule(place: .standalone, section: "", offset: 0)
       add(DeviceImage(kind: .ltoIR, target: target, storedSize: source.size, size: source.size))

@@ -69,35 +69,16 @@ struct InventoryBuilder: ~Copyable {
     image.index = inventory.images.count
     image.module = inventory.modules.count - 1
     image.offset += base
+    image.headerOffset? += base
     if inventory.modules[image.module].place == .relocatable { image.isRelocatable = true }
     inventory.images.append(image)
   }
 
   /// Completes `image` with what the uncompressed cubin at `offset` says of itself.
-  mutating func readCubin(_ image: inout DeviceImage, at offset: UInt64, in header: UInt64) {
-    do {
-      let cubin = try Cubin(SubrangeBytes(source, offset..<offset + image.size))
-      checkVersion(of: cubin, at: offset)
-      image.toolkit = cubin.toolkit
-      image.isRelocatable = cubin.isRelocatable
-      if cubin.target.number != image.target.number {
-        report(
-          .mismatch, "entry SM number", at: header + 0x1C, expected: "\(cubin.target.number) as in the cubin",
-          observed: "\(image.target.number)")
-      }
-    } catch {
-      var error = error
-      error.offset = error.offset.map { $0 + offset }
-      report(error)
-    }
-  }
-
-  /// Reports an ABI version whose layout is not known; it is read like the newest that is.
-  mutating func checkVersion(of cubin: Cubin, at offset: UInt64) {
-    guard cubin.abiVersion > Cubin.newestABIVersion else { return }
-    report(
-      .unknownValue, "cubin ABI version", at: offset + 8, expected: "at most \(Cubin.newestABIVersion)",
-      observed: "\(cubin.abiVersion)")
+  mutating func readCubin(_ image: inout DeviceImage, at offset: UInt64) {
+    let check = image.check(cubin: SubrangeBytes(source, offset..<offset + image.size))
+    image.complete(with: check)
+    for problem in check.problems { report(problem) }
   }
 
   /// Reports a problem at an offset of this source.

@@ -12,10 +12,7 @@ public struct PTXContents: Hashable, Sendable {
   public init(_ bytes: ArraySlice<UInt8>) throws(Problem) {
     let text = bytes.prefix { $0 != 0 }
     guard let header = PTXHeader(Array(text.prefix(InspectedFile.prefixSize))) ?? PTXHeader(Array(text))
-    else {
-      throw Problem(
-        .invalidValue, "PTX header", at: 0, expected: ".version with a number, then .target with an sm_ name")
-    }
+    else { throw PTXHeader.missing }
     self.header = header
     var scanner = PTXScanner(bytes: Array(text), position: header.offset)
     kernels = []

@@ -12,6 +12,8 @@ public struct Payload: Hashable, Sendable {
   public var storedSize: UInt64
   /// Bytes when decompressed.
   public var size: UInt64
+  /// Where the header states that, counted like ``offset``; nil where that is not known.
+  public var sizeOffset: UInt64?
   public var compression: ImageCompression
   /// Obfuscated, so that it does not decompress: compressed LTO-IR.
   public var isOpaque: Bool
@@ -29,6 +31,8 @@ public struct Payload: Hashable, Sendable {
     // Members without compression are counted one by one, but lie in one piece.
     storedSize = compression == .none ? image.payloadSize : image.storedSize
     size = image.payloadSize
+    // Members know their own header alone.
+    sizeOffset = image.memberOffset == nil ? image.headerOffset.map { $0 + 0x38 } : nil
     isOpaque = image.flags.contains(.obfuscated)
     container = inventory.modules[image.module].container
   }
@@ -92,7 +96,7 @@ public final class PayloadReader: Sendable {
       return try decompress(stored, codec, size: payload.size, limit: Payload.limit)
     } catch {
       var error = error
-      error.offset = error.offset ?? payload.offset
+      error.offset = error.offset ?? (error.code == .mismatch ? payload.sizeOffset : nil) ?? payload.offset
       throw error
     }
   }

@@ -186,10 +186,10 @@ extension JSONWriter {
   }
 
   /// The members that name a file: its path as text, and where that is not UTF-8 its bytes too.
-  mutating func path(_ path: Path, _ key: StaticString = "path") {
+  mutating func path(_ path: Path, _ key: StaticString = "path", bytes: StaticString = "pathBytes") {
     member(key, path.text)
     if !path.isUTF8 {
-      member("pathBytes", path.bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined())
+      member(bytes, path.bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined())
     }
   }
 

@@ -1,4 +1,5 @@
 import Bytes
+import Compatibility
 import DeviceCode
 import Scan
 
@@ -28,6 +29,7 @@ extension KernelsReport {
         if let limit = selection.limit { $0.member("limit", limit) }
         $0.member("match", selection.pattern?.text)
         $0.member("order", selection.order.rawValue)
+        $0.member("stubsOnly", selection.isStubsOnly)
         $0.array("targets", selection.targets)
       }
       $0.tool(tool)
@@ -42,7 +44,9 @@ extension JSONWriter {
     member("name", row.name)
     member("size", row.size)
     member("storedSize", row.storedSize)
+    array("stubTargets", row.stub?.stubs.map { "sm_\($0.target)" } ?? [])
     array("targets", of: row.targets(in: inventory)) { writer, target in
+      writer.member("body", target.resources?.body.rawValue)
       writer.member("codeSize", target.resources?.codeSize)
       writer.member("constantBank0", target.resources?.constantBank0)
       writer.array("images", target.images)

@@ -1,4 +1,5 @@
 import Bytes
+import Compatibility
 import DeviceCode
 import Scan
 
@@ -12,6 +13,8 @@ extension KernelsReport {
       if selection.isSummary {
         CompositionReport(file, limit: selection.limit ?? 10, isMangled: selection.isMangled)
           .write(style, to: &output)
+      } else if selection.isStubsOnly {
+        writeStubs(of: file, style, to: &output)
       } else {
         writeTable(of: file, style, to: &output)
       }
@@ -34,6 +37,7 @@ extension KernelsReport {
     case _ where file.contents.inventory.images.isEmpty: text += ", no CUDA device code"
     case _ where file.rows.count < count && !selection.isSummary:
       text += ", \(grouped(file.rows.count)) of \(counted(count, "kernel"))"
+    case _ where selection.isStubsOnly: text += ", every kernel is a suspected stub"
     default: text += ", \(counted(count, "kernel"))"
     }
     return text + "\n"
@@ -44,29 +48,94 @@ extension KernelsReport {
     let rows = file.rows.map { KernelCells($0, &targets) }
     guard !rows.isEmpty else { return }
     // Most kernels use neither stack nor local memory: a column of zeros says nothing.
-    let columns: [(title: String, value: KeyPath<KernelCells, Span>)] = [
-      ("regs", \.registers), ("stack", \.stack), ("local", \.local), ("shared", \.shared),
-      ("const0", \.constant), ("params", \.parameters), ("code", \.code),
-    ].filter { column in rows.contains { $0[keyPath: column.1].upper > 0 } }
+    // Functions, not key paths: these would copy the row.
+    let columns: [(title: String, value: (KernelCells) -> Span)] = [
+      ("regs", { $0.registers }), ("stack", { $0.stack }), ("local", { $0.local }), ("shared", { $0.shared }),
+      ("const0", { $0.constant }), ("params", { $0.parameters }), ("code", { $0.code }),
+    ].filter { column in rows.contains { column.1($0).upper > 0 } }
     let hasCode = !columns.isEmpty
     let hasCopies = rows.contains { $0.copies > $0.targetCount }
+    let hasStubs = rows.contains { !$0.stub.isEmpty }
     var headers = columns.map { TextTable.Header.right($0.title) }
     if hasCode { headers.append(.right("in file")) }
     if hasCopies { headers.append(.right("copies")) }
-    headers += [.left("targets"), .left("kernel")]
+    headers.append(.left("targets"))
+    if hasStubs { headers.append(.left("stub")) }
+    headers.append(.left("kernel"))
     TextTable(headers).write(style, to: &output, limit: style.width) { table in
       for row in rows {
-        for column in columns { row[keyPath: column.value].add(to: &table) }
+        for column in columns { column.value(row).add(to: &table) }
         if hasCode { table.add(row.storedSize > 0 ? byteCount(row.storedSize) : "") }
         if hasCopies { table.add(UInt64(row.copies)) }
         table.add(row.targets)
+        if hasStubs { table.add(row.stub) }
         table.add(row.name)
       }
+    }
+    if hasStubs {
+      let count = file.rows.count { $0.stub != nil }
+      let line = wrapped(
+        "\(counted(count, "suspected stub")): what was compiled for the targets under 'stub' does none of the work that the "
+          + "kernel does for others. --stubs shows them alone, with the evidence.",
+        first: "  ", width: style.width)
+      output.append(contentsOf: line.utf8)
     }
     if !targets.ptxVersions.isEmpty {
       let line = wrapped(
         targets.ptxVersions.joined(separator: ", "), first: "  PTX version: ", width: style.width)
       output.append(contentsOf: line.utf8)
+    }
+  }
+}
+
+extension KernelsReport {
+  /// A row per suspected stub: what it is where it was compiled out, and where it has code.
+  private func writeStubs(of file: File, _ style: TextStyle, to output: inout [UInt8]) {
+    let rows = file.rows.compactMap { row in row.stub.map { (name: printable(row.shownName), stub: $0) } }
+    guard !rows.isEmpty else { return }
+    TextTable([.left("compiled out for"), .left("has code for"), .left("kernel")])
+      .write(style, to: &output, limit: style.width) { table in
+        for row in rows {
+          table.add(row.stub.evidence { $0.isStandIn })
+          table.add(row.stub.evidence { $0 == .code })
+          table.add(row.name)
+        }
+      }
+    let note =
+      "Behind the targets: what the code is, and its bytes. It is a fact about the file, not a fault: most libraries choose "
+      + "at run time, and never launch a kernel where it was compiled out."
+    output.append(contentsOf: wrapped(note, first: "  ", width: style.width).utf8)
+  }
+}
+
+extension SuspectedStub {
+  /// The targets whose code `isIncluded`, those alike together: `sm_75,80 print 256, sm_86 empty 128`.
+  fileprivate func evidence(_ isIncluded: (KernelBody.Kind) -> Bool) -> String {
+    var groups: [(body: KernelBody.Kind, targets: [CodeTarget], sizes: Span)] = []
+    for target in targets where isIncluded(target.body) {
+      let known = groups.firstIndex { $0.body == target.body }
+      if known == nil { groups.append((target.body, [], Span())) }
+      let group = known ?? groups.count - 1
+      groups[group].targets.append(target.target)
+      groups[group].sizes.add(target.codeSize)
+    }
+    return groups.map { group in
+      let names = "sm_" + group.targets.map(\.description).joined(separator: ",")
+      let body = group.body == .code ? "" : " \(group.body.phrase)"
+      let sizes =
+        group.sizes.lower == group.sizes.upper
+        ? "\(group.sizes.lower)" : "\(group.sizes.lower)–\(group.sizes.upper)"
+      return "\(names)\(body) \(sizes)"
+    }.joined(separator: ", ")
+  }
+}
+
+extension KernelBody.Kind {
+  /// The kind in words that stand behind a target.
+  fileprivate var phrase: String {
+    switch self {
+    case .printAndTrap: "print+trap"
+    default: rawValue
     }
   }
 }
@@ -171,12 +240,15 @@ private struct KernelCells {
   var copies: Int
   var targets: String
   var targetCount: Int
+  /// The targets for which it was compiled out.
+  var stub: String
 
   init(_ row: KernelRow, _ lists: inout TargetLists) {
     name = printable(row.shownName)
     storedSize = row.storedSize
     copies = row.copies.count
     (targets, targetCount) = lists.list(of: row.copies)
+    stub = row.stub.map { "sm_" + $0.stubs.map(\.target.description).joined(separator: ",") } ?? ""
     for copy in row.copies {
       guard let resources = copy.resources else { continue }
       registers.add(resources.registers)

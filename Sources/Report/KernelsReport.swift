@@ -1,4 +1,5 @@
 public import Bytes
+import Compatibility
 import Demangling
 public import DeviceCode
 public import Scan
@@ -65,6 +66,8 @@ public struct KernelSelection: Sendable {
   /// At most so many of them.
   public var limit: Int?
   public var isMangled = false
+  /// Only suspected stubs.
+  public var isStubsOnly = false
   /// What the bytes of the files are, in place of the list of kernels.
   public var isSummary = false
 
@@ -75,8 +78,9 @@ public struct KernelSelection: Sendable {
     let wanted = inventory.images.map { targets.isEmpty || targets.contains($0.targetName) }
     var rows = kernels.kernels.compactMap { entry in
       let copies = targets.isEmpty ? entry.copies : entry.copies.filter { wanted[$0.image] }[...]
-      return copies.isEmpty ? nil : KernelRow(name: entry.name, copies: copies)
+      return copies.isEmpty ? nil : KernelRow(entry, copies: copies, in: inventory)
     }
+    if isStubsOnly { rows = rows.filter { $0.stub != nil } }
     // A summary chooses for itself.
     if isSummary { return rows }
     // Names cost more than numbers: only those that are needed are demangled.
@@ -111,10 +115,13 @@ struct KernelRow: Sendable {
   var copies: ArraySlice<KernelCopy>
   var size: UInt64
   var storedSize: UInt64
+  /// What says that it was compiled out for some targets; of all its copies, not only those that were asked for.
+  var stub: SuspectedStub?
 
-  init(name: String, copies: ArraySlice<KernelCopy>) {
-    self.name = name
+  init(_ entry: KernelEntry, copies: ArraySlice<KernelCopy>, in inventory: Inventory) {
+    name = entry.name
     self.copies = copies
+    stub = entry.suspectedStub(in: inventory)
     size = copies.reduce(0) { $0 + $1.size }
     storedSize = copies.reduce(0) { $0 + $1.storedSize }
   }
@@ -131,6 +138,20 @@ struct KernelRow: Sendable {
       for index in targets.indices where targets[index].takes(copy, image) { targets[index].add(copy) }
     }
     return targets.sorted { $0.comesBefore($1) }
+  }
+}
+
+extension KernelEntry {
+  fileprivate func suspectedStub(in inventory: Inventory) -> SuspectedStub? {
+    // Few kernels have a stand-in: nothing is built for the others.
+    guard copies.contains(where: { $0.resources?.body.isStandIn == true }) else { return nil }
+    let instances = copies.compactMap { copy in
+      copy.resources.map {
+        SuspectedStub.Evidence(
+          target: inventory.images[copy.image].target, codeSize: $0.codeSize, body: $0.body)
+      }
+    }
+    return SuspectedStub(kernel: name, instances: instances)
   }
 }
 

@@ -1,5 +1,6 @@
 public import Bytes
 public import DeviceCode
+public import Scan
 
 /// Every image of some files: what the command `list` shows.
 public struct ListReport: Sendable {
@@ -7,10 +8,13 @@ public struct ListReport: Sendable {
   public struct File: Sendable {
     public var path: Path
     public var contents: InspectedFile
+    /// What was checked of the images; nil where they were not read.
+    public var verification: Verification?
 
-    public init(path: Path, contents: InspectedFile) {
+    public init(path: Path, contents: InspectedFile, verification: Verification? = nil) {
       self.path = path
       self.contents = contents
+      self.verification = verification
     }
   }
 
@@ -31,6 +35,7 @@ extension ListReport {
         writer.member("format", file.contents.format.name)
         writer.rows("images", of: inventory.images) { writer, image in
           writer.member("abiVersion", image.abiVersion)
+          writer.member("compilerArguments", image.compilerArguments)
           writer.member("compression", image.compression.rawValue)
           writer.member("flags", hexadecimal(image.flags.rawValue))
           writer.member("identifier", image.identifier)
@@ -52,6 +57,13 @@ extension ListReport {
         writer.path(file.path)
         writer.rows("problems", of: file.contents.problems) { $0.members(of: $1) }
         writer.member("size", file.contents.size)
+        if let verification = file.verification {
+          writer.object("verification") {
+            $0.member("decompressedBytes", verification.decompressedBytes)
+            $0.member("images", verification.images)
+            $0.member("opaque", verification.opaque)
+          }
+        }
       }
       $0.member("schemaVersion", JSONWriter.schemaVersion)
       $0.tool(tool)
@@ -86,14 +98,37 @@ extension ListReport {
     text += "\n"
     for what in file.contents.foreignDeviceCode { text += "  holds device code for \(what)\n" }
     output.append(contentsOf: text.utf8)
-    if !inventory.images.isEmpty { writeTable(of: inventory, style, to: &output) }
+    if !inventory.images.isEmpty {
+      let hasArguments = file.verification != nil && inventory.images.contains { $0.compilerArguments != nil }
+      writeTable(of: inventory, hasArguments: hasArguments, style, to: &output)
+    }
     for problem in file.contents.problems {
       let line = wrapped(printable(problem.description), first: "  problem: ", width: style.width)
       output.append(contentsOf: line.utf8)
     }
+    if let verification = file.verification, !inventory.images.isEmpty {
+      output.append(contentsOf: line(on: verification, isGood: file.contents.problems.isEmpty).utf8)
+    }
   }
 
-  private func writeTable(of inventory: Inventory, _ style: TextStyle, to output: inout [UInt8]) {
+  private func line(on verification: Verification, isGood: Bool) -> String {
+    var text = ""
+    if verification.images > 0 || !isGood {
+      text += "  verified: \(counted(verification.images, "image"))"
+      if verification.decompressedBytes > 0 {
+        text += ", \(byteCount(verification.decompressedBytes)) decompressed"
+      }
+      text += isGood ? ": as their headers say\n" : ": see the problems above\n"
+    }
+    if verification.opaque > 0 {
+      text += "  not verified: \(counted(verification.opaque, "image")) of obfuscated LTO-IR\n"
+    }
+    return text
+  }
+
+  private func writeTable(
+    of inventory: Inventory, hasArguments: Bool, _ style: TextStyle, to output: inout [UInt8]
+  ) {
     let hasToolkit = inventory.images.contains { $0.toolkit != nil }
     let hasMember = inventory.modules.contains { $0.member != nil }
     let hasNote = inventory.images.contains { Self.note(on: $0) != "" }
@@ -104,6 +139,7 @@ extension ListReport {
     if hasToolkit { headers.append(.right("toolkit")) }
     if hasMember { headers.append(.left("member")) }
     if hasNote { headers.append(.left("notes")) }
+    if hasArguments { headers.append(.left("compiler arguments")) }
     // Few sections and targets make up thousands of rows.
     var sections = Memo<String, String>()
     var targets = Memo<ImageTarget, String>()
@@ -121,6 +157,10 @@ extension ListReport {
         if hasToolkit { row.add(printable(image.toolkit ?? "")) }
         if hasMember { row.add(printable(inventory.modules[image.module].member ?? "")) }
         if hasNote { row.add(Self.note(on: image)) }
+        if hasArguments {
+          let text = printable(image.compilerArguments ?? "")
+          row.add(style.width == nil ? text : text.elided(to: 40))
+        }
       }
     }
   }

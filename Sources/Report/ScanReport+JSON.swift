@@ -80,7 +80,9 @@ extension JSONWriter {
       writer.member("target", target.key.name)
     }
     array("verdicts", of: report.verdicts[index]) { writer, verdict in
-      writer.members(of: verdict, modules: inventory.modules, kernels: library.kernels)
+      let isNamed = report.isQuestion || verdict.portable.mayRun + verdict.specialised.mayRun > 0
+      writer.members(
+        of: verdict, modules: inventory.modules, kernels: isNamed ? library.kernels : KernelNames())
     }
   }
 

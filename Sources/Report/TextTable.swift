@@ -118,10 +118,24 @@ struct TextTable {
     }
 
     /// Ends the measuring.
-    fileprivate mutating func startWriting() {
+    fileprivate mutating func startWriting(to text: inout [UInt8]) {
       isWriting = true
+      swap(&output, &text)
       let last = min(limit ?? 0, widths.last ?? 0)
-      output.reserveCapacity(lastBytes + count * (widths.dropLast().reduce(3) { $0 + $1 + 2 } + last))
+      output.reserveCapacity(
+        output.count + lastBytes + count * (widths.dropLast().reduce(3) { $0 + $1 + 2 } + last))
+    }
+
+    /// Replaces the line that starts at `start` and ends the output.
+    fileprivate mutating func replaceLine(from start: Int, by make: (String) -> String) {
+      let line = String(decoding: output[start...].dropLast(), as: UTF8.self)
+      output.replaceSubrange(start..<output.count - 1, with: make(line).utf8)
+    }
+
+    fileprivate mutating func takeOutput() -> [UInt8] {
+      var text: [UInt8] = []
+      swap(&output, &text)
+      return text
     }
   }
 
@@ -140,13 +154,13 @@ struct TextTable {
     var row = Row(headers, limit: limit)
     addTitles(to: &row)
     makeRows(&row)
-    row.startWriting()
+    // The rows write into the output itself: it may be long.
+    row.startWriting(to: &output)
+    let start = row.output.count
     addTitles(to: &row)
+    row.replaceLine(from: start) { style.paint($0, .dim) }
     makeRows(&row)
-    let text = row.output
-    let end = text.firstIndex(of: UInt8(ascii: "\n")) ?? text.endIndex
-    output.append(contentsOf: style.paint(String(decoding: text[..<end], as: UTF8.self), .dim).utf8)
-    output.append(contentsOf: text[end...])
+    output = row.takeOutput()
   }
 
   private func addTitles(to row: inout Row) {

@@ -18,8 +18,10 @@ public struct KernelResources: Hashable, Sendable {
   public var parameterBytes: UInt32?
   /// Bytes of machine code.
   public var codeSize: UInt64
+  /// What the machine code amounts to.
+  public var body: KernelBody.Kind
 
-  init(_ kernel: Kernel) {
+  init(_ kernel: Kernel, body: KernelBody.Kind) {
     registers = kernel.registers
     stackSize = kernel.stackSize
     localMemory = kernel.localMemory
@@ -27,6 +29,7 @@ public struct KernelResources: Hashable, Sendable {
     constantBank0 = kernel.constantBank0
     parameterBytes = kernel.parameterBytes
     codeSize = kernel.codeSize
+    self.body = body
   }
 }
 
@@ -203,8 +206,10 @@ private struct ImageKernels: Sendable {
       shares = Apportionment(storedSize, whole: UInt64(bytes.count))
       copies = zip(contents.kernels, names.positions(of: contents.kernels.map(\.name))).enumerated().map {
         let size = composition.kernels[$0]
+        let body = KernelBody($1.0, in: bytes, target: image.target)
         return KernelCopy(
-          image: image.index, resources: KernelResources($1.0), size: size, storedSize: shares.next(size),
+          image: image.index, resources: KernelResources($1.0, body: body.kind), size: size,
+          storedSize: shares.next(size),
           name: $1.1)
       }
     } catch {

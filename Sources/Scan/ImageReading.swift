@@ -42,10 +42,15 @@ extension PayloadReader {
   ) -> [Result<Value, Problem>] {
     do throws(Problem) {
       let bytes = try self.bytes(of: payload)
+      // Members do not overlap: a file in which many share their bytes must not cost the square of its size.
+      var left = bytes.count
       return images.map { index in
         do throws(Problem) {
           let image = inventory.images[index]
-          return .success(try body(image, try self.bytes(of: image, in: bytes)))
+          let part = try self.bytes(of: image, in: bytes)
+          guard part.count <= left else { throw Problem(.overlap, "members", at: image.offset) }
+          left -= part.count
+          return .success(try body(image, part))
         } catch {
           return .failure(error)
         }

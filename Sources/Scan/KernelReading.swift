@@ -1,6 +1,5 @@
 import Bytes
 public import DeviceCode
-import Synchronization
 
 /// The kernels of some libraries of a scan, by target.
 ///
@@ -27,67 +26,41 @@ public struct KernelIndex: Sendable {
 extension ScanResult {
   /// Reads the kernels of the machine code and PTX in `libraries`, which are indices, on `jobs` threads.
   ///
-  /// What cannot be read is among the result's problems; obfuscated code has no names and is no problem.
+  /// What cannot be read is among the result's problems; LTO-IR has no names to read, and is no problem.
   public func kernels(of libraries: some Sequence<Int>, jobs: Int) -> KernelIndex {
-    let names = Mutex<(indices: [String: Int], list: [String])>(([:], []))
     var result = KernelIndex()
-    for index in libraries {
-      let place = self.libraries[index].place
-      let inventory = self.libraries[index].file.inventory
+    var indices: [String: Int] = [:]
+    for library in libraries {
+      let place = self.libraries[library].place
+      let file = self.libraries[library].file
+      let images = file.inventory.images
       var targets: [ImageTarget: KernelIndex.Target] = [:]
-      for image in inventory.images { targets[ImageTarget(image), default: .init()].isComplete = true }
-      let images = inventory.images.indices.filter { image in
-        let isReadable = inventory.images[image].hasReadableKernels
-        if !isReadable { targets[ImageTarget(inventory.images[image])]?.isComplete = false }
-        return isReadable
-      }
-      var problems: Set<Problem> = []
       do throws(Problem) {
-        let source = try FileBytes(path: place.fullPath(in: roots))
-        let kernels = PayloadReader(source, inventory).map(images, of: inventory, jobs: jobs) {
-          (image, bytes) throws(Problem) -> [(kernel: Int, codeSize: UInt64)] in
-          let kernels = try image.kernels(in: bytes).map { (buildIndependentName($0.name), $0.codeSize) }
-          return names.withLock { names in
-            kernels.map { name, codeSize in
-              if let known = names.indices[name] { return (known, codeSize) }
-              names.indices[name] = names.list.count
-              names.list.append(name)
-              return (names.list.count - 1, codeSize)
-            }
+        let kernels = FileKernels(file, try FileBytes(path: place.fullPath(in: roots)), jobs: jobs)
+        let isFull = kernels.kernels.isEmpty && kernels.kernelCounts.contains { $0 ?? 0 > 0 }
+        for image in images where isFull || kernels.kernelCounts[image.index] == nil {
+          targets[ImageTarget(image), default: .init()].isComplete = false
+        }
+        for kernel in kernels.kernels {
+          let name = buildIndependentName(kernel.name)
+          let index = indices[name] ?? result.names.count
+          if index == result.names.count {
+            indices[name] = index
+            result.names.append(name)
+          }
+          for copy in kernel.copies {
+            targets[ImageTarget(images[copy.image]), default: .init()]
+              .codeSizes[index, default: 0] &+= copy.resources?.codeSize ?? 0
           }
         }
-        for (image, result) in zip(images, kernels) {
-          let target = ImageTarget(inventory.images[image])
-          do throws(Problem) {
-            for (kernel, codeSize) in try result.get() {
-              targets[target]?.codeSizes[kernel, default: 0] &+= codeSize
-            }
-          } catch {
-            targets[target]?.isComplete = false
-            problems.insert(error)
-          }
-        }
+        result.problems += kernels.problems.map { FileProblem(place: place, problem: $0) }
       } catch {
-        for target in targets.keys { targets[target]?.isComplete = false }
-        problems.insert(error)
+        for image in images { targets[ImageTarget(image), default: .init()].isComplete = false }
+        result.problems.append(FileProblem(place: place, problem: error))
       }
-      result.libraries[index] = targets
-      result.problems += problems.sorted { ($0.offset ?? 0, $0.field) < ($1.offset ?? 0, $1.field) }
-        .map { FileProblem(place: place, problem: $0) }
+      for image in images where targets[ImageTarget(image)] == nil { targets[ImageTarget(image)] = .init() }
+      result.libraries[library] = targets
     }
-    result.names = names.withLock { $0.list }
     return result
-  }
-}
-
-extension DeviceImage {
-  /// Whether the image is of a kind whose kernels can be read, and not obfuscated.
-  fileprivate var hasReadableKernels: Bool {
-    (kind == .cubin || kind == .ptx) && !flags.contains(.obfuscated)
-  }
-
-  /// The kernels in the image's bytes, those of PTX with a name only.
-  fileprivate func kernels(in bytes: ArraySlice<UInt8>) throws(Problem) -> [Kernel] {
-    kind == .ptx ? try PTXContents(bytes).kernels.map { Kernel(name: $0) } : try CubinContents(bytes).kernels
   }
 }

@@ -30,10 +30,11 @@ extension ScanResult {
       let oldByKey = Dictionary(grouping: old) { key($0.place.path) }
       let newByKey = Dictionary(grouping: new) { key($0.place.path) }
       var matched = (old: Set<Int>(), new: Set<Int>())
-      for (key, olds) in oldByKey.sorted(by: { $0.key < $1.key }) {
-        guard let news = newByKey[key] else { continue }
-        if onlyUnique, Set(olds.map(\.library)).count > 1 || Set(news.map(\.library)).count > 1 { continue }
-        // Where several versions stand side by side, the newest belong together.
+      for (key, sides) in oldByKey.sorted(by: { $0.key < $1.key }) {
+        let olds = firstNames(sides)
+        let news = firstNames(newByKey[key] ?? [])
+        if onlyUnique, olds.count > 1 || news.count > 1 { continue }
+        // Where several versions stand side by side, the last ones belong together.
         for (old, new) in zip(olds.reversed(), news.reversed()) {
           matched.old.insert(old.library)
           matched.new.insert(new.library)

@@ -9,10 +9,12 @@ extension ScanResult {
   /// Nothing is read of a library whose modules all have machine code for every device. Of the others one image is read
   /// for each of the modules that ``Library/modulesToName(on:kernels:)`` names. What cannot be read becomes a problem of
   /// its file.
-  public mutating func readKernels(on devices: [Device], jobs: Int) {
+  ///
+  /// - Parameter namesAll: read the names of all uncovered modules, also where nothing of a library runs.
+  public mutating func readKernels(on devices: [Device], namesAll: Bool = true, jobs: Int) {
     let candidates = libraries.indices.filter { index in
       devices.contains {
-        !libraries[index].library.modulesToName(on: $0, kernels: KernelNames()).isEmpty
+        !libraries[index].library.modulesToName(on: $0, kernels: KernelNames(), namesAll: namesAll).isEmpty
       }
     }
     guard !candidates.isEmpty else { return }
@@ -22,7 +24,7 @@ extension ScanResult {
     @Sendable func read(_ index: Int, jobs: Int) {
       let library = before.libraries[index]
       var reader = NameReader(library, path: library.place.fullPath(in: before.roots), jobs: jobs)
-      reader.read(on: devices)
+      reader.read(on: devices, namesAll: namesAll)
       results.withLock { $0.append((index, reader.result)) }
     }
     let queue = WorkQueue<Int>()
@@ -67,12 +69,13 @@ private struct NameReader {
     self.jobs = jobs
   }
 
-  mutating func read(on devices: [Device]) {
+  mutating func read(on devices: [Device], namesAll: Bool) {
     do throws(Problem) {
       let source = try FileBytes(path: path)
       let reader = PayloadReader(source, inventory)
       while true {
-        let modules = Set(devices.flatMap { library.modulesToName(on: $0, kernels: result.kernels) })
+        let modules = Set(
+          devices.flatMap { library.modulesToName(on: $0, kernels: result.kernels, namesAll: namesAll) })
         guard !modules.isEmpty else { break }
         read(modules.sorted(), reader)
       }

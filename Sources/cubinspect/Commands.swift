@@ -52,6 +52,13 @@ extension Flag {
     defaultValue: "all, with --summary 10", group: "What to show")
   static let mangled = Flag(
     "mangled", documentation: "Show names as the linker knows them.", group: "What to show")
+  static let stubs = Flag(
+    "stubs",
+    documentation: """
+      Only suspected stubs: kernels that were compiled out for some targets, where nothing is left of them but an \
+      empty body, a trap or a message, while they do work for others. Shows what the code is for each target.
+      """,
+    group: "What to show")
   static let summary = Flag(
     "summary",
     documentation: """
@@ -79,6 +86,22 @@ extension Flag {
   static let jobs = Flag(
     "jobs", .value("N"), documentation: "Use at most N threads. The result is the same for every N.",
     defaultValue: "the number of processors", group: "Running")
+
+  static let verify = Flag(
+    "verify",
+    documentation: """
+      Decompress everything and compare it with the headers: targets, PTX versions, sizes. Whatever does not agree \
+      or does not decompress is a problem. Also shows the toolkit and the compiler's arguments of each image.
+      """, group: "What to read")
+  static let kind = Flag(
+    "kind", .repeated("KIND"), values: .choices(["cubin", "ptx", "ltoir"]),
+    documentation: "Only images of this kind. May be given several times.", group: "What to show")
+  static let into = Flag(
+    "into", .value("DIR"), values: .directories,
+    documentation: "Write the files into this directory; it is made if it is missing.",
+    group: "Where to write")
+  static let force = Flag(
+    "force", documentation: "Replace files that are there already.", group: "Where to write")
 
   static let color = Flag(
     "color", .value("WHEN"), values: .choices(["auto", "always", "never"]),
@@ -132,16 +155,17 @@ extension Command {
     "list", summary: "List every image of device code in each FILE.",
     discussion: """
       Shows for every image its module, section, kind, target, size, compression, PTX version and, where the bytes \
-      tell it, the toolkit that made it. Only headers are read.
+      tell it, the toolkit that made it. Only headers are read, unless --verify asks for the images themselves.
       """,
     positionals: [
       Positional(
         "FILE", .oneOrMore, values: .files,
         documentation: "A library, an executable, or a .o, .a, .cubin, .fatbin or .ptx file.")
     ],
-    flags: [.output],
+    flags: [.verify, .output, .jobs],
     examples: [
       Example("What is in this library?", "cubinspect list libtorch_cuda.so"),
+      Example("Is it what its headers say?", "cubinspect list --verify libtorch_cuda.so"),
       Example("The same for a program to read:", "cubinspect list -o json libtorch_cuda.so"),
     ])
 
@@ -158,12 +182,13 @@ extension Command {
         "FILE", .oneOrMore, values: .files,
         documentation: "A library, an executable, or a .o, .a, .cubin, .fatbin or .ptx file.")
     ],
-    flags: [.target, .match, .sort, .top, .mangled, .summary, .output, .jobs],
+    flags: [.target, .match, .sort, .top, .mangled, .stubs, .summary, .output, .jobs],
     examples: [
       Example("Why is this library so big?", "cubinspect kernels --summary libtorch_cuda.so"),
       Example(
         "Which softmax kernels does an H100 run, and with how many registers?",
         "cubinspect kernels --target sm_90 --match softmax libtorch_cuda.so"),
+      Example("Which kernels do nothing on some GPUs?", "cubinspect kernels --stubs libtorch_cuda.so"),
       Example("The ten largest kernels:", "cubinspect kernels --sort size --top 10 libtorch_cuda.so"),
     ])
 
@@ -201,6 +226,33 @@ extension Command {
       Example("Only targets and sizes:", "cubinspect diff --no-kernels old.so new.so"),
     ])
 
+  static let extract = Command(
+    "extract", summary: "Write the images of device code in each FILE into files of their own.",
+    discussion: """
+      Decompresses every image and writes it as a .cubin, .ptx or .ltoir file, as NVIDIA's tools take them. The name \
+      is made of the FILE's name, the number that list shows, and the target: libfoo.0007.sm_90a.cubin. Characters \
+      of the FILE's name that are not safe in a name become _, and a second FILE of the same name gets libfoo-2.
+
+      If any of the files exists already, nothing is written, unless --force is given. A file appears whole or not \
+      at all. Nothing is written outside DIR, and symbolic links in it are not followed.
+
+      Compressed LTO-IR is obfuscated; it cannot be decompressed and is left out. An image that does not decompress \
+      is a problem, and the others are written.
+      """,
+    positionals: [
+      Positional(
+        "FILE", .oneOrMore, values: .files,
+        documentation: "A library, an executable, or a .o, .a, .cubin, .fatbin or .ptx file.")
+    ],
+    flags: [.into, .force, .target, .kind, .output, .jobs],
+    examples: [
+      Example("All of it:", "cubinspect extract libfoo.so --into images"),
+      Example(
+        "Only what an H100 would load:",
+        "cubinspect extract libfoo.so --into images --target sm_90 --target sm_90a"),
+      Example("Only PTX:", "cubinspect extract libfoo.so --into images --kind ptx"),
+    ])
+
   static let gpus = Command(
     "gpus", summary: "Show the GPUs that this program knows.",
     positionals: [
@@ -218,7 +270,7 @@ extension Command {
     "help", summary: "Explain a command.",
     positionals: [
       Positional(
-        "COMMAND", .optional, values: .suggestions(["scan", "list", "kernels", "diff", "gpus"]),
+        "COMMAND", .optional, values: .suggestions(["scan", "list", "kernels", "extract", "diff", "gpus"]),
         documentation: "The command to explain; without it, the program.")
     ])
 
@@ -244,6 +296,7 @@ extension Command {
       Example("Does it run on an A100?", "cubinspect scan torch/lib --gpu A100"),
       Example("What device code is in this file?", "cubinspect list libtorch_cuda.so"),
       Example("Why is it so big?", "cubinspect kernels --summary libtorch_cuda.so"),
+      Example("Give me its images as files:", "cubinspect extract libtorch_cuda.so --into images"),
       Example("Which compute capability has an RTX 4090?", "cubinspect gpus \"RTX 4090\""),
     ],
     sections: [
@@ -264,5 +317,5 @@ extension Command {
           .init("NO_COLOR", "When set and not empty, text is not coloured, unless --color asks for it.")
         ]),
     ],
-    subcommands: [scan, list, kernels, diff, gpus, explain, completions, man])
+    subcommands: [scan, list, kernels, extract, diff, gpus, explain, completions, man])
 }

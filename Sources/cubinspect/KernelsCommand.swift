@@ -44,8 +44,9 @@ struct KernelsCommand {
     }
     selection.isMangled = arguments.has(.mangled)
     selection.isSummary = arguments.has(.summary)
+    selection.isStubsOnly = arguments.has(.stubs)
     if selection.isSummary {
-      for flag in [Flag.target, .match, .sort] where arguments.has(flag) {
+      for flag in [Flag.target, .match, .sort, .stubs] where arguments.has(flag) {
         throw UsageError(
           .other("--summary counts the whole file, and takes no --\(flag.long)"),
           commandPath: arguments.commandPath)

@@ -2,30 +2,26 @@ import Bytes
 import CommandLineSyntax
 import DeviceCode
 import Report
+import Scan
 
 /// `cubinspect list`.
 struct ListCommand {
   private let paths: [Path]
+  private let verifies: Bool
+  private let jobs: Int
   private let outputs: [Output]
   private let style: TextStyle
 
   init(_ arguments: ParsedArguments) throws(UsageError) {
     paths = arguments.positionals.map { Path(bytes: $0.bytes) }
+    verifies = arguments.has(.verify)
+    jobs = try arguments.jobs
     outputs = try Output.all(arguments)
     style = Terminal.style(arguments)
   }
 
   func run() -> ExitStatus {
-    let report = ListReport(
-      files: paths.map { path in
-        do throws(Problem) {
-          return ListReport.File(
-            path: path, contents: InspectedFile(try FileBytes(path: path)))
-        } catch {
-          return ListReport.File(
-            path: path, contents: InspectedFile(format: .other, size: 0, problems: [error]))
-        }
-      })
+    let report = ListReport(files: paths.map(read))
     let isWritten = outputs.write(style, text: report.text, json: { report.json(Cubinspect.tool) })
     var status = isWritten ? ExitStatus.success : .usage
     for file in report.files {
@@ -37,5 +33,16 @@ struct ListCommand {
       }
     }
     return status
+  }
+
+  private func read(_ path: Path) -> ListReport.File {
+    do throws(Problem) {
+      let source = try FileBytes(path: path)
+      var contents = InspectedFile(source)
+      let verification = verifies ? contents.verify(source, jobs: jobs) : nil
+      return ListReport.File(path: path, contents: contents, verification: verification)
+    } catch {
+      return ListReport.File(path: path, contents: InspectedFile(format: .other, size: 0, problems: [error]))
+    }
   }
 }

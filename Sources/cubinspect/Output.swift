@@ -43,7 +43,7 @@ struct Output {
   /// - Throws: a ``Problem`` when the system refuses. A closed pipe is none.
   func write(_ bytes: [UInt8]) throws(Problem) {
     guard let file else {
-      let error = Terminal.write(bytes, to: STDOUT_FILENO)
+      let error = Terminal.write(bytes[...], to: STDOUT_FILENO)
       if error != 0, error != EPIPE {
         throw Problem(.unreadable, "standard output", observed: errorText(error))
       }
@@ -81,7 +81,7 @@ struct Output {
   private func write(_ bytes: [UInt8], into path: Path, flags: CInt) throws(Problem) {
     let descriptor = unsafe path.withCString { unsafe open($0, flags, 0o666) }
     guard descriptor >= 0 else { throw Problem(.unreadable, "output file", observed: errorText(errno)) }
-    let error = Terminal.write(bytes, to: descriptor)
+    let error = Terminal.write(bytes[...], to: descriptor)
     let closed = close(descriptor) == 0 ? 0 : errno
     if error != 0 || closed != 0 {
       throw Problem(.unreadable, "output file", observed: errorText(error != 0 ? error : closed))

@@ -64,7 +64,8 @@ struct ScanCommand {
   func run() -> ExitStatus {
     let start = ContinuousClock.now
     var result = Scanner(jobs: jobs).scan(paths)
-    result.readKernels(on: devices.map(\.device), jobs: jobs)
+    // An overview says of most GPUs that a library does not run there, not which of its kernels.
+    result.readKernels(on: devices.map(\.device), namesAll: isQuestion, jobs: jobs)
     let report = ScanReport(result, devices: devices, requirements: requirements, isQuestion: isQuestion)
     let elapsed = ContinuousClock.now - start
     let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18

@@ -33,7 +33,7 @@ enum Terminal {
 
   /// Writes to standard output. A closed pipe is no failure.
   static func write(_ text: String) -> ExitStatus {
-    let error = write(Array(text.utf8), to: STDOUT_FILENO)
+    let error = write(Array(text.utf8)[...], to: STDOUT_FILENO)
     guard error != 0, error != EPIPE else { return .success }
     report("standard output: cannot be written: \(errorText(error))")
     return .usage
@@ -41,14 +41,14 @@ enum Terminal {
 
   /// Writes a message for a person to standard error, on one line and without anything that disturbs a terminal.
   static func report(_ message: String) {
-    _ = write(Array("cubinspect: \(printable(message))\n".utf8), to: STDERR_FILENO)
+    _ = write(Array("cubinspect: \(printable(message))\n".utf8)[...], to: STDERR_FILENO)
   }
 
   /// Writes all bytes; returns the error number when the system refuses, 0 when all is written.
-  static func write(_ bytes: [UInt8], to descriptor: CInt) -> CInt {
+  static func write(_ bytes: ArraySlice<UInt8>, to descriptor: CInt) -> CInt {
     var done = 0
     while done < bytes.count {
-      // The count never reaches past the array.
+      // The count never reaches past the bytes.
       let count = unsafe bytes.withUnsafeBytes { buffer in
         unsafe Glibc.write(descriptor, buffer.baseAddress! + done, buffer.count - done)
       }

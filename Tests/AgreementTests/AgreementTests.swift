@@ -18,6 +18,7 @@ private struct Wheel: Sendable, CustomTestStringConvertible {
     Wheel(name: "torchaudio", libraries: 2, images: 28, ptx: 4),
     Wheel(name: "bitsandbytes", libraries: 7, images: 392, ptx: 42),
     Wheel(name: "xformers", libraries: 1, images: 44, ptx: 11),
+    Wheel(name: "jax-cuda12-plugin", libraries: 3, images: 36, ptx: 4),
   ]
 
   static let large = [
@@ -36,19 +37,11 @@ private struct Wheel: Sendable, CustomTestStringConvertible {
   @Test(.enabled(if: TestInputs.includesLarge, "only in make test-large"), arguments: Wheel.large)
   fileprivate func largeWheelAgrees(_ wheel: Wheel) throws { try expectAgreement(wheel, size: "large") }
 
-  /// Files that cuobjdump cannot answer for, each with its reason in Docs/Agreement.md.
-  private static let incomparable: Set<String> = [
-    "concatenated/old.fatbin", "host/i386.so", "synthetic/kinds.fatbin",
-  ]
-
   /// What wheels hold rarely: concatenated entries, LTO-IR, debug information, static libraries.
   @Test func fixturesAgree() throws {
     let cuobjdump = try Cuobjdump()
-    let root = TestInputs.fixtures
     var compared = 0
-    for file in try TestInputs.candidates(under: root) {
-      let name = String(file.path.dropFirst(root.path.count + 1))
-      guard !name.contains("malformed/"), !Self.incomparable.contains(name) else { continue }
+    for file in try TestInputs.comparableFixtures() {
       if try cuobjdump.compare(file).images > 0 { compared += 1 }
     }
     #expect(compared >= 70)

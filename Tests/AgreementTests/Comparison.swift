@@ -24,21 +24,12 @@ extension Cuobjdump {
     var result = Comparison(
       images: images.count, ptx: images.count { $0.image.kind == .ptx },
       embedded: file.inventory.images.count - images.count)
-    var asked = path
-    var listing = try self.listing(of: path)
+    let (asked, listing, accommodations, hidden) = try accommodated(path, file, source)
     defer { if asked != path { try? FileManager.default.removeItem(at: asked.deletingLastPathComponent()) } }
-    while listing.status == 1, let accommodation = Accommodation(messages: listing.messages),
-      !result.accommodations.contains(accommodation)
-    {
-      result.accommodations.append(accommodation)
-      if asked == path { asked = try copy(of: path) }
-      let changes = try accommodation.changes(for: file, in: source)
-      try patch(asked, with: changes.patches)
-      for index in images.indices where changes.hidden.contains(images[index].image.index) {
-        images[index].image.kind = .index
-      }
-      result.hidden += changes.hidden.count
-      listing = try self.listing(of: asked)
+    result.accommodations = accommodations
+    result.hidden = hidden.count
+    for index in images.indices where hidden.contains(images[index].image.index) {
+      images[index].image.kind = .index
     }
     guard listing.status == 0 else {
       // It says so of files without the two sections, whatever else they hold.
@@ -59,9 +50,61 @@ extension Cuobjdump {
     return result
   }
 
+  /// What cuobjdump lists of `path`, or of a copy in a folder of its own that it reads; with what was changed there,
+  /// and the images that became an index.
+  private func accommodated(_ path: URL, _ file: InspectedFile, _ source: FileBytes) throws -> (
+    asked: URL, listing: ProgramOutput, accommodations: [Accommodation], hidden: Set<Int>
+  ) {
+    var asked = path
+    var listing = try self.listing(of: path)
+    var accommodations: [Accommodation] = []
+    var hidden: Set<Int> = []
+    while listing.status == 1, let accommodation = Accommodation(messages: listing.messages),
+      !accommodations.contains(accommodation)
+    {
+      accommodations.append(accommodation)
+      if asked == path { asked = try copy(of: path) }
+      let changes = try accommodation.changes(for: file, in: source)
+      try patch(asked, with: changes.patches)
+      hidden.formUnion(changes.hidden)
+      listing = try self.listing(of: asked)
+    }
+    return (asked, listing, accommodations, hidden)
+  }
+
+  /// Expects that cubins and PTX texts of `path`, as files, are byte for byte what cuobjdump extracts; returns how many
+  /// of each were compared.
+  ///
+  /// - Parameter names: parts of the names that cuobjdump gives the files to compare.
+  func compareFiles(_ path: URL, names: [String] = ["all"]) throws -> (cubins: Int, ptx: Int) {
+    let original = try FileBytes(path: Path(path.path))
+    let asked = try accommodated(path, InspectedFile(original), original).asked
+    defer { if asked != path { try? FileManager.default.removeItem(at: asked.deletingLastPathComponent()) } }
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let theirs = try extract(names, of: asked, into: folder)
+    // Where cuobjdump reads a copy, so does the reader.
+    let source = try FileBytes(path: Path(asked.path))
+    let file = InspectedFile(source)
+    let images = Normalisation.images(of: file).map(\.image)
+    let reader = PayloadReader(source, file.inventory)
+    func compare(_ kind: ImageKind, _ files: [Int: String]) throws -> Int {
+      let ours = images.filter { $0.kind == kind }
+      // An identifier can give several images one name: the last is left.
+      let lastNumbers = Dictionary(files.map { ($1, $0) }, uniquingKeysWith: max)
+      for (name, number) in lastNumbers {
+        let their = try Data(contentsOf: folder.appending(path: name))
+        let image = try #require(ours.indices.contains(number - 1) ? ours[number - 1] : nil)
+        let our = try image.fileContents(reader.bytes(of: image))
+        #expect(our.elementsEqual(their), "\(path.path): \(name) and image \(image.index) differ")
+      }
+      return lastNumbers.count
+    }
+    return (try compare(.cubin, theirs.cubins), try compare(.ptx, theirs.ptx))
+  }
+
   private func copy(of path: URL) throws -> URL {
-    let folder = FileManager.default.temporaryDirectory.appending(path: "agreement-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    let folder = try temporaryFolder()
     let copy = folder.appending(path: path.lastPathComponent)
     try FileManager.default.copyItem(at: path, to: copy)
     return copy

@@ -27,6 +27,19 @@ enum TestInputs {
   private static let script = tests.appending(path: "Scripts/fetch-test-wheels")
   static let fixtures = tests.deletingLastPathComponent().appending(path: "Fixtures").standardizedFileURL
 
+  /// Fixtures that cuobjdump cannot answer for, each with its reason in Docs/Agreement.md.
+  private static let incomparable: Set<String> = [
+    "concatenated/old.fatbin", "host/i386.so", "synthetic/kinds.fatbin",
+  ]
+
+  /// The sound fixtures that cuobjdump reads.
+  static func comparableFixtures() throws -> [URL] {
+    try candidates(under: fixtures).filter { file in
+      let name = String(file.path.dropFirst(fixtures.path.count + 1))
+      return !name.contains("malformed/") && !incomparable.contains(name)
+    }
+  }
+
   /// The unpacked wheel `name`; its version is the one in the script's table.
   ///
   /// - Throws: ``Missing`` with the command to run where it has not been fetched.

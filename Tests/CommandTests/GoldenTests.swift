@@ -181,6 +181,11 @@ struct GoldenTests {
       in: Self.fixtures,
       status: 2)
     try expectGolden(
+      "kernels-stubs.txt", "kernels --stubs stubs/from-80.so stubs/from-100.so", in: Self.fixtures)
+    try expectGolden("kernels-stub-column.txt", "kernels stubs/from-100.so", in: Self.fixtures)
+    try expectGolden(
+      "kernels-stubs.json", "kernels --stubs stubs/linked.fatbin -o json", in: Self.fixtures)
+    try expectGolden(
       "kernels-summary.txt", "kernels --summary \(files) concatenated/mixed.fatbin units/three.a",
       in: Self.fixtures)
     try expectGolden(
@@ -248,6 +253,50 @@ struct GoldenTests {
     try expectGolden("diff-host.txt", "diff no-device-code.so scale.so", in: Self.fixtures + "/host")
   }
 
+  @Test func verify() throws {
+    let fixtures = Self.fixtures
+    try expectGolden(
+      "verify.txt",
+      "list --verify concatenated/mixed.fatbin lto/lto.fatbin host/compressed-section.so units/three.a",
+      in: fixtures)
+    try expectGolden(
+      "verify.json", "list --verify -o json concatenated/mixed.fatbin lto/lto.fatbin units/three.a",
+      in: fixtures)
+    try expectGolden(
+      "verify-containers.txt", "list --verify *.fatbin *.ptx *.cubin", in: fixtures + "/containers", status: 2
+    )
+    try expectGolden(
+      "verify-malformed.txt", "list --verify payload-* declared-* stored-* sm-*", in: fixtures + "/malformed",
+      status: 2)
+  }
+
+  @Test func extract() throws {
+    let tree = try TemporaryTree()
+    defer { withExtendedLifetime(tree) {} }
+    try tree.symbolicLink("fixtures", to: Self.fixtures)
+    try expectGolden(
+      "extract.txt",
+      "extract --into all fixtures/host/scale.so fixtures/concatenated/mixed.fatbin fixtures/lto/lto.fatbin "
+        + "fixtures/units/three.a fixtures/containers/scale.cubin fixtures/host/no-device-code.so",
+      in: tree.path)
+    try expectGolden(
+      "extract.json",
+      "extract --into json -o json fixtures/malformed/payload-corrupt.fatbin fixtures/lto/lto.fatbin missing",
+      in: tree.path, status: 2)
+    try expectGolden(
+      "extract-problems.txt",
+      "extract --into problems fixtures/malformed/payload-corrupt.fatbin fixtures/malformed/declared-size-wrong.fatbin",
+      in: tree.path, status: 2)
+    try expectGolden(
+      "extract-nothing.txt", "extract --into nothing --target sm_53 fixtures/host/scale.so missing",
+      in: tree.path,
+      status: 2)
+    #expect(tree.names(in: "nothing") == [])
+    try expectGolden(
+      "extract-again.txt", "extract --into all --kind ptx fixtures/host/scale.so fixtures/units/three.a",
+      in: tree.path, status: 2)
+  }
+
   @Test func gpus() throws {
     try expectGolden("gpus-a100.txt", "gpus A100", in: "/")
     try expectGolden("gpus-a100.json", "gpus A100 -o json", in: "/")
@@ -255,7 +304,7 @@ struct GoldenTests {
   }
 
   @Test func help() throws {
-    for command in ["scan", "list", "kernels", "diff", "gpus"] {
+    for command in ["scan", "list", "kernels", "extract", "diff", "gpus"] {
       try expectGolden("help-\(command).txt", "help \(command)", in: "/")
     }
     try expectGolden("help.txt", "--help", in: "/")

@@ -30,7 +30,8 @@ struct HelpTests {
   }
 
   @Test(arguments: [
-    ["--help"], ["help", "scan"], ["help", "list"], ["help", "kernels"], ["help", "diff"], ["help", "gpus"],
+    ["--help"], ["help", "scan"], ["help", "list"], ["help", "kernels"], ["help", "extract"],
+    ["help", "diff"], ["help", "gpus"],
   ])
   func linesFitATerminal(arguments: [String]) throws {
     for line in try Program.run(arguments.map { Array($0.utf8) }).text.split(separator: "\n") {
@@ -41,8 +42,10 @@ struct HelpTests {
   /// Every option of every command is in its help, in the manual page and in the completions of each shell.
   @Test func everyOptionIsDocumented() throws {
     let own = [
-      "scan": ["gpu", "driver", "require", "fail-on", "output", "jobs"], "list": ["output"],
-      "kernels": ["target", "match", "sort", "top", "mangled", "summary", "output", "jobs"],
+      "scan": ["gpu", "driver", "require", "fail-on", "output", "jobs"],
+      "list": ["verify", "output", "jobs"],
+      "extract": ["into", "force", "target", "kind", "output", "jobs"],
+      "kernels": ["target", "match", "sort", "top", "mangled", "stubs", "summary", "output", "jobs"],
       "diff": ["fail-on", "no-kernels", "output", "jobs"], "gpus": ["output"],
     ]
     let common = ["color", "help", "version"]

@@ -112,11 +112,23 @@ struct DispatchTests {
     #expect(only.verdict(on: device("8.0"), kernels: names([])).verdict == .noDeviceCode)
     #expect(only.verdict(on: device("8.0"), kernels: names([])).uncovered.isEmpty)
     #expect(only.verdict(on: device("8.0"), kernels: names(["k"])).verdict == .incompatible)
-    // PTX without a kernel is not compiled.
-    let compiled = CompatibilityTests.library(["sm_75", "sm_80"], ["sm_75", "compute_75"])
-    #expect(compiled.verdict(on: device("8.0"), kernels: names(["k"], ["l"])).verdict == .jit)
-    let empty = compiled.verdict(on: device("8.0"), kernels: names(["k"], []))
+    // Where nothing runs, empty modules beside others tell nothing.
+    let beside = CompatibilityTests.library(["sm_75"], ["sm_75"])
+    let none = beside.verdict(on: device("8.0"), kernels: names([], ["k"]))
+    #expect(none.verdict == .incompatible && none.withoutKernels.none == 0)
+    #expect(none.uncovered.map(\.modules) == [[0, 1]])
+    // PTX without a kernel is not compiled, and needs no driver that knows it.
+    let native = Draft(["sm_75", "sm_80"])
+    let ptx = Draft(images: [image("compute_75", isa: .init(8, 5))])
+    let compiled = Library(inventory([native, native, ptx]))
+    let all = compiled.verdict(on: device("8.0"), kernels: names(["k"], ["l"], ["m"]))
+    #expect(all.verdict == .jit && all.minimumDriver?.driver == .branch(555))
+    let empty = compiled.verdict(on: device("8.0"), kernels: names(["k"], ["l"], []))
     #expect(empty.verdict == .native && empty.withoutKernels.jit == 1 && empty.portable.jit == 1)
+    #expect(empty.minimumDriver == nil)
+    // As much of one as of the other: that is what the library is.
+    #expect(
+      Library(inventory([native, ptx])).verdict(on: device("8.0"), kernels: names(["k"], [])).verdict == .jit)
   }
 
   /// What names do not prove is presumed where others prove that the library picks its kernels by generation.
@@ -165,7 +177,31 @@ struct DispatchTests {
     #expect(library.modulesToName(on: device("12.0"), kernels: names(["a"], ["b"], ["c"])) == [])
     let covered = CompatibilityTests.library(["sm_80", "sm_90"], ["sm_90a"])
     #expect(covered.modulesToName(on: device("8.6"), kernels: names()) == [])
-    let compiled = CompatibilityTests.library(["sm_80"], ["compute_75"])
+    let compiled = CompatibilityTests.library(["sm_80"], ["compute_75"], ["sm_80"])
     #expect(compiled.modulesToName(on: device("8.6"), kernels: names()) == [1])
+    let half = CompatibilityTests.library(["sm_80"], ["compute_75"])
+    #expect(half.modulesToName(on: device("8.6"), kernels: names()) == [])
+  }
+
+  /// Whether there is any kernel at all is known from the first module that has one.
+  @Test func nothingRuns() {
+    let library = Library(inventory(Array(repeating: Draft(["sm_75"]), count: 8)))
+    func wanted(_ modules: [String]?...) -> [Int] {
+      var names = KernelNames()
+      for (index, kernels) in modules.enumerated() {
+        if let kernels { names.add(kernels, ofModule: index) } else { names.addUnreadable(index) }
+      }
+      return library.modulesToName(on: device("8.0"), kernels: names, namesAll: false)
+    }
+    #expect(wanted() == [0])
+    #expect(wanted([]) == [1])
+    #expect(wanted([], []) == [2, 3])
+    #expect(wanted([], [], [], []) == [4, 5, 6, 7])
+    #expect(wanted([], [], ["k"], []) == [])
+    #expect(wanted([], nil) == [])
+    #expect(wanted([], [], [], [], [], [], [], []) == [])
+    let special = CompatibilityTests.library(["sm_90a"])
+    #expect(special.modulesToName(on: device("8.0"), kernels: KernelNames(), namesAll: false) == [])
+    #expect(special.modulesToName(on: device("8.0"), kernels: KernelNames()) == [0])
   }
 }

@@ -123,14 +123,17 @@ private typealias Entry = FatBinaryBuilder.Entry
   {
     var entry = Entry(
       kind: kind, number: 80, major: 8, minor: 3, payload: [UInt8](repeating: 0x33, count: 16))
-    if kind == 2 { entry.payload = CubinBuilder("sm_80").bytes }
+    if kind == 2 {
+      entry.payload = CubinBuilder("sm_80").bytes
+      entry.minor = 7
+    }
     let file = inspect(FatBinaryBuilder([entry]))
     let image = try #require(file.inventory.images.first)
     #expect(image.kind.rawValue == kind)
     #expect(image.kind.description == name)
     #expect(image.targetName == target)
     #expect(image.ptxISA == (kind == 1 || kind == 0x40 ? PTXISAVersion(8, 3) : nil))
-    #expect(image.abiVersion == (kind == 2 ? 3 : nil))
+    #expect(image.abiVersion == (kind == 2 ? 7 : nil))
     #expect(file.codes == (name.hasPrefix("kind-") ? [.unknownValue] : []))
   }
 

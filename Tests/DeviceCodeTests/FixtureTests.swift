@@ -22,6 +22,7 @@ private struct Expectation: Decodable, Sendable, CustomTestStringConvertible {
     var abi: UInt16?
     var archiveMember: String?
     var payloadOffset: UInt64?
+    var entryOffset: UInt64?
   }
 
   /// A record of `.nvFatBinSegment`.
@@ -88,6 +89,7 @@ private struct Expectation: Decodable, Sendable, CustomTestStringConvertible {
       if let toolkit = known.toolkit { #expect(image.toolkit == toolkit) }
       if let abi = known.abi { #expect(image.abiVersion == abi) }
       if let offset = known.payloadOffset { #expect(image.offset == offset) }
+      if let offset = known.entryOffset { #expect(image.headerOffset == offset) }
       if let member = known.archiveMember { #expect(file.inventory.modules[image.module].member == member) }
       if let isRelocatable = known.relocatable { #expect(image.isRelocatable == isRelocatable) }
     }

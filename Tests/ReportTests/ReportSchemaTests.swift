@@ -48,7 +48,29 @@ struct ReportSchemaTests {
       (Path("e.so"), InspectedFile(MemoryBytes(old.bytes))), (Path("f"), missing),
       (Path("g.txt"), InspectedFile(MemoryBytes([0x41]))),
     ]
-    return ListReport(files: files.map { ListReport.File(path: $0, contents: $1) }).json(tool)
+    var cubin = CubinBuilder("sm_100f", abiVersion: 8)
+    cubin.arguments = "-arch sm_100f -m 64"
+    let source = MemoryBytes(FatBinaryBuilder([.cubin("sm_100f", payload: cubin.bytes, abiVersion: 8)]).bytes)
+    var verified = InspectedFile(source)
+    let verification = verified.verify(source, jobs: 1)
+    return ListReport(
+      files: files.map { ListReport.File(path: $0, contents: $1) }
+        + [ListReport.File(path: Path("h.fatbin"), contents: verified, verification: verification)]
+    ).json(tool)
+  }
+
+  /// Every outcome, and names that are not UTF-8.
+  static func extract() -> [UInt8] {
+    let bytes = FatBinaryBuilder("sm_80", "compute_80", "lto_80", "sm_90").bytes
+    var contents = InspectedFile(MemoryBytes(bytes))
+    contents.report(unread: Problem(.corruptData, "payload", at: 3))
+    let file = ExtractReport.File(
+      path: Path(bytes: [0x62, 0xFF]), contents: contents,
+      images: [
+        (0, .written(name: "b_.0000.sm_80.cubin", size: 100)), (1, .notWritten), (2, .opaque),
+        (3, .unreadable),
+      ])
+    return ExtractReport(directory: Path(bytes: [0xFE]), files: [file]).json(tool)
   }
 
   /// A scan with aliases, problems, requirements, a driver, and every verdict.
@@ -151,7 +173,7 @@ struct ReportSchemaTests {
   }
 
   static func documents() throws -> [[UInt8]] {
-    [list(), try scan(), try kernels(), try kernels(isSummary: true), try diff(), gpus()]
+    [list(), extract(), try scan(), try kernels(), try kernels(isSummary: true), try diff(), gpus()]
   }
 
   static func gpus() -> [UInt8] {
@@ -307,6 +329,8 @@ struct ReportSchemaTests {
     #expect(
       listed("libraryDifference", "properties", "status")
         == Set(LibraryDifference.Status.allCases.map(\.rawValue)))
+    #expect(
+      listed("kernelTarget", "properties", "body") == Set(KernelBody.Kind.allCases.map(\.rawValue)))
     #expect(listed("verdict") == Set(Verdict.allCases.map(\.rawValue)))
     #expect(
       listed("composition", "properties", "cubinParts", "items", "properties", "part")

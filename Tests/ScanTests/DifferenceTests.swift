@@ -88,6 +88,17 @@ struct DifferenceTests {
       ])
   }
 
+  /// A library under several versions of its name is one.
+  @Test func linksWithVersions() throws {
+    try library("old/libx.so.1.5", [.cubin("sm_70")])
+    try tree.symbolicLink("old/libx.so.1", to: "libx.so.1.5")
+    try library("old/libx.so.2", [.cubin("sm_80")])
+    try library("new/libx.so.3", [.cubin("sm_90")])
+    try library("new/libx.so.4.1", [.cubin("sm_100")])
+    try tree.symbolicLink("new/libx.so.4", to: "libx.so.4.1")
+    #expect(pairs() == ["libx.so.1=libx.so.3", "libx.so.2=libx.so.4"])
+  }
+
   /// Which of several is meant is not guessed by the file's name alone.
   @Test func ambiguousFolders() throws {
     try library("old/a/lib.so", [.cubin("sm_80")])

@@ -46,6 +46,19 @@ struct UncoveredKernelsTests {
     #expect(scan("lib", on: "10.0").counts.imagesRead > 0)
   }
 
+  @Test func anOverviewNamesNoKernelsWhereNothingRuns() throws {
+    try write(
+      "lib/old.so", [cubin("sm_75", [])], [cubin("sm_75", ["a"])], [broken("sm_75")], [broken("sm_75")])
+    try write("lib/empty.so", [cubin("sm_75", [])], [cubin("sm_75", [])], [cubin("sm_75", [])])
+    var result = Scan.Scanner(jobs: 2).scan([Path(tree("lib"))])
+    let device = Device(.init(8, 0))
+    result.readKernels(on: [device], namesAll: false, jobs: 2)
+    #expect(result.problems == [] && result.counts.imagesRead == 5)
+    #expect(
+      result.libraries.map { $0.library.verdict(on: device, kernels: $0.kernels).verdict }
+        == [.noDeviceCode, .incompatible])
+  }
+
   @Test func tagsOfUncoveredModulesSuffice() throws {
     try write("a.so", [broken("sm_80")], [cubin("sm_90", ["sm90_xmma_a"])], [cubin("sm_75", [])])
     let result = scan("a.so", on: "8.0")
