@@ -221,7 +221,8 @@ hostile = [
     ("etc", L, "/../../../elsewhere"), ("etc/made", F, "in the image"),
     ("links", D, None), ("links/hard", H, "../../etc/passwd"), ("links/missing", H, "nothing"),
     ("a", L, "b"), ("b", L, "a"), ("a/through", F, "loop"), ("plain", F, "x"), ("plain/below", F, "x"), (".wh.", F, ""), ("x/.wh...", F, ""),
-    ("good", F, "good"),
+    ("good", F, "good"), ("n" * 200, L, "/".join(["m" * 200] * 15)), ("/".join(["m" * 200] * 15), D, None),
+    ("n" * 200 + "/" + "/".join(["k" * 200] * 8), F, "deeper than a path"),
 ]
 write("hostile.tar", tar(hostile))
 # Names that are not UTF-8, in a header, past its 100 bytes, and in the two kinds of extended header.

@@ -60,7 +60,8 @@ import CArchive
     let text = unsafe archive_error_string(archive).map { unsafe String(cString: $0) } ?? "unknown"
     // libarchive has no number of its own for this.
     let isTruncated = text.lowercased().contains("truncated")
-    return Problem(isTruncated ? .truncated : .corruptData, "\(field)", at: position, observed: text)
+    return Problem(
+      isTruncated ? .truncated : .corruptData, "\(field)", at: position, observed: printable(text))
   }
 
   /// Adds what is left of the source to the digest, and returns the digest's value.

@@ -19,17 +19,19 @@ public struct FileTree: Sendable {
   private struct Node: Sendable {
     var parent: Int
     var entry: Entry
+    /// Bytes of the path from the root.
+    var pathLength = 0
     var children: [Path: Int] = [:]
   }
 
   /// Nodes are named by their index, the root is 0. What was removed stays here, but no folder names it.
   private var nodes = [Node(parent: 0, entry: .directory)]
-  private let nodeLimit: Int
+  private let limits: ArchiveLimits
   public private(set) var layers: [TarArchive] = []
   public private(set) var problems: [Problem] = []
 
   /// The tree of no layer: an empty root.
-  public init(limits: ArchiveLimits = ArchiveLimits()) { nodeLimit = limits.nodes }
+  public init(limits: ArchiveLimits = ArchiveLimits()) { self.limits = limits }
 
   /// A file of the tree.
   public struct File: Sendable {
@@ -130,7 +132,7 @@ extension FileTree {
   }
 
   private var tooManyNodes: Problem {
-    Problem(.limitExceeded, "files of an image", expected: "at most \(nodeLimit)")
+    Problem(.limitExceeded, "files of an image", expected: "at most \(limits.nodes)")
   }
 
   private mutating func report(_ code: Problem.Code, _ member: TarMember, expected: String) {
@@ -188,7 +190,15 @@ extension FileTree {
 
   /// Puts `node` into its parent as `name`, in the place of what has the name.
   private mutating func append(_ node: Node, _ name: Path) throws(Problem) -> Int {
-    guard nodes.count < nodeLimit else { throw tooManyNodes }
+    guard nodes.count < limits.nodes else { throw tooManyNodes }
+    var node = node
+    // Through links, folders can be made that are deeper than any path.
+    node.pathLength = nodes[node.parent].pathLength + 1 + name.bytes.count
+    guard node.pathLength <= limits.pathLength else {
+      throw Problem(
+        .limitExceeded, "path in an image", expected: "at most \(limits.pathLength) bytes",
+        observed: "\(node.pathLength)")
+    }
     nodes.append(node)
     nodes[node.parent].children[name] = nodes.count - 1
     return nodes.count - 1

@@ -32,7 +32,12 @@ public struct ImageArchive: Sendable {
     let tar = try TarArchive(decompressing: source, limits: limits)
     var tree = FileTree(limits: limits)
     tree.apply(tar)
-    try self.init(Store(kind: .tar(tree)), platform)
+    do {
+      try self.init(Store(kind: .tar(tree)), platform)
+    } catch {
+      // A tar that is broken may have lost what was missed.
+      throw tar.problems.first ?? error
+    }
     for problem in tree.problems { problems.append(withinLimit: problem) }
   }
 

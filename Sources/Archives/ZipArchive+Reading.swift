@@ -297,31 +297,8 @@ extension ZipArchive {
   /// - Throws: a ``Problem`` when the member is encrypted, compressed in a way that is not supported, larger than the
   ///   limit, or when its own header does not agree with the directory.
   public func contents(of member: ZipMember) throws(Problem) -> any ByteSource {
-    let name = printable(member.path.bytes.prefix(256))
-    func problem(_ code: Problem.Code, expected: String? = nil, observed: String) -> Problem {
-      Problem(
-        code, "zip member \(name)", at: member.headerOffset, expected: expected, observed: observed)
-    }
-    guard !member.flags.contains(.encrypted) else { throw problem(.unsupported, observed: "encrypted") }
-    guard member.size <= limits.memberSize else {
-      throw problem(
-        .limitExceeded, expected: "at most \(limits.memberSize) bytes", observed: "\(member.size)")
-    }
-    let stored = try SubrangeBytes(source, data(of: member))
-    let compression: DecompressedBytes.Compression
-    switch member.method {
-    case .stored:
-      guard member.compressedSize == member.size else {
-        throw problem(
-          .mismatch, expected: "\(member.size) bytes", observed: "\(member.compressedSize), stored")
-      }
-      return stored
-    case .deflate: compression = .deflate
-    case .bzip2: compression = .bzip2
-    case .zstd: compression = .zstd
-    case .xz: compression = .xz
-    default: throw problem(.unsupported, observed: "compression method \(member.method.rawValue)")
-    }
+    let (stored, compression) = try stored(member)
+    guard let compression else { return stored }
     return try DecompressedBytes(
       stored, compression, size: member.size, checksum: member.checksum, limit: limits.memberSize)
   }
@@ -330,21 +307,52 @@ extension ZipArchive {
   ///
   /// - Throws: a ``Problem`` as ``contents(of:)`` does.
   public func prefix(of member: ZipMember, count: Int) throws(Problem) -> [UInt8] {
-    let contents = try contents(of: member)
+    let (stored, compression) = try stored(member)
     let count = Int(min(UInt64(count), member.size))
     var bytes = [UInt8](repeating: 0, count: count)
-    let read: Int
-    if member.method == .deflate {
-      read = try Inflater(SubrangeBytes(source, data(of: member)), .none).read(into: &bytes, 0..<count)
-    } else {
-      read = try contents.read(at: 0, count: count, into: &bytes)
-    }
+    let read =
+      switch compression {
+      case nil: try stored.read(at: 0, count: count, into: &bytes)
+      case .deflate: try Inflater(stored, .none).read(into: &bytes, 0..<count)
+      default: try contents(of: member).read(at: 0, count: count, into: &bytes)
+      }
     guard read == count else {
       throw Problem(
         .mismatch, "zip member \(printable(member.path.bytes.prefix(256)))", at: member.headerOffset,
         expected: "\(member.size) bytes", observed: "\(read)")
     }
     return bytes
+  }
+
+  /// The bytes of a member as they are in the archive, and how they are compressed.
+  private func stored(
+    _ member: ZipMember
+  ) throws(Problem) -> (SubrangeBytes, DecompressedBytes.Compression?) {
+    func problem(_ code: Problem.Code, expected: String? = nil, observed: String) -> Problem {
+      Problem(
+        code, "zip member \(printable(member.path.bytes.prefix(256)))", at: member.headerOffset,
+        expected: expected, observed: observed)
+    }
+    guard !member.flags.contains(.encrypted) else { throw problem(.unsupported, observed: "encrypted") }
+    guard member.size <= limits.memberSize else {
+      throw problem(
+        .limitExceeded, expected: "at most \(limits.memberSize) bytes", observed: "\(member.size)")
+    }
+    let compression: DecompressedBytes.Compression?
+    switch member.method {
+    case .stored:
+      guard member.compressedSize == member.size else {
+        throw problem(
+          .mismatch, expected: "\(member.size) bytes", observed: "\(member.compressedSize), stored")
+      }
+      compression = nil
+    case .deflate: compression = .deflate
+    case .bzip2: compression = .bzip2
+    case .zstd: compression = .zstd
+    case .xz: compression = .xz
+    default: throw problem(.unsupported, observed: "compression method \(member.method.rawValue)")
+    }
+    return (SubrangeBytes(source, try data(of: member)), compression)
   }
 
   /// Where the data of a member lies in the source.

@@ -135,6 +135,12 @@ import Testing
     #expect(archive.images.isEmpty && archive.problems.map(\.code) == [code])
   }
 
+  @Test func cutArchive() throws {
+    let bytes = try Fixtures.bytes("docker.tar").bytes
+    let problem = #expect(throws: Problem.self) { try ImageArchive(MemoryBytes(Array(bytes[..<40_000]))) }
+    #expect(problem?.code == .truncated)
+  }
+
   @Test func noImage() throws {
     for name in ["sparse.tar", "hostile.tar"] {
       let problem = #expect(throws: Problem.self) { try ImageArchive(Fixtures.bytes(name)) }
@@ -150,10 +156,12 @@ import Testing
     #expect(
       tree.problems.map(\.observed) == [
         "../../outside", ".wh.", "x/.wh...", "links/hard", "links/missing", "a link to b", "plain/below",
+        "4221",
       ])
     #expect(
       tree.problems.map(\.code) == [
         .outOfBounds, .invalidValue, .invalidValue, .notFound, .notFound, .limitExceeded, .invalidValue,
+        .limitExceeded,
       ])
   }
 
