@@ -113,16 +113,20 @@ import Glibc
   }
 
   /// Copies the member headers of a static library with the start of each member, by which libelf tells what it is, and
-  /// the symbol index and name table.
+  /// the symbol index and name table. A member whose number of sections has no room in its header has it in the first.
   private func fillLibrary() throws(Problem) {
     var position: UInt64 = 8
     while position < size {
       try fill(position, memberHeaderSize + 64)
+      let start = position + memberHeaderSize
+      if let header = row(start, Elf64_Ehdr.self), header.e_shnum == 0, header.e_shoff < size {
+        try fill(start + header.e_shoff, UInt64(MemoryLayout<Elf64_Shdr>.size))
+      }
       let memberSize = declaredMemberSize(source, header: position) ?? 0
       if unsafe bytes[Int(position)] == UInt8(ascii: "/") {
-        try fillTable(position + memberHeaderSize, min(memberSize, size), "static library table")
+        try fillTable(start, min(memberSize, size), "static library table")
       }
-      let (end, overflow) = (position + memberHeaderSize).addingReportingOverflow(memberSize)
+      let (end, overflow) = start.addingReportingOverflow(memberSize)
       guard !overflow, end < size else { return }
       position = (end + 1) / 2 * 2
     }
