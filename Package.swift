@@ -103,7 +103,9 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "AgreementTests",
-      dependencies: ["Bytes", "Compression", "DeviceCode", "Compatibility", "Scan", "FuzzSupport"],
+      dependencies: [
+        "Bytes", "Compression", "Archives", "DeviceCode", "Compatibility", "Scan", "FuzzSupport",
+      ],
       swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]
