@@ -30,7 +30,10 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
   /// Reads `input`; returns what the result promises and does not keep, which is nothing.
   public func violations(_ input: [UInt8]) -> [String] {
     switch self {
-    case .file: return Self.violations(of: InspectedFile(MemoryBytes(input)))
+    case .file:
+      let source = MemoryBytes(input)
+      let file = InspectedFile(source)
+      return Self.violations(of: file) + Self.compositionViolations(file, source)
     case .fatBinary: return Self.fatBinaryViolations(input.overwritten(with: [0x50, 0xED, 0x55, 0xBA]))
     case .concatenated:
       var bytes = input.overwritten(with: [0x50, 0xED, 0x55, 0xBA])
@@ -111,7 +114,7 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
   private static func fatBinaryViolations(_ bytes: [UInt8]) -> [String] {
     let source = MemoryBytes(bytes)
     let file = InspectedFile(source)
-    var found = violations(of: file)
+    var found = violations(of: file) + compositionViolations(file, source)
     guard found.isEmpty else { return found }
     let reader = PayloadReader(source, file.inventory)
     var next = 0
@@ -131,6 +134,14 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
     return found
   }
 
+  /// Every byte of a file is counted once.
+  private static func compositionViolations(_ file: InspectedFile, _ source: MemoryBytes) -> [String] {
+    let composition = FileComposition(file, source)
+    let images = composition.storedSizes.reduce(0, +)
+    return composition.size == file.size && composition.images == images
+      ? [] : ["\(composition.size) of \(file.size) bytes, \(composition.images) of \(images) in images"]
+  }
+
   private static func cubinViolations(_ bytes: [UInt8]) -> [String] {
     let size = UInt64(bytes.count)
     if let cubin = try? Cubin(MemoryBytes(bytes)), cubin.size > size {
@@ -138,6 +149,10 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
     }
     guard let contents = try? CubinContents(bytes[...]) else { return [] }
     var found: [String] = []
+    let composition = contents.composition(of: bytes[...])
+    if composition.parts.reduce(0, +) != size || composition.kernels.reduce(0, +) > size {
+      found.append("\(composition) of \(size) bytes")
+    }
     for kernel in contents.kernels where kernel.code.upperBound > size {
       found.append("code at \(kernel.code) of \(size)")
     }
