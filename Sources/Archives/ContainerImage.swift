@@ -34,7 +34,8 @@ public struct ContainerImage: Sendable {
     /// The digest, with its algorithm in front: of the layer as it is stored, or of its uncompressed tar.
     public var digest: String
     let digestIsOfTar: Bool
-    let source: any ByteSource
+    /// Opens the stored layer: an image for many platforms has more layers than a process may have open files.
+    let open: @Sendable () throws(Problem) -> any ByteSource
   }
 }
 
@@ -43,6 +44,7 @@ extension ContainerImage.Layer {
   ///
   /// - Throws: a ``Problem/Code/mismatch`` problem when it is not what its digest says, and whatever reading throws.
   public func tar(limits: ArchiveLimits = ArchiveLimits()) throws(Problem) -> TarArchive {
+    let source = try open()
     let tar: TarArchive
     let found: [UInt8]?
     if digestIsOfTar {

@@ -70,7 +70,12 @@ public struct ImageArchive: Sendable {
       } else {
         image.platform.operatingSystem == "linux"
       }
-    if isWanted { images.append(image) }
+    guard isWanted else { return }
+    if let digest = image.digest, let known = images.firstIndex(where: { $0.digest == digest }) {
+      images[known].names += image.names.filter { !images[known].names.contains($0) }
+    } else {
+      images.append(image)
+    }
   }
 
   private mutating func readIndex(
@@ -186,8 +191,8 @@ private struct Configuration: Decodable {
 // MARK: - Files
 
 /// The files that an image is stored in.
-private struct Store {
-  enum Kind {
+private struct Store: Sendable {
+  enum Kind: Sendable {
     case folder(Path)
     case tar(FileTree)
   }
@@ -276,7 +281,9 @@ private struct Store {
       guard layer.mediaType?.hasSuffix("+encrypted") != true else {
         throw Problem(.unsupported, "layer", observed: "encrypted")
       }
-      layers.append(.init(digest: layer.digest, digestIsOfTar: false, source: try blobFile(layer)))
+      _ = try blobFile(layer)
+      layers.append(
+        .init(digest: layer.digest, digestIsOfTar: false) { () throws(Problem) in try blobFile(layer) })
     }
     let platform = descriptor.platform.map {
       ContainerImage.Platform(operatingSystem: $0.os, architecture: $0.architecture, variant: $0.variant)
@@ -306,7 +313,8 @@ private struct Store {
     }
     var layers: [ContainerImage.Layer] = []
     for (path, digest) in zip(manifest.layers, digests) {
-      layers.append(.init(digest: digest, digestIsOfTar: true, source: try existing(path)))
+      _ = try existing(path)
+      layers.append(.init(digest: digest, digestIsOfTar: true) { () throws(Problem) in try existing(path) })
     }
     return ContainerImage(
       names: manifest.repoTags ?? [], platform: configuration.platform, digest: nil, configuration: bytes,

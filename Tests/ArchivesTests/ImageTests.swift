@@ -69,8 +69,26 @@ import Testing
     #expect(chosen.images.map(\.platform.description) == ["windows/amd64"])
   }
 
+  /// One image under two names is one image.
+  @Test func severalNames() throws {
+    let archive = try damaged("index.json") { data in
+      let text = String(decoding: data, as: UTF8.self)
+      let start = text.firstIndex(of: "[")!
+      let end = text.lastIndex(of: "]")!
+      let manifest = text[text.index(after: start)..<end]
+      let other = manifest.replacing("latest", with: "1.0")
+      data = Data("{\"manifests\": [\(manifest), \(other), \(manifest)]}".utf8)
+    }
+    #expect(archive.problems == [])
+    #expect(archive.images.map(\.names) == [["latest", "1.0"]])
+  }
+
   /// A copy of the layout folder in which one file is changed.
-  private func damaged(_ name: String, _ change: (inout Data) -> Void) throws -> ImageArchive {
+  ///
+  /// - Parameter read: what is done with its images while the copy is there.
+  private func damaged(
+    _ name: String, _ change: (inout Data) -> Void, read: (ImageArchive) throws -> Void = { _ in }
+  ) throws -> ImageArchive {
     let copy = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
     try FileManager.default.copyItem(at: URL(filePath: Self.folder.text), to: copy)
     defer { try? FileManager.default.removeItem(at: copy) }
@@ -78,16 +96,22 @@ import Testing
     var data = try Data(contentsOf: file)
     change(&data)
     try data.write(to: file)
-    return try ImageArchive(folder: Path(copy.path))
+    let archive = try ImageArchive(folder: Path(copy.path))
+    try read(archive)
+    return archive
   }
 
   @Test func wrongDigests() throws {
     let image = try #require(ImageArchive(folder: Self.folder).images.first)
     let layer = "blobs/sha256/" + image.layers[1].digest.dropFirst(7)
-    let changed = try damaged(layer) { $0[40] ^= 1 }
-    let problem = #expect(throws: Problem.self) { try changed.images[0].layers[1].tar() }
-    #expect(problem?.code == .mismatch && problem?.field == "layer digest")
-    #expect(try changed.images[0].layers[0].tar().problems == [])
+    _ = try damaged(layer) {
+      $0[40] ^= 1
+    } read: { changed in
+      let problem = #expect(throws: Problem.self) { try changed.images[0].layers[1].tar() }
+      #expect(problem?.code == .mismatch && problem?.field == "layer digest")
+      let other = try changed.images[0].layers[0].tar()
+      #expect(other.problems == [])
+    }
     let longer = try damaged(layer) { $0.append(0) }
     #expect(longer.images.isEmpty && longer.problems.map(\.code) == [.mismatch])
     let manifest = try damaged("blobs/sha256/" + (image.digest ?? "").dropFirst(7)) { $0[$0.count - 3] ^= 1 }
