@@ -67,7 +67,12 @@ import Testing
       .appending(path: "nvidia/cu13/bin/ptxas")
     // sm_101 became sm_110.
     let tried = try expectAccepted(
-      .ptx, where: { $0.target.number >= 75 && $0.target.number != 101 },
+      .ptx,
+      where: {
+        // What ptxas 13.5 knows: not the targets that it dropped, and no version that is still to come.
+        $0.target.number >= 75 && $0.target.number != 101
+          && ($0.ptxISA ?? PTXISAVersion(0, 0)) <= PTXISAVersion(9, 5)
+      },
       command: { (program, ["-arch=sm_\($0.target)", "--compile-only", "-o", $1 + ".cubin", $1]) })
     #expect(tried >= 6)
   }
