@@ -31,6 +31,7 @@ let package = Package(
   name: "cubinspect",
   products: [
     .executable(name: "cubinspect", targets: ["cubinspect"]),
+    .library(name: "Archives", targets: ["Archives"]),
     .library(name: "DeviceCode", targets: ["DeviceCode"]),
     .library(name: "Compatibility", targets: ["Compatibility"]),
     .library(name: "Stack", targets: ["Stack"]),
@@ -42,6 +43,8 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+    .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+    .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
 
     // libiberty has no pkg-config file, and needs limits that only C can give it.
     .target(name: "CDemangle", linkerSettings: [.linkedLibrary("iberty")]),
@@ -50,6 +53,7 @@ let package = Package(
     // The one module that returns non-escapable views; its clients need no such feature.
     library("Bytes", extraSettings: [.enableExperimentalFeature("Lifetimes")]),
     library("Compression", ["Bytes", "CZlib", "CZstd", "CLZ4"]),
+    library("Archives", ["Bytes", "Compression", "CArchive", "CNettle"]),
     library("ELFFile", ["Bytes", "Compression", "CElf"]),
     library("DeviceCode", ["Bytes", "Compression", "ELFFile"]),
     library(
@@ -77,13 +81,16 @@ let package = Package(
       name: "JSONSchemaSupport", path: "Tests/JSONSchemaSupport", swiftSettings: settings),
     .target(name: "FixtureSupport", path: "Tests/FixtureSupport", swiftSettings: settings),
     .target(
-      name: "FuzzSupport", dependencies: ["Bytes", "Demangling", "ELFFile", "DeviceCode"],
+      name: "FuzzSupport", dependencies: ["Bytes", "Demangling", "Archives", "ELFFile", "DeviceCode"],
       path: "Tests/Fuzz/Support",
       swiftSettings: settings),
 
     tests("Demangling", []),
     tests("Bytes", ["FixtureSupport", "FuzzSupport"]),
     tests("Compression", ["Bytes", "FuzzSupport", "CZlib", "CZstd", "CLZ4"]),
+    tests(
+      "Archives",
+      ["Bytes", "Compression", "ELFFile", "DeviceCode", "FixtureSupport", "FuzzSupport", "CZlib"]),
     tests("ELFFile", ["Bytes", "FixtureSupport"]),
     tests(
       "DeviceCode", ["Bytes", "Compression", "ELFFile", "FixtureSupport", "FuzzSupport"],
@@ -108,7 +115,8 @@ let package = Package(
     .testTarget(
       name: "AgreementTests",
       dependencies: [
-        "Bytes", "Compression", "DeviceCode", "Compatibility", "Stack", "Scan", "Report", "FuzzSupport",
+        "Bytes", "Compression", "Archives", "DeviceCode", "Compatibility", "Stack", "Scan", "Report",
+        "FuzzSupport",
       ],
       swiftSettings: settings),
   ],
@@ -119,6 +127,7 @@ let package = Package(
 if Context.environment["CUBINSPECT_FUZZ"] != nil {
   for name in [
     "FuzzFile", "FuzzFatBinary", "FuzzConcatenated", "FuzzCubin", "FuzzPTX", "FuzzArchive", "FuzzDemangle",
+    "FuzzZip", "FuzzLayer", "FuzzMember",
   ] {
     package.targets.append(
       .executableTarget(

@@ -57,6 +57,14 @@ public struct ByteView: ~Escapable {
     return ByteView(span.extracting(range), base: base + UInt64(range.lowerBound))
   }
 
+  /// A copy of the bytes at `range`.
+  ///
+  /// - Throws: a ``Problem/Code/outOfBounds`` problem when `range` leaves the view.
+  public func bytes(_ range: Range<Int>, _ field: StaticString) throws(Problem) -> [UInt8] {
+    let part = try slice(range, field)
+    return unsafe part.span.withUnsafeBytes { unsafe Array($0) }
+  }
+
   /// The bytes as text, up to the first NUL or the end; bytes that are not UTF-8 are replaced.
   public func text() -> String {
     var bytes: [UInt8] = []

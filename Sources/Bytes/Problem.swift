@@ -99,3 +99,17 @@ extension Problem.Code {
 public func hexadecimal(_ value: some BinaryInteger) -> String {
   "0x" + String(value, radix: 16)
 }
+
+extension [Problem] {
+  /// Problems of one file past this number are counted as one more, so that a hostile file fills no memory.
+  private static var limit: Int { 1000 }
+
+  /// Adds a problem of a file, unless there are too many already.
+  public mutating func append(withinLimit problem: Problem) {
+    if count < Self.limit {
+      append(problem)
+    } else if count == Self.limit {
+      append(Problem(.limitExceeded, "problems", expected: "at most \(Self.limit) in one file"))
+    }
+  }
+}

@@ -98,16 +98,3 @@ struct InventoryBuilder: ~Copyable {
   /// Keeps a problem whose offset does not count in this source.
   mutating func keep(_ problem: Problem) { problems.append(withinLimit: problem) }
 }
-
-extension [Problem] {
-  /// Problems of one file past this number are counted as one more, so that a hostile file fills no memory.
-  private static var limit: Int { 1000 }
-
-  mutating func append(withinLimit problem: Problem) {
-    if count < Self.limit {
-      append(problem)
-    } else if count == Self.limit {
-      append(Problem(.limitExceeded, "problems", expected: "at most \(Self.limit) in one file"))
-    }
-  }
-}

@@ -4,7 +4,7 @@ import Glibc
 
 extension ELFFile {
   /// The most bytes of the dynamic section, of all its strings, and of all notes that are read.
-  private static let smallLimit: UInt64 = 1 << 20
+  static let smallLimit: UInt64 = 1 << 20
   /// The most bytes of a section's name that are kept.
   private static let nameLimit = 4096
 
@@ -262,7 +262,7 @@ extension ArchiveMember {
         }
         let name = unsafe header.pointee.ar_name.map { unsafe String(cString: $0) } ?? ""
         // libelf cuts the size to what is there; the header says what should be.
-        let size = declaredSize(source, header: UInt64(start) &- memberHeaderSize)
+        let size = declaredMemberSize(source, header: UInt64(start) &- memberHeaderSize)
         let end = UInt64(start) + max(size ?? 0, UInt64(unsafe header.pointee.ar_size))
         if end > source.size {
           problems.append(
@@ -290,7 +290,7 @@ extension ArchiveMember {
 }
 
 /// The size in the member header at `header`, decimal digits at offset 48; nil when it is no number.
-private func declaredSize(_ source: any ByteSource, header: UInt64) -> UInt64? {
+func declaredMemberSize(_ source: any ByteSource, header: UInt64) -> UInt64? {
   guard let field = try? source.bytes(at: header &+ 48, count: 10, "archive member size") else { return nil }
   return UInt64(String(decoding: field.prefix { $0 != UInt8(ascii: " ") }, as: UTF8.self))
 }
@@ -303,23 +303,8 @@ private func withElf<Result>(
   switch source {
   case let file as FileBytes:
     return try unsafe withHandle(elf_begin(file.descriptor, ELF_C_READ, nil), body)
-  case let member as SubrangeBytes
-  where member.source is FileBytes && member.range.lowerBound >= memberHeaderSize:
-    return try unsafe withElf(member.source) { (archive) throws(Problem) in
-      // libelf takes the offset of the member's header, which precedes its contents.
-      let offset = Int(member.range.lowerBound - memberHeaderSize)
-      guard let file = member.source as? FileBytes, unsafe elf_rand(archive, offset) == offset else {
-        throw Problem(.invalidValue, "archive member header", at: 0, observed: libelfError())
-      }
-      return try unsafe withHandle(elf_begin(file.descriptor, ELF_C_READ, archive), body)
-    }
-  default:
-    var bytes: [UInt8]
-    if let memory = source as? MemoryBytes {
-      bytes = memory.bytes
-    } else {
-      bytes = try source.bytes(at: 0, count: Int(clamping: source.size), "ELF file")
-    }
+  case let memory as MemoryBytes:
+    var bytes = memory.bytes
     // libelf keeps the pointer only until the handle is closed, and writes nothing when it was told to read.
     let outcome = unsafe bytes.withUnsafeMutableBytes { buffer in
       Swift.Result<Result, Problem> { () throws(Problem) in
@@ -328,11 +313,15 @@ private func withElf<Result>(
       }
     }
     return try outcome.get()
+  default:
+    let image = try SparseImage(source)
+    let start = unsafe image.bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
+    return try unsafe withHandle(elf_memory(start, image.bytes.count), body)
   }
 }
 
 /// The size of a member's header in a static library. The corresponding C type is `struct ar_hdr`.
-private let memberHeaderSize: UInt64 = 60
+let memberHeaderSize: UInt64 = 60
 
 private func withHandle<Result>(
   _ handle: OpaquePointer?, _ body: (OpaquePointer) throws(Problem) -> Result

@@ -58,6 +58,15 @@ enum TestInputs {
     throw Missing(description: "\(script.path) has no line '\(size) \(name)'")
   }
 
+  /// The wheels of the script's table, each with its name there.
+  static func wheels(size: String) throws -> [(name: String, file: URL)] {
+    try String(contentsOf: script, encoding: .utf8).split(separator: "\n").compactMap { line in
+      let words = line.split(separator: " ")
+      guard words.count == 5, words[0] == size else { return nil }
+      return (String(words[1]), cache.appending(path: "wheels/\(words[4])"))
+    }
+  }
+
   /// All regular files under `root` that are ELF files, static libraries or fat binaries, by path; or `root` itself.
   ///
   /// Bare cubins are left out: cuobjdump's plain listing shows the entries of fat binaries alone.

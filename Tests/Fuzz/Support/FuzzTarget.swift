@@ -1,3 +1,4 @@
+import Archives
 import Bytes
 import Demangling
 public import DeviceCode
@@ -19,6 +20,12 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
   case archive = "FuzzArchive"
   /// A mangled name behind `_Z`.
   case demangling = "FuzzDemangle"
+  /// A zip archive.
+  case zip = "FuzzZip"
+  /// A layer of an image, compressed or not.
+  case layer = "FuzzLayer"
+  /// An ELF file or a static library that is a member of an archive; compared with the same as a file of its own.
+  case member = "FuzzMember"
 
   /// Reads `input`; returns what the result promises and does not keep, which is nothing.
   public func violations(_ input: [UInt8]) -> [String] {
@@ -44,6 +51,15 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
       let bytes = input.overwritten(with: Array("!<arch>\n".utf8))
       guard let (members, _) = try? ArchiveMember.list(MemoryBytes(bytes)) else { return [] }
       return members.contains { $0.range.upperBound > UInt64(bytes.count) } ? ["a member outside"] : []
+    case .zip: return Self.zipViolations(input)
+    case .layer: return Self.layerViolations(input)
+    case .member:
+      let member = InspectedFile(SubrangeBytes(MemoryBytes(input), 0..<UInt64(input.count)))
+      let file = InspectedFile(MemoryBytes(input))
+      func findings(_ file: InspectedFile) -> String {
+        "\(file.format) \(file.inventory) \(file.problems) \(file.elf.map { "\($0.sections) \($0.dynamic) \($0.notes)" } ?? "")"
+      }
+      return findings(member) == findings(file) ? [] : [findings(member), findings(file)]
     case .demangling:
       let name = "_Z" + String(decoding: input, as: UTF8.self)
       // The text itself as well: what the demangler writes is a narrow choice of what may come.
@@ -53,6 +69,46 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
           ? ["'\(readable)' of '\(text)'"] : []
       }
     }
+  }
+
+  private static func zipViolations(_ bytes: [UInt8]) -> [String] {
+    var limits = ArchiveLimits()
+    limits.memberSize = 1 << 20
+    guard let archive = try? ZipArchive(MemoryBytes(bytes), limits: limits) else { return [] }
+    var found = archive.problems.count > 1001 ? ["\(archive.problems.count) problems"] : []
+    if Set(archive.members.map(\.path)).count < archive.members.count { found.append("a path twice") }
+    var size = 0
+    for member in archive.members where size < 1 << 22 {
+      guard let contents = try? archive.contents(of: member), let read = try? SHA256.digest(of: contents)
+      else { continue }
+      size += Int(contents.size)
+      if contents.size != member.size { found.append("\(contents.size) bytes of \(member.size)") }
+      if read.count != 32 { found.append("no digest") }
+    }
+    return found
+  }
+
+  private static func layerViolations(_ bytes: [UInt8]) -> [String] {
+    var limits = ArchiveLimits()
+    limits.streamSize = 1 << 22
+    limits.nodes = 1000
+    guard let layer = try? TarArchive(decompressing: MemoryBytes(bytes), limits: limits) else { return [] }
+    var tree = FileTree(limits: limits)
+    tree.apply(layer)
+    tree.apply(layer)
+    var found = tree.problems.count > 1001 ? ["\(tree.problems.count) problems"] : []
+    for file in tree.files {
+      if file.path.bytes.split(separator: UInt8(ascii: "/")).contains(where: { $0.elementsEqual("..".utf8) })
+      {
+        found.append("a path outside: \(file.path)")
+      }
+      if (try? tree.file(at: file.path))??.member != file.member {
+        found.append("another file at \(file.path)")
+      }
+      guard let contents = try? tree.contents(of: file) else { continue }
+      _ = try? contents.bytes(at: contents.size, count: 0, "end")
+    }
+    return found
   }
 
   private static func fatBinaryViolations(_ bytes: [UInt8]) -> [String] {

@@ -1,0 +1,95 @@
+public import Bytes
+
+/// A container image: its configuration and its layers, not yet read.
+public struct ContainerImage: Sendable {
+  /// The names that the archive gives the image: "docker.io/library/app:1.0".
+  public var names: [String]
+  public var platform: Platform
+  /// The digest of the manifest, with its algorithm in front; nil in an archive of `docker save` without manifests.
+  public var digest: String?
+  /// The image configuration, JSON as written.
+  public var configuration: [UInt8]
+  /// From the lowest to the uppermost.
+  public var layers: [Layer]
+
+  /// What an image runs on, in the words of Go.
+  public struct Platform: Hashable, Sendable, CustomStringConvertible {
+    public var operatingSystem: String
+    public var architecture: String
+    public var variant: String?
+
+    public init(operatingSystem: String, architecture: String, variant: String? = nil) {
+      self.operatingSystem = operatingSystem
+      self.architecture = architecture
+      self.variant = variant
+    }
+
+    public var description: String {
+      ([operatingSystem, architecture] + (variant.map { [$0] } ?? [])).joined(separator: "/")
+    }
+  }
+
+  /// A layer as the image names it.
+  public struct Layer: Sendable {
+    /// The digest, with its algorithm in front: of the layer as it is stored, or of its uncompressed tar.
+    public var digest: String
+    let digestIsOfTar: Bool
+    /// Opens the stored layer: an image for many platforms has more layers than a process may have open files.
+    let open: @Sendable () throws(Problem) -> any ByteSource
+  }
+}
+
+extension ContainerImage.Layer {
+  /// Reads and verifies the layer.
+  ///
+  /// - Throws: a ``Problem/Code/mismatch`` problem when it is not what its digest says, and whatever reading throws.
+  public func tar(limits: ArchiveLimits = ArchiveLimits()) throws(Problem) -> TarArchive {
+    let source = try open()
+    let tar: TarArchive
+    let found: [UInt8]?
+    if digestIsOfTar {
+      tar = try TarArchive(decompressing: source, digests: true, limits: limits)
+      found = tar.digest
+      // A tar that cannot be read to its end has no digest; its own problem says why.
+      guard found != nil else { return tar }
+    } else {
+      found = try SHA256.digest(of: source)
+      try verify(found)
+      return try TarArchive(decompressing: source, limits: limits)
+    }
+    try verify(found)
+    return tar
+  }
+
+  private func verify(_ found: [UInt8]?) throws(Problem) {
+    guard let found, digest == Digest(found).text else {
+      throw Problem(
+        .mismatch, "layer digest", expected: printable(digest), observed: found.map { Digest($0).text })
+    }
+  }
+}
+
+/// A SHA-256 digest as manifests write it.
+struct Digest: Hashable {
+  /// 64 hexadecimal digits in lower case.
+  let digits: String
+
+  var text: String { "sha256:\(digits)" }
+
+  init(_ bytes: [UInt8]) {
+    digits = bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
+
+  /// - Throws: a ``Problem/Code/unsupported`` problem for another algorithm, or no digest at all.
+  init(text: String) throws(Problem) {
+    let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+    guard parts.count == 2, parts[0] == "sha256", parts[1].utf8.count == 64,
+      parts[1].utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) })
+    else {
+      throw Problem(
+        .unsupported, "digest", expected: "sha256: and 64 hexadecimal digits",
+        observed: printable(String(text.prefix(256))))
+    }
+    digits = String(parts[1])
+  }
+}

@@ -1,0 +1,298 @@
+public import Bytes
+import Compression
+import Synchronization
+
+/// Random access to what a compressed stream holds, in memory that does not grow with it.
+///
+/// The stream is decompressed forward, as far as somebody reads. Going back costs what lies between the nearest
+/// checkpoint and the place; deflate streams have at most ``checkpointLimit`` of them, others start again. The blocks that
+/// were passed last are kept, so whatever is read within ``recentBlocks`` of them is decompressed once.
+public final class DecompressedBytes: ByteSource {
+  /// How a stream is compressed.
+  public enum Compression: Hashable, Sendable {
+    /// Bare deflate (RFC 1951), as in zip members.
+    case deflate
+    case gzip
+    case zstd
+    case bzip2
+    case xz
+  }
+
+  /// Bytes that are decompressed together.
+  public static let blockSize = 256 << 10
+  /// Blocks that are kept because somebody read them: 4 MiB.
+  public static let readBlocks = 16
+  /// Blocks that are kept because they were passed last: 12 MiB, or 60 MiB where going back means starting again.
+  public static func recentBlocks(_ compression: Compression) -> Int {
+    switch compression {
+    case .deflate, .gzip: 48
+    case .zstd, .bzip2, .xz: 240
+    }
+  }
+  /// Copies of a deflate stream that are kept, about 40 KiB each: 10 MiB.
+  public static let checkpointLimit = 256
+
+  /// How often a stream may be decompressed in all, besides ``effort`` bytes: who goes back and forth in a hostile file
+  /// ends here.
+  public static func mostPasses(_ compression: Compression) -> UInt64 {
+    switch compression {
+    case .deflate, .gzip: 32
+    case .zstd, .bzip2, .xz: 256
+    }
+  }
+  /// Bytes that may be decompressed again whatever the size of the stream is.
+  public static let effort: UInt64 = 256 << 20
+
+  private let state: Mutex<State>
+
+  /// - Parameters:
+  ///   - size: what must come out; nil where nobody says, then ``size`` is `limit` until the end was reached.
+  ///   - checksum: the CRC-32 of all bytes, compared where the end is read.
+  ///   - limit: the most bytes that may come out.
+  /// - Throws: a ``Problem/Code/limitExceeded`` problem when `size` is past `limit`.
+  public init(
+    _ source: any ByteSource, _ compression: Compression, size: UInt64? = nil, checksum: UInt32? = nil,
+    limit: UInt64
+  ) throws(Problem) {
+    if let size, size > limit {
+      throw Problem(
+        .limitExceeded, "decompressed size", expected: "at most \(limit) bytes", observed: "\(size)")
+    }
+    state = Mutex(
+      State(source: source, compression: compression, claimed: size, checksum: checksum, limit: limit))
+  }
+
+  /// The number of bytes that come out, as claimed; without a claim the limit until the end was reached.
+  public var size: UInt64 { state.withLock { $0.end ?? $0.claimed ?? $0.limit } }
+
+  /// How many bytes were decompressed so far, those that were decompressed twice counted twice.
+  public var bytesDecompressed: UInt64 { state.withLock { $0.decompressed } }
+
+  public func read(at offset: UInt64, count: Int, into buffer: inout MutableRawSpan) throws(Problem) -> Int {
+    let wanted = min(count, buffer.byteCount)
+    var done = 0
+    while done < wanted {
+      let (place, overflow) = offset.addingReportingOverflow(UInt64(done))
+      guard !overflow else { break }
+      let index = place / UInt64(Self.blockSize)
+      let start = Int(place % UInt64(Self.blockSize))
+      let block = try state.withLock { (state) throws(Problem) in try state.block(index) }
+      guard start < block.count else { break }
+      let piece = min(wanted - done, block.count - start)
+      // Both ranges were cut to what is there.
+      unsafe buffer.withUnsafeMutableBytes { target in
+        unsafe block.withUnsafeBytes { source in
+          unsafe UnsafeMutableRawBufferPointer(rebasing: target[done...])
+            .copyMemory(from: UnsafeRawBufferPointer(rebasing: source[start..<start + piece]))
+        }
+      }
+      done += piece
+    }
+    return done
+  }
+
+  /// Reads to the end, so that ``size`` is what comes out and the checksum was compared.
+  ///
+  /// - Throws: a ``Problem`` when the stream is broken or larger than the limit.
+  public func finish() throws(Problem) {
+    try state.withLock { (state) throws(Problem) in
+      if state.end == nil { _ = try state.block(state.limit / UInt64(Self.blockSize) + 1) }
+    }
+  }
+}
+
+/// The stream and what is kept of it.
+private struct State {
+  let source: any ByteSource
+  let compression: DecompressedBytes.Compression
+  let claimed: UInt64?
+  let checksum: UInt32?
+  let limit: UInt64
+
+  /// Where the stream really ends, once that was seen.
+  var end: UInt64?
+  var decompressed: UInt64 = 0
+
+  private var forward: (any ForwardBytes)?
+  /// Where ``forward`` is.
+  private var position: UInt64 = 0
+  /// The farthest place that was ever reached.
+  private var frontier: UInt64 = 0
+  private var sum = Checksum()
+  private var checkpoints: [(position: UInt64, stream: any ForwardBytes)] = []
+  private var interval: UInt64 = 1 << 20
+  /// Blocks that were read, the last one at the end.
+  private var read: [(index: UInt64, bytes: [UInt8])] = []
+  /// Blocks that were passed last, and their indices from the oldest one, which ``oldest`` names, around to the newest.
+  private var recent: [UInt64: [UInt8]] = [:]
+  private var order: [UInt64] = []
+  private var oldest = 0
+  /// Why the blocks from an index on cannot be read.
+  private var failure: (index: UInt64, problem: Problem)?
+
+  init(
+    source: any ByteSource, compression: DecompressedBytes.Compression, claimed: UInt64?,
+    checksum: UInt32?, limit: UInt64
+  ) {
+    self.source = source
+    self.compression = compression
+    self.claimed = claimed
+    self.checksum = checksum
+    self.limit = limit
+  }
+
+  /// The bytes of a block, fewer than its size where the stream ends; none behind the end.
+  mutating func block(_ index: UInt64) throws(Problem) -> [UInt8] {
+    if let place = read.lastIndex(where: { $0.index == index }) {
+      let block = read.remove(at: place)
+      read.append(block)
+      return block.bytes
+    }
+    if let bytes = recent[index] {
+      keepRead(bytes, index)
+      return bytes
+    }
+    let size = UInt64(DecompressedBytes.blockSize)
+    if let end, index >= (end + size - 1) / size { return [] }
+    if let failure, index >= failure.index { throw failure.problem }
+    let (start, overflow) = index.multipliedReportingOverflow(by: size)
+    guard !overflow else { return [] }
+    try seek(to: start)
+    while true {
+      var bytes = [UInt8](repeating: 0, count: DecompressedBytes.blockSize)
+      let current = position / size
+      do {
+        let count = try advance(into: &bytes)
+        if count < bytes.count { bytes.removeSubrange(count...) }
+      } catch {
+        forward = nil
+        if position == frontier { failure = (current, error) }
+        throw error
+      }
+      keepRecent(bytes, current)
+      if current == index {
+        keepRead(bytes, index)
+        return bytes
+      }
+      if bytes.count < DecompressedBytes.blockSize { return [] }
+    }
+  }
+
+  /// Puts ``forward`` to the best place that is not behind `start`.
+  private mutating func seek(to start: UInt64) throws(Problem) {
+    let next = checkpoints.partitioningIndex { $0.position > start }
+    let checkpoint = next > 0 ? checkpoints[next - 1] : nil
+    if forward != nil, position <= start, position >= checkpoint?.position ?? 0 { return }
+    forward = nil
+    if let checkpoint {
+      forward = try checkpoint.stream.copy()
+      position = checkpoint.position
+    }
+    if forward == nil {
+      forward = try open()
+      position = 0
+    }
+  }
+
+  private func open() throws(Problem) -> any ForwardBytes {
+    switch compression {
+    case .deflate: InflatedForwardBytes(try Inflater(source, .none))
+    case .gzip: InflatedForwardBytes(try Inflater(source, .gzip))
+    case .zstd, .bzip2, .xz: try FilteredForwardBytes(source, compression)
+    }
+  }
+
+  /// Decompresses the next block; returns how many bytes it has.
+  private mutating func advance(into bytes: inout [UInt8]) throws(Problem) -> Int {
+    guard let forward else { return 0 }
+    if position < frontier { try checkEffort() }
+    let count = try forward.read(into: &bytes, 0..<bytes.count)
+    let isNew = position == frontier
+    position += UInt64(count)
+    decompressed += UInt64(count)
+    guard isNew else { return count }
+    frontier = position
+    if checksum != nil { sum.add(bytes, 0..<count) }
+    if let claimed, frontier > claimed { throw sizeMismatch(observed: "more") }
+    guard frontier <= limit else {
+      throw Problem(.limitExceeded, "decompressed size", expected: "at most \(limit) bytes", observed: "more")
+    }
+    let isLast = count < bytes.count ? true : try isAtEnd(forward)
+    if isLast {
+      try finish()
+    } else if frontier - (checkpoints.last?.position ?? 0) >= interval, let copy = try forward.copy() {
+      checkpoints.append((frontier, copy))
+      if checkpoints.count > DecompressedBytes.checkpointLimit { thinOut() }
+    }
+    return count
+  }
+
+  private func checkEffort() throws(Problem) {
+    let passes = DecompressedBytes.mostPasses(compression)
+    let (most, overflow) = frontier.multipliedReportingOverflow(by: passes)
+    guard !overflow, decompressed > most, decompressed - most > DecompressedBytes.effort else { return }
+    throw Problem(
+      .limitExceeded, "decompression of one stream", expected: "at most \(passes) times what it holds",
+      observed: "more, by going back and forth")
+  }
+
+  /// Whether `forward`, which was just read, has given all that was claimed and ends there as well.
+  private func isAtEnd(_ forward: any ForwardBytes) throws(Problem) -> Bool {
+    guard let claimed, frontier == claimed else { return false }
+    var next: [UInt8] = [0]
+    guard try forward.read(into: &next, 0..<1) == 0 else { throw sizeMismatch(observed: "more") }
+    return true
+  }
+
+  private func sizeMismatch(observed: String) -> Problem {
+    Problem(.mismatch, "decompressed size", expected: "\(claimed ?? limit) bytes", observed: observed)
+  }
+
+  /// Checks what is only known at the end.
+  private mutating func finish() throws(Problem) {
+    if let claimed, frontier != claimed {
+      throw sizeMismatch(observed: "\(frontier)")
+    }
+    if let checksum, checksum != sum.value {
+      throw Problem(
+        .corruptData, "decompressed contents", expected: "the CRC-32 \(hexadecimal(checksum))",
+        observed: hexadecimal(sum.value))
+    }
+    end = frontier
+  }
+
+  /// Drops every second checkpoint, and makes new ones at twice the distance.
+  private mutating func thinOut() {
+    interval *= 2
+    checkpoints = checkpoints.enumerated().filter { $0.offset % 2 == 1 }.map(\.element)
+  }
+
+  private mutating func keepRead(_ bytes: [UInt8], _ index: UInt64) {
+    if read.count == DecompressedBytes.readBlocks { read.removeFirst() }
+    read.append((index, bytes))
+  }
+
+  private mutating func keepRecent(_ bytes: [UInt8], _ index: UInt64) {
+    guard recent.updateValue(bytes, forKey: index) == nil else { return }
+    if order.count < DecompressedBytes.recentBlocks(compression) {
+      order.append(index)
+    } else {
+      recent[order[oldest]] = nil
+      order[oldest] = index
+      oldest = (oldest + 1) % order.count
+    }
+  }
+}
+
+extension Array {
+  /// The index of the first element that `isBehind`, in an array where such elements come last.
+  fileprivate func partitioningIndex(_ isBehind: (Element) -> Bool) -> Int {
+    var low = 0
+    var high = count
+    while low < high {
+      let middle = (low + high) / 2
+      if isBehind(self[middle]) { high = middle } else { low = middle + 1 }
+    }
+    return low
+  }
+}

@@ -1,0 +1,279 @@
+public import Bytes
+
+/// The files, folders and links that layers make when they are applied one after the other.
+///
+/// Nothing in it refers to the host: links lead to other nodes, and `..` does not leave the root.
+public struct FileTree: Sendable {
+  /// Symbolic links that are followed on the way to one file, as many as Linux follows.
+  public static let linkLimit = 40
+
+  /// What a name stands for.
+  public enum Entry: Hashable, Sendable {
+    case directory
+    /// The contents of a member of a layer.
+    case file(layer: Int, member: Int)
+    case symbolicLink(Path)
+    case other(FileKind)
+  }
+
+  private struct Node: Sendable {
+    var parent: Int
+    var entry: Entry
+    /// Bytes of the path from the root.
+    var pathLength = 0
+    var children: [Path: Int] = [:]
+  }
+
+  /// Nodes are named by their index, the root is 0. What was removed stays here, but no folder names it.
+  private var nodes = [Node(parent: 0, entry: .directory)]
+  private let limits: ArchiveLimits
+  public private(set) var layers: [TarArchive] = []
+  public private(set) var problems: [Problem] = []
+
+  /// The tree of no layer: an empty root.
+  public init(limits: ArchiveLimits = ArchiveLimits()) { self.limits = limits }
+
+  /// A file of the tree.
+  public struct File: Sendable {
+    /// From the root, without a slash in front.
+    public var path: Path
+    /// The layer that brought the contents, counted from the lowest one.
+    public var layer: Int
+    public var member: Int
+  }
+
+  /// All files in the order of their paths, component by component. A file with several names is listed under each.
+  public var files: [File] {
+    var found: [File] = []
+    visit { path, node in
+      if case .file(let layer, let member) = node.entry {
+        found.append(File(path: path, layer: layer, member: member))
+      }
+    }
+    return found
+  }
+
+  /// All symbolic links, with what they lead to.
+  public var symbolicLinks: [(path: Path, target: Path)] {
+    var found: [(Path, Path)] = []
+    visit { path, node in
+      if case .symbolicLink(let target) = node.entry { found.append((path, target)) }
+    }
+    return found
+  }
+
+  private func visit(_ body: (Path, Node) -> Void) {
+    var waiting = [(index: 0, path: Path(""))]
+    while let (index, path) = waiting.popLast() {
+      body(path, nodes[index])
+      for (name, child) in nodes[index].children.sorted(by: { $0.key > $1.key }) {
+        waiting.append((child, path.appending(name.bytes)))
+      }
+    }
+  }
+
+  /// What a file holds.
+  ///
+  /// - Throws: a ``Problem`` when its layer ends before it does, or it has holes.
+  public func contents(of file: File) throws(Problem) -> any ByteSource {
+    try layers[file.layer].contents(of: layers[file.layer].members[file.member])
+  }
+
+  /// What is at `path`, links followed inside the root; nil where there is nothing.
+  ///
+  /// - Throws: a ``Problem/Code/limitExceeded`` problem when links lead to links without end.
+  public func entry(at path: Path) throws(Problem) -> Entry? { try find(path.parts).map { nodes[$0].entry } }
+
+  /// The file at `path`, links followed inside the root; nil where there is none.
+  ///
+  /// - Throws: a ``Problem/Code/limitExceeded`` problem when links lead to links without end.
+  public func file(at path: Path) throws(Problem) -> File? {
+    guard let index = try find(path.parts), case .file(let layer, let member) = nodes[index].entry else {
+      return nil
+    }
+    return File(path: path, layer: layer, member: member)
+  }
+}
+
+extension FileTree {
+  /// Names in a layer that stand for the absence of what is below (OCI image specification, "Whiteouts").
+  private static let whiteout = Array(".wh.".utf8)
+  /// A whiteout of all that lower layers have in a folder.
+  private static let opaqueWhiteout = Path(".wh..wh..opq")
+
+  /// Puts `layer` on top: what it hides goes, then what it brings comes.
+  public mutating func apply(_ layer: TarArchive) {
+    let index = layers.count
+    layers.append(layer)
+    for problem in layer.problems { problems.append(withinLimit: problem) }
+    // Whiteouts concern what is below, wherever in the layer they stand.
+    var members: [(index: Int, parent: [Path], name: Path?)] = []
+    for (number, member) in layer.members.enumerated() {
+      guard !member.path.leavesRoot(absolute: false) else {
+        report(.outOfBounds, member, expected: "a path inside the root")
+        continue
+      }
+      var parts = member.path.normalisedParts
+      let name = parts.popLast()
+      guard let name, name.bytes.starts(with: Self.whiteout) else {
+        members.append((number, parts, name))
+        continue
+      }
+      do { try hide(name, in: parts, member) } catch { problems.append(withinLimit: error) }
+    }
+    for (number, parent, name) in members {
+      do {
+        try add(layer.members[number], number, name, in: parent, layer: index)
+      } catch {
+        problems.append(withinLimit: error)
+        if error == tooManyNodes { return }
+      }
+    }
+  }
+
+  private var tooManyNodes: Problem {
+    Problem(.limitExceeded, "files of an image", expected: "at most \(limits.nodes)")
+  }
+
+  private mutating func report(_ code: Problem.Code, _ member: TarMember, expected: String) {
+    problems.append(withinLimit: Self.problem(code, member, expected: expected))
+  }
+
+  private static func problem(_ code: Problem.Code, _ member: TarMember, expected: String) -> Problem {
+    Problem(
+      code, "layer member", at: member.range?.lowerBound, expected: expected,
+      observed: printable(member.path.bytes.prefix(256)))
+  }
+
+  private mutating func hide(_ name: Path, in parent: [Path], _ member: TarMember) throws(Problem) {
+    let hidden = Path(bytes: name.bytes.dropFirst(Self.whiteout.count))
+    guard !hidden.bytes.isEmpty, hidden != Path("."), hidden != Path("..") else {
+      throw Self.problem(.invalidValue, member, expected: "a whiteout with a name")
+    }
+    guard let folder = try find(parent) else { return }
+    // Other names that start with .wh..wh. are one file system driver's notes to itself; they hide nothing.
+    if name == Self.opaqueWhiteout {
+      nodes[folder].children = [:]
+    } else {
+      nodes[folder].children[hidden] = nil
+    }
+  }
+
+  private mutating func add(
+    _ member: TarMember, _ number: Int, _ name: Path?, in parent: [Path], layer: Int
+  ) throws(Problem) {
+    // The root itself needs no adding.
+    guard let name else { return }
+    guard let folder = try makeDirectory(parent) else {
+      throw Self.problem(.invalidValue, member, expected: "folders on the way")
+    }
+    let entry: Entry
+    switch member.kind {
+    case .file: entry = .file(layer: layer, member: number)
+    case .directory: entry = .directory
+    case .symbolicLink(let target): entry = .symbolicLink(target)
+    case .other(let kind): entry = .other(kind)
+    case .hardLink(let target):
+      let node =
+        target.leavesRoot(absolute: false) ? nil : try find(target.normalisedParts, followsLast: false)
+      guard let node, nodes[node].entry != .directory else {
+        throw Self.problem(.notFound, member, expected: "a link to a file of the image")
+      }
+      entry = nodes[node].entry
+    }
+    // A folder keeps what lower layers put into it.
+    if entry == .directory, let node = nodes[folder].children[name], nodes[node].entry == .directory {
+      return
+    }
+    _ = try append(Node(parent: folder, entry: entry), name)
+  }
+
+  /// Puts `node` into its parent as `name`, in the place of what has the name.
+  private mutating func append(_ node: Node, _ name: Path) throws(Problem) -> Int {
+    guard nodes.count < limits.nodes else { throw tooManyNodes }
+    var node = node
+    // Through links, folders can be made that are deeper than any path.
+    node.pathLength = nodes[node.parent].pathLength + 1 + name.bytes.count
+    guard node.pathLength <= limits.pathLength else {
+      throw Problem(
+        .limitExceeded, "path in an image", expected: "at most \(limits.pathLength) bytes",
+        observed: "\(node.pathLength)")
+    }
+    nodes.append(node)
+    nodes[node.parent].children[name] = nodes.count - 1
+    return nodes.count - 1
+  }
+
+  /// The folder at `parts`, made where it is missing; nil where something else is in the way.
+  private mutating func makeDirectory(_ parts: [Path]) throws(Problem) -> Int? {
+    var walk = Walk(parts: parts)
+    while let name = walk.next() {
+      guard nodes[walk.node].entry == .directory else { return nil }
+      if try !walk.enter(name, nodes, followsLink: true) {
+        walk.node = try append(Node(parent: walk.node, entry: .directory), name)
+      }
+    }
+    return nodes[walk.node].entry == .directory ? walk.node : nil
+  }
+
+  /// The node at `parts`; nil where there is none.
+  private func find(_ parts: [Path], followsLast: Bool = true) throws(Problem) -> Int? {
+    var walk = Walk(parts: parts)
+    while let name = walk.next() {
+      guard try walk.enter(name, nodes, followsLink: followsLast || !walk.isAtEnd) else { return nil }
+    }
+    return walk.node
+  }
+
+  /// The state of following a path through the tree.
+  private struct Walk {
+    var node = 0
+    /// What is still to be followed, the next part last.
+    private var parts: [Path]
+    private var links = 0
+
+    init(parts: [Path]) { self.parts = parts.reversed() }
+
+    var isAtEnd: Bool { parts.isEmpty }
+
+    mutating func next() -> Path? { parts.popLast() }
+
+    /// Goes to what is called `name`, or where that leads to; returns false where there is nothing.
+    mutating func enter(_ name: Path, _ nodes: [Node], followsLink: Bool) throws(Problem) -> Bool {
+      if name == Path("..") {
+        node = nodes[node].parent
+        return true
+      }
+      guard let next = nodes[node].children[name] else { return false }
+      guard followsLink, case .symbolicLink(let target) = nodes[next].entry else {
+        node = next
+        return true
+      }
+      links += 1
+      guard links <= FileTree.linkLimit else {
+        throw Problem(
+          .limitExceeded, "symbolic links on the way to one file", expected: "at most \(FileTree.linkLimit)",
+          observed: "a link to \(printable(target.bytes.prefix(256)))")
+      }
+      if target.bytes.first == UInt8(ascii: "/") { node = 0 }
+      parts.append(contentsOf: target.parts.reversed())
+      return true
+    }
+  }
+}
+
+extension Path {
+  /// The names between the slashes, without those that stay where they are.
+  fileprivate var parts: [Path] {
+    bytes.split(separator: UInt8(ascii: "/")).map { Path(bytes: $0) }.filter { $0 != Path(".") }
+  }
+
+  /// The same, with `..` taken as leading back along the path.
+  fileprivate var normalisedParts: [Path] {
+    var result: [Path] = []
+    for part in parts {
+      if part == Path("..") { _ = result.popLast() } else { result.append(part) }
+    }
+    return result
+  }
+}

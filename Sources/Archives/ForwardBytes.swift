@@ -1,0 +1,25 @@
+import Bytes
+import Compression
+
+/// Bytes that come one after the other.
+protocol ForwardBytes: AnyObject {
+  /// Writes the next bytes into `output` at `range`; returns how many there were, fewer than asked for only at
+  /// the end.
+  func read(into output: inout [UInt8], _ range: Range<Int>) throws(Problem) -> Int
+
+  /// One that goes on where this one is; nil where only starting again leads there.
+  func copy() throws(Problem) -> (any ForwardBytes)?
+}
+
+/// What zlib inflates; a copy holds its window of 32 KiB.
+final class InflatedForwardBytes: ForwardBytes {
+  private let inflater: Inflater
+
+  init(_ inflater: Inflater) { self.inflater = inflater }
+
+  func read(into output: inout [UInt8], _ range: Range<Int>) throws(Problem) -> Int {
+    try inflater.read(into: &output, range)
+  }
+
+  func copy() throws(Problem) -> (any ForwardBytes)? { InflatedForwardBytes(try inflater.copy()) }
+}

@@ -1,0 +1,323 @@
+public import Bytes
+import FoundationEssentials
+
+/// The images in an archive of `docker save`, an OCI archive, or an OCI layout folder.
+public struct ImageArchive: Sendable {
+  public private(set) var images: [ContainerImage] = []
+  /// What is wrong with the archive or one of its manifests.
+  public private(set) var problems: [Problem] = []
+
+  /// The most bytes of an index, a manifest or a configuration.
+  fileprivate static let documentLimit = 16 << 20
+  /// The most manifests of an archive, and indexes in indexes.
+  private static let manifestLimit = 1000
+  private static let indexDepth = 4
+
+  /// The images in the OCI layout folder at `folder`.
+  ///
+  /// - Parameter platform: the one that is wanted of an image for several; nil for all of Linux.
+  /// - Throws: a ``Problem`` when it is no such folder.
+  public init(folder: Path, platform: ContainerImage.Platform? = nil) throws(Problem) {
+    try self.init(Store(kind: .folder(folder)), platform)
+  }
+
+  /// The images in a tar, which may be compressed.
+  ///
+  /// - Parameter platform: the one that is wanted of an image for several; nil for all of Linux.
+  /// - Throws: a ``Problem`` when there are none in it.
+  public init(
+    _ source: any ByteSource, platform: ContainerImage.Platform? = nil,
+    limits: ArchiveLimits = ArchiveLimits()
+  ) throws(Problem) {
+    let tar = try TarArchive(decompressing: source, limits: limits)
+    var tree = FileTree(limits: limits)
+    tree.apply(tar)
+    do {
+      try self.init(Store(kind: .tar(tree)), platform)
+    } catch {
+      // A tar that is broken may have lost what was missed.
+      throw tar.problems.first ?? error
+    }
+    for problem in tree.problems { problems.append(withinLimit: problem) }
+  }
+
+  private init(_ store: Store, _ platform: ContainerImage.Platform?) throws(Problem) {
+    if try store.has("index.json") {
+      let index: Index = try store.document("index.json")
+      var budget = Self.manifestLimit
+      readIndex(index, names: [], depth: 0, store, platform, &budget)
+    } else if try store.has("manifest.json") {
+      let manifests: [DockerManifest] = try store.document("manifest.json")
+      for manifest in manifests.prefix(Self.manifestLimit) {
+        do {
+          add(try store.image(manifest), platform)
+        } catch {
+          problems.append(withinLimit: error)
+        }
+      }
+    } else {
+      throw Problem(
+        .invalidValue, "image archive", expected: "index.json or manifest.json", observed: "neither")
+    }
+  }
+
+  private mutating func add(_ image: ContainerImage, _ platform: ContainerImage.Platform?) {
+    let isWanted =
+      if let platform {
+        image.platform.operatingSystem == platform.operatingSystem
+          && image.platform.architecture == platform.architecture
+          && (platform.variant == nil || image.platform.variant == platform.variant)
+      } else {
+        image.platform.operatingSystem == "linux"
+      }
+    guard isWanted else { return }
+    if let digest = image.digest, let known = images.firstIndex(where: { $0.digest == digest }) {
+      images[known].names += image.names.filter { !images[known].names.contains($0) }
+    } else {
+      images.append(image)
+    }
+  }
+
+  private mutating func readIndex(
+    _ index: Index, names: [String], depth: Int, _ store: Store, _ platform: ContainerImage.Platform?,
+    _ budget: inout Int
+  ) {
+    for descriptor in index.manifests {
+      budget -= 1
+      guard budget >= 0, depth < Self.indexDepth else {
+        problems.append(
+          withinLimit: Problem(
+            .limitExceeded, "image index",
+            expected: "at most \(Self.manifestLimit) manifests, \(Self.indexDepth) deep"))
+        return
+      }
+      let own = ["io.containerd.image.name", "org.opencontainers.image.ref.name"]
+        .compactMap { descriptor.annotations?[$0] }.prefix(1)
+      // Attestations stand beside the images that they are about.
+      if descriptor.platform?.os == "unknown" { continue }
+      do throws(Problem) {
+        let document: ManifestOrIndex = try store.blob(descriptor)
+        switch document {
+        case .index(let inner):
+          readIndex(inner, names: names + own, depth: depth + 1, store, platform, &budget)
+        case .manifest(let manifest):
+          add(try store.image(manifest, descriptor, names: names + own), platform)
+        case .other: break
+        }
+      } catch {
+        problems.append(withinLimit: error)
+      }
+    }
+  }
+}
+
+// MARK: - Documents
+
+/// A reference to a blob (OCI image specification, "Descriptor").
+private struct Descriptor: Decodable {
+  struct Platform: Decodable {
+    var os: String
+    var architecture: String
+    var variant: String?
+  }
+
+  var mediaType: String?
+  var digest: String
+  var size: UInt64
+  var platform: Platform?
+  var annotations: [String: String]?
+}
+
+private struct Index: Decodable {
+  var manifests: [Descriptor]
+}
+
+private struct Manifest: Decodable {
+  var config: Descriptor
+  var layers: [Descriptor]
+}
+
+/// What a descriptor of an index leads to.
+private enum ManifestOrIndex: Decodable {
+  case index(Index)
+  case manifest(Manifest)
+  case other
+
+  private enum Key: CodingKey { case manifests, layers, config }
+
+  init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: Key.self)
+    if container.contains(.manifests) {
+      self = .index(try Index(from: decoder))
+    } else if container.contains(.layers), container.contains(.config) {
+      self = .manifest(try Manifest(from: decoder))
+    } else {
+      self = .other
+    }
+  }
+}
+
+/// What `docker save` writes for an image.
+private struct DockerManifest: Decodable {
+  var config: String
+  var repoTags: [String]?
+  var layers: [String]
+
+  private enum CodingKeys: String, CodingKey {
+    case config = "Config"
+    case repoTags = "RepoTags"
+    case layers = "Layers"
+  }
+}
+
+/// What is read of an image configuration.
+private struct Configuration: Decodable {
+  struct RootFileSystem: Decodable {
+    var differences: [String]
+
+    private enum CodingKeys: String, CodingKey { case differences = "diff_ids" }
+  }
+
+  var os: String?
+  var architecture: String?
+  var variant: String?
+  var rootfs: RootFileSystem?
+
+  var platform: ContainerImage.Platform {
+    .init(operatingSystem: os ?? "linux", architecture: architecture ?? "unknown", variant: variant)
+  }
+}
+
+// MARK: - Files
+
+/// The files that an image is stored in.
+private struct Store: Sendable {
+  enum Kind: Sendable {
+    case folder(Path)
+    case tar(FileTree)
+  }
+
+  let kind: Kind
+
+  /// The file at `path`; nil where there is none.
+  private func file(_ path: String) throws(Problem) -> (any ByteSource)? {
+    switch kind {
+    case .folder(let folder):
+      do {
+        return try FileBytes(path: folder.appending(path.utf8))
+      } catch  where error.code == .notFound {
+        return nil
+      }
+    case .tar(let tree):
+      guard let file = try tree.file(at: Path(path)) else { return nil }
+      return try tree.contents(of: file)
+    }
+  }
+
+  func has(_ path: String) throws(Problem) -> Bool { try file(path) != nil }
+
+  private func existing(_ path: String) throws(Problem) -> any ByteSource {
+    guard let file = try file(path) else {
+      throw Problem(.notFound, "file \(printable(String(path.prefix(256)))) of the image")
+    }
+    return file
+  }
+
+  func document<Document: Decodable>(_ path: String) throws(Problem) -> Document {
+    try decode(documentBytes(existing(path), path), path)
+  }
+
+  private func documentBytes(_ file: any ByteSource, _ name: String) throws(Problem) -> [UInt8] {
+    guard file.size <= UInt64(ImageArchive.documentLimit) else {
+      throw Problem(
+        .limitExceeded, "file \(printable(String(name.prefix(256)))) of the image",
+        expected: "at most \(ImageArchive.documentLimit) bytes", observed: "\(file.size)")
+    }
+    return try file.bytes(at: 0, count: Int(file.size), "image manifest")
+  }
+
+  private func decode<Document: Decodable>(_ bytes: [UInt8], _ name: String) throws(Problem) -> Document {
+    do {
+      return try JSONDecoder().decode(Document.self, from: Data(bytes))
+    } catch {
+      throw Problem(
+        .invalidValue, "file \(printable(String(name.prefix(256)))) of the image",
+        expected: "JSON as in the OCI image specification")
+    }
+  }
+
+  /// The bytes of a blob, of the size that the descriptor gives.
+  private func blobFile(_ descriptor: Descriptor) throws(Problem) -> any ByteSource {
+    let digest = try Digest(text: descriptor.digest)
+    let file = try existing("blobs/sha256/\(digest.digits)")
+    guard file.size == descriptor.size else {
+      throw Problem(
+        .mismatch, "size of the blob \(digest.digits)", expected: "\(descriptor.size) bytes",
+        observed: "\(file.size)")
+    }
+    return file
+  }
+
+  private func blobBytes(_ descriptor: Descriptor) throws(Problem) -> [UInt8] {
+    let bytes = try documentBytes(blobFile(descriptor), descriptor.digest)
+    let found = Digest(try SHA256.digest(of: MemoryBytes(bytes))).text
+    guard found == descriptor.digest else {
+      throw Problem(.mismatch, "digest of a manifest", expected: descriptor.digest, observed: found)
+    }
+    return bytes
+  }
+
+  func blob<Document: Decodable>(_ descriptor: Descriptor) throws(Problem) -> Document {
+    try decode(blobBytes(descriptor), descriptor.digest)
+  }
+
+  func image(
+    _ manifest: Manifest, _ descriptor: Descriptor, names: [String]
+  ) throws(Problem) -> ContainerImage {
+    let bytes = try blobBytes(manifest.config)
+    let configuration: Configuration = try decode(bytes, manifest.config.digest)
+    var layers: [ContainerImage.Layer] = []
+    for layer in manifest.layers {
+      guard layer.mediaType?.hasSuffix("+encrypted") != true else {
+        throw Problem(.unsupported, "layer", observed: "encrypted")
+      }
+      _ = try blobFile(layer)
+      layers.append(
+        .init(digest: layer.digest, digestIsOfTar: false) { () throws(Problem) in try blobFile(layer) })
+    }
+    let platform = descriptor.platform.map {
+      ContainerImage.Platform(operatingSystem: $0.os, architecture: $0.architecture, variant: $0.variant)
+    }
+    return ContainerImage(
+      names: names, platform: platform ?? configuration.platform, digest: descriptor.digest,
+      configuration: bytes, layers: layers)
+  }
+
+  func image(_ manifest: DockerManifest) throws(Problem) -> ContainerImage {
+    let bytes = try documentBytes(existing(manifest.config), manifest.config)
+    // The file is named by its digest, and in turn has those of the layers.
+    let name = manifest.config.split(separator: "/").last?.split(separator: ".").first
+    if let named = try? Digest(text: "sha256:\(name ?? "")") {
+      let found = Digest(try SHA256.digest(of: MemoryBytes(bytes)))
+      guard found == named else {
+        throw Problem(
+          .mismatch, "digest of an image configuration", expected: named.text, observed: found.text)
+      }
+    }
+    let configuration: Configuration = try decode(bytes, manifest.config)
+    let digests = configuration.rootfs?.differences ?? []
+    guard digests.count == manifest.layers.count else {
+      throw Problem(
+        .mismatch, "layers of an image", expected: "\(digests.count), as in its configuration",
+        observed: "\(manifest.layers.count)")
+    }
+    var layers: [ContainerImage.Layer] = []
+    for (path, digest) in zip(manifest.layers, digests) {
+      _ = try existing(path)
+      layers.append(.init(digest: digest, digestIsOfTar: true) { () throws(Problem) in try existing(path) })
+    }
+    return ContainerImage(
+      names: manifest.repoTags ?? [], platform: configuration.platform, digest: nil, configuration: bytes,
+      layers: layers)
+  }
+}

@@ -1,0 +1,119 @@
+public import Bytes
+import CZlib
+
+/// A deflate stream that is read forward from a source, and can be copied at any point.
+@safe public final class Inflater {
+  /// What surrounds the stream.
+  public enum Framing: Sendable {
+    /// Nothing (RFC 1951), as in zip members.
+    case none
+    /// gzip (RFC 1952); members that follow each other are one stream.
+    case gzip
+  }
+
+  private let source: any ByteSource
+  private let framing: Framing
+  /// zlib keeps a pointer back to the stream, which therefore must not move.
+  private let stream: UnsafeMutablePointer<z_stream>
+  private var input: [UInt8] = []
+  /// The part of ``input`` that is not yet decompressed.
+  private var pending = 0..<0
+  /// Where the input behind ``input`` lies in the source.
+  private var position: UInt64 = 0
+  private var isFinished = false
+
+  /// Starts at the start of `source`.
+  ///
+  /// - Throws: a ``Problem/Code/unreadable`` problem when there is no memory left.
+  public init(_ source: any ByteSource, _ framing: Framing) throws(Problem) {
+    self.source = source
+    self.framing = framing
+    unsafe stream = UnsafeMutablePointer.allocate(capacity: 1)
+    unsafe stream.initialize(to: z_stream())
+    let windowBits: CInt = framing == .gzip ? 15 + 16 : -15
+    let result = unsafe inflateInit2_(
+      stream, windowBits, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size))
+    guard result == Z_OK else { throw Self.noMemory }
+  }
+
+  private init(copying other: Inflater) throws(Problem) {
+    source = other.source
+    framing = other.framing
+    unsafe stream = UnsafeMutablePointer.allocate(capacity: 1)
+    unsafe stream.initialize(to: z_stream())
+    position = other.position - UInt64(other.pending.count)
+    isFinished = other.isFinished
+    guard unsafe inflateCopy(stream, other.stream) == Z_OK else { throw Self.noMemory }
+  }
+
+  deinit {
+    unsafe inflateEnd(stream)
+    unsafe stream.deallocate()
+  }
+
+  /// A stream that goes on where this one is; it takes about 40 KiB.
+  ///
+  /// - Throws: a ``Problem/Code/unreadable`` problem when there is no memory left.
+  public func copy() throws(Problem) -> Inflater { try Inflater(copying: self) }
+
+  private static let noMemory = Problem(.unreadable, "deflate stream", observed: "no memory left")
+
+  /// Decompresses the next bytes into `output` at `range`; returns how many there were, fewer than asked for
+  /// only at the end of the stream.
+  ///
+  /// - Throws: a ``Problem/Code/corruptData`` problem when the stream is broken, ``Problem/Code/truncated`` when the
+  ///   source ends before it does.
+  public func read(into output: inout [UInt8], _ range: Range<Int>) throws(Problem) -> Int {
+    precondition(range.lowerBound >= 0 && range.upperBound <= output.count)
+    var filled = range.lowerBound
+    while filled < range.upperBound, !isFinished {
+      if pending.isEmpty { try refill() }
+      var result = Z_OK
+      // zlib reads and writes within the two counts, which lie within the buffers.
+      unsafe input.withUnsafeMutableBufferPointer { source in
+        unsafe output.withUnsafeMutableBufferPointer { target in
+          unsafe stream.pointee.next_in = source.baseAddress.map { unsafe $0 + pending.lowerBound }
+          unsafe stream.pointee.avail_in = CUnsignedInt(pending.count)
+          unsafe stream.pointee.next_out = target.baseAddress.map { unsafe $0 + filled }
+          let room = CUnsignedInt(clamping: range.upperBound - filled)
+          unsafe stream.pointee.avail_out = room
+          result = unsafe inflate(stream, Z_NO_FLUSH)
+          pending = (pending.upperBound - Int(unsafe stream.pointee.avail_in))..<pending.upperBound
+          filled += Int(room - (unsafe stream.pointee.avail_out))
+        }
+      }
+      switch result {
+      case Z_OK: break
+      case Z_STREAM_END: try finishMember()
+      case Z_BUF_ERROR where pending.isEmpty: break
+      default:
+        throw Problem(
+          .corruptData, "deflate stream", at: position - UInt64(pending.count),
+          observed: unsafe stream.pointee.msg.map { unsafe String(cString: $0) } ?? "zlib error \(result)")
+      }
+    }
+    return filled - range.lowerBound
+  }
+
+  /// The most bytes of input that are read at a time.
+  private static let inputSize = 64 << 10
+
+  private func refill() throws(Problem) {
+    // Small at first: of most streams only the start is of interest.
+    let size = position == 0 ? 1 << 10 : Self.inputSize
+    if input.count < size { input = [UInt8](repeating: 0, count: size) }
+    let count = try source.read(at: position, count: size, into: &input)
+    guard count > 0 else { throw Problem(.truncated, "deflate stream", at: position) }
+    pending = 0..<count
+    position += UInt64(count)
+  }
+
+  /// Goes on with the next gzip member, if there is one; other bytes behind the stream are left alone.
+  private func finishMember() throws(Problem) {
+    isFinished = true
+    guard framing == .gzip else { return }
+    if pending.isEmpty, position < source.size { try refill() }
+    guard !pending.isEmpty, input[pending.lowerBound] == 0x1F else { return }
+    isFinished = unsafe inflateReset(stream) != Z_OK
+  }
+}

@@ -1,0 +1,200 @@
+import Archives
+import Bytes
+import Foundation
+import Testing
+
+@Suite struct ImageTests {
+  private static let folder = Path(Fixtures.folder.appending(path: "archives/layout").path)
+
+  /// The final files as umoci unpacks them, and as the tree has them.
+  private func check(_ image: ContainerImage) throws {
+    var tree = FileTree()
+    for layer in image.layers { tree.apply(try layer.tar()) }
+    #expect(tree.problems == [])
+    var found: [String] = []
+    for file in tree.files {
+      found.append(
+        "\(file.path)\tfile\t\(String(decoding: try tree.contents(of: file).all(), as: UTF8.self))")
+    }
+    for link in tree.symbolicLinks { found.append("\(link.path)\tlink\t\(link.target)") }
+    let expected = String(decoding: try Fixtures.bytes("image-tree.txt").bytes, as: UTF8.self)
+      .split(separator: "\n").map(String.init)
+    #expect(found.sorted() == expected.filter { !$0.hasSuffix("\tother") }.sorted())
+    #expect(try tree.entry(at: Path("srv/pipe")) == .other(.fifo))
+    // The layer that brought what is there now.
+    func layer(_ path: String) throws -> Int? { try tree.file(at: Path(path))?.layer }
+    #expect(try layer("usr/lib/first.so") == 1)
+    #expect(try layer("usr/lib/same.so") == 0)
+    #expect(try layer("opt/gone/again") == 2)
+    #expect(try layer("/usr/lib/late.so") == 3)
+    // Links lead to files of the image, from wherever they start.
+    #expect(try layer("lib/late.so") == 3)
+    #expect(try layer("absolute") == 3)
+    #expect(try layer("out") == 1)
+    #expect(try layer("../../out") == 1)
+    #expect(try layer("usr/lib/link.so") == nil)
+    let loop = #expect(throws: Problem.self) { try tree.entry(at: Path("loop1")) }
+    #expect(loop?.code == .limitExceeded)
+  }
+
+  @Test func layoutFolder() throws {
+    let archive = try ImageArchive(folder: Self.folder)
+    #expect(archive.problems == [])
+    let image = try #require(archive.images.first)
+    #expect(archive.images.count == 1)
+    #expect(image.names == ["latest"])
+    #expect(image.platform.description == "linux/amd64")
+    #expect(image.digest?.hasPrefix("sha256:") == true)
+    #expect(String(decoding: image.configuration, as: UTF8.self).contains("CUDA_VERSION=12.4.1"))
+    try check(image)
+  }
+
+  @Test(arguments: ["docker.tar", "docker.tar.gz", "oci.tar"]) func archives(_ name: String) throws {
+    let archive = try ImageArchive(Fixtures.bytes(name))
+    #expect(archive.problems == [])
+    let image = try #require(archive.images.first)
+    #expect(image.names == (name == "oci.tar" ? ["latest"] : ["docker.io/example/app:1.0"]))
+    #expect(image.layers.map(\.digest).allSatisfy { $0.hasPrefix("sha256:") })
+    try check(image)
+  }
+
+  @Test func platforms() throws {
+    let folder = Path(Fixtures.folder.appending(path: "archives/platforms").path)
+    let all = try ImageArchive(folder: folder)
+    #expect(all.problems == [])
+    #expect(all.images.map(\.platform.description) == ["linux/amd64", "linux/arm64"])
+    #expect(all.images.allSatisfy { $0.names == ["example.org/app:1.0"] })
+    let chosen = try ImageArchive(
+      folder: folder, platform: .init(operatingSystem: "windows", architecture: "amd64"))
+    #expect(chosen.images.map(\.platform.description) == ["windows/amd64"])
+  }
+
+  /// One image under two names is one image.
+  @Test func severalNames() throws {
+    let archive = try damaged("index.json") { data in
+      let text = String(decoding: data, as: UTF8.self)
+      let start = text.firstIndex(of: "[")!
+      let end = text.lastIndex(of: "]")!
+      let manifest = text[text.index(after: start)..<end]
+      let other = manifest.replacing("latest", with: "1.0")
+      data = Data("{\"manifests\": [\(manifest), \(other), \(manifest)]}".utf8)
+    }
+    #expect(archive.problems == [])
+    #expect(archive.images.map(\.names) == [["latest", "1.0"]])
+  }
+
+  /// A copy of the layout folder in which one file is changed.
+  ///
+  /// - Parameter read: what is done with its images while the copy is there.
+  private func damaged(
+    _ name: String, _ change: (inout Data) -> Void, read: (ImageArchive) throws -> Void = { _ in }
+  ) throws -> ImageArchive {
+    let copy = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+    try FileManager.default.copyItem(at: URL(filePath: Self.folder.text), to: copy)
+    defer { try? FileManager.default.removeItem(at: copy) }
+    let file = copy.appending(path: name)
+    var data = try Data(contentsOf: file)
+    change(&data)
+    try data.write(to: file)
+    let archive = try ImageArchive(folder: Path(copy.path))
+    try read(archive)
+    return archive
+  }
+
+  @Test func wrongDigests() throws {
+    let image = try #require(ImageArchive(folder: Self.folder).images.first)
+    let layer = "blobs/sha256/" + image.layers[1].digest.dropFirst(7)
+    _ = try damaged(layer) {
+      $0[40] ^= 1
+    } read: { changed in
+      let problem = #expect(throws: Problem.self) { try changed.images[0].layers[1].tar() }
+      #expect(problem?.code == .mismatch && problem?.field == "layer digest")
+      let other = try changed.images[0].layers[0].tar()
+      #expect(other.problems == [])
+    }
+    let longer = try damaged(layer) { $0.append(0) }
+    #expect(longer.images.isEmpty && longer.problems.map(\.code) == [.mismatch])
+    let manifest = try damaged("blobs/sha256/" + (image.digest ?? "").dropFirst(7)) { $0[$0.count - 3] ^= 1 }
+    #expect(manifest.images.isEmpty)
+    #expect(summary(manifest.problems) == ["mismatch: digest of a manifest"])
+  }
+
+  /// In an archive of `docker save` the configuration has the digests of the layers' tars.
+  @Test func wrongDigestInDockerArchive() throws {
+    var bytes = try Fixtures.bytes("docker.tar").bytes
+    let archive = try ImageArchive(MemoryBytes(bytes))
+    let text = Array("first, replaced".utf8)
+    let place = try #require(bytes.indices.first { bytes[$0...].starts(with: text) })
+    bytes[place] ^= 1
+    let damaged = try ImageArchive(MemoryBytes(bytes))
+    #expect(damaged.images[0].layers.map(\.digest) == archive.images[0].layers.map(\.digest))
+    let problem = #expect(throws: Problem.self) { try damaged.images[0].layers[1].tar() }
+    #expect(problem?.code == .mismatch)
+  }
+
+  @Test func wrongConfigurationInDockerArchive() throws {
+    var bytes = try Fixtures.bytes("docker.tar").bytes
+    let text = Array("CUDA_VERSION".utf8)
+    // The first of them is in the configuration; the old files of each layer come after.
+    let place = try #require(bytes.indices.first { bytes[$0...].starts(with: text) })
+    bytes[place] ^= 1
+    let damaged = try ImageArchive(MemoryBytes(bytes))
+    #expect(damaged.images.isEmpty)
+    #expect(summary(damaged.problems) == ["mismatch: digest of an image configuration"])
+  }
+
+  @Test(arguments: ["", "{", "[]", "{\"manifests\": [{}]}"]) func noIndex(_ text: String) throws {
+    let problem = #expect(throws: Problem.self) { try damaged("index.json") { $0 = Data(text.utf8) } }
+    #expect(problem?.code == .invalidValue)
+  }
+
+  @Test(arguments: [
+    ("sha256:../../../../etc/passwd", Problem.Code.unsupported), ("sha512:00", .unsupported),
+    ("sha256:" + String(repeating: "0", count: 64), .notFound),
+  ])
+  func wrongReferences(_ digest: String, code: Problem.Code) throws {
+    let archive = try damaged("index.json") {
+      $0 = Data("{\"manifests\": [{\"digest\": \"\(digest)\", \"size\": 1}]}".utf8)
+    }
+    #expect(archive.images.isEmpty && archive.problems.map(\.code) == [code])
+  }
+
+  @Test func cutArchive() throws {
+    let bytes = try Fixtures.bytes("docker.tar").bytes
+    let problem = #expect(throws: Problem.self) { try ImageArchive(MemoryBytes(Array(bytes[..<40_000]))) }
+    #expect(problem?.code == .truncated)
+  }
+
+  @Test func noImage() throws {
+    for name in ["sparse.tar", "hostile.tar"] {
+      let problem = #expect(throws: Problem.self) { try ImageArchive(Fixtures.bytes(name)) }
+      #expect(problem?.code == .invalidValue)
+    }
+  }
+
+  /// What would reach outside, or cannot be, is named; the rest is there.
+  @Test func hostileLayer() throws {
+    var tree = FileTree()
+    tree.apply(TarArchive(try Fixtures.bytes("hostile.tar")))
+    #expect(tree.files.map(\.path.text) == ["absolute/file", "elsewhere/made", "good", "plain"])
+    #expect(
+      tree.problems.map(\.observed) == [
+        "../../outside", ".wh.", "x/.wh...", "links/hard", "links/missing", "a link to b", "plain/below",
+        "4221",
+      ])
+    #expect(
+      tree.problems.map(\.code) == [
+        .outOfBounds, .invalidValue, .invalidValue, .notFound, .notFound, .limitExceeded, .invalidValue,
+        .limitExceeded,
+      ])
+  }
+
+  @Test func nodesPastLimit() throws {
+    var limits = ArchiveLimits()
+    limits.nodes = 5
+    var tree = FileTree(limits: limits)
+    tree.apply(TarArchive(try Fixtures.bytes("hostile.tar")))
+    #expect(tree.problems.last?.code == .limitExceeded)
+    #expect(tree.files.count <= 5)
+  }
+}

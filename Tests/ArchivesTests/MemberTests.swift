@@ -1,0 +1,58 @@
+import Archives
+import Bytes
+import DeviceCode
+import ELFFile
+import Foundation
+import Testing
+
+/// Files with device code, as they are and as members of a zip archive.
+@Suite struct MemberTests {
+  private static let files: [URL] = {
+    let found = FileManager.default.enumerator(at: Fixtures.folder, includingPropertiesForKeys: nil)
+    return (found?.compactMap { $0 as? URL } ?? []).filter {
+      ["so", "a", "o", "cubin", "fatbin", "ptx", "ltoir"].contains($0.pathExtension)
+    }
+  }()
+
+  /// What a reader finds, without the source that it found it in.
+  private func description(_ file: InspectedFile) -> String {
+    let elf = file.elf.map { "\($0.sections) \($0.segments) \($0.dynamic) \($0.notes) \($0.problems)" } ?? ""
+    return "\(file.format) \(file.size) \(file.inventory) \(file.foreignDeviceCode) \(file.problems) \(elf)"
+  }
+
+  @Test func deflatedMembersReadLikeFiles() throws {
+    #expect(Self.files.count > 200)
+    for file in Self.files {
+      let bytes = Array(try Data(contentsOf: file))
+      let member = try DecompressedBytes(
+        MemoryBytes(ZipBuilder.deflated(bytes)), .deflate, size: UInt64(bytes.count), limit: 1 << 30)
+      let expected = description(InspectedFile(MemoryBytes(bytes)))
+      #expect(description(InspectedFile(member)) == expected, "\(file.lastPathComponent)")
+    }
+  }
+
+  @Test func storedMembersReadLikeFiles() throws {
+    for file in Self.files {
+      let bytes = Array(try Data(contentsOf: file))
+      let member = SubrangeBytes(MemoryBytes([1, 2, 3] + bytes + [4]), 3..<3 + UInt64(bytes.count))
+      let expected = description(InspectedFile(MemoryBytes(bytes)))
+      #expect(description(InspectedFile(member)) == expected, "\(file.lastPathComponent)")
+    }
+  }
+
+  /// In a file on disk, members are read from the descriptor in place.
+  @Test func storedMembersOfFilesReadLikeFiles() throws {
+    let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let place = folder.appending(path: "archive")
+    for file in Self.files.filter({ ["so", "a", "o"].contains($0.pathExtension) }) {
+      let bytes = Array(try Data(contentsOf: file))
+      try Data([UInt8](repeating: 0x21, count: 100) + bytes).write(to: place)
+      let member = SubrangeBytes(
+        try FileBytes(path: Path(place.path)), 100..<100 + UInt64(bytes.count))
+      let expected = description(InspectedFile(MemoryBytes(bytes)))
+      #expect(description(InspectedFile(member)) == expected, "\(file.lastPathComponent)")
+    }
+  }
+}
