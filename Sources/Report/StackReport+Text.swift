@@ -78,7 +78,11 @@ extension StackReport {
     }
     switch status {
     case .pass: return "Yes, it runs on \(listed(labels))\(driver)\(hint)"
-    case .warn: return "With reservations on \(listed(labels))\(driver): " + because(.warn)
+    case .warn:
+      let running = devices.indices.filter { self.status(device: $0) == .pass }
+      let others = labels.indices.filter { !running.contains($0) }
+      let without = running.isEmpty ? "" : " (without on \(listed(running.map { labels[$0] })))"
+      return "With reservations on \(listed(others.map { labels[$0] }))\(driver)\(without): " + because(.warn)
     case .unknown: return "That cannot be told for \(listed(labels))\(driver): " + because(.unknown)
     case .fail:
       let failing = devices.indices.filter { self.status(device: $0) == .fail }
