@@ -40,4 +40,9 @@ public struct InspectedFile: Sendable {
     self.problems = problems
     self.elf = elf
   }
+
+  /// What stands for a file that could not be opened.
+  public static func unreadable(_ problem: Problem) -> InspectedFile {
+    InspectedFile(format: .other, size: 0, problems: [problem])
+  }
 }

@@ -77,10 +77,7 @@ struct ExtractCommand {
     let isWritten = outputs.write(style, text: report.text, json: { report.json(Cubinspect.tool) })
     if !isWritten { status = .usage }
     for file in report.files {
-      for problem in file.contents.problems {
-        if !outputs.showsTextOnTerminal { Terminal.report("\(file.path): \(problem.description)") }
-        if problem.isFailure { status = .usage }
-      }
+      if outputs.report(file.contents.problems, of: file.path) { status = .usage }
     }
     return status
   }
@@ -96,7 +93,7 @@ struct ExtractCommand {
       for image in images { plan.names[image.index] = image.fileName(stem: stem) }
       return plan
     } catch {
-      return Plan(path: path, contents: InspectedFile(format: .other, size: 0, problems: [error]))
+      return Plan(path: path, contents: .unreadable(error))
     }
   }
 

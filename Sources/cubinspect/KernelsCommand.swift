@@ -60,10 +60,7 @@ struct KernelsCommand {
     let isWritten = outputs.write(style, text: report.text, json: { report.json(Cubinspect.tool) })
     var status = isWritten ? ExitStatus.success : .usage
     for file in report.files {
-      for problem in file.problems {
-        if !outputs.showsTextOnTerminal { Terminal.report("\(file.path): \(problem.description)") }
-        if problem.isFailure { status = .usage }
-      }
+      if outputs.report(file.problems, of: file.path) { status = .usage }
     }
     return status
   }
@@ -75,7 +72,7 @@ struct KernelsCommand {
       source = try FileBytes(path: path)
       contents = InspectedFile(source)
     } catch {
-      contents = InspectedFile(format: .other, size: 0, problems: [error])
+      contents = .unreadable(error)
     }
     return KernelsReport.File(
       path: path, contents: contents, kernels: FileKernels(contents, source, jobs: jobs),

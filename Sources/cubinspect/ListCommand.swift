@@ -25,12 +25,7 @@ struct ListCommand {
     let isWritten = outputs.write(style, text: report.text, json: { report.json(Cubinspect.tool) })
     var status = isWritten ? ExitStatus.success : .usage
     for file in report.files {
-      for problem in file.contents.problems {
-        if !outputs.showsTextOnTerminal {
-          Terminal.report("\(file.path): \(problem.description)")
-        }
-        if problem.isFailure { status = .usage }
-      }
+      if outputs.report(file.contents.problems, of: file.path) { status = .usage }
     }
     return status
   }
@@ -42,7 +37,7 @@ struct ListCommand {
       let verification = verifies ? contents.verify(source, jobs: jobs) : nil
       return ListReport.File(path: path, contents: contents, verification: verification)
     } catch {
-      return ListReport.File(path: path, contents: InspectedFile(format: .other, size: 0, problems: [error]))
+      return ListReport.File(path: path, contents: .unreadable(error))
     }
   }
 }

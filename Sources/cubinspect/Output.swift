@@ -92,6 +92,15 @@ struct Output {
 }
 
 extension [Output] {
+  /// Reports the problems of a file on standard error, unless the text on the terminal shows them already; returns
+  /// whether one of them is a failure.
+  func report(_ problems: [Problem], of path: Path) -> Bool {
+    if !showsTextOnTerminal {
+      for problem in problems { Terminal.report("\(path): \(problem.description)") }
+    }
+    return problems.contains(where: \.isFailure)
+  }
+
   /// Writes every output, text in `style` where it goes to standard output; returns whether all were written.
   func write(_ style: TextStyle, text: (TextStyle) -> [UInt8], json: () -> [UInt8]) -> Bool {
     var isComplete = true
