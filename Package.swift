@@ -96,9 +96,10 @@ let package = Package(
       "DeviceCode", ["Bytes", "Compression", "ELFFile", "FixtureSupport", "FuzzSupport"],
       resources: [.embedInCode("Resources/cubinHeaders.json")]),
     tests(
-      "Compatibility", ["DeviceCode"], resources: [.embedInCode("Resources/ptxMatrices.json")]),
+      "Compatibility", ["DeviceCode", "FuzzSupport"],
+      resources: [.embedInCode("Resources/ptxMatrices.json")]),
     tests(
-      "Stack", ["Bytes", "ELFFile", "DeviceCode", "Compatibility", "FixtureSupport"],
+      "Stack", ["Bytes", "ELFFile", "DeviceCode", "Compatibility", "FixtureSupport", "FuzzSupport"],
       resources: [.embedInCode("Resources/imageRequirements.json")]),
     tests("Scan", ["Bytes", "DeviceCode", "Compatibility", "Stack", "FixtureSupport", "FuzzSupport"]),
     tests(

@@ -76,7 +76,7 @@ public struct FileKernels: Sendable {
     cubinParts = Array(repeating: (0, 0), count: CubinPart.allCases.count)
     kernelCounts = Array(repeating: nil, count: inventory.images.count)
     let wanted = inventory.images.filter { [.cubin, .ptx, .cubinVariant].contains($0.kind) }.map(\.index)
-    let names = KernelNames()
+    let names = NameTable()
     let storedSizes = composition.storedSizes
     let results = PayloadReader(source, inventory).map(wanted, of: inventory, jobs: jobs) {
       (image, bytes) throws(Problem) in
@@ -87,7 +87,7 @@ public struct FileKernels: Sendable {
       problems.append(
         Problem(
           .limitExceeded, "kernels",
-          expected: "at most \(KernelNames.countLimit) copies and \(KernelNames.byteLimit) bytes of names"))
+          expected: "at most \(NameTable.countLimit) copies and \(NameTable.byteLimit) bytes of names"))
     }
     for (index, result) in zip(wanted, results) {
       switch result {
@@ -135,7 +135,7 @@ public struct FileKernels: Sendable {
 /// The names of all images, each kept once.
 ///
 /// Where there are too many, none is kept: what remains must not depend on which thread came first.
-private final class KernelNames: Sendable {
+private final class NameTable: Sendable {
   private struct Names {
     var positions: [String: Int] = [:]
     var list: [String] = []
@@ -187,7 +187,7 @@ private struct ImageKernels: Sendable {
   var parts: [(stored: UInt64, size: UInt64)] = []
 
   init(
-    _ image: DeviceImage, _ bytes: ArraySlice<UInt8>, storedSize: UInt64, _ names: KernelNames
+    _ image: DeviceImage, _ bytes: ArraySlice<UInt8>, storedSize: UInt64, _ names: NameTable
   ) throws(Problem) {
     do throws(Problem) {
       if image.kind == .ptx {

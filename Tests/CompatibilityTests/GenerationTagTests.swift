@@ -1,4 +1,5 @@
 import Compatibility
+import FuzzSupport
 import Testing
 
 /// What kernels' names say about the GPUs that they are for. The names are from published libraries.
@@ -110,7 +111,7 @@ struct GenerationTagTests {
       _ = tags(text)
     }
     #expect(tags("_Z" + String(repeating: "LN", count: 20_000) + "4sm80") == ["8.0"])
-    var generator = SeededGenerator(state: 1)
+    var generator = SeededGenerator(seed: 1)
     let name = Array(
       "_ZN7cutlass6KernelIN3c1010ScalarTypeELNS_4EnumE15EJLi0ELin1EES1_A16_Dv4_fZ1fEUlvE0_E9foo_sm90aEvNT_6ParamsE"
         .utf8

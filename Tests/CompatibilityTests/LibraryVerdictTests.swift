@@ -1,5 +1,6 @@
 import Compatibility
 import DeviceCode
+import FuzzSupport
 import Testing
 
 @Suite struct LibraryVerdictTests {
@@ -201,7 +202,7 @@ import Testing
 
   @Test(arguments: 0..<40)
   func theOrderOfImagesAndModulesDoesNotMatter(_ seed: UInt64) {
-    var generator = SeededGenerator(state: seed)
+    var generator = SeededGenerator(seed: seed)
     var modules = (0..<6).map { _ in
       (0..<Int.random(in: 1...4, using: &generator)).map { _ in
         Self.names.randomElement(using: &generator) ?? "sm_80"
@@ -229,7 +230,7 @@ import Testing
 
   @Test(arguments: 0..<40)
   func anotherImageNeverMakesAVerdictWorse(_ seed: UInt64) {
-    var generator = SeededGenerator(state: seed &+ 1000)
+    var generator = SeededGenerator(seed: seed &+ 1000)
     // A plain cubin in every module keeps its role, which otherwise decides what is asked of it.
     var modules = (0..<4).map { _ in
       ["sm_70"]
@@ -254,7 +255,7 @@ import Testing
 
   @Test(arguments: 0..<20)
   func countsAddUpAndAgreeWithTheModules(_ seed: UInt64) {
-    var generator = SeededGenerator(state: seed &+ 2000)
+    var generator = SeededGenerator(seed: seed &+ 2000)
     let places: [Module.Place] = [.registered, .embedded, .relocatable, .standalone]
     let drafts = (0..<30).map { _ in
       Draft(

@@ -3,6 +3,7 @@ import Compatibility
 import DeviceCode
 import ELFFile
 import FixtureSupport
+import FuzzSupport
 import Stack
 import Testing
 
@@ -372,7 +373,7 @@ import Testing
   }
 
   @Test func arbitraryBytesAreHarmless() {
-    var generator = SeededGenerator(state: 7)
+    var generator = SeededGenerator(seed: 7)
     for _ in 0..<200 {
       let count = Int.random(in: 0..<400, using: &generator)
       let bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }

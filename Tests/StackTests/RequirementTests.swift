@@ -1,4 +1,5 @@
 import Compatibility
+import FuzzSupport
 import Stack
 import Testing
 
@@ -84,7 +85,7 @@ import Testing
 
   @Test func alternativesAreTriedInOrder() {
     // What two alternatives say together follows from what each says alone.
-    var generator = SeededGenerator(state: 3)
+    var generator = SeededGenerator(seed: 3)
     let parts = [
       "cuda", "driver", "arch", "brand", "gpu", "<", ">=", "=", "!", "12.4", "550", "8.0", "nvidia", ",",
       ".5",

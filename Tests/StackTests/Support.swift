@@ -111,19 +111,6 @@ struct TreeBuilder {
   }
 }
 
-/// A generator with a fixed seed, so that every run tests the same cases.
-struct SeededGenerator: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var value = state
-    value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-    return value ^ (value >> 31)
-  }
-}
-
 /// A library with device code: per module the targets of its images, `sm_80` or `compute_90`; `sm_80/zstd` is
 /// compressed.
 func stackLibrary(_ path: String, _ modules: [[String]], isa: String? = nil, zstd: Bool = false)
