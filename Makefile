@@ -36,7 +36,14 @@ test: setup ## Run all tests, with the small wheels as inputs
 	$(scripts)/swift-test $(SWIFT_FLAGS)
 
 test-large: setup fetch-large ## Compare with cuobjdump on torch and CUDA libraries, judge cuBLAS, cuDNN and vLLM (2.5 GB to fetch)
-	@$(scripts)/fetch-test-wheels small dispatch >/dev/null
+	@$(scripts)/setup views
+	$(scripts)/fetch-test-wheels small dispatch >/dev/null
+	for name in torchvision bitsandbytes; do
+	  folder=$$($(scripts)/fetch-test-wheels $$name)
+	  cache=$${folder%/unpacked/*}
+	  folder=$${folder##*/}
+	  $(scripts)/make-views "$$cache/wheels/$$folder"-*.whl "$$cache/views/$$folder"
+	done
 	CUBINSPECT_TEST_LARGE=1 $(scripts)/swift-test $(SWIFT_FLAGS) --filter Agreement
 
 build: ## Build the program, optimised and with the Swift runtime inside: build/cubinspect

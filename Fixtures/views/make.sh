@@ -41,6 +41,7 @@ with zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(entry, data)
 END
 views=(root.tar{,.gz,.zst} docker.tar{,.gz,.zst} oci.tar oci-zstd.tar platforms.tar layout package.conda package.tar.bz2)
-rm -rf small-1.0-*.whl "${views[@]}"
+rm -rf package.whl "${views[@]}"
 ../../Tests/Scripts/make-views "$wheel" "$staging" "${views[@]}"
-mv "$wheel" "${views[@]/#/$staging/}" .
+mv "${views[@]/#/$staging/}" .
+mv "$wheel" package.whl
