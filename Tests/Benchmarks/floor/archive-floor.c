@@ -26,7 +26,7 @@ typedef struct {
 static Task *tasks;
 static size_t count, capacity;
 static atomic_size_t next;
-static atomic_ullong total;
+static atomic_ullong total, elf_files;
 
 static void fail(const char *what, const char *why) {
   fprintf(stderr, "archive-floor: %s: %s\n", what, why);
@@ -120,7 +120,10 @@ static void *work(void *unused) {
     uint64_t made;
     if (task->is_member) {
       made = inflate_task(task, -15, task->size < PREFIX ? task->size : PREFIX, to, NULL);
-      if (made >= 4 && !memcmp(to, "\177ELF", 4)) made = inflate_task(task, -15, task->size, to, NULL);
+      if (made >= 4 && !memcmp(to, "\177ELF", 4)) {
+        atomic_fetch_add(&elf_files, 1);
+        made = inflate_task(task, -15, task->size, to, NULL);
+      }
     } else {
       read_at(task->fd, to, 4, 0);
       if (number(to, 2) == 0x8b1f) made = inflate_task(task, 31, UINT64_MAX, to, &digest);
@@ -179,5 +182,5 @@ int main(int argc, char **argv) {
     if (pthread_create(&threads[i], NULL, work, NULL)) fail("pthread_create", "failed");
   work(NULL);
   for (long i = 1; i < jobs; i++) pthread_join(threads[i], NULL);
-  printf("tasks %zu\nbytes %llu\n", count, (unsigned long long)total);
+  printf("tasks %zu\nelf %llu\nbytes %llu\n", count, (unsigned long long)elf_files, (unsigned long long)total);
 }
