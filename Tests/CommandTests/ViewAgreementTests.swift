@@ -181,9 +181,11 @@ private struct Views {
   func scan(_ path: String, _ arguments: [String] = []) throws -> Scan {
     let path = path.hasPrefix("/") ? path : folder + "/" + path
     let run = try Program.run((["scan", path, "-o", "json"] + arguments).map { Array($0.utf8) })
-    let document = try run.document()
+    // An archive of 'docker save' has longer names.
+    let text = run.text.replacing("example.org/app:1.0", with: "app")
+    let document = try JSONValue(parsing: Array(text.utf8))
     #expect(GoldenTests.schema.violations(in: document) == [])
-    return Scan(status: run.status, text: run.text, messages: run.messages, document: document)
+    return Scan(status: run.status, text: text, messages: run.messages, document: document)
   }
 
   struct Scan {
