@@ -2,38 +2,6 @@ public import Bytes
 public import Compatibility
 public import DeviceCode
 
-/// Where a scan starts.
-public struct ScanRoot: Hashable, Sendable {
-  public enum Kind: String, Hashable, Sendable {
-    case directory, file
-  }
-
-  public var path: Path
-  public var kind: Kind
-
-  public init(path: Path, kind: Kind) {
-    self.path = path
-    self.kind = kind
-  }
-}
-
-/// The place of a file: which root it was found under, and its path from there. For a root that is a file, the
-/// path is the file's name.
-public struct FilePlace: Hashable, Sendable, Comparable {
-  /// Index into the scan's roots.
-  public var root: Int
-  public var path: Path
-
-  public init(root: Int, path: Path) {
-    self.root = root
-    self.path = path
-  }
-
-  public static func < (left: FilePlace, right: FilePlace) -> Bool {
-    left.root == right.root ? left.path < right.path : left.root < right.root
-  }
-}
-
 /// A file with CUDA device code.
 public struct ScannedLibrary: Sendable {
   public var place: FilePlace
