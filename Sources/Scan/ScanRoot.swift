@@ -54,6 +54,17 @@ public struct ScanRoot: Sendable {
     public var createdBy: String?
   }
 
+  /// Whether it is installed by unpacking it where others are, too.
+  var isPackage: Bool { kind == .wheel || kind == .condaPackage }
+
+  /// The name of the distribution in a wheel; nil in others, of which nobody tells.
+  fileprivate var distribution: String? {
+    guard kind == .wheel else { return nil }
+    let suffix = ".dist-info/WHEEL"
+    let file = archive?.files.first { $0.path.bytes.suffix(suffix.utf8.count).elementsEqual(suffix.utf8) }
+    return file.map { String($0.path.text.prefix { $0 != "-" }).lowercased() }
+  }
+
   /// Whether the path leads to a directory of the host that is walked.
   var isHostDirectory: Bool { kind == .directory || kind == .rootFileSystem }
 
@@ -94,6 +105,14 @@ public struct FilePlace: Hashable, Sendable, Comparable {
 }
 
 extension [ScanRoot] {
+  /// Whether the packages among the roots, of which there are some, can be installed into one environment: no two are
+  /// versions of one distribution.
+  var canBeInstalledTogether: Bool {
+    let packages = filter(\.isPackage)
+    let names = Set(packages.map { $0.distribution ?? $0.path.text })
+    return !packages.isEmpty && names.count == packages.count
+  }
+
   /// Opens a file of one of the roots. What is below a directory is opened without following symbolic links.
   ///
   /// - Throws: a ``Problem`` when it cannot be opened.

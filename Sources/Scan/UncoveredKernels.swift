@@ -40,9 +40,13 @@ extension ScanResult {
     }
     let queue = WorkQueue<[Int]>()
     for stream in streams.values { queue.add(stream.sorted { $0 < $1 }.map(\.index)) }
-    for index in others where before.libraries[index].isSmall { queue.add([index]) }
-    queue.run(jobs: jobs) { for index in $0 { read(index, jobs: 1) } }
-    for index in others where !before.libraries[index].isSmall { read(index, jobs: jobs) }
+    // A member of a zip archive is inflated by one thread at a time, so others go on beside it.
+    let together = others.filter { roots[libraries[$0].place.root].archive != nil || libraries[$0].isSmall }
+    for index in together { queue.add([index]) }
+    queue.run(jobs: jobs) { batch in
+      for index in batch { read(index, jobs: before.libraries[index].isSmall || batch.count > 1 ? 1 : jobs) }
+    }
+    for index in Set(others).subtracting(together).sorted() { read(index, jobs: jobs) }
     for (index, names) in results.withLock({ $0 }) {
       let place = libraries[index].place
       libraries[index].kernels = names.kernels

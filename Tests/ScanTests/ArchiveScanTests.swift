@@ -114,6 +114,24 @@ struct ArchiveScanTests {
     #expect(result.problems.allSatisfy { $0.place.path == Path("torch/broken.so") })
   }
 
+  /// Wheels are one environment, unless two are versions of one distribution.
+  @Test func wheelsAreInstalledTogether() throws {
+    func write(_ name: String, _ version: String, _ file: String) throws {
+      var wheel = WheelBuilder(distribution: name, version)
+      wheel.add(library("sm_90"), to: file)
+      wheel.add([], to: "shared/__init__.py")
+      try tree.write(wheel.bytes, to: "\(name)-\(version).whl")
+    }
+    try write("torch", "2.9.0", "torch/a.so")
+    try write("torch", "2.8.0", "torch/a.so")
+    try write("nvidia_cudnn", "9.1", "nvidia/b.so")
+    var together = scan("torch-2.9.0.whl", "nvidia_cudnn-9.1.whl")
+    #expect(together.stackFacts().environments.map(\.distributions.count) == [2])
+    for library in together.libraries { #expect(together.place(of: library.place.path) == library.place) }
+    var apart = scan("torch-2.9.0.whl", "torch-2.8.0.whl")
+    #expect(apart.stackFacts().environments.map(\.distributions.count) == [1, 1])
+  }
+
   private func image() -> ImageBuilder {
     var image = ImageBuilder()
     image.variables = ["CUDA_VERSION=12.8.1"]
