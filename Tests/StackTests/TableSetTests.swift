@@ -555,7 +555,7 @@ import Testing
     ),
     (
       "pytorch.install", #"{"command": "pip install torch", "source": "s"}"#,
-      "pytorch.install, row of the newest, command: does not agree, expected a command with {version}, found pip install torch"
+      "pytorch.install, row without until, command: does not agree, expected a command with {version}, found pip install torch"
     ),
   ])
   func rowsThatDoNotFit(list: String, row: String, message: String?) {

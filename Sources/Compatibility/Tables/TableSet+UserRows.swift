@@ -42,9 +42,7 @@ extension TableSet {
     lists[Self.description] = nil
     var table = self[type]
     // The lists of a table are those of its resource.
-    guard case .object(let own)? = try? JSONDecoder().decode(JSONTree.self, from: Data(Table.resource)) else {
-      preconditionFailure("embedded table: \(Table.name)")
-    }
+    let own = (try? JSONDecoder().decode([String: AnyValue].self, from: Data(Table.resource))) ?? [:]
     let names = own.keys.filter { ![Self.description, Self.sources].contains($0) }.sorted()
     for name in lists.keys.sorted() where !names.contains(name) {
       throw Problem(
@@ -74,6 +72,11 @@ extension TableSet {
   }
 }
 
+/// A value that nobody asks for.
+private struct AnyValue: Decodable {
+  init(from decoder: any Decoder) {}
+}
+
 extension JSONTree {
   /// The rows with a number for the text of each `source`; the texts go into `sources`.
   fileprivate func numberingSources(from place: String, in sources: inout [String]) throws(Problem)
@@ -88,10 +91,8 @@ extension JSONTree {
       return .array(result)
     case .object(var members):
       for (name, value) in members.sorted(by: { $0.key < $1.key }) {
-        if name != "source" {
-          members[name] = try value.numberingSources(from: "\(place).\(name)", in: &sources)
-          continue
-        }
+        members[name] = try value.numberingSources(from: "\(place).\(name)", in: &sources)
+        if name != "source" { continue }
         guard case .string(let text) = value, text.contains(where: { !$0.isWhitespace }) else {
           throw Problem(
             .invalidValue, "\(place).source", expected: "a text that says where the row is from",
@@ -107,7 +108,8 @@ extension JSONTree {
       throw Problem(.invalidValue, place, expected: "a text or a whole number", observed: "\(value)")
     case .string(let text):
       // What tables say is shown.
-      guard !text.unicodeScalars.contains(where: { $0.value < 0x20 || (0x7F..<0xA0).contains($0.value) }) else {
+      guard !text.unicodeScalars.contains(where: { $0.value < 0x20 || (0x7F..<0xA0).contains($0.value) })
+      else {
         throw Problem(
           .invalidValue, place, expected: "a text without control characters", observed: printable(text))
       }

@@ -117,14 +117,15 @@ extension LibraryTable: DataTable {
       names.expect(
         row.library?.isEmpty != true, row.name, "library", "the start of a file name", "an empty text")
     }
+    let knownMajors = Set(tables[ToolkitTable.self].toolkits.map(\.toolkit.major))
     var majors = ListCheck(Self.self, "cudaMajors")
     for row in cudaMajors {
       majors.expect(
         LibraryName(row.soname)?.version.count == 1, row.soname, "soname", "a name such as libcudart.so.12",
         row.soname)
       majors.expect(
-        tables[ToolkitTable.self].toolkits.contains { $0.toolkit.major == row.cudaMajor }, row.soname,
-        "cudaMajor", "the major version of a toolkit of toolkits.toolkits", row.cudaMajor)
+        knownMajors.contains(row.cudaMajor), row.soname, "cudaMajor",
+        "the major version of a toolkit of toolkits.toolkits", row.cudaMajor)
     }
     var prefixes = ListCheck(Self.self, "driver")
     for row in driver {

@@ -141,7 +141,7 @@ extension PyTorchTable: DataTable {
 
   public mutating func add(_ other: PyTorchTable) {
     releases.add(other.releases, by: \.key)
-    install.addFirst(other.install, key: \.until)
+    install.add(other.install, by: \.key)
   }
 
   public func problems(in tables: TableSet) -> [Problem] {
@@ -164,16 +164,15 @@ extension PyTorchTable: DataTable {
       for build in release.builds { self.check(build, of: release, in: tables, &builds) }
     }
     var commands = ListCheck(Self.self, "install")
-    let places = install.map { row in
-      row.until.map { until in releases.firstIndex { $0.series == until } ?? -1 } ?? releases.count
-    }
-    for (row, place) in zip(install, places) {
-      let key = row.until ?? "of the newest"
-      commands.expect(place >= 0, key, "until", "a series of pytorch.releases", row.until)
+    commands.expectAscending(install.map(\.key), "until")
+    for row in install {
+      if let until = row.until {
+        commands.expect(
+          releases.contains { $0.series == until }, row.key, "until", "a series of pytorch.releases", until)
+      }
       commands.expect(
-        row.command.contains("{version}"), key, "command", "a command with {version}", row.command)
+        row.command.contains("{version}"), row.key, "command", "a command with {version}", row.command)
     }
-    commands.expectAscending(places, "until")
     return check.problems + builds.problems + commands.problems
   }
 
@@ -202,16 +201,29 @@ extension PyTorchTable: DataTable {
 }
 
 extension PyTorchTable.Release {
-  fileprivate var key: SeriesKey {
-    SeriesKey(numbers: series.split(separator: ".", omittingEmptySubsequences: false).compactMap { Int($0) })
-  }
+  fileprivate var key: SeriesKey { SeriesKey(series) }
+}
+
+extension PyTorchTable.Install {
+  fileprivate var key: SeriesKey { until.map { SeriesKey($0) } ?? .newest }
 }
 
 /// A series by its numbers: 2.10 comes after 2.9.
 private struct SeriesKey: Comparable, CustomStringConvertible {
   var numbers: [Int]
 
-  var description: String { numbers.map(String.init).joined(separator: ".") }
+  /// After all others.
+  static let newest = SeriesKey(numbers: [.max])
+
+  init(numbers: [Int]) { self.numbers = numbers }
+
+  init(_ series: String) {
+    numbers = series.split(separator: ".", omittingEmptySubsequences: false).compactMap { Int($0) }
+  }
+
+  var description: String {
+    self == .newest ? "without until" : numbers.map(String.init).joined(separator: ".")
+  }
 
   static func < (left: SeriesKey, right: SeriesKey) -> Bool {
     left.numbers.lexicographicallyPrecedes(right.numbers)
