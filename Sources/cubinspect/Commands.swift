@@ -80,9 +80,8 @@ extension Flag {
   static let data = Flag(
     "data", .repeated("FILE"), values: .files,
     documentation: """
-      Take more rows for the tables from this JSON file, such as a GPU, a driver branch or a PyTorch release that \
-      this program does not know; a row that it has already is replaced. May be given several times. \
-      Docs/Data.md describes the tables.
+      Judge by the rows in this JSON file too: a GPU, a driver branch or a PyTorch release that this program does \
+      not know. A row that it knows is replaced. May be given several times; Docs/Data.md describes the file.
       """,
     group: "Tables")
   static let failOnLoss = Flag(
