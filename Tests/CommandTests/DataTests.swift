@@ -159,7 +159,7 @@ struct DataTests {
     for (file, message) in [
       ("missing.json", "does not exist"),
       ("code", "file: cannot be read: Is a directory"),
-      ("/dev/zero", "file: larger than the limit: more than 16777216 bytes"),
+      ("/dev/zero", "file: larger than the limit: more than 2097152 bytes"),
       ("broken.json", "line 2: invalid value, expected a name in quotation marks, found ]"),
       (
         "source.json",

@@ -234,12 +234,16 @@ import Testing
     let tables = try adding(
       """
       {"containers": {"brands": [{"prefix": "RTX PRO", "brands": ["Ours"], "source": "s"},
-        {"prefix": "RTX", "brands": ["Other"], "source": "s"}]}}
+        {"prefix": "RTX", "brands": ["Other"], "source": "s"},
+        {"prefix": "GeForce", "brands": ["Third"], "source": "s"}, {"prefix": "GeForce G", "brands": [], "source": "s"},
+        {"prefix": "GeForce G", "brands": ["Last"], "source": "s"}]}}
       """)
     let table = tables[ContainerTable.self]
     #expect(table.brands(ofGPU: "NVIDIA RTX PRO 6000") == ["Ours"])
     #expect(table.brands(ofGPU: "NVIDIA RTX A6000") == ["Other"])
-    #expect(table.brands(ofGPU: "NVIDIA GeForce RTX 3090") == ["GeForce"])
+    #expect(table.brands(ofGPU: "NVIDIA GeForce RTX 3090") == ["Third"])
+    // Of two rows with one key the later counts.
+    #expect(table.brands(ofGPU: "NVIDIA GeForce GTX 1080") == ["Last"])
   }
 
   @Test func aTegraIsKnownAsOne() throws {

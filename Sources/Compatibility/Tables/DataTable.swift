@@ -35,13 +35,16 @@ extension Array {
 
   /// Adds rows to a list whose first fitting row counts: new ones in front, others where the row with their key is.
   package mutating func addFirst(_ rows: [Element], key: (Element) -> some Equatable) {
-    for row in rows.reversed() {
+    var new: [Element] = []
+    for row in rows {
       if let place = firstIndex(where: { key($0) == key(row) }) {
         self[place] = row
       } else {
-        insert(row, at: 0)
+        new.removeAll { key($0) == key(row) }
+        new.append(row)
       }
     }
+    insert(contentsOf: new, at: 0)
   }
 }
 

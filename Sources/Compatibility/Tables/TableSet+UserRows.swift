@@ -3,7 +3,7 @@ import FoundationEssentials
 
 extension TableSet {
   /// Bytes of a file with rows: far more than all tables of the program have.
-  public static let sizeLimit = 16 << 20
+  public static let sizeLimit = 2 << 20
 
   /// Adds the rows of a JSON document: an object whose members are named after tables and hold lists of rows, in the
   /// form of the program's resources, but with the `source` of each row in words.
