@@ -227,22 +227,18 @@ private struct State {
     let isNew = position == frontier
     position += UInt64(count)
     decompressed += UInt64(count)
-    if isNew {
-      frontier = position
-      if checksum != nil { sum.add(bytes, 0..<count) }
-      if let claimed, frontier > claimed { throw sizeMismatch(observed: "more") }
-      guard frontier <= limit else {
-        throw Problem(
-          .limitExceeded, "decompressed size", expected: "at most \(limit) bytes", observed: "more")
-      }
-      let isLast = count < bytes.count ? true : try isAtEnd(forward)
-      if isLast { try finish() }
+    guard isNew else { return count }
+    frontier = position
+    if checksum != nil { sum.add(bytes, 0..<count) }
+    if let claimed, frontier > claimed { throw sizeMismatch(observed: "more") }
+    guard frontier <= limit else {
+      throw Problem(.limitExceeded, "decompressed size", expected: "at most \(limit) bytes", observed: "more")
     }
-    // Those that were given back are made again.
-    if position != end, position >= (checkpoints.last?.position ?? 0) + interval,
-      let copy = try forward.copy()
-    {
-      checkpoints.append((position, copy))
+    let isLast = count < bytes.count ? true : try isAtEnd(forward)
+    if isLast {
+      try finish()
+    } else if frontier - (checkpoints.last?.position ?? 0) >= interval, let copy = try forward.copy() {
+      checkpoints.append((frontier, copy))
       if checkpoints.count > DecompressedBytes.checkpointLimit { thinOut() }
     }
     return count
