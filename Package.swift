@@ -68,13 +68,14 @@ let package = Package(
         .embedInCode("Resources/containers.json"), .embedInCode("Resources/libraries.json"),
         .embedInCode("Resources/pytorch.json"),
       ]),
-    library("Scan", ["Bytes", "DeviceCode", "Compatibility", "Stack"]),
+    library("Scan", ["Bytes", "Archives", "DeviceCode", "Compatibility", "Stack"]),
     library("Report", ["Bytes", "Demangling", "DeviceCode", "Compatibility", "Stack", "Scan"]),
     library("CommandLineSyntax"),
     .executableTarget(
       name: "cubinspect",
       dependencies: [
-        "Bytes", "ELFFile", "DeviceCode", "Compatibility", "Stack", "Scan", "Report", "CommandLineSyntax",
+        "Bytes", "Archives", "ELFFile", "DeviceCode", "Compatibility", "Stack", "Scan", "Report",
+        "CommandLineSyntax",
       ], swiftSettings: settings),
 
     .target(

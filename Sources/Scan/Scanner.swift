@@ -1,3 +1,4 @@
+public import Archives
 public import Bytes
 import Compatibility
 import DeviceCode
@@ -8,15 +9,29 @@ import Synchronization
 public struct Scanner: Sendable {
   /// Threads that walk and read.
   public var jobs: Int
+  /// What archives may claim.
+  public var limits: ArchiveLimits
+  /// The platform that is wanted of an image for several; nil for all of Linux.
+  public var platform: ContainerImage.Platform?
+  /// What counts while a scan is under way.
+  public var progress: ScanProgress?
 
-  public init(jobs: Int) { self.jobs = max(1, jobs) }
+  public init(
+    jobs: Int, limits: ArchiveLimits = ArchiveLimits(), platform: ContainerImage.Platform? = nil,
+    progress: ScanProgress? = nil
+  ) {
+    self.jobs = max(1, jobs)
+    self.limits = limits
+    self.platform = platform
+    self.progress = progress
+  }
 
   /// Scans `paths`: directories with all that is below them, or single files.
   ///
   /// Symbolic links inside a directory are not followed: what they lead to is found under its own name, or it is
   /// outside. Nothing ends a scan; what cannot be read is among the result's problems.
   public func scan(_ paths: [Path]) -> ScanResult {
-    let walk = Walk()
+    let walk = Walk(progress: progress)
     var roots: [ScanRoot] = []
     var seen: Set<Path> = []
     for path in paths where seen.insert(path).inserted {
@@ -85,6 +100,9 @@ private final class Walk: Sendable {
 
   let queue = WorkQueue<Item>()
   let state = Mutex(State())
+  let progress: ScanProgress?
+
+  init(progress: ScanProgress?) { self.progress = progress }
 
   func visit(directory place: FilePlace, in roots: [ScanRoot]) {
     var visited = 0
@@ -134,6 +152,7 @@ private final class Walk: Sendable {
     } catch {
       problems.append(FileProblem(place: place, problem: error))
     }
+    progress?.add(files: visited, bytes: UInt64(bytesRead))
     state.withLock {
       $0.counts.directories += 1
       $0.counts.filesVisited += visited
@@ -159,6 +178,8 @@ private final class Walk: Sendable {
       guard isFirst else { return }
       let file = InspectedFile(source)
       let library = Library(file.inventory)
+      progress?.add(
+        files: isRoot ? 1 : 0, bytes: source.bytesRead, libraries: file.inventory.modules.isEmpty ? 0 : 1)
       state.withLock {
         $0.files[source.identity]?.contents = (file, library)
         $0.counts.bytesRead += source.bytesRead
@@ -209,7 +230,8 @@ private final class Walk: Sendable {
         result.libraries.append(library)
       }
     }
-    result.mergeIdentical(jobs: jobs)
+    progress?.begin(.comparing)
+    result.mergeIdentical(jobs: jobs, progress: progress)
     result.problems.sort { ($0.place, $0.problem.offset ?? 0) < ($1.place, $1.problem.offset ?? 0) }
     result.counts.librariesWithDeviceCode = result.libraries.count
     result.counts.modules = result.libraries.reduce(0) { $0 + $1.file.inventory.modules.count }
@@ -220,7 +242,7 @@ private final class Walk: Sendable {
 
 extension ScanResult {
   /// Makes files with the same contents aliases of the first of them.
-  fileprivate mutating func mergeIdentical(jobs: Int) {
+  fileprivate mutating func mergeIdentical(jobs: Int, progress: ScanProgress?) {
     // Only files with the same size and the same device code are worth a comparison of all their bytes.
     var candidates: [InventoryKey: [Int]] = [:]
     for (index, library) in libraries.enumerated() {
@@ -246,7 +268,7 @@ extension ScanResult {
             return false
           }
           defer { read.withLock { $0 += other.bytesRead } }
-          return haveSameBytes(file, other)
+          return haveSameBytes(file, other, progress)
         }
         read.withLock { $0 += file.bytesRead }
         if let twin {
@@ -298,7 +320,7 @@ private func hashOfEnds(_ file: FileBytes) throws(Problem) -> Int {
 }
 
 /// Whether two files have the same contents.
-private func haveSameBytes(_ left: FileBytes, _ right: FileBytes) -> Bool {
+private func haveSameBytes(_ left: FileBytes, _ right: FileBytes, _ progress: ScanProgress?) -> Bool {
   guard left.size == right.size else { return false }
   let chunk: UInt64 = 1 << 20
   for position in stride(from: 0, to: left.size, by: Int(chunk)) {
@@ -306,6 +328,7 @@ private func haveSameBytes(_ left: FileBytes, _ right: FileBytes) -> Bool {
     guard let first = try? left.bytes(at: position, count: count, "file"),
       let second = try? right.bytes(at: position, count: count, "file"), first == second
     else { return false }
+    progress?.add(bytes: 2 * UInt64(count))
   }
   return true
 }
