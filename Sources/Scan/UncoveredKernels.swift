@@ -106,7 +106,8 @@ private struct NameReader {
   /// Adds the kernels in `images` and returns the modules of those that have none.
   private mutating func add(_ images: [Int], _ reader: PayloadReader) -> Set<Int> {
     let order = images.sorted()
-    let names = reader.map(order, of: inventory, jobs: jobs, progress: progress) { image, bytes throws(Problem) in
+    let names = reader.map(order, of: inventory, jobs: jobs, progress: progress) {
+      image, bytes throws(Problem) in
       try image.kernelNames(bytes)
     }
     result.imagesRead += order.count

@@ -11,6 +11,8 @@ enum Cubinspect {
   static func main() {
     // A closed pipe is an error of `write`, which ends the output quietly.
     _ = signal(SIGPIPE, SIG_IGN)
+    // So is a file that grows past the limit of the process.
+    _ = signal(SIGXFSZ, SIG_IGN)
     exit(run(rawArguments()).rawValue)
   }
 
@@ -22,6 +24,7 @@ enum Cubinspect {
         return Terminal.write("\(tool.name) \(tool.version)\n")
       }
       if parsed.has(.help) { return help(for: Array(parsed.commandPath.dropFirst())) }
+      Interruption.watch()
       switch command {
       case "scan": return try ScanCommand(parsed).run()
       case "list": return try ListCommand(parsed).run()
