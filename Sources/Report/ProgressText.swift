@@ -33,16 +33,13 @@ public struct ProgressText {
     let parts =
       switch snapshot.phase {
       case .walking:
-        [
-          counted(snapshot.filesVisited, "file"), read,
-          counted(snapshot.libraries, "library with device code", "libraries with device code"),
-        ]
+        [counted(snapshot.filesVisited, "file"), read, "\(grouped(snapshot.libraries)) with device code"]
       case .comparing: ["comparing copies", read]
       case .readingKernels:
         [
-          "reading kernels: \(grouped(snapshot.stepsDone)) of \(counted(snapshot.steps, "library", "libraries"))"
+          "reading kernels: \(grouped(snapshot.stepsDone)) of \(counted(snapshot.steps, "library", "libraries"))",
+          decompressed,
         ]
-          + [counted(snapshot.images, "image"), decompressed]
       case .decompressing:
         ["\(grouped(snapshot.images)) of \(counted(snapshot.imagesExpected, "image"))", decompressed]
       case .verifyingLayers:
