@@ -9,8 +9,8 @@ public struct ProgressText {
   private var bytesBefore: UInt64 = 0
   private var decompressedBefore: UInt64 = 0
 
-  public init() {
-    start = .now
+  public init(start: ContinuousClock.Instant = .now) {
+    self.start = start
     phaseStart = start
   }
 
@@ -25,8 +25,8 @@ public struct ProgressText {
     }
     func bytes(_ count: UInt64, _ verb: String, before: UInt64) -> String {
       let seconds = (now - phaseStart) / .seconds(1)
-      let rate = seconds > 0 ? UInt64(Double(count - before) / seconds) : 0
-      return "\(byteCount(count)) \(verb)" + (rate > 0 ? " (\(byteCount(rate))/s)" : "")
+      let rate = seconds > 0 && count > before ? min(Double(count - before) / seconds, 1e18) : 0
+      return "\(byteCount(count)) \(verb)" + (rate >= 1 ? " (\(byteCount(UInt64(rate)))/s)" : "")
     }
     let read = bytes(snapshot.bytesRead, "read", before: bytesBefore)
     let decompressed = bytes(snapshot.decompressedBytes, "decompressed", before: decompressedBefore)

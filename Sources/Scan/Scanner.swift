@@ -167,6 +167,7 @@ private final class Walk: Sendable {
   func visit(file place: FilePlace, isRoot: Bool, in roots: [ScanRoot]) {
     do throws(Problem) {
       let source = try FileBytes(path: place.fullPath(in: roots))
+      if isRoot { progress?.add(files: 1) }
       let isFirst = state.withLock { state in
         if isRoot {
           state.counts.filesVisited += 1
@@ -178,8 +179,7 @@ private final class Walk: Sendable {
       guard isFirst else { return }
       let file = InspectedFile(source)
       let library = Library(file.inventory)
-      progress?.add(
-        files: isRoot ? 1 : 0, bytes: source.bytesRead, libraries: file.inventory.modules.isEmpty ? 0 : 1)
+      progress?.add(bytes: source.bytesRead, libraries: file.inventory.modules.isEmpty ? 0 : 1)
       state.withLock {
         $0.files[source.identity]?.contents = (file, library)
         $0.counts.bytesRead += source.bytesRead

@@ -178,7 +178,7 @@ struct ProgressTests {
 
   /// A file that is being written when the program is interrupted does not stay.
   @Test(.timeLimit(.minutes(5))) func interruptionWhileAFileIsWritten() throws {
-    let name = "lib.0000.sm_80.ltoir"
+    let name = "lib.0000.lto_80.ltoir"
     for power in 24...29 {
       var entry = FatBinaryBuilder.Entry.ltoIR("sm_80")
       entry.payload = [UInt8](repeating: 0xA5, count: 1 << power)
