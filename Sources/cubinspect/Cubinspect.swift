@@ -24,7 +24,8 @@ enum Cubinspect {
         return Terminal.write("\(tool.name) \(tool.version)\n")
       }
       if parsed.has(.help) { return help(for: Array(parsed.commandPath.dropFirst())) }
-      Interruption.watch()
+      // Its thread costs as much as a small file, so only where something could be left behind.
+      if ProgressLine.isPossible(isQuiet: parsed.isQuiet) || parsed.writesFiles { Interruption.watch() }
       switch command {
       case "scan": return try ScanCommand(parsed).run()
       case "list": return try ListCommand(parsed).run()

@@ -1,4 +1,3 @@
-import Dispatch
 import Glibc
 
 /// Ends the program on a signal so that nothing is left behind: neither files that are not whole nor a line of
@@ -9,24 +8,33 @@ enum Interruption {
   /// The program ends by the signal itself, so that who started it sees that. A second signal ends it at once. Signals
   /// that it was started to ignore, as by nohup, stay ignored.
   static func watch() {
+    var signals = awaited
+    // Other threads inherit this.
+    unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
+    var thread = pthread_t()
+    let error = unsafe pthread_create(&thread, nil, { _ in Interruption.wait() }, nil)
+    // Without the thread signals do what they always do.
+    if error != 0 { unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil) }
+  }
+
+  private static func wait() -> Never {
+    var signals = awaited
+    var number: CInt = 0
+    while unsafe sigwait(&signals, &number) != 0 {}
+    OutputDirectory.abandonUnfinished {
+      unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+      ProgressLine.close()
+      _ = raise(number)
+      // Not reached: the signal's action is still that of the system.
+      _exit(128 + number)
+    }
+  }
+
+  private static var awaited: sigset_t {
     var signals = sigset_t()
     unsafe sigemptyset(&signals)
     for number in [SIGINT, SIGTERM, SIGHUP] where !isIgnored(number) { unsafe sigaddset(&signals, number) }
-    // Other threads inherit this.
-    unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
-    let awaited = signals
-    DispatchQueue(label: "signals").async {
-      var signals = awaited
-      var number: CInt = 0
-      while unsafe sigwait(&signals, &number) != 0 {}
-      OutputDirectory.abandonUnfinished {
-        unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
-        ProgressLine.close()
-        _ = raise(number)
-        // Not reached: the signal's action is still that of the system.
-        _exit(128 + number)
-      }
-    }
+    return signals
   }
 
   private static func isIgnored(_ number: CInt) -> Bool {

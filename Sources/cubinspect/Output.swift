@@ -118,6 +118,11 @@ extension ParsedArguments {
   /// Whether nothing but errors goes to standard error.
   var isQuiet: Bool { has(.quiet) }
 
+  /// Whether the command writes files, and not only to standard output.
+  var writesFiles: Bool {
+    has(.into) || values(of: .output).contains { $0.bytes.contains(UInt8(ascii: "=")) }
+  }
+
   /// A usage error about the value of a flag.
   func invalid(_ flag: Flag, _ value: Argument, _ why: String) -> UsageError {
     UsageError(.other("--\(flag.long) \(value): \(why)"), commandPath: commandPath)

@@ -18,10 +18,15 @@ enum ProgressLine {
   private static let delay = 0.3
   private static let interval = 0.1
 
-  /// Calls `body` with something that counts, and shows the counts on standard error meanwhile, where that is a
-  /// terminal and nobody asked for quiet; there is no line any more when it returns.
+  /// Whether a command may show it: standard error is a terminal, and nobody asked for quiet.
+  static func isPossible(isQuiet: Bool) -> Bool {
+    !isQuiet && !Terminal.isDumb && isatty(STDERR_FILENO) == 1
+  }
+
+  /// Calls `body` with something that counts, and shows the counts meanwhile, where that is possible; there is no line
+  /// any more when it returns.
   static func during<Result>(isQuiet: Bool, _ body: (ScanProgress?) -> Result) -> Result {
-    guard !isQuiet, !Terminal.isDumb, Terminal.width(of: STDERR_FILENO) != nil else { return body(nil) }
+    guard isPossible(isQuiet: isQuiet) else { return body(nil) }
     let progress = ScanProgress()
     let end = DispatchSemaphore(value: 0)
     state.withLock { $0.isOpen = true }
