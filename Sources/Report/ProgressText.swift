@@ -34,6 +34,7 @@ public struct ProgressText {
       switch snapshot.phase {
       case .walking:
         [counted(snapshot.filesVisited, "file"), read, "\(grouped(snapshot.libraries)) with device code"]
+      case .opening: ["opening archives"]
       case .comparing: ["comparing copies", read]
       case .readingKernels:
         [
@@ -43,7 +44,7 @@ public struct ProgressText {
       case .decompressing:
         ["\(grouped(snapshot.images)) of \(counted(snapshot.imagesExpected, "image"))", decompressed]
       case .verifyingLayers:
-        ["verifying layers: \(grouped(snapshot.stepsDone)) of \(grouped(snapshot.steps))", read]
+        ["verifying layers: \(grouped(snapshot.stepsDone)) of \(grouped(snapshot.steps))"]
       }
     return (parts + ["\((now - start).components.seconds) s"]).joined(separator: ", ")
   }

@@ -4,8 +4,10 @@ import Synchronization
 public final class ScanProgress: Sendable {
   /// What is under way.
   public enum Phase: UInt8, CaseIterable, Hashable, Sendable {
-    /// Walking trees and reading the headers of files.
+    /// Walking trees and archives, and reading the headers of files.
     case walking
+    /// Opening what the scan starts at: reading the directories of archives.
+    case opening
     /// Comparing files that look the same.
     case comparing
     /// Reading the kernels of libraries; a step is a library.
