@@ -13,6 +13,7 @@ struct DiffCommand {
   private let isQuiet: Bool
   private let outputs: [Output]
   private let style: TextStyle
+  private let tool: Tool
 
   init(_ arguments: ParsedArguments) throws(UsageError) {
     old = Path(bytes: arguments.positionals[0].bytes)
@@ -21,6 +22,7 @@ struct DiffCommand {
     failsOnLosses = arguments.value(of: .failOnLoss)?.text == "lost"
     outputs = try Output.all(arguments)
     style = Terminal.style(arguments)
+    tool = arguments.tool
     scanner = try arguments.scanner
     isQuiet = arguments.isQuiet
   }
@@ -35,7 +37,7 @@ struct DiffCommand {
       let kernels = comparesKernels ? result.kernels(of: read, jobs: scanner.jobs, progress: progress) : nil
       return DiffReport(result, DeviceCodeDifference(result, pairs: pairs, kernels: kernels))
     }
-    let isWritten = outputs.write(style, text: report.text, json: { report.json(Cubinspect.tool) })
+    let isWritten = outputs.write(style, text: report.text, json: { report.json(tool) })
     if !outputs.showsTextOnTerminal {
       for problem in report.problems {
         Terminal.report("\(report.path(of: problem.place)): \(problem.problem.description)")

@@ -18,11 +18,13 @@ struct ScanCommand {
   private let isQuiet: Bool
   private let outputs: [Output]
   private let style: TextStyle
+  private let tool: Tool
 
   init(_ arguments: ParsedArguments) throws(UsageError) {
     paths = arguments.positionals.map { Path(bytes: $0.bytes) }
     outputs = try Output.all(arguments)
     style = Terminal.style(arguments)
+    tool = arguments.tool
     scanner = try arguments.scanner
     isQuiet = arguments.isQuiet
 
@@ -126,7 +128,7 @@ struct ScanCommand {
     let elapsed = ContinuousClock.now - start
     let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
     let isWritten = outputs.write(
-      style, text: { Array(report.text($0, seconds: seconds).utf8) }, json: { report.json(Cubinspect.tool) })
+      style, text: { Array(report.text($0, seconds: seconds).utf8) }, json: { report.json(tool) })
     if !outputs.showsTextOnTerminal {
       for problem in result.problems {
         Terminal.report("\(report.path(of: problem.place)): \(problem.problem.description)")
