@@ -58,7 +58,9 @@ extension StackQuestion {
       let choice = torchChoice(near: torch)
       if let choice { choices.append(choice) }
       // Where only the driver is wrong, another build is one way out; without one the driver's is the only one.
-      if isBad || choice != nil { list += torchRecommendations(torch, choice) }
+      if isBad || choice != nil {
+        list += torchRecommendations(torch, choice).map { located($0, in: torch.folder) }
+      }
     }
     list += checks.filter { $0.id == .torchLibraries && $0.status == .fail }.compactMap { libraries(for: $0) }
     list += driverRecommendations(checks)
@@ -66,6 +68,16 @@ extension StackQuestion {
     list += buildRecommendations(checks)
     var seen: Set<Recommendation> = []
     return list.filter { seen.insert($0).inserted }
+  }
+
+  /// The same, saying in which of several Python environments; what names nothing to do is true in all of them.
+  private func located(_ recommendation: Recommendation, in folder: Path) -> Recommendation {
+    guard facts.environments.count > 1,
+      recommendation.kind != .noOfficialBuild || recommendation.command != nil
+    else { return recommendation }
+    var located = recommendation
+    located.message = "in \(folder.bytes.isEmpty ? Path(".") : folder): \(recommendation.message)"
+    return located
   }
 
   // MARK: PyTorch
@@ -229,9 +241,10 @@ extension StackQuestion {
       environment.distributions.first { $0.normalizedName == required.key }?.version != required.value.value
     }.sorted { $0.key < $1.key }
     guard !wrong.isEmpty else { return nil }
-    return Recommendation(
+    let recommendation = Recommendation(
       .installLibraries, "install the libraries that PyTorch \(torch.version.value) requires",
       command: "pip install " + wrong.map { "\($0.key)==\($0.value.value)" }.joined(separator: " "))
+    return located(recommendation, in: environment.folder)
   }
 
   // MARK: Driver and image
@@ -258,11 +271,17 @@ extension StackQuestion {
     }
     var unique: [String] = []
     for reason in reasons where !unique.contains(reason) { unique.append(reason) }
+    let reason = list(unique) + (unique.count == 1 ? " asks for it" : " ask for it")
+    // Other failures stay with any driver.
+    let isAll = !StackSummary(checks, namesDriver: true).deciding.contains {
+      $0.status == .fail && !$0.id.dependsOnDriver
+    }
     return [
       Recommendation(
         .installDriver,
-        "driver \(driver) is the oldest that satisfies everything; \(list(unique)) "
-          + (unique.count == 1 ? "asks for it" : "ask for it"))
+        isAll
+          ? "driver \(driver) is the oldest that satisfies everything; \(reason)"
+          : "what is installed now needs driver \(driver) or newer, which alone does not mend it; \(reason)")
     ]
   }
 
@@ -306,23 +325,22 @@ extension StackQuestion {
         }
       }
       let name = "extensions of PyTorch \(torch.version.value)"
+      func add(_ message: String, command: String? = nil) {
+        list.append(located(Recommendation(.toolkit, message, command: command), in: torch.folder))
+      }
       if let toolkit = usable.first(where: { $0.cuda == cuda }) ?? usable.first {
         if compilers.count > 1 || toolkit.cuda != cuda {
-          list.append(
-            Recommendation(
-              .toolkit, "build \(name) with the toolkit in \(toolkit.folder)",
-              command: "CUDA_HOME=/\(toolkit.folder)"))
+          add(
+            "build \(name) with the toolkit in \(toolkit.folder)", command: "CUDA_HOME=/\(toolkit.folder)")
         }
       } else {
         let first = devices.compactMap { ArchitectureTable.shared[$0.computeCapability]?.firstToolkit }.max()
         let needed = [cuda, first].compactMap { $0 }.max() ?? cuda
-        list.append(
+        add(
           needed.major == cuda.major
-            ? Recommendation(.toolkit, "build \(name) with CUDA \(needed): no toolkit here can")
-            : Recommendation(
-              .toolkit,
-              "no toolkit of CUDA \(cuda.major) compiles for all these GPUs, so \(name) cannot be built for them"
-            ))
+            ? "build \(name) with CUDA \(needed): no toolkit here can"
+            : "no toolkit of CUDA \(cuda.major) compiles for all these GPUs, so \(name) cannot be built for them"
+        )
       }
     }
     let isBuilding =

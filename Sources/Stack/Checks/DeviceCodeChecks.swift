@@ -123,16 +123,15 @@ extension StackQuestion {
         incompatible)
     }
     if !partial.isEmpty {
-      let shares = judged.filter { $0.verdict.verdict == .partial }.prefix(3).map { library in
-        let runs = library.verdict.portable.mayRun
-        let total = runs + library.verdict.uncovered.reduce(0) { $0 + $1.modules.count }
-        return runs > 0
-          ? "\(runs) of \(total) modules of \(library.path.lastComponent)"
-          : "a part of \(library.path.lastComponent)"
+      let shares = judged.filter { $0.verdict.verdict == .partial }
+      let shown = shares.prefix(3).map { library in
+        "\(library.verdict.gaps) of \(library.verdict.modules) modules of \(library.path.lastComponent)"
       }
       return check(
         .warn,
-        "on \(device.label) only \(list(Array(shares))) runs; the other kernels of \(package.name) fail when they are called",
+        "on \(device.label) the kernels of \(list(shown))"
+          + (shares.count > 3 ? " and of \(shares.count - 3) other libraries" : "")
+          + " fail when they are called; the rest of \(package.name) has code for it",
         partial)
     }
     let guesses = verdicts.paths(.notGuaranteed)
