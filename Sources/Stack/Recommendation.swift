@@ -51,10 +51,15 @@ extension StackQuestion {
   public func recommendations(for checks: [Check]) -> [Recommendation] {
     var list: [Recommendation] = []
     var choices: [TorchChoice] = []
+    // Other failures stay with any driver.
+    var isEverything = !StackSummary(checks, namesDriver: true).deciding.contains {
+      $0.status == .fail && !$0.id.dependsOnDriver
+    }
     for torch in facts.torches {
       let isBad = torch.isWithoutCUDA || checks.contains { $0.isFailure(of: torch) }
       let isHeldBack = checks.contains { $0.isDriverFailure(of: torch) }
       guard isBad || isHeldBack else { continue }
+      if isBad { isEverything = false }
       let choice = torchChoice(near: torch)
       if let choice { choices.append(choice) }
       // Where only the driver is wrong, another build is one way out; without one the driver's is the only one.
@@ -63,7 +68,7 @@ extension StackQuestion {
       }
     }
     list += checks.filter { $0.id == .torchLibraries && $0.status == .fail }.compactMap { libraries(for: $0) }
-    list += driverRecommendations(checks)
+    list += driverRecommendations(checks, isEverything: isEverything)
     list += imageRecommendations(checks, choices.first)
     list += buildRecommendations(checks)
     var seen: Set<Recommendation> = []
@@ -249,7 +254,8 @@ extension StackQuestion {
 
   // MARK: Driver and image
 
-  private func driverRecommendations(_ checks: [Check]) -> [Recommendation] {
+  /// - Parameter isEverything: whether a driver mends all that is wrong.
+  private func driverRecommendations(_ checks: [Check], isEverything: Bool) -> [Recommendation] {
     let asks = checks.contains { $0.id.dependsOnDriver && $0.status != .pass }
     guard asks, let demand = driverDemand() else { return [] }
     guard let driver = demand.driver else {
@@ -272,14 +278,10 @@ extension StackQuestion {
     var unique: [String] = []
     for reason in reasons where !unique.contains(reason) { unique.append(reason) }
     let reason = list(unique) + (unique.count == 1 ? " asks for it" : " ask for it")
-    // Other failures stay with any driver.
-    let isAll = !StackSummary(checks, namesDriver: true).deciding.contains {
-      $0.status == .fail && !$0.id.dependsOnDriver
-    }
     return [
       Recommendation(
         .installDriver,
-        isAll
+        isEverything
           ? "driver \(driver) is the oldest that satisfies everything; \(reason)"
           : "what is installed now needs driver \(driver) or newer, which alone does not mend it; \(reason)")
     ]
@@ -343,14 +345,21 @@ extension StackQuestion {
         )
       }
     }
-    let isBuilding =
-      !compilers.isEmpty
-      || checks.contains { $0.id == .packageGPU && ($0.status == .fail || $0.status == .warn) }
-    if isBuilding, !devices.isEmpty, !facts.torches.isEmpty {
+    // NVIDIA's own libraries are nothing that anybody builds.
+    var lacking: [String] = []
+    for check in checks where check.id == .packageGPU && (check.status == .fail || check.status == .warn) {
+      guard let subject = check.subject, !lacking.contains(subject), !subject.hasPrefix("nvidia-") else {
+        continue
+      }
+      lacking.append(subject)
+    }
+    if !compilers.isEmpty || !lacking.isEmpty, !devices.isEmpty, !facts.torches.isEmpty {
       let architectures = Set(devices.map(\.computeCapability)).sorted().map(\.description)
+      let shown = lacking.prefix(3) + (lacking.count > 3 ? ["\(lacking.count - 3) others"] : [])
+      let what = lacking.isEmpty ? "extensions" : Stack.list(Array(shown))
       list.append(
         Recommendation(
-          .architectureList, "build extensions for \(Stack.list(architectures))",
+          .architectureList, "build \(what) for \(Stack.list(architectures))",
           command: "TORCH_CUDA_ARCH_LIST=\"\(architectures.joined(separator: ";"))\""))
     }
     return list

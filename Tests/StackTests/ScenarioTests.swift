@@ -169,7 +169,7 @@ import Testing
     #expect(checks.statuses(.torchLibraries) == [.pass, .warn])
     #expect(
       checks.messages(.torchLibraries)[1]
-        == "PyTorch 2.4.1+cpu was built without CUDA: it runs on the processor only")
+        == "PyTorch 2.4.1+cpu was built without CUDA and runs on the processor only")
     #expect(checks.statuses(.torchGPU) == [.pass])
     #expect(!checks.contains { $0.status == .fail })
   }
@@ -469,6 +469,64 @@ import Testing
     #expect(packages[0].evidence.map(\.path) == ["site/my_ops/_C.so"])
     #expect(StackSummary(checks, namesDriver: true).answer == .fail)
     #expect(StackSummary(checks, namesDriver: true).lines[.torchAndGPU] == .pass)
+  }
+
+  /// PyTorch calls NVIDIA's libraries for some of its functions: without one of them the others run.
+  @Test func aLibraryOfNVIDIALacksTheGPU() throws {
+    var tree = TreeBuilder()
+    tree.torch("2.14.1+cu126", cuda: "12.6", in: "site/")
+    tree.distribution("nvidia-cusparselt-cu12", "0.7.1", in: "site/")
+    tree.add(
+      "nvidia/cusparselt/lib/libcusparseLt.so.0,,\n",
+      at: "site/nvidia_cusparselt_cu12-0.7.1.dist-info/RECORD")
+    func checks(_ path: String, tree: TreeBuilder) throws -> [Check] {
+      StackQuestion(
+        facts: tree.facts(), devices: [try device("Tesla V100-SXM2-32GB", driver: "580.65.06")],
+        libraries: [
+          stackLibrary("site/torch/lib/libtorch_cuda.so", [["sm_70", "sm_80"]]),
+          stackLibrary(path, [["sm_80", "sm_90"]]),
+        ]
+      ).checks()
+    }
+    let beside = try checks("site/nvidia/cusparselt/lib/libcusparseLt.so.0", tree: tree)
+    #expect(beside.statuses(.torchGPU) == [.pass])
+    #expect(beside.statuses(.packageGPU) == [.warn])
+    #expect(
+      beside.messages(.packageGPU) == [
+        "nvidia-cusparselt-cu12 0.7.1 has no code that runs on Tesla V100-SXM2-32GB (7.0) in libcusparseLt.so.0; what "
+          + "PyTorch calls in it fails"
+      ])
+    #expect(StackSummary(beside, namesDriver: true).answer == .warn)
+    // The same inside PyTorch's own folder; a library of PyTorch's own is another matter.
+    let inside = try checks("site/torch/lib/libcusparseLt-f80c68d1.so.0", tree: tree)
+    #expect(inside.statuses(.torchGPU) == [.warn])
+    #expect(try checks("site/torch/lib/libtorch_cuda_linalg.so", tree: tree).statuses(.torchGPU) == [.fail])
+    // Alone there is nothing that would run without it.
+    var alone = TreeBuilder()
+    alone.distribution("nvidia-cusparselt-cu12", "0.7.1", in: "site/")
+    let lone = StackQuestion(
+      facts: alone.facts(), devices: [try device("Tesla V100-SXM2-32GB", driver: "580.65.06")],
+      libraries: [stackLibrary("site/nvidia/cusparselt/lib/libcusparseLt.so.0", [["sm_80"]])])
+    #expect(lone.checks().statuses(.packageGPU) == [.fail])
+  }
+
+  /// What was not asked is no part of the answer: a driver that nobody named, building, what flags promise.
+  @Test func theAnswerIsAboutWhatWasAsked() {
+    func answer(_ checks: [Check], namesDriver: Bool = true) -> Check.Status {
+      StackSummary(checks, namesDriver: namesDriver).answer
+    }
+    let fine = Check(.torchGPU, .pass, "")
+    #expect(answer([fine, Check(.driverRuntime, .unknown, "")], namesDriver: false) == .pass)
+    #expect(answer([fine, Check(.driverRuntime, .unknown, "")]) == .unknown)
+    #expect(answer([fine, Check(.driverRuntime, .fail, "")], namesDriver: false) == .fail)
+    #expect(answer([fine, Check(.torchGPU, .unknown, "")], namesDriver: false) == .unknown)
+    #expect(answer([fine, Check(.toolkitTorch, .fail, ""), Check(.flagsContents, .warn, "")]) == .pass)
+    #expect(answer([]) == .unknown)
+    let summary = StackSummary(
+      [fine, Check(.packageGPU, .fail, device: 1, ""), Check(.packageGPU, .pass, device: 0, "")],
+      namesDriver: true)
+    #expect([0, 1].map { summary.answer(onDevice: $0) } == [.pass, .fail])
+    #expect(summary.answer == .fail)
   }
 
   @Test func packagesThatPickALibrary() throws {

@@ -22,6 +22,8 @@ extension StackQuestion {
     var name: String
     var environment: Path?
     var isTorch: Bool
+    /// One of NVIDIA's libraries beside PyTorch, which calls it for some of its functions.
+    var servesTorch: Bool
     var libraries: [Int]
   }
 
@@ -34,10 +36,11 @@ extension StackQuestion {
       let environment = facts.environment(of: path)
       let torch = environment?.torch
       let isTorch = torch.map { path.isInside($0.folder.child("torch")) } ?? false
+      let distribution = environment?.distribution(of: path)
       let name: String
       if isTorch, let torch {
         name = "PyTorch \(torch.version.value)"
-      } else if let distribution = environment?.distribution(of: path) {
+      } else if let distribution {
         name = "\(distribution.normalizedName) \(distribution.version)"
       } else if environment != nil || path.components.count > 1 {
         name = "\(path.parent.bytes.isEmpty ? path : path.parent)"
@@ -50,7 +53,9 @@ extension StackQuestion {
       } else {
         positions[key] = packages.count
         packages.append(
-          Package(name: name, environment: environment?.folder, isTorch: isTorch, libraries: [index]))
+          Package(
+            name: name, environment: environment?.folder, isTorch: isTorch,
+            servesTorch: torch != nil && distribution.flatMap { Component($0) } != nil, libraries: [index]))
       }
     }
     return packages.sorted { left, right in left.isTorch && !right.isTorch }
@@ -110,11 +115,14 @@ extension StackQuestion {
       list(paths.prefix(3).map { "\($0.lastComponent)" })
         + (paths.count > 3 ? " and \(paths.count - 3) others" : "")
     }
-    // PyTorch needs all of its libraries; another package may pick one of several.
-    if incompatible.count == all.count || package.isTorch && !incompatible.isEmpty {
-      return check(
-        .fail, "\(package.name) has no code that runs on \(device.label) in \(names(incompatible))",
-        incompatible)
+    // PyTorch needs all libraries of its own; another package may pick one of several.
+    if incompatible.count == all.count
+      || package.isTorch && incompatible.contains(where: { Component(file: $0) == nil })
+    {
+      let message = "\(package.name) has no code that runs on \(device.label) in \(names(incompatible))"
+      return package.servesTorch
+        ? check(.warn, message + "; what PyTorch calls in it fails", incompatible)
+        : check(.fail, message, incompatible)
     }
     if !incompatible.isEmpty {
       return check(
@@ -143,8 +151,8 @@ extension StackQuestion {
     if !jit.isEmpty {
       return check(
         .warn,
-        "\(package.name) runs on \(device.label) after the driver has compiled the PTX of \(names(jit)): the first start "
-          + "takes long", jit)
+        "\(package.name) has PTX instead of machine code for \(device.label) in \(names(jit)): the driver compiles it at "
+          + "the first start, which takes long", jit)
     }
     return check(.pass, "\(package.name) has machine code for \(device.label)", all)
   }
