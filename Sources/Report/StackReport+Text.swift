@@ -59,7 +59,17 @@ extension StackReport {
     let status = summary.answer
     return wrapped(sentence(status) + ".", first: "", width: style.width).split(separator: "\n").map {
       style.paint(String($0), status == .pass ? .green : status == .fail ? .red : .yellow) + "\n"
-    }.joined()
+    }.joined() + oldestDriver(style)
+  }
+
+  /// The oldest driver that does, where one does and nobody is told to install it.
+  private func oldestDriver(_ style: TextStyle) -> String {
+    guard summary.answer == .pass || summary.answer == .warn,
+      !recommendations.contains(where: { $0.kind == .installDriver }),
+      let demand, let driver = demand.driver, !demand.demands.isEmpty
+    else { return "" }
+    let sentence = "The oldest driver for this is \(driver): \(demand.asking)."
+    return wrapped(printable(sentence), first: "", width: style.width)
   }
 
   /// The answer in one sentence.

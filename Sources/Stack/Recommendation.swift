@@ -266,24 +266,13 @@ extension StackQuestion {
       ]
     }
     if demand.demands.isEmpty { return [] }
-    let reasons = demand.demands.map { check in
-      switch check.id {
-      case .driverGPU: check.device.map { devices[$0].label } ?? "the GPU"
-      case .driverRuntime: check.subject ?? "the CUDA runtime"
-      case .driverImage: "the image's \(check.subject ?? "requirement")"
-      case .ptxDriver: "the PTX of \(check.subject ?? "a library")"
-      default: "the compressed code of \(check.subject ?? "a library")"
-      }
-    }
-    var unique: [String] = []
-    for reason in reasons where !unique.contains(reason) { unique.append(reason) }
-    let reason = list(unique) + (unique.count == 1 ? " asks for it" : " ask for it")
     return [
       Recommendation(
         .installDriver,
         isEverything
-          ? "driver \(driver) is the oldest that satisfies everything; \(reason)"
-          : "what is installed now needs driver \(driver) or newer, which alone does not mend it; \(reason)")
+          ? "driver \(driver) is the oldest that satisfies everything; \(demand.asking)"
+          : "what is installed now needs driver \(driver) or newer, which alone does not mend it; \(demand.asking)"
+      )
     ]
   }
 

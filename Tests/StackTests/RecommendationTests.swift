@@ -159,7 +159,7 @@ import Testing
     let unknown = recommendations(try question("2.4.1+cu121", cuda: "12.1", ["sm_80"], [("8.0", nil)]))
     #expect(
       unknown.map(\.message) == [
-        "driver 525.60.13 is the oldest that satisfies everything; CUDA 12.1 asks for it"
+        "driver 525.60.13 is the oldest that satisfies everything; CUDA 12.1 of PyTorch 2.4.1+cu121 asks for it"
       ])
     let old = recommendations(
       try question("2.4.1+cu121", cuda: "12.1", ["sm_80"], [("NVIDIA A100-PCIE-40GB", "470.57.02")]))
@@ -178,7 +178,7 @@ import Testing
     #expect(volta.map(\.kind) == [.installTorch, .installDriver])
     #expect(
       volta.last?.message
-        == "what is installed now needs driver 580.65.06 or newer, which alone does not mend it; CUDA 13.2 asks for it"
+        == "what is installed now needs driver 580.65.06 or newer, which alone does not mend it; CUDA 13.2 of PyTorch 2.15.0+cu132 asks for it"
     )
     let processor = recommendations(
       try question("2.4.1+cpu", cuda: nil, [], [("NVIDIA H100 NVL", nil)]))

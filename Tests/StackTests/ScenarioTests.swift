@@ -634,6 +634,7 @@ import Testing
     #expect(runtime.driver?.description == "525.60.13")
     #expect(runtime.demands.map(\.id) == [.driverRuntime])
     #expect(runtime.demands.map(\.subject) == ["CUDA 12.1"])
+    #expect(runtime.asking == "CUDA 12.1 of PyTorch 2.4.1+cu121 asks for it")
 
     let zstd = stackLibrary("site/ops/_C.so", [["sm_80"]], zstd: true)
     let compressed = try demand(["8.0"], [plain, zstd])

@@ -112,8 +112,9 @@ extension StackQuestion {
     let partial = verdicts.paths(.partial)
     let all = judged.map(\.path)
     func names(_ paths: [Path]) -> String {
-      list(paths.prefix(3).map { "\($0.lastComponent)" })
-        + (paths.count > 3 ? " and \(paths.count - 3) others" : "")
+      list(
+        paths.prefix(3).map { "\($0.lastComponent)" } + (paths.count > 3 ? ["\(paths.count - 3) others"] : [])
+      )
     }
     // PyTorch needs all libraries of its own; another package may pick one of several.
     if incompatible.count == all.count
