@@ -33,7 +33,7 @@ public struct StackReport: Sendable {
       return nil
     }
     if !isQuestion {
-      checks.removeAll { $0.device != nil }
+      checks = checks.filter { $0.device == nil } + checks.openWithoutGPU
       question.devices = []
     }
     summary = StackSummary(checks, namesDriver: hasDriver)
@@ -82,5 +82,28 @@ extension StackFacts {
   fileprivate var hasStack: Bool {
     environments.contains { $0.torch != nil || !$0.frameworks.isEmpty || !$0.components.isEmpty }
       || !toolkits.isEmpty || !components.isEmpty || !compatPackages.isEmpty || !images.isEmpty
+  }
+}
+
+extension [Check] {
+  /// What each GPU answers for itself about the driver, in one check for a question without a GPU.
+  fileprivate var openWithoutGPU: [Check] {
+    let open = filter { $0.device != nil && ($0.id == .driverRuntime || $0.id == .driverImage) }
+    var merged: [Check] = []
+    for check in open where !merged.contains(where: { $0.id == check.id && $0.subject == check.subject }) {
+      var one = check
+      one.device = nil
+      let statuses = Set(open.filter { $0.id == check.id && $0.subject == check.subject }.map(\.status))
+      if statuses != [.pass], statuses != [.fail] {
+        one.status = .unknown
+        one.message =
+          (check.id == .driverRuntime
+            ? "whether the driver runs \(check.subject ?? "the CUDA runtime")"
+            : "whether the image takes the driver")
+          + " depends on the GPU, and none is given"
+      }
+      merged.append(one)
+    }
+    return merged
   }
 }

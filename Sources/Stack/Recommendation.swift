@@ -265,7 +265,9 @@ extension StackQuestion {
           "no driver satisfies everything: \(list(Array(demand.demands.prefix(2)).map(\.message)))")
       ]
     }
-    if demand.demands.isEmpty { return [] }
+    // Nobody has to ask for what is there.
+    let isThere = devices.allSatisfy { $0.knownDriver?.isAtLeast(driver) == true }
+    if demand.demands.isEmpty || isThere { return [] }
     return [
       Recommendation(
         .installDriver,

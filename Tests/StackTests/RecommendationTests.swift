@@ -169,6 +169,13 @@ import Testing
     let fine = recommendations(
       try question("2.4.1+cu121", cuda: "12.1", ["sm_80"], [("NVIDIA A100-PCIE-40GB", "550.54.14")]))
     #expect(fine.isEmpty)
+    // A reservation about the driver's stand-in is no reason to ask for the driver that is there.
+    let standIn = recommendations(
+      try question("2.7.1+cu128", cuda: "12.8", ["sm_86"], [("NVIDIA GeForce RTX 3090", "535.54.03")]) {
+        tree in
+        tree.library("usr/local/cuda-12.8/compat/libcuda.so.570.86.15")
+      })
+    #expect(standIn.isEmpty)
   }
 
   /// A driver is no cure for code that is not there, and is not said to be one.
