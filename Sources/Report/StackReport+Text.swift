@@ -83,7 +83,8 @@ extension StackReport {
       case .pass: "What is here fits together" + open
       case .fail: "No: " + because(.fail)
       case .warn: "With reservations: " + because(.warn) + open
-      case .unknown where first(.unknown) != nil: "That cannot be told: " + because(.unknown) + "; --gpu names one"
+      case .unknown where first(.unknown) != nil:
+        "That cannot be told: " + because(.unknown) + "; --gpu names one"
       case .unknown: "Nothing here can be compared without a GPU: name one with --gpu"
       }
     }
