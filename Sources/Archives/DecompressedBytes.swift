@@ -67,8 +67,10 @@ public final class DecompressedBytes: ByteSource {
 
   public var readsForward: Bool { true }
 
-  /// Gives back the memory that is held for reading on; who reads again starts at the beginning.
-  public func release() { state.withLock { $0.release() } }
+  /// Gives back the memory of the blocks that are kept, and of all checkpoints but `count`, evenly spaced.
+  public func release(keepingCheckpoints count: Int = checkpointLimit) {
+    state.withLock { $0.release(keepingCheckpoints: count) }
+  }
 
   /// How many bytes were decompressed so far, those that were decompressed twice counted twice.
   public var bytesDecompressed: UInt64 { state.withLock { $0.decompressed } }
@@ -146,11 +148,10 @@ private struct State {
     self.limit = limit
   }
 
-  mutating func release() {
+  mutating func release(keepingCheckpoints count: Int) {
     forward = nil
     position = 0
-    checkpoints = []
-    interval = 1 << 20
+    while checkpoints.count > count { thinOut() }
     read = []
     recent = [:]
     order = []

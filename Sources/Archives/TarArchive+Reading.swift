@@ -21,7 +21,10 @@ extension TarArchive {
         switch unsafe archive_read_next_header(handle.archive, &entry) {
         case ARCHIVE_OK, ARCHIVE_WARN: break
         case ARCHIVE_EOF: break loop
-        default: throw handle.failure()
+        default:
+          let failure = handle.failure()
+          guard failure.code == .truncated, endsInPadding else { throw failure }
+          break loop
         }
         guard let entry = unsafe entry else { break }
         guard members.count < limits.tarMembers else {
@@ -35,6 +38,12 @@ extension TarArchive {
     } catch {
       problems.append(withinLimit: error)
     }
+  }
+
+  /// Whether nothing is missing but zeros behind the last file, which some tools leave out (Go's reader takes that).
+  private var endsInPadding: Bool {
+    guard let end = members.last?.range?.upperBound else { return false }
+    return end <= source.size && source.size <= (end + 511) / 512 * 512
   }
 
   @unsafe

@@ -13,6 +13,8 @@ struct RootOpener {
   private(set) var problems: [FileProblem] = []
   /// Layers by their digests: images for several platforms, and versions of one image, share them.
   private var layers: [String: TarArchive] = [:]
+  /// Layers of all images so far.
+  private var layerCount = 0
 
   init(limits: ArchiveLimits, platform: ContainerImage.Platform?, jobs: Int) {
     self.limits = limits
@@ -106,8 +108,12 @@ struct RootOpener {
     }
   }
 
+  /// Copies of decompressors, about 40 KiB each, that are kept of all layers together: 80 MiB.
+  private static let checkpointLimit = 2048
+
   private mutating func add(_ archive: ImageArchive, at path: Path, alsoWrong: [Problem] = []) {
     let first = roots.count
+    layerCount = archive.images.reduce(layerCount) { $0 + $1.layers.count }
     for image in archive.images { add(image, at: path) }
     var wrong = alsoWrong + archive.problems
     if archive.images.isEmpty, wrong.isEmpty {
@@ -142,6 +148,7 @@ struct RootOpener {
   /// Reads and verifies layers, several at a time.
   private mutating func read(_ missing: [ContainerImage.Layer], _ problems: inout [Problem]) {
     let limits = self.limits
+    let checkpoints = Self.checkpointLimit / max(1, layerCount)
     let results = Mutex([Result<TarArchive, Problem>?](repeating: nil, count: missing.count))
     let queue = WorkQueue<Int>()
     for index in missing.indices { queue.add(index) }
@@ -149,8 +156,8 @@ struct RootOpener {
       let result: Result<TarArchive, Problem>
       do throws(Problem) {
         let tar = try missing[index].tar(limits: limits)
-        // The files are read in a pass of their own.
-        (tar.source as? DecompressedBytes)?.release()
+        // The files are read in a pass of their own, which jumps from checkpoint to checkpoint.
+        (tar.source as? DecompressedBytes)?.release(keepingCheckpoints: checkpoints)
         result = .success(tar)
       } catch {
         result = .failure(error)

@@ -76,6 +76,13 @@ extension Flag {
       that are compiled into several modules, and the largest kernels.
       """,
     group: "What to show")
+  static let data = Flag(
+    "data", .repeated("FILE"), values: .files,
+    documentation: """
+      Judge by the rows in this JSON file too: a GPU, a driver branch or a PyTorch release that this program does \
+      not know. A row that it knows is replaced. May be given several times; Docs/Data.md describes the file.
+      """,
+    group: "Tables")
   static let failOnLoss = Flag(
     "fail-on", .value("LEVEL"), values: .choices(["never", "lost"]),
     documentation:
@@ -151,7 +158,7 @@ extension Command {
           an executable, or a .o, .a, .cubin, .fatbin or .ptx file. It is told by its content, not by its name.
           """)
     ],
-    flags: [.gpu, .driver, .imageConfig, .require, .failOn, .output, .jobs],
+    flags: [.gpu, .driver, .imageConfig, .require, .failOn, .data, .output, .jobs],
     examples: [
       Example("Does this environment run on an A100?", "cubinspect scan site-packages --gpu A100"),
       Example(
@@ -234,7 +241,7 @@ extension Command {
         "OLD", values: .files, documentation: "A directory, or one file such as a library, as for scan."),
       Positional("NEW", values: .files, documentation: "What to compare with it."),
     ],
-    flags: [.failOnLoss, .noKernels, .output, .jobs],
+    flags: [.failOnLoss, .noKernels, .data, .output, .jobs],
     examples: [
       Example("What does the new release lack?", "cubinspect diff torch-2.4/lib torch-2.5/lib"),
       Example(
@@ -277,10 +284,11 @@ extension Command {
         "QUERY", .optional, values: .suggestions(["A100", "RTX 4090", "8.0", "sm_80"]),
         documentation: "A part of a name, a compute capability (8.0) or a target (sm_80).")
     ],
-    flags: [.output],
+    flags: [.data, .output],
     examples: [
       Example("Which compute capability has an RTX 4090?", "cubinspect gpus \"RTX 4090\""),
       Example("Which GPUs run code for sm_80 natively?", "cubinspect gpus sm_80"),
+      Example("All of them for a program to read:", "cubinspect gpus -o json"),
     ])
 
   static let explain = Command(

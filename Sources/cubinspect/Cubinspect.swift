@@ -22,6 +22,7 @@ enum Cubinspect {
         return Terminal.write("\(tool.name) \(tool.version)\n")
       }
       if parsed.has(.help) { return help(for: Array(parsed.commandPath.dropFirst())) }
+      try parsed.installTables()
       switch command {
       case "scan": return try ScanCommand(parsed).run()
       case "list": return try ListCommand(parsed).run()

@@ -12,6 +12,7 @@ struct DiffCommand {
   private let jobs: Int
   private let outputs: [Output]
   private let style: TextStyle
+  private let tool: Tool
 
   init(_ arguments: ParsedArguments) throws(UsageError) {
     old = Path(bytes: arguments.positionals[0].bytes)
@@ -20,6 +21,7 @@ struct DiffCommand {
     failsOnLosses = arguments.value(of: .failOnLoss)?.text == "lost"
     outputs = try Output.all(arguments)
     style = Terminal.style(arguments)
+    tool = arguments.tool
     jobs = try arguments.jobs
   }
 
@@ -29,7 +31,7 @@ struct DiffCommand {
     let kernels =
       comparesKernels ? result.kernels(of: DeviceCodeDifference.readLibraries(pairs), jobs: jobs) : nil
     let report = DiffReport(result, DeviceCodeDifference(result, pairs: pairs, kernels: kernels))
-    let isWritten = outputs.write(style, text: report.text, json: { report.json(Cubinspect.tool) })
+    let isWritten = outputs.write(style, text: report.text, json: { report.json(tool) })
     if !outputs.showsTextOnTerminal {
       for problem in report.problems {
         Terminal.report("\(report.path(of: problem.place)): \(problem.problem.description)")

@@ -16,11 +16,13 @@ struct ScanCommand {
   private let jobs: Int
   private let outputs: [Output]
   private let style: TextStyle
+  private let tool: Tool
 
   init(_ arguments: ParsedArguments) throws(UsageError) {
     paths = arguments.positionals.map { Path(bytes: $0.bytes) }
     outputs = try Output.all(arguments)
     style = Terminal.style(arguments)
+    tool = arguments.tool
     jobs = try arguments.jobs
 
     let queries = arguments.values(of: .gpu)
@@ -117,7 +119,7 @@ struct ScanCommand {
     let elapsed = ContinuousClock.now - start
     let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
     let isWritten = outputs.write(
-      style, text: { Array(report.text($0, seconds: seconds).utf8) }, json: { report.json(Cubinspect.tool) })
+      style, text: { Array(report.text($0, seconds: seconds).utf8) }, json: { report.json(tool) })
     if !outputs.showsTextOnTerminal {
       for problem in result.problems {
         Terminal.report("\(report.path(of: problem.place)): \(problem.problem.description)")

@@ -1,5 +1,6 @@
 import Archives
 import Bytes
+import FixtureSupport
 import Foundation
 import Testing
 
@@ -101,6 +102,20 @@ import Testing
     #expect(second.members.map(\.path) == [Path("one"), Path("two")])
     let problem = #expect(throws: Problem.self) { try second.contents(of: second.members[1]) }
     #expect(problem?.code == .truncated)
+  }
+
+  /// Some tools leave out the zeros that fill the last block, and those that end the tar.
+  @Test(arguments: [false, true]) func endsInTheLastBlock(_ digests: Bool) throws {
+    var builder = TarBuilder()
+    builder.add([1, 2, 3], to: "first")
+    builder.add([UInt8](repeating: 7, count: 700), to: "last")
+    for missing in [0, 1, 324] {
+      let tar = TarArchive(MemoryBytes(builder.members.dropLast(missing)), digests: digests)
+      #expect(tar.problems == [] && tar.members.count == 2)
+      #expect((tar.digest != nil) == digests)
+      #expect(try tar.contents(of: tar.members[1]).size == 700)
+    }
+    #expect(TarArchive(MemoryBytes(builder.members.dropLast(325))).problems.map(\.code) == [.truncated])
   }
 
   @Test func noTar() {

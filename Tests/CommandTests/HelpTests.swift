@@ -42,11 +42,11 @@ struct HelpTests {
   /// Every option of every command is in its help, in the manual page and in the completions of each shell.
   @Test func everyOptionIsDocumented() throws {
     let own = [
-      "scan": ["gpu", "driver", "image-config", "require", "fail-on", "output", "jobs"],
+      "scan": ["gpu", "driver", "image-config", "require", "fail-on", "data", "output", "jobs"],
       "list": ["verify", "output", "jobs"],
       "extract": ["into", "force", "target", "kind", "output", "jobs"],
       "kernels": ["target", "match", "sort", "top", "mangled", "stubs", "summary", "output", "jobs"],
-      "diff": ["fail-on", "no-kernels", "output", "jobs"], "gpus": ["output"],
+      "diff": ["fail-on", "no-kernels", "data", "output", "jobs"], "gpus": ["data", "output"],
     ]
     let common = ["color", "help", "version"]
     let manual = try Program.run("man").text.replacing("\\-", with: "-")
