@@ -74,7 +74,8 @@ let package = Package(
     .executableTarget(
       name: "cubinspect",
       dependencies: [
-        "Bytes", "ELFFile", "DeviceCode", "Compatibility", "Stack", "Scan", "Report", "CommandLineSyntax",
+        "Bytes", "Archives", "ELFFile", "DeviceCode", "Compatibility", "Stack", "Scan", "Report",
+        "CommandLineSyntax",
       ], swiftSettings: settings),
 
     .target(

@@ -28,7 +28,7 @@ extension TarArchive {
         }
         guard let entry = unsafe entry else { break }
         guard members.count < limits.tarMembers else {
-          throw Problem(.limitExceeded, "tar members", expected: "at most \(limits.tarMembers)")
+          throw Problem(.limitExceeded, "tar members", expected: limits.atMost(.tarMembers))
         }
         // The format reader has taken the headers and nothing of the contents.
         let start = UInt64(clamping: unsafe archive_filter_bytes(handle.archive, 0))
@@ -63,7 +63,7 @@ extension TarArchive {
     else {
       problems.append(
         withinLimit: Problem(
-          .limitExceeded, "tar member path", at: start, expected: "at most \(limits.pathLength) bytes",
+          .limitExceeded, "tar member path", at: start, expected: limits.atMost(.pathLength),
           observed: "\(name.bytes.count)"))
       return
     }
@@ -100,7 +100,7 @@ extension TarArchive {
     guard range.upperBound - range.lowerBound <= limits.memberSize else {
       throw Problem(
         .limitExceeded, "tar member \(name)", at: range.lowerBound,
-        expected: "at most \(limits.memberSize) bytes", observed: "\(range.upperBound - range.lowerBound)")
+        expected: limits.atMost(.memberSize), observed: "\(range.upperBound - range.lowerBound)")
     }
     guard range.upperBound <= source.size else {
       throw Problem(

@@ -9,6 +9,7 @@ struct RootOpener {
   /// The platform that is wanted of images for several; nil for all of Linux.
   let platform: ContainerImage.Platform?
   let jobs: Int
+  let progress: ScanProgress?
   private(set) var roots: [ScanRoot] = []
   private(set) var problems: [FileProblem] = []
   /// Layers by their digests: images for several platforms, and versions of one image, share them.
@@ -16,10 +17,11 @@ struct RootOpener {
   /// Layers of all images so far.
   private var layerCount = 0
 
-  init(limits: ArchiveLimits, platform: ContainerImage.Platform?, jobs: Int) {
+  init(limits: ArchiveLimits, platform: ContainerImage.Platform?, jobs: Int, progress: ScanProgress?) {
     self.limits = limits
     self.platform = platform
     self.jobs = jobs
+    self.progress = progress
   }
 
   /// Adds the roots that `path` stands for: the images of an archive, the wheels in a folder and the folder itself, or
@@ -147,7 +149,8 @@ struct RootOpener {
 
   /// Reads and verifies layers, several at a time.
   private mutating func read(_ missing: [ContainerImage.Layer], _ problems: inout [Problem]) {
-    let limits = self.limits
+    let (limits, progress) = (limits, progress)
+    progress?.begin(.verifyingLayers, of: missing.count)
     let checkpoints = Self.checkpointLimit / max(1, layerCount)
     let results = Mutex([Result<TarArchive, Problem>?](repeating: nil, count: missing.count))
     let queue = WorkQueue<Int>()
@@ -163,6 +166,7 @@ struct RootOpener {
         result = .failure(error)
       }
       results.withLock { $0[index] = result }
+      progress?.finishStep()
     }
     for (layer, result) in zip(missing, results.withLock { $0 }) {
       switch result {

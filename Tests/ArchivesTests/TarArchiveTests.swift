@@ -63,6 +63,7 @@ import Testing
     limits.streamSize = 1 << 20
     let bomb = try TarArchive(decompressing: MemoryBytes(packed), limits: limits)
     #expect(bomb.problems.map(\.code) == [.limitExceeded])
+    #expect(bomb.problems.first?.expected?.hasSuffix(" bytes (limit stream-size)") == true)
   }
 
   /// Names are bytes in every place that has them, whatever the locale.
@@ -91,6 +92,7 @@ import Testing
     let tar = TarArchive(try Fixtures.bytes("deep.tar"))
     #expect(tar.members.map(\.path) == [Path("shallow")])
     #expect(summary(tar.problems) == ["limitExceeded: tar member path"])
+    #expect(tar.problems.first?.expected == "at most 4096 bytes (limit path-length)")
   }
 
   @Test func truncated() throws {
@@ -131,6 +133,7 @@ import Testing
     let tar = TarArchive(MemoryBytes(Self.tar(memberSize: 1000, members: 1)), limits: limits)
     let problem = #expect(throws: Problem.self) { try tar.contents(of: tar.members[0]) }
     #expect(problem?.code == .limitExceeded)
+    #expect(problem?.expected == "at most 999 bytes (limit member-size)")
   }
 
   @Test func membersPastLimit() {
@@ -139,6 +142,7 @@ import Testing
     let tar = TarArchive(MemoryBytes(Self.tar(memberSize: 1, members: 4)), limits: limits)
     #expect(tar.members.count == 3)
     #expect(summary(tar.problems) == ["limitExceeded: tar members"])
+    #expect(tar.problems.first?.expected == "at most 3 (limit tar-members)")
   }
 
   /// A ustar archive whose member number n is `memberSize` bytes n.
