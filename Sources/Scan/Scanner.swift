@@ -219,11 +219,15 @@ private final class Walk: Sendable {
         return state.files[identity]?.places.count == 1
       }
       guard isFirst else { return }
-      let file = InspectedFile(source)
+      var file = InspectedFile(source)
       let library = Library(file.inventory)
+      let host = HostLibrary(path: place.path, file: file)
+      // It would keep the file open, and of a member all that was decompressed around it.
+      file.elf = nil
+      let contents = (file, library, host)
       progress?.add(bytes: source.bytesRead, libraries: file.inventory.modules.isEmpty ? 0 : 1)
       state.withLock {
-        $0.files[identity]?.contents = (file, library)
+        $0.files[identity]?.contents = contents
         $0.counts.bytesRead += source.bytesRead
       }
     } catch {
