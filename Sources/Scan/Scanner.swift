@@ -310,12 +310,17 @@ extension ScanResult {
     let queue = WorkQueue<[Int]>()
     for group in groups { queue.add(group) }
     queue.run(jobs: jobs) { group in
-      // Files that differ do so at their ends, as a rule: then only copies are compared in full.
+      // Files that differ do so at their ends, as a rule: then only copies are compared in full. Of members, going to the
+      // end is what costs.
+      let checksums = group.compactMap {
+        roots[libraries[$0].place.root].archive?.checksum(of: libraries[$0].place.path)
+      }
       var distinct: [Int: [Int]] = [:]
-      for index in group {
-        guard let file = try? roots.open(libraries[index].place), let ends = try? hashOfEnds(file)
+      for (position, index) in group.enumerated() {
+        guard let file = try? roots.open(libraries[index].place),
+          let key = checksums.count == group.count ? Int(checksums[position]) : try? hashOfEnds(file)
         else { continue }
-        let twin = distinct[ends]?.first { first in
+        let twin = distinct[key]?.first { first in
           guard let other = try? roots.open(libraries[first].place) else { return false }
           defer { read.withLock { $0 += other.bytesRead } }
           return haveSameBytes(file, other, progress)
@@ -324,7 +329,7 @@ extension ScanResult {
         if let twin {
           same.withLock { $0.append((twin, index)) }
         } else {
-          distinct[ends, default: []].append(index)
+          distinct[key, default: []].append(index)
         }
       }
     }
@@ -364,8 +369,11 @@ private struct InventoryKey: Hashable {
 private func hashOfEnds(_ file: any ByteSource) throws(Problem) -> Int {
   let count = Int(min(4096, file.size))
   var hasher = Hasher()
-  hasher.combine(try file.bytes(at: 0, count: count, "file"))
-  hasher.combine(try file.bytes(at: file.size - UInt64(count), count: count, "file"))
+  for offset in [0, file.size - UInt64(count)] {
+    let bytes = try file.bytes(at: offset, count: count, "file")
+    // At once: an array would be hashed byte by byte.
+    unsafe bytes.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
+  }
   return hasher.finalize()
 }
 
