@@ -63,8 +63,8 @@ public struct Inventory: Hashable, Sendable {
 
   public subscript(module: Module) -> ArraySlice<DeviceImage> { images[module.images] }
 
-  /// Adds the modules and images of another part of the same file behind these.
-  mutating func append(_ other: Inventory) {
+  /// Adds the modules and images of another part of the same file, or of another file, behind these.
+  public mutating func append(_ other: Inventory) {
     if modules.isEmpty, images.isEmpty {
       self = other
       return

@@ -109,7 +109,7 @@ private final class Walk: Sendable {
         case .directory: queue.add(.directory(place.appending(entry.name)))
         case .regular:
           visited += 1
-          if Tree.needs(entry.name) { surroundings.files.append(place.appending(entry.name)) }
+          if Tree.needs(entry.name, in: place.path) { surroundings.files.append(place.appending(entry.name)) }
           do throws(Problem) {
             if try isCandidate(entry.name) { queue.add(.file(place.appending(entry.name), isRoot: false)) }
           } catch {

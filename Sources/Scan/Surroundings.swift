@@ -54,7 +54,8 @@ extension ScanResult {
       library.path = path(of: entry.place)
       return library
     }
-    var facts = FactCollector.facts(of: tree, libraries: libraries, images: images)
+    let deviceCode = self.libraries.flatMap { [$0.place] + $0.aliases }.map(path(of:))
+    var facts = FactCollector.facts(of: tree, libraries: libraries, deviceCode: deviceCode, images: images)
     for problem in facts.problems {
       guard let place = place(of: problem.path),
         !problems.contains(where: { $0.place == place && $0.problem == problem.problem })

@@ -12,8 +12,17 @@ extension ScanResult {
   ///
   /// - Parameter namesAll: read the names of all uncovered modules, also where nothing of a library runs.
   public mutating func readKernels(on devices: [Device], namesAll: Bool = true, jobs: Int) {
+    // Of cubin files that are judged together no names are needed.
+    var cubins: [FilePlace: Int] = [:]
+    for entry in libraries where entry.file.format == .cubin { cubins[entry.place.folder, default: 0] += 1 }
     let candidates = libraries.indices.filter { index in
-      devices.contains {
+      let entry = libraries[index]
+      if entry.file.format == .cubin, roots[entry.place.root].kind != .file,
+        cubins[entry.place.folder, default: 0] > 1
+      {
+        return false
+      }
+      return devices.contains {
         !libraries[index].library.modulesToName(on: $0, kernels: KernelNames(), namesAll: namesAll).isEmpty
       }
     }

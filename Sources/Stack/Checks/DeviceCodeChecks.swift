@@ -37,8 +37,8 @@ extension StackQuestion {
       let name: String
       if isTorch, let torch {
         name = "PyTorch \(torch.version.value)"
-      } else if let distribution = environment?.distribution(of: path) {
-        name = "\(distribution.normalizedName) \(distribution.version)"
+      } else if let package = libraries[index].package ?? facts.package(of: path) {
+        name = "\(package.name) \(package.version)"
       } else if environment != nil || path.components.count > 1 {
         name = "\(path.parent.bytes.isEmpty ? path : path.parent)"
       } else {

@@ -9,6 +9,11 @@ public struct LibraryTable: Sendable, Decodable {
     public var name: String
     /// Between `nvidia-` and an optional `-cuNN` in the name of its distribution: `cublas`.
     public var distribution: String
+    /// The names of its conda packages.
+    public var conda: [String]?
+    /// The names of its Debian packages, without a number at the end and the release of CUDA behind a dash:
+    /// `libcublas` of `libcublas-12-4`, `libcudnn` of `libcudnn9-cuda-12`.
+    public var debian: [String]?
     /// The start of its file name: `libcublas`.
     public var library: String?
     /// Its version is that of the CUDA toolkit that it belongs to.
