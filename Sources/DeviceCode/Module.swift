@@ -71,14 +71,12 @@ public struct Inventory: Hashable, Sendable {
     }
     let moduleCount = modules.count
     let imageCount = images.count
-    modules.reserveCapacity(moduleCount + other.modules.count)
     for var module in other.modules {
       module.index += moduleCount
       module.images = module.images.lowerBound + imageCount..<module.images.upperBound + imageCount
       for part in module.preLinked.indices { module.preLinked[part] += moduleCount }
       modules.append(module)
     }
-    images.reserveCapacity(imageCount + other.images.count)
     for var image in other.images {
       image.index += imageCount
       image.module += moduleCount

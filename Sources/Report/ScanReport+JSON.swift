@@ -9,12 +9,6 @@ extension ScanReport {
   public func json(_ tool: Tool) -> [UInt8] {
     var writer = JSONWriter()
     writer.object { writer in
-      writer.rows("gpus", of: devices) { writer, judged in
-        writer.member("computeCapability", judged.device.computeCapability.description)
-        writer.member("driver", judged.device.driver?.description)
-        writer.member("name", judged.device.name)
-        writer.member("query", judged.query)
-      }
       let belongings = Belongings(self)
       writer.array("environments", of: facts.installed.indices) { writer, index in
         let environment = facts.installed[index]
@@ -24,6 +18,12 @@ extension ScanReport {
         writer.array("packages", own)
         writer.members(ofPlace: environment.folder, in: result)
         writer.verdicts(of: belongings.environments[index], in: self)
+      }
+      writer.rows("gpus", of: devices) { writer, judged in
+        writer.member("computeCapability", judged.device.computeCapability.description)
+        writer.member("driver", judged.device.driver?.description)
+        writer.member("name", judged.device.name)
+        writer.member("query", judged.query)
       }
       writer.array("libraries", of: judged.indices) { $0.members(of: $1, in: self) }
       writer.rows("otherFiles", of: result.recognised) { writer, file in
@@ -62,7 +62,7 @@ extension ScanReport {
         writer.member("filesVisited", counts.filesVisited)
         writer.member("images", counts.images)
         writer.member("imagesRead", counts.imagesRead)
-        writer.member("librariesWithDeviceCode", counts.librariesWithDeviceCode)
+        writer.member("librariesWithDeviceCode", judged.count)
         writer.member("linksOutside", counts.linksOutside)
         writer.member("modules", counts.modules)
         writer.member("problems", result.problems.count)

@@ -451,6 +451,7 @@ import Testing
     for (name, file) in [("torchvision", "torchvision/_C.so"), ("my-ops", "my_ops/_C.so")] {
       tree.distribution(name, "1.0", in: "site/")
       tree.add("\(file),,\n", at: "site/\(name.replacing("-", with: "_"))-1.0.dist-info/RECORD")
+      tree.library("site/\(file)")
     }
     let question = StackQuestion(
       facts: tree.facts(), devices: [try device("NVIDIA GeForce RTX 5090", driver: "570.86.15")],

@@ -29,7 +29,8 @@ import Testing
       ),
       (
         "libraries",
-        libraries.components.map(\.source) + libraries.cudaMajors.map(\.source)
+        libraries.components.flatMap { [$0.source] + ($0.packageSource.map { [$0] } ?? []) }
+          + libraries.cudaMajors.map(\.source)
           + libraries.driver.map(\.source) + libraries.platform.map(\.source), libraries.sources
       ),
     ] {

@@ -21,6 +21,14 @@ public struct Package: Hashable, Sendable {
   public var record: Path
   /// The folder of its ``InstalledEnvironment``.
   public var environment: Path
+
+  public init(ecosystem: Ecosystem, name: String, version: String, record: Path, environment: Path) {
+    self.ecosystem = ecosystem
+    self.name = name
+    self.version = version
+    self.record = record
+    self.environment = environment
+  }
 }
 
 /// Packages that are installed together, and see each other.
@@ -28,6 +36,11 @@ public struct InstalledEnvironment: Hashable, Sendable {
   /// Of Python the folder that holds the distributions, of conda the prefix, of Debian the root of the system.
   public var folder: Path
   public var kind: Package.Ecosystem
+
+  public init(folder: Path, kind: Package.Ecosystem) {
+    self.folder = folder
+    self.kind = kind
+  }
 }
 
 extension StackFacts {

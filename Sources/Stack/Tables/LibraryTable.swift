@@ -14,6 +14,8 @@ public struct LibraryTable: Sendable, Decodable {
     /// The names of its Debian packages, without a number at the end and the release of CUDA behind a dash:
     /// `libcublas` of `libcublas-12-4`, `libcudnn` of `libcudnn9-cuda-12`.
     public var debian: [String]?
+    /// Index into ``LibraryTable/sources``, for the names of the packages.
+    public var packageSource: Int?
     /// The start of its file name: `libcublas`.
     public var library: String?
     /// Its version is that of the CUDA toolkit that it belongs to.
