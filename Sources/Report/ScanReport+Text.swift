@@ -69,11 +69,11 @@ extension ScanReport {
       let shown = indent + row.name.elidedPath(to: nameWidth - row.indent)
       text += line(shown, modules, marks) + "\n"
       for alias in row.aliases.prefix(Self.shownAliases) {
-        let name = name(of: alias).elidedPath(to: (style.width ?? Int.max) - 4)
-        text += style.paint("  = " + name, .dim) + "\n"
+        let name = name(of: alias).elidedPath(to: (style.width ?? Int.max) - 4 - row.indent)
+        text += style.paint(indent + "  = " + name, .dim) + "\n"
       }
       let hidden = row.aliases.count - Self.shownAliases
-      if hidden > 0 { text += style.paint("  = \(grouped(hidden)) more", .dim) + "\n" }
+      if hidden > 0 { text += style.paint(indent + "  = \(grouped(hidden)) more", .dim) + "\n" }
     }
     return text
   }

@@ -84,15 +84,18 @@ public struct ScanReport: Sendable {
 
   /// What was judged for a person: the path of the file, or the folder of several with their number.
   func name(of index: Int) -> String {
-    let code = judged[index]
-    let name = name(of: code.place)
-    return code.isCollection
-      ? "\(name.isEmpty ? "." : name) (\(counted(code.files.count, "cubin file")))" : name
+    named(name(of: judged[index].place), judged[index])
+  }
+
+  /// `name`, and how many files it is where it is several.
+  func named(_ name: String, _ code: JudgedCode) -> String {
+    code.isCollection ? "\(name.isEmpty ? "." : name) (\(counted(code.files.count, "cubin file")))" : name
   }
 
   /// The path of a file for a person: with the root in front when there are several.
   func name(of place: FilePlace) -> String {
     let root = result.roots[place.root]
+    if result.roots.count > 1, place.path.bytes.isEmpty { return root.path.description }
     return result.roots.count > 1 && root.kind == .directory
       ? root.path.appending(place.path.bytes).description : place.path.description
   }

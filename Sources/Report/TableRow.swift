@@ -49,9 +49,12 @@ extension ScanReport {
     guard environments.count > 1 else { return rows(of: items) }
     var rows: [TableRow] = []
     var groups: [Int: [Item]] = [:]
-    for item in items { if let environment = item.environment { groups[environment, default: []].append(item) } }
     for item in items {
-      guard let environment = item.environment, environments.contains(environment), let group = groups[environment]
+      if let environment = item.environment { groups[environment, default: []].append(item) }
+    }
+    for item in items {
+      guard let environment = item.environment, environments.contains(environment),
+        let group = groups[environment]
       else {
         rows += self.rows(of: [item])
         continue
@@ -64,7 +67,7 @@ extension ScanReport {
       }
       let name = place.map { self.name(of: $0) } ?? facts.installed[environment].folder.description
       rows.append(row(name.isEmpty ? "." : name, group.flatMap(\.judged)))
-      rows += self.rows(of: group).map(\.indented)
+      rows += self.rows(of: group, below: facts.installed[environment].folder).map(\.indented)
     }
     return rows
   }
@@ -89,7 +92,8 @@ extension ScanReport {
     return items
   }
 
-  private func rows(of items: [Item]) -> [TableRow] {
+  /// The rows of some items, those that no package owns named as from `folder`.
+  private func rows(of items: [Item], below folder: Path? = nil) -> [TableRow] {
     let folds = items.map { $0.package == nil ? fold($0.judged[0]) : nil }
     var members: [Fold: [Int]] = [:]
     for (index, fold) in folds.enumerated() {
@@ -99,7 +103,7 @@ extension ScanReport {
       let item = items[index]
       if let package = item.package { return packageRows(package, item.judged) }
       guard let fold = folds[index], let group = members[fold], group.count >= Self.foldedCount else {
-        return [libraryRow(item.judged[0])]
+        return [libraryRow(item.judged[0], below: folder)]
       }
       guard group[0] == index else { return [] }
       let folder = name(of: FilePlace(root: fold.root, path: Path(bytes: fold.folder)))
@@ -115,8 +119,8 @@ extension ScanReport {
       verdicts: devices.indices.map { overall(device: $0, of: part) })
   }
 
-  private func libraryRow(_ index: Int) -> TableRow {
-    var row = row(name(of: index), [index])
+  private func libraryRow(_ index: Int, below folder: Path?) -> TableRow {
+    var row = row(folder.map { name(of: index, below: $0) } ?? name(of: index), [index])
     if !judged[index].isCollection { row.aliases = result.libraries[judged[index].files[0]].aliases }
     return row
   }
@@ -131,7 +135,9 @@ extension ScanReport {
     let most = groups.max { $0.count < $1.count }
     var rows = [head]
     for group in groups where group != most || group.count < 3 {
-      rows += group.prefix(Self.shownLibraries).map { row(name(of: $0, in: package), [$0]).indented }
+      rows += group.prefix(Self.shownLibraries).map {
+        row(name(of: $0, below: package.environment), [$0]).indented
+      }
       let rest = group.dropFirst(Self.shownLibraries)
       if !rest.isEmpty { rows.append(row("\(grouped(rest.count)) more like it", Array(rest)).indented) }
     }
@@ -144,14 +150,14 @@ extension ScanReport {
   /// Libraries of a package with the same verdicts that are shown one by one.
   private static let shownLibraries = 4
 
-  /// A library as from the folder of its environment.
-  private func name(of index: Int, in package: Package) -> String {
+  /// A library as from a folder that one of its names lies in.
+  private func name(of index: Int, below folder: Path) -> String {
     let code = judged[index]
-    guard !code.isCollection, let file = code.files.first else { return name(of: index) }
-    let places = [code.place] + result.libraries[file].aliases
-    let prefix = package.environment.bytes + [UInt8(ascii: "/")]
-    let path = places.lazy.map { result.path(of: $0) }.first { $0.bytes.starts(with: prefix) }
-    return path.map { printable($0.bytes.dropFirst(prefix.count)) } ?? name(of: index)
+    let names = code.isCollection ? [] : result.libraries[code.files[0]].aliases
+    let prefix = folder.bytes.isEmpty ? [] : folder.bytes + [UInt8(ascii: "/")]
+    let path = ([code.place] + names).lazy.map { result.path(of: $0) }.first { $0.bytes.starts(with: prefix) }
+    guard let path else { return name(of: index) }
+    return named(printable(path.bytes.dropFirst(prefix.count)), code)
   }
 
   /// What a device code file shares with those that it may share a row with; nil for a host file.

@@ -50,7 +50,8 @@ extension ScanResult {
       } else {
         judged.append(
           JudgedCode(
-            place: entry.place, files: [index], places: [entry.place], library: entry.library, kernels: entry.kernels,
+            place: entry.place, files: [index], places: [entry.place], library: entry.library,
+            kernels: entry.kernels,
             packages: packages))
       }
     }
@@ -76,7 +77,8 @@ extension ScanResult {
       let entry = libraries[file]
       judged.append(
         JudgedCode(
-          place: entry.place, files: [file], places: [entry.place], library: entry.library, kernels: entry.kernels,
+          place: entry.place, files: [file], places: [entry.place], library: entry.library,
+          kernels: entry.kernels,
           packages: packages.sorted()))
     }
     return judged.sorted { left, right in
@@ -87,13 +89,13 @@ extension ScanResult {
 
   /// `judged` as the stack's checks take it: copies in other Python environments too.
   public func stackLibraries(_ judged: [JudgedCode], _ facts: StackFacts) -> [StackLibrary] {
-    let collected = Set(
-      judged.filter(\.isCollection).flatMap(\.files).map { path(of: libraries[$0].place) })
+    let collected = Set(judged.filter(\.isCollection).flatMap(\.places).map(path(of:)))
     let files = stackLibraries(facts).filter { !collected.contains($0.path) }
     return files
       + judged.filter(\.isCollection).map { code in
         StackLibrary(
-          path: path(of: code.place), library: code.library, package: code.packages.first.map { facts.packages[$0] })
+          path: path(of: code.place), library: code.library,
+          package: code.packages.first.map { facts.packages[$0] })
       }
   }
 }

@@ -57,7 +57,8 @@ import Testing
   @Test func foldersNameFiles() {
     var tree = TreeBuilder()
     tree.distribution("nvidia-cublas", "13.1")
-    tree.add("nvidia/cublas/include/x.h,,\nnvidia/cublas/lib/a.so,,\n", at: "nvidia_cublas-13.1.dist-info/RECORD")
+    tree.add(
+      "nvidia/cublas/include/x.h,,\nnvidia/cublas/lib/a.so,,\n", at: "nvidia_cublas-13.1.dist-info/RECORD")
     tree.distribution("nvidia-cufft", "12.5")
     tree.add("nvidia/cufft/lib/b.so,,\nshared/f.py,,\n", at: "nvidia_cufft-12.5.dist-info/RECORD")
     tree.distribution("third", "1")
@@ -100,7 +101,8 @@ import Testing
       at: "site/mine-0.1.dist-info/RECORD")
     tree.add("/src/mine\n", at: "site/__editable__.mine-0.1.pth")
     tree.add(
-      #"{"dir_info": {"editable": true}, "url": "file:///src/mine"}"#, at: "site/mine-0.1.dist-info/direct_url.json")
+      #"{"dir_info": {"editable": true}, "url": "file:///src/mine"}"#,
+      at: "site/mine-0.1.dist-info/direct_url.json")
     tree.library("src/mine/_C.so")
     tree.library("site/other/_C.so")
     #expect(names(tree, "src/mine/_C.so", "site/other/_C.so") == [nil, nil])
@@ -137,7 +139,9 @@ import Testing
     tree.add(
       "torch/lib/libtorch_cuda.so,,\n", at: "\(site)torch-2.4.1.dist-info/RECORD")
     tree.add("{}", at: "opt/conda/pkgs/libcublas-12.4.5.8-0/info/index.json")
-    for path in ["lib/libcublas.so.12.4.5.8", "lib/cublas.so", "lib/own.so", "pkgs/libcublas-12.4.5.8-0/lib/x.so"] {
+    for path in [
+      "lib/libcublas.so.12.4.5.8", "lib/cublas.so", "lib/own.so", "pkgs/libcublas-12.4.5.8-0/lib/x.so",
+    ] {
       tree.library("opt/conda/\(path)")
     }
     tree.library("\(site)torch/lib/libtorch_cuda.so")

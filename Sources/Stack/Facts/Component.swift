@@ -81,7 +81,9 @@ public struct Component: Hashable, Sendable {
     version = Fact(upstream, in: package.path, says: "\(package.name) \(package.version)")
     cuda = row.hasCUDAVersion == true ? CUDAVersion(release: upstream) : nil
     // `2.21.5-1+cuda12.4`
-    let built = package.version.firstRange(of: "+cuda").flatMap { CUDAVersion(package.version[$0.upperBound...]) }
+    let built = package.version.firstRange(of: "+cuda").flatMap {
+      CUDAVersion(package.version[$0.upperBound...])
+    }
     cudaMajor = numbers.first ?? built?.major ?? cuda?.major
   }
 

@@ -36,7 +36,8 @@ struct DebianPackage {
       case nil: finish()
       case UInt8(ascii: "P"): if let text = value(line, "Package:") { name = text }
       case UInt8(ascii: "V"): if let text = value(line, "Version:") { version = text }
-      case UInt8(ascii: "S"): if let text = value(line, "Status:") { isInstalled = text.hasSuffix(" installed") }
+      case UInt8(ascii: "S"):
+        if let text = value(line, "Status:") { isInstalled = text.hasSuffix(" installed") }
       default: break
       }
     }
@@ -47,7 +48,9 @@ struct DebianPackage {
   /// The name of the package that a list of files belongs to: `libc6` of `libc6:amd64.list` and of `libc6.md5sums`.
   static func name(ofList path: Path) -> String {
     var name = path.name
-    for suffix in [".list", ".md5sums"] where name.hasSuffix(suffix) { name = name.dropLast(suffix.utf8.count) }
+    for suffix in [".list", ".md5sums"] where name.hasSuffix(suffix) {
+      name = name.dropLast(suffix.utf8.count)
+    }
     return String(decoding: name.prefix { $0 != UInt8(ascii: ":") }, as: UTF8.self)
   }
 }

@@ -177,7 +177,8 @@ struct PackageCollector {
       if sought.isEmpty { continue }
       for record in records {
         guard let bytes = collector.contents(of: record.path), CondaRecord.mentions(sought, in: bytes),
-          let document = collector.understood(record.path, { () throws(Problem) in try CondaRecord.decode(bytes) })
+          let document = collector.understood(
+            record.path, { () throws(Problem) in try CondaRecord.decode(bytes) })
         else { continue }
         for file in document.files ?? [] {
           for path in sought[Array(file.utf8)[...]] where owners[path] == nil {
@@ -219,7 +220,8 @@ struct PackageCollector {
       if sought.isEmpty { continue }
       let versions = Dictionary(packages.map { ($0.name, $0) }) { first, _ in first }
       for list in debianLists where list.isInside(root) {
-        guard let package = versions[DebianPackage.name(ofList: list)], let bytes = collector.contents(of: list)
+        guard let package = versions[DebianPackage.name(ofList: list)],
+          let bytes = collector.contents(of: list)
         else { continue }
         let isSums = list.name.hasSuffix(".md5sums")
         forEachLine(of: bytes) { line in
