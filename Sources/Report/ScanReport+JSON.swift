@@ -1,3 +1,4 @@
+import Archives
 import Bytes
 import Compatibility
 import DeviceCode
@@ -48,8 +49,10 @@ extension ScanReport {
       }
       writer.array("requirements", requirements.map(\.description))
       writer.array("roots", of: result.roots.indices) { writer, index in
-        writer.member("kind", result.roots[index].kind.rawValue)
-        writer.path(result.roots[index].path)
+        let root = result.roots[index]
+        if let image = root.image { writer.object("image") { $0.members(of: image) } }
+        writer.member("kind", root.kind.rawValue)
+        writer.path(root.path)
         writer.verdicts(of: belongings.roots[index], in: self)
       }
       writer.member("schemaVersion", JSONWriter.schemaVersion)
@@ -101,6 +104,8 @@ extension JSONWriter {
         writer.member("target", file.inventory.images.first.map { ImageTarget($0).name })
       }
     }
+    let root = report.result.roots[code.place.root]
+    if !code.isCollection { member("layer", root.layer(of: code.place.path).map { UInt64($0) }) }
     member("modules", modules.count)
     if let package = code.packages.first.map({ report.facts.packages[$0] }) {
       object("package") {
@@ -133,6 +138,16 @@ extension JSONWriter {
         of: verdict, modules: modules, kernels: isNamed ? code.kernels : KernelNames(),
         isCollection: code.isCollection)
     }
+  }
+
+  fileprivate mutating func members(of image: ScanRoot.Image) {
+    member("digest", image.digest)
+    rows("layers", of: image.layers) { writer, layer in
+      writer.member("createdBy", layer.createdBy)
+      writer.member("digest", layer.digest)
+    }
+    array("names", image.names)
+    member("platform", image.platform.description)
   }
 
   private mutating func members(

@@ -61,7 +61,7 @@ extension ScanReport {
       }
       guard group[0].judged == item.judged, group[0].package == item.package else { continue }
       let place = result.place(of: facts.installed[environment].folder)
-      if group.count == 1, let root = place?.root, result.roots[root].kind != .directory {
+      if group.count == 1, let root = place?.root, result.roots[root].isPackage {
         rows += self.rows(of: group)
         continue
       }
