@@ -28,7 +28,7 @@ struct ManyFilesTests {
     #expect(rows.filter { $0.hasPrefix("few/") }.count == 3)
     let folded = rows.filter { $0.hasPrefix("hopper") }
     #expect(folded.count == 2)
-    #expect(folded.allSatisfy { $0.contains("hopper: 30 PTX files") && $0.contains("30  ") })
+    #expect(folded.allSatisfy { $0.contains("hopper: 30 ptx files") && $0.contains("30  ") })
     #expect(folded.first?.contains("✓*") == true && folded.first?.contains("✗") == false)
     #expect(folded.last?.contains("✗") == true)
   }

@@ -51,13 +51,37 @@ extension StackFacts {
   public func package(of file: Path) -> Package? { owners[file].map { packages[$0] } }
 
   /// The index in ``installed`` of the environment that a file lies in: the innermost one.
-  public func environmentIndex(of file: Path) -> Int? {
-    var best: Int?
-    for (index, environment) in installed.enumerated() where file.isInside(environment.folder) {
-      let isDeeper = best.map { installed[$0].folder.bytes.count < environment.folder.bytes.count } ?? true
-      if isDeeper { best = index }
+  public func environmentIndex(of file: Path) -> Int? { folders.innermost(around: file) }
+}
+
+/// Tells in which of many folders a file lies.
+struct FolderIndex: Sendable {
+  private var positions: [ArraySlice<UInt8>: Int] = [:]
+  private var lengths: Set<Int> = []
+
+  init(_ folders: [Path] = []) {
+    for (position, folder) in folders.enumerated() {
+      positions[folder.bytes[...]] = position
+      lengths.insert(folder.bytes.count)
     }
-    return best
+  }
+
+  /// The position of the innermost folder that holds `path` or is it.
+  func innermost(around path: Path) -> Int? {
+    let bytes = path.bytes
+    var end = bytes.count
+    while end > 0 {
+      if lengths.contains(end), let position = positions[bytes[..<end]] { return position }
+      end = bytes[..<end].lastIndex(of: UInt8(ascii: "/")) ?? 0
+    }
+    return positions[[]]
+  }
+
+  /// `files` by the innermost folder around each.
+  func grouping(_ files: [Path]) -> [Int: [Path]] {
+    var groups: [Int: [Path]] = [:]
+    for file in files { if let folder = innermost(around: file) { groups[folder, default: []].append(file) } }
+    return groups
   }
 }
 

@@ -60,21 +60,24 @@ struct PackageCollector {
     _ files: [Path], _ environments: [PythonEnvironment], _ owners: inout [Path: Package],
     _ collector: inout FactCollector
   ) {
+    let inside = FolderIndex(environments.map(\.folder)).grouping(files)
+    // What a RECORD has outside of its folder lies below the folder of the environment: `../../../bin/x`.
+    let prefixes = environments.map { $0.folder.prefixOfPython }
+    let around = Array(Set(prefixes.compactMap { $0 }))
+    let enclosed = Set(inside.values.joined())
+    let outside = FolderIndex(around).grouping(files.filter { !enclosed.contains($0) })
+    let outsideByPrefix = Dictionary(uniqueKeysWithValues: outside.map { (around[$0.key], $0.value) })
     for (index, environment) in environments.enumerated() where !environment.distributions.isEmpty {
-      // What a RECORD has outside of its folder lies below the folder of the environment: `../../../bin/x`.
-      let around = environment.folder.prefixOfPython ?? environment.folder
-      let near = files.filter { path in
-        guard owners[path] == nil, path.isInside(around) else { return false }
-        let innermost = environments.lastIndex { path.isInside($0.folder) }
-        return innermost == nil || innermost == index
-      }
+      let near =
+        (inside[index] ?? [])
+        + (prefixes[index].flatMap { outsideByPrefix[$0] } ?? []).filter { owners[$0] == nil }
       if near.isEmpty { continue }
       let found = distributions(of: near, in: environment, &collector)
       for (path, position) in found {
         let distribution = environment.distributions[position]
         owners[path] = Package(
           ecosystem: .python, name: distribution.normalizedName, version: distribution.version,
-          record: distribution.metadata, environment: environment.folder.home(in: prefixes))
+          record: distribution.metadata, environment: environment.folder.home(in: self.prefixes))
       }
     }
   }
@@ -94,7 +97,7 @@ struct PackageCollector {
       }
     }
     var found: [Path: Int] = [:]
-    var records: [(position: Int, bytes: [UInt8])] = []
+    var records: [(position: Int, path: Path)] = []
     var withoutRecord: [Int] = []
     for (position, distribution) in environment.distributions.enumerated() {
       let record = distribution.metadata.parent.child("RECORD")
@@ -108,7 +111,7 @@ struct PackageCollector {
         withoutRecord.append(position)
         continue
       }
-      records.append((position, bytes))
+      records.append((position, record))
       DistributionRecord.forEachPath(in: bytes) { row in
         for path in sought[row] where found[path] == nil { found[path] = position }
         // Scripts and data lie outside of the folder: `../../../bin/x`.
@@ -121,7 +124,7 @@ struct PackageCollector {
     }
     let rest = files.filter { found[$0] == nil && $0.isInside(folder) }
     if !rest.isEmpty {
-      fallBack(rest, in: environment, records, &found)
+      fallBack(rest, in: environment, records, &found, &collector)
       for path in rest where found[path] == nil {
         guard let top = path.below(folder).split(separator: UInt8(ascii: "/")).first else { continue }
         found[path] = withoutRecord.first { position in
@@ -138,22 +141,24 @@ struct PackageCollector {
   /// Gives files that no RECORD names to the distribution that alone owns files in the innermost folder around them that
   /// anybody owns files in.
   private func fallBack(
-    _ files: [Path], in environment: PythonEnvironment, _ records: [(position: Int, bytes: [UInt8])],
-    _ found: inout [Path: Int]
+    _ files: [Path], in environment: PythonEnvironment, _ records: [(position: Int, path: Path)],
+    _ found: inout [Path: Int], _ collector: inout FactCollector
   ) {
     let slash = UInt8(ascii: "/")
     var owners: [ArraySlice<UInt8>: Set<Int>] = [:]
     var tops: Set<ArraySlice<UInt8>> = []
-    /// The folders of a path, the innermost first.
+    /// The folders of a path, the innermost first; of very many the outer ones.
     func folders(_ path: ArraySlice<UInt8>) -> [ArraySlice<UInt8>] {
-      path.indices.reversed().filter { path[$0] == slash }.map { path[..<$0] }
+      path.indices.lazy.filter { path[$0] == slash }.prefix(Self.folderLimit).map { path[..<$0] }.reversed()
     }
     for path in files {
       let folders = folders(path.below(environment.folder))
       for folder in folders { owners[folder] = [] }
       if let top = folders.last { tops.insert(top) }
     }
-    for (position, bytes) in records {
+    for (position, record) in records {
+      // Read once more rather than kept: there may be many, and few files need this.
+      guard let bytes = collector.contents(of: record) else { continue }
       DistributionRecord.forEachPath(in: bytes) { row in
         guard let end = row.firstIndex(of: slash), tops.contains(row[..<end]) else { return }
         for folder in folders(row) { owners[folder]?.insert(position) }
@@ -166,15 +171,20 @@ struct PackageCollector {
     }
   }
 
+  /// Folders in each other that are looked at.
+  private static let folderLimit = 32
+
   // MARK: conda
 
   private func conda(
     _ files: [Path], _ owners: inout [Path: Package], _ collector: inout FactCollector
   ) {
-    for (prefix, records) in Dictionary(grouping: conda, by: \.prefix).sorted(by: { $0.key < $1.key }) {
+    let byPrefix = Dictionary(grouping: conda, by: \.prefix).sorted { $0.key < $1.key }
+    let own = FolderIndex(byPrefix.map(\.key)).grouping(files)
+    for (index, (prefix, records)) in byPrefix.enumerated() {
+      guard let own = own[index] else { continue }
       var sought = SoughtPaths()
-      for path in files where path.isInside(prefix) { sought.add(path, spelled: path.below(prefix)) }
-      if sought.isEmpty { continue }
+      for path in own { sought.add(path, spelled: path.below(prefix)) }
       for record in records {
         guard let bytes = collector.contents(of: record.path), CondaRecord.mentions(sought, in: bytes),
           let document = collector.understood(
@@ -190,10 +200,10 @@ struct PackageCollector {
       }
     }
     // A package that is not installed owns all that lies beside its folder `info`.
-    for index in condaIndexes {
+    let unowned = FolderIndex(condaIndexes.map(\.parent.parent)).grouping(files.filter { owners[$0] == nil })
+    for (position, index) in condaIndexes.enumerated() {
       let folder = index.parent.parent
-      let own = files.filter { owners[$0] == nil && $0.isInside(folder) }
-      guard !own.isEmpty, let bytes = collector.contents(of: index),
+      guard let own = unowned[position], let bytes = collector.contents(of: index),
         let document = collector.understood(index, { () throws(Problem) in try CondaRecord.decode(bytes) })
       else { continue }
       for path in own {
@@ -209,15 +219,17 @@ struct PackageCollector {
   private func debian(
     _ files: [Path], _ owners: inout [Path: Package], _ collector: inout FactCollector
   ) {
-    for (root, packages) in Dictionary(grouping: debian, by: \.root).sorted(by: { $0.key < $1.key }) {
+    let byRoot = Dictionary(grouping: debian, by: \.root).sorted { $0.key < $1.key }
+    let own = FolderIndex(byRoot.map(\.key)).grouping(files)
+    for (index, (root, packages)) in byRoot.enumerated() {
+      guard let own = own[index] else { continue }
       var sought = SoughtPaths()
-      for path in files where path.isInside(root) {
+      for path in own {
         let below = path.below(root)
         sought.add(path, spelled: below)
         // Where `/lib` is a link to `/usr/lib` packages may still say `/lib`.
         if below.starts(with: "usr/".utf8) { sought.add(path, spelled: below.dropFirst(4)) }
       }
-      if sought.isEmpty { continue }
       let versions = Dictionary(packages.map { ($0.name, $0) }) { first, _ in first }
       for list in debianLists where list.isInside(root) {
         guard let package = versions[DebianPackage.name(ofList: list)],

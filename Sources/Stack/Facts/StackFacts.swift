@@ -82,7 +82,10 @@ public struct StackFacts: Sendable {
   /// The packages that own files with device code, by environment, ecosystem and name.
   public var packages: [Package] = []
   /// Where packages are installed, by folder. A conda prefix stands for the Python environment in it too.
-  public var installed: [InstalledEnvironment] = []
+  public var installed: [InstalledEnvironment] = [] {
+    didSet { folders = FolderIndex(installed.map(\.folder)) }
+  }
+  private(set) var folders = FolderIndex()
   /// By file with device code the index of its package.
   var owners: [Path: Int] = [:]
   /// The processor that most of the libraries are for; nil without libraries.
