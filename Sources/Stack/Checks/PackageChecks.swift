@@ -47,7 +47,7 @@ extension StackQuestion {
         [rocm.evidence])
     }
     if torch.isWithoutCUDA {
-      return check(.warn, "\(name) was built without CUDA: it runs on the processor only")
+      return check(.warn, "\(name) was built without CUDA and runs on the processor only")
     }
     guard let cuda = torch.cuda else {
       return check(.unknown, "which CUDA \(name) was built with is not known")
