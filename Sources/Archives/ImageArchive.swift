@@ -12,6 +12,8 @@ public struct ImageArchive: Sendable {
   /// The most manifests of an archive, and indexes in indexes.
   private static let manifestLimit = 1000
   private static let indexDepth = 4
+  /// The most layers of an image; container engines stop at a few hundred.
+  private static let layerLimit = 1000
 
   /// The images in the OCI layout folder at `folder`.
   ///
@@ -62,6 +64,12 @@ public struct ImageArchive: Sendable {
   }
 
   private mutating func add(_ image: ContainerImage, _ platform: ContainerImage.Platform?) {
+    guard image.layers.count <= Self.layerLimit else {
+      return problems.append(
+        withinLimit: Problem(
+          .limitExceeded, "layers of an image", expected: "at most \(Self.layerLimit)",
+          observed: "\(image.layers.count)"))
+    }
     let isWanted =
       if let platform {
         image.platform.operatingSystem == platform.operatingSystem
@@ -85,6 +93,8 @@ public struct ImageArchive: Sendable {
     for descriptor in index.manifests {
       budget -= 1
       guard budget >= 0, depth < Self.indexDepth else {
+        // Each index on the way here comes by when nothing is left.
+        if budget < -1 { return }
         problems.append(
           withinLimit: Problem(
             .limitExceeded, "image index",

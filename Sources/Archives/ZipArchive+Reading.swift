@@ -88,6 +88,7 @@ extension ZipArchive {
     guard UInt64(size) <= directory.range.upperBound - position else {
       throw Problem(.outOfBounds, "zip central header", at: position)
     }
+    var broken: Problem?
     let member = try window.withBytes(at: position, count: size, field) { (view) throws(Problem) in
       var member = ZipMember(
         path: Path(bytes: try view.bytes(centralHeaderSize..<centralHeaderSize + lengths.name, field)),
@@ -97,10 +98,15 @@ extension ZipArchive {
       // The upper byte says which system made the member; only Unix has modes.
       if try view.u8(5, field) == 3 { member.mode = try view.u32(38, field) >> 16 }
       let extra = centralHeaderSize + lengths.name
-      try member.readZip64(view.slice(extra..<extra + lengths.extra, field))
+      let fields = try view.slice(extra..<extra + lengths.extra, field)
+      do throws(Problem) { try member.readZip64(fields) } catch { broken = error }
       return member
     }
-    add(member, directory, at: position)
+    if let broken {
+      problems.append(withinLimit: broken)
+    } else {
+      add(member, directory, at: position)
+    }
     return position + UInt64(size)
   }
 
