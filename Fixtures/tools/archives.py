@@ -29,10 +29,21 @@ def zstd_zeros(size, window_log=20):
     return frame
 
 
+def xz(data, dictionary=None):
+    """dictionary: what the first block's header says of its size instead, as that header codes it (2 << 30 is 38)."""
+    packed = bytearray(lzma.compress(data, lzma.FORMAT_XZ, preset=0 if dictionary else 6))
+    if dictionary:
+        # Behind the stream header of 12 bytes: the size of the block header, flags, filter LZMA2 with one byte, padding, CRC-32.
+        end = 12 + 4 * packed[12]
+        packed[packed.index(b"\x21\x01", 14, end) + 2] = dictionary
+        packed[end : end + 4] = struct.pack("<I", zlib.crc32(packed[12:end]))
+    return bytes(packed)
+
+
 STORED, DEFLATE, BZIP2, LZMA, ZSTD, XZ = 0, 8, 12, 14, 93, 95
 PACK = {
     STORED: bytes, DEFLATE: deflate, BZIP2: bz2.compress, ZSTD: zstd,
-    XZ: lambda data: lzma.compress(data, lzma.FORMAT_XZ, preset=6),
+    XZ: xz,
 }
 
 

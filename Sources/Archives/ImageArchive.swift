@@ -13,7 +13,7 @@ public struct ImageArchive: Sendable {
   private static let manifestLimit = 1000
   private static let indexDepth = 4
   /// The most layers of an image; container engines stop at a few hundred.
-  private static let layerLimit = 1000
+  fileprivate static let layerLimit = 1000
 
   /// The images in the OCI layout folder at `folder`.
   ///
@@ -64,12 +64,6 @@ public struct ImageArchive: Sendable {
   }
 
   private mutating func add(_ image: ContainerImage, _ platform: ContainerImage.Platform?) {
-    guard image.layers.count <= Self.layerLimit else {
-      return problems.append(
-        withinLimit: Problem(
-          .limitExceeded, "layers of an image", expected: "at most \(Self.layerLimit)",
-          observed: "\(image.layers.count)"))
-    }
     let isWanted =
       if let platform {
         image.platform.operatingSystem == platform.operatingSystem
@@ -281,9 +275,18 @@ private struct Store: Sendable {
     try decode(blobBytes(descriptor), descriptor.digest)
   }
 
+  private func checkNumber(ofLayers count: Int) throws(Problem) {
+    guard count <= ImageArchive.layerLimit else {
+      throw Problem(
+        .limitExceeded, "layers of an image", expected: "at most \(ImageArchive.layerLimit)",
+        observed: "\(count)")
+    }
+  }
+
   func image(
     _ manifest: Manifest, _ descriptor: Descriptor, names: [String]
   ) throws(Problem) -> ContainerImage {
+    try checkNumber(ofLayers: manifest.layers.count)
     let bytes = try blobBytes(manifest.config)
     let configuration: Configuration = try decode(bytes, manifest.config.digest)
     var layers: [ContainerImage.Layer] = []
@@ -304,6 +307,7 @@ private struct Store: Sendable {
   }
 
   func image(_ manifest: DockerManifest) throws(Problem) -> ContainerImage {
+    try checkNumber(ofLayers: manifest.layers.count)
     let bytes = try documentBytes(existing(manifest.config), manifest.config)
     // The file is named by its digest, and in turn has those of the layers.
     let name = manifest.config.split(separator: "/").last?.split(separator: ".").first
