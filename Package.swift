@@ -69,8 +69,8 @@ let package = Package(
         .embedInCode("Resources/containers.json"), .embedInCode("Resources/libraries.json"),
         .embedInCode("Resources/pytorch.json"),
       ]),
-    library("Scan", ["Bytes", "DeviceCode", "Compatibility", "Stack"]),
-    library("Report", ["Bytes", "Demangling", "DeviceCode", "Compatibility", "Stack", "Scan"]),
+    library("Scan", ["Bytes", "Archives", "DeviceCode", "Compatibility", "Stack"]),
+    library("Report", ["Bytes", "Archives", "Demangling", "DeviceCode", "Compatibility", "Stack", "Scan"]),
     library("CommandLineSyntax"),
     .executableTarget(
       name: "cubinspect",
@@ -80,7 +80,9 @@ let package = Package(
 
     .target(
       name: "JSONSchemaSupport", path: "Tests/JSONSchemaSupport", swiftSettings: settings),
-    .target(name: "FixtureSupport", path: "Tests/FixtureSupport", swiftSettings: settings),
+    .target(
+      name: "FixtureSupport", dependencies: ["Bytes", "Archives"], path: "Tests/FixtureSupport",
+      swiftSettings: settings),
     .target(
       name: "FuzzSupport", dependencies: ["Bytes", "Demangling", "Archives", "ELFFile", "DeviceCode"],
       path: "Tests/Fuzz/Support",
@@ -102,7 +104,8 @@ let package = Package(
     tests(
       "Stack", ["Bytes", "ELFFile", "DeviceCode", "Compatibility", "FixtureSupport", "FuzzSupport"],
       resources: [.embedInCode("Resources/imageRequirements.json")]),
-    tests("Scan", ["Bytes", "DeviceCode", "Compatibility", "Stack", "FixtureSupport", "FuzzSupport"]),
+    tests(
+      "Scan", ["Bytes", "Archives", "DeviceCode", "Compatibility", "Stack", "FixtureSupport", "FuzzSupport"]),
     tests(
       "Report",
       ["Bytes", "Scan", "DeviceCode", "Compatibility", "Stack", "FixtureSupport", "JSONSchemaSupport"]),

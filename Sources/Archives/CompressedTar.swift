@@ -23,6 +23,28 @@ extension DecompressedBytes.Compression {
 }
 
 extension TarArchive {
+  /// Whether `source` is a tar, or holds one compressed, by the checksum of its first header.
+  ///
+  /// - Throws: a ``Problem`` when it cannot be read, or not be decompressed.
+  public static func isTar(_ source: any ByteSource) throws(Problem) -> Bool {
+    let blockSize = 512
+    var block = [UInt8](repeating: 0, count: blockSize)
+    var count = try source.read(at: 0, count: blockSize, into: &block)
+    if let compression = DecompressedBytes.Compression(prefix: block[..<count]) {
+      let contents = try DecompressedBytes(
+        source, compression, limit: UInt64(DecompressedBytes.blockSize) * 2)
+      block = [UInt8](repeating: 0, count: blockSize)
+      count = try contents.read(at: 0, count: blockSize, into: &block)
+    }
+    guard count == blockSize else { return false }
+    // The checksum is an octal number, and is computed with spaces in its place.
+    let field = 148..<156
+    let digits = block[field].drop { $0 == UInt8(ascii: " ") }.prefix { (0x30...0x37).contains($0) }
+    guard let claimed = Int(String(decoding: digits, as: UTF8.self), radix: 8) else { return false }
+    let sum = block.enumerated().reduce(0) { $0 + (field.contains($1.offset) ? 0x20 : Int($1.element)) }
+    return sum == claimed
+  }
+
   /// Reads the headers of the tar that `source` is or holds compressed.
   ///
   /// A compressed tar is decompressed to its end; what it takes to come back to a member is kept.

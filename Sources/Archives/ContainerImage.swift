@@ -33,6 +33,8 @@ public struct ContainerImage: Sendable {
   public struct Layer: Sendable {
     /// The digest, with its algorithm in front: of the layer as it is stored, or of its uncompressed tar.
     public var digest: String
+    /// The command that made the layer, as the image's history has it: `RUN pip install torch`.
+    public var createdBy: String?
     let digestIsOfTar: Bool
     /// Opens the stored layer: an image for many platforms has more layers than a process may have open files.
     let open: @Sendable () throws(Problem) -> any ByteSource

@@ -66,6 +66,11 @@ public final class DecompressedBytes: ByteSource {
   /// The number of bytes that come out, as claimed; without a claim the limit until the end was reached.
   public var size: UInt64 { state.withLock { $0.end ?? $0.claimed ?? $0.limit } }
 
+  public var readsForward: Bool { true }
+
+  /// Gives back the memory that is held for reading on; who reads again starts at the beginning.
+  public func release() { state.withLock { $0.release() } }
+
   /// How many bytes were decompressed so far, those that were decompressed twice counted twice.
   public var bytesDecompressed: UInt64 { state.withLock { $0.decompressed } }
 
@@ -140,6 +145,17 @@ private struct State {
     self.claimed = claimed
     self.checksum = checksum
     self.limit = limit
+  }
+
+  mutating func release() {
+    forward = nil
+    position = 0
+    checkpoints = []
+    interval = 1 << 20
+    read = []
+    recent = [:]
+    order = []
+    oldest = 0
   }
 
   /// The bytes of a block, fewer than its size where the stream ends; none behind the end.

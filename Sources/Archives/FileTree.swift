@@ -62,6 +62,13 @@ public struct FileTree: Sendable {
     return found
   }
 
+  /// How many folders there are, the root among them.
+  public var directoryCount: Int {
+    var count = 0
+    visit { _, node in if node.entry == .directory { count += 1 } }
+    return count
+  }
+
   private func visit(_ body: (Path, Node) -> Void) {
     var waiting = [(index: 0, path: Path(""))]
     while let (index, path) = waiting.popLast() {

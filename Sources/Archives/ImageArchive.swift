@@ -15,7 +15,8 @@ public struct ImageArchive: Sendable {
   /// The most layers of an image; container engines stop at a few hundred.
   fileprivate static let layerLimit = 1000
 
-  /// The images in the OCI layout folder at `folder`.
+  /// The images in a folder: an OCI image layout, or what is in an archive of `docker save`. Symbolic links in it are
+  /// not followed.
   ///
   /// - Parameter platform: the one that is wanted of an image for several; nil for all of Linux.
   /// - Throws: a ``Problem`` when it is no such folder.
@@ -23,25 +24,24 @@ public struct ImageArchive: Sendable {
     try self.init(Store(kind: .folder(folder)), platform)
   }
 
-  /// The images in a tar, which may be compressed.
+  /// The images in a tar, of which `tree` has the files.
   ///
   /// - Parameter platform: the one that is wanted of an image for several; nil for all of Linux.
   /// - Throws: a ``Problem`` when there are none in it.
-  public init(
-    _ source: any ByteSource, platform: ContainerImage.Platform? = nil,
-    limits: ArchiveLimits = ArchiveLimits()
-  ) throws(Problem) {
-    let tar = try TarArchive(decompressing: source, limits: limits)
-    var tree = FileTree(limits: limits)
-    tree.apply(tar)
+  public init(_ tree: FileTree, platform: ContainerImage.Platform? = nil) throws(Problem) {
     do {
       try self.init(Store(kind: .tar(tree)), platform)
     } catch {
       // A tar that is broken may have lost what was missed.
-      throw tar.problems.first ?? error
+      throw tree.layers.lazy.flatMap(\.problems).first ?? error
     }
-    for problem in tree.problems { problems.append(withinLimit: problem) }
   }
+
+  /// Whether a folder has the files that make it an image.
+  public static func isImage(folder: Path) -> Bool { Store(kind: .folder(folder)).isImage }
+
+  /// Whether a tar has the files that make it an archive of images.
+  public static func isImage(_ tree: FileTree) -> Bool { Store(kind: .tar(tree)).isImage }
 
   private init(_ store: Store, _ platform: ContainerImage.Platform?) throws(Problem) {
     if try store.has("index.json") {
@@ -176,6 +176,17 @@ private struct DockerManifest: Decodable {
 
 /// What is read of an image configuration.
 private struct Configuration: Decodable {
+  /// One step of the making of an image.
+  struct Step: Decodable {
+    var createdBy: String?
+    var emptyLayer: Bool?
+
+    private enum CodingKeys: String, CodingKey {
+      case createdBy = "created_by"
+      case emptyLayer = "empty_layer"
+    }
+  }
+
   struct RootFileSystem: Decodable {
     var differences: [String]
 
@@ -186,6 +197,13 @@ private struct Configuration: Decodable {
   var architecture: String?
   var variant: String?
   var rootfs: RootFileSystem?
+  var history: [Step]?
+
+  /// For each of `count` layers the command that made it; nil where the history does not tell.
+  func commands(_ count: Int) -> [String?] {
+    let steps = (history ?? []).filter { $0.emptyLayer != true }
+    return steps.count == count ? steps.map(\.createdBy) : Array(repeating: nil, count: count)
+  }
 
   var platform: ContainerImage.Platform {
     .init(operatingSystem: os ?? "linux", architecture: architecture ?? "unknown", variant: variant)
@@ -208,7 +226,7 @@ private struct Store: Sendable {
     switch kind {
     case .folder(let folder):
       do {
-        return try FileBytes(path: folder.appending(path.utf8))
+        return try FileBytes(in: folder, Path(path))
       } catch  where error.code == .notFound {
         return nil
       }
@@ -219,6 +237,13 @@ private struct Store: Sendable {
   }
 
   func has(_ path: String) throws(Problem) -> Bool { try file(path) != nil }
+
+  /// Other folders may have a file of either name as well.
+  var isImage: Bool {
+    if (try? has("oci-layout")) == true, (try? has("index.json")) == true { return true }
+    guard let manifests: [DockerManifest] = try? document("manifest.json") else { return false }
+    return !manifests.isEmpty
+  }
 
   private func existing(_ path: String) throws(Problem) -> any ByteSource {
     guard let file = try file(path) else {
@@ -290,13 +315,15 @@ private struct Store: Sendable {
     let bytes = try blobBytes(manifest.config)
     let configuration: Configuration = try decode(bytes, manifest.config.digest)
     var layers: [ContainerImage.Layer] = []
-    for layer in manifest.layers {
+    for (layer, command) in zip(manifest.layers, configuration.commands(manifest.layers.count)) {
       guard layer.mediaType?.hasSuffix("+encrypted") != true else {
         throw Problem(.unsupported, "layer", observed: "encrypted")
       }
       _ = try blobFile(layer)
       layers.append(
-        .init(digest: layer.digest, digestIsOfTar: false) { () throws(Problem) in try blobFile(layer) })
+        .init(digest: layer.digest, createdBy: command, digestIsOfTar: false) { () throws(Problem) in
+          try blobFile(layer)
+        })
     }
     let platform = descriptor.platform.map {
       ContainerImage.Platform(operatingSystem: $0.os, architecture: $0.architecture, variant: $0.variant)
@@ -326,9 +353,13 @@ private struct Store: Sendable {
         observed: "\(manifest.layers.count)")
     }
     var layers: [ContainerImage.Layer] = []
-    for (path, digest) in zip(manifest.layers, digests) {
+    let commands = configuration.commands(digests.count)
+    for (index, path) in manifest.layers.enumerated() {
       _ = try existing(path)
-      layers.append(.init(digest: digest, digestIsOfTar: true) { () throws(Problem) in try existing(path) })
+      layers.append(
+        .init(digest: digests[index], createdBy: commands[index], digestIsOfTar: true) {
+          () throws(Problem) in try existing(path)
+        })
     }
     return ContainerImage(
       names: manifest.repoTags ?? [], platform: configuration.platform, digest: nil, configuration: bytes,

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// Random access to bytes: a file, a part of one, or memory.
 public protocol ByteSource: AnyObject, Sendable {
   /// The number of bytes.
@@ -8,9 +10,14 @@ public protocol ByteSource: AnyObject, Sendable {
   ///
   /// - Throws: a ``Problem/Code/unreadable`` problem when the operating system refuses.
   func read(at offset: UInt64, count: Int, into buffer: inout MutableRawSpan) throws(Problem) -> Int
+
+  /// Whether going back in the source is slow, so that its parts are best read in the order in which they lie.
+  var readsForward: Bool { get }
 }
 
 extension ByteSource {
+  public var readsForward: Bool { false }
+
   /// The `count` bytes at `offset`.
   ///
   /// - Throws: a ``Problem/Code/truncated`` problem when the source ends earlier,
@@ -75,9 +82,37 @@ public final class SubrangeBytes: ByteSource {
 
   public var size: UInt64 { range.upperBound - range.lowerBound }
 
+  public var readsForward: Bool { source.readsForward }
+
   public func read(at offset: UInt64, count: Int, into buffer: inout MutableRawSpan) throws(Problem) -> Int {
     guard offset < size else { return 0 }
     let count = Int(min(UInt64(count), size - offset))
     return try source.read(at: range.lowerBound + offset, count: count, into: &buffer)
+  }
+}
+
+/// A source that knows how much was read of it.
+public protocol CountingByteSource: ByteSource {
+  /// How many bytes were read so far.
+  var bytesRead: UInt64 { get }
+}
+
+/// Counts the bytes that are read of another source.
+public final class CountedBytes: CountingByteSource {
+  public let source: any ByteSource
+  private let counter = Atomic<UInt64>(0)
+
+  public init(_ source: any ByteSource) { self.source = source }
+
+  public var bytesRead: UInt64 { counter.load(ordering: .relaxed) }
+
+  public var size: UInt64 { source.size }
+
+  public var readsForward: Bool { source.readsForward }
+
+  public func read(at offset: UInt64, count: Int, into buffer: inout MutableRawSpan) throws(Problem) -> Int {
+    let count = try source.read(at: offset, count: count, into: &buffer)
+    counter.wrappingAdd(UInt64(count), ordering: .relaxed)
+    return count
   }
 }

@@ -54,7 +54,7 @@ import Glibc
       case CInt(DT_SOCK): kind = .socket
       case CInt(DT_CHR): kind = .characterDevice
       case CInt(DT_BLK): kind = .blockDevice
-      default: kind = status(of: bytes, follow: false).map { FileKind(mode: $0.st_mode) } ?? .unknown
+      default: kind = status(of: bytes).map { FileKind(mode: $0.st_mode) } ?? .unknown
       }
       return Entry(name: bytes, kind: kind)
     }
@@ -65,9 +65,9 @@ import Glibc
   ///
   /// - Throws: a ``Problem`` when it cannot be opened or read.
   public func prefix(
-    of name: [UInt8], followsLink: Bool, into buffer: inout [UInt8], needsMore: (UInt8) -> Bool
+    of name: [UInt8], into buffer: inout [UInt8], needsMore: (UInt8) -> Bool
   ) throws(Problem) -> Int {
-    let flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (followsLink ? 0 : O_NOFOLLOW)
+    let flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW
     let file = unsafe Path(bytes: name).withCString { unsafe openat(descriptor, $0, flags) }
     guard file >= 0 else { throw Problem.opening(errno) }
     defer { close(file) }
@@ -78,19 +78,6 @@ import Glibc
     }
     guard count >= 0 else { throw Problem(.unreadable, "file", at: 0, observed: errorText(errno)) }
     return count
-  }
-
-  /// What the directory is, whatever its name.
-  public var identity: FileIdentity? {
-    var status = stat()
-    guard unsafe fstat(descriptor, &status) == 0 else { return nil }
-    return FileIdentity(status)
-  }
-
-  /// What the symbolic link `name` leads to; nil when that does not exist or cannot be reached.
-  public func target(ofLink name: [UInt8]) -> (identity: FileIdentity, kind: FileKind)? {
-    guard let status = status(of: name, follow: true) else { return nil }
-    return (FileIdentity(status), FileKind(mode: status.st_mode))
   }
 
   /// What the symbolic link `name` says, word for word; nil when it cannot be read.
@@ -105,10 +92,10 @@ import Glibc
     return count > 0 ? Path(bytes: bytes[..<count]) : nil
   }
 
-  private func status(of name: [UInt8], follow: Bool) -> stat? {
+  private func status(of name: [UInt8]) -> stat? {
     var status = stat()
     let result = unsafe Path(bytes: name).withCString {
-      unsafe fstatat(descriptor, $0, &status, follow ? 0 : AT_SYMLINK_NOFOLLOW)
+      unsafe fstatat(descriptor, $0, &status, AT_SYMLINK_NOFOLLOW)
     }
     return result == 0 ? status : nil
   }

@@ -3,7 +3,7 @@ import Synchronization
 
 /// A regular file, read with `pread` and never mapped: a file that shrinks while it is read gives a short
 /// read, not a signal.
-public final class FileBytes: ByteSource {
+public final class FileBytes: CountingByteSource {
   /// The open file. The file owns it and closes it.
   public let descriptor: CInt
   /// The size when the file was opened.
@@ -19,6 +19,33 @@ public final class FileBytes: ByteSource {
     // O_NONBLOCK: opening a FIFO must not wait for a writer.
     let descriptor = unsafe path.withCString { unsafe open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
     guard descriptor >= 0 else { throw Problem.opening(errno) }
+    try self.init(adopting: descriptor)
+  }
+
+  /// Opens the regular file at `path` below the directory `root`. No symbolic link on the way from there is followed, so
+  /// that what is opened is in the directory.
+  ///
+  /// - Throws: a ``Problem`` that says why the path cannot be read as a regular file.
+  public convenience init(in root: Path, _ path: Path) throws(Problem) {
+    let names = path.bytes.split(separator: UInt8(ascii: "/")).map { Path(bytes: $0) }
+    guard let last = names.last, !names.contains(Path("..")) else {
+      throw Problem(.notFound, Problem.path, observed: "a path outside the directory")
+    }
+    var directory = unsafe root.withCString { unsafe open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+    for name in names.dropLast() where directory >= 0 {
+      let flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW
+      let next = unsafe name.withCString { unsafe openat(directory, $0, flags) }
+      let error = errno
+      close(directory)
+      errno = error
+      directory = next
+    }
+    guard directory >= 0 else { throw Problem.opening(errno) }
+    let flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW
+    let descriptor = unsafe last.withCString { unsafe openat(directory, $0, flags) }
+    let error = errno
+    close(directory)
+    guard descriptor >= 0 else { throw Problem.opening(error) }
     try self.init(adopting: descriptor)
   }
 
@@ -43,7 +70,6 @@ public final class FileBytes: ByteSource {
 
   deinit { close(descriptor) }
 
-  /// How many bytes were read so far.
   public var bytesRead: UInt64 { counter.load(ordering: .relaxed) }
 
   public func read(at offset: UInt64, count: Int, into buffer: inout MutableRawSpan) throws(Problem) -> Int {

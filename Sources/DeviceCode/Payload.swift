@@ -69,6 +69,9 @@ public final class PayloadReader: Sendable {
     self.inventory = inventory
   }
 
+  /// Whether payloads are best read in the order in which they lie.
+  public var readsForward: Bool { source.readsForward }
+
   /// The decompressed bytes of a payload.
   ///
   /// - Throws: a ``Problem`` at the payload's offset when it cannot be read or does not decompress to its size, when

@@ -17,7 +17,8 @@ import Glibc
   ///
   /// - Throws: a ``Problem`` when the source cannot be read or there is no memory.
   init(_ source: any ByteSource) throws(Problem) {
-    self.source = source
+    // What libelf reads of a file by itself is not counted either.
+    self.source = (source as? CountedBytes)?.source ?? source
     size = min(source.size, UInt64(Int.max))
     let memory = unsafe mmap(
       nil, max(Int(size), 1), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)

@@ -1,3 +1,4 @@
+import Archives
 import Bytes
 import Compatibility
 import DeviceCode
@@ -26,6 +27,7 @@ extension ScanReport {
       }
       writer.array("requirements", requirements.map(\.description))
       writer.rows("roots", of: result.roots) { writer, root in
+        if let image = root.image { writer.object("image") { $0.members(of: image) } }
         writer.member("kind", root.kind.rawValue)
         writer.path(root.path)
       }
@@ -63,6 +65,7 @@ extension JSONWriter {
       writer.path(place.path)
       writer.member("root", place.root)
     }
+    member("layer", report.result.roots[library.place.root].layer(of: library.place.path).map { UInt64($0) })
     member("modules", inventory.modules.count)
     path(library.place.path)
     rows("problems", of: library.file.problems) { $0.members(of: $1) }
@@ -85,6 +88,16 @@ extension JSONWriter {
       writer.members(
         of: verdict, modules: inventory.modules, kernels: isNamed ? library.kernels : KernelNames())
     }
+  }
+
+  fileprivate mutating func members(of image: ScanRoot.Image) {
+    member("digest", image.digest)
+    rows("layers", of: image.layers) { writer, layer in
+      writer.member("createdBy", layer.createdBy)
+      writer.member("digest", layer.digest)
+    }
+    array("names", image.names)
+    member("platform", image.platform.description)
   }
 
   private mutating func members(

@@ -1,3 +1,4 @@
+import Archives
 import Bytes
 public import Compatibility
 public import Scan
@@ -68,12 +69,26 @@ public struct ScanReport: Sendable {
   public func overall(device: Int) -> Verdict { Verdict.worst(of: verdicts.lazy.map { $0[device].verdict }) }
 
   /// Where a file is, for a message: its root and its path from there.
-  public func path(of place: FilePlace) -> String { place.fullPath(in: result.roots).description }
+  public func path(of place: FilePlace) -> String {
+    let root = result.roots[place.root]
+    if root.kind == .file || place.path.bytes.isEmpty { return name(ofRoot: place.root) }
+    return "\(name(ofRoot: place.root))/\(place.path)"
+  }
 
   /// The path of a library for a person: with the root in front when there are several.
   func name(of place: FilePlace) -> String {
     let root = result.roots[place.root]
-    return result.roots.count > 1 && root.kind == .directory
-      ? root.path.appending(place.path.bytes).description : place.path.description
+    return result.roots.count > 1 && root.kind != .file
+      ? path(of: place) : place.path.description
+  }
+
+  /// The path of a root, with the platform or the name of the image where several are in one archive.
+  func name(ofRoot index: Int) -> String {
+    let root = result.roots[index]
+    let siblings = result.roots.filter { $0.path == root.path }
+    guard siblings.count > 1, let image = root.image else { return root.path.description }
+    let platforms = Set(siblings.compactMap { $0.image?.platform })
+    let own = platforms.count == siblings.count ? image.platform.description : image.names.first
+    return "\(root.path) (\(printable(own ?? image.digest ?? "image \(index)")))"
   }
 }

@@ -14,8 +14,11 @@ extension PayloadReader {
   ) -> [Result<Value, Problem>] {
     let images = Array(images)
     let groups = inventory.payloads(of: images)
-    // The largest first, so that no thread is left alone with one at the end.
-    let order = groups.indices.sorted { groups[$0].payload.size > groups[$1].payload.size }
+    // The largest first, so that no thread is left alone with one at the end, unless going back is what costs.
+    let order =
+      readsForward
+      ? Array(groups.indices)
+      : groups.indices.sorted { groups[$0].payload.size > groups[$1].payload.size }
     let next = Atomic(0)
     let results = Mutex([Result<Value, Problem>?](repeating: nil, count: images.count))
     DispatchQueue.concurrentPerform(iterations: max(1, min(jobs, groups.count))) { _ in

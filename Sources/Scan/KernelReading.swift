@@ -36,7 +36,7 @@ extension ScanResult {
       let images = file.inventory.images
       var targets: [ImageTarget: KernelIndex.Target] = [:]
       do throws(Problem) {
-        let kernels = FileKernels(file, try FileBytes(path: place.fullPath(in: roots)), jobs: jobs)
+        let kernels = FileKernels(file, try open(place), jobs: jobs)
         let isFull = kernels.kernels.isEmpty && kernels.kernelCounts.contains { $0 ?? 0 > 0 }
         for image in images where isFull || kernels.kernelCounts[image.index] == nil {
           targets[ImageTarget(image), default: .init()].isComplete = false

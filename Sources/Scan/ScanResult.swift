@@ -2,38 +2,6 @@ public import Bytes
 public import Compatibility
 public import DeviceCode
 
-/// Where a scan starts.
-public struct ScanRoot: Hashable, Sendable {
-  public enum Kind: String, Hashable, Sendable {
-    case directory, file
-  }
-
-  public var path: Path
-  public var kind: Kind
-
-  public init(path: Path, kind: Kind) {
-    self.path = path
-    self.kind = kind
-  }
-}
-
-/// The place of a file: which root it was found under, and its path from there. For a root that is a file, the
-/// path is the file's name.
-public struct FilePlace: Hashable, Sendable, Comparable {
-  /// Index into the scan's roots.
-  public var root: Int
-  public var path: Path
-
-  public init(root: Int, path: Path) {
-    self.root = root
-    self.path = path
-  }
-
-  public static func < (left: FilePlace, right: FilePlace) -> Bool {
-    left.root == right.root ? left.path < right.path : left.root < right.root
-  }
-}
-
 /// A file with CUDA device code.
 public struct ScannedLibrary: Sendable {
   public var place: FilePlace
@@ -97,7 +65,9 @@ public struct ScanCounts: Hashable, Sendable {
 
 /// Everything that a scan found, in an order that does not depend on the number of jobs.
 public struct ScanResult: Sendable {
-  public var roots: [ScanRoot]
+  public let roots: [ScanRoot]
+  /// Whether the packages among the roots are one environment, as when they are installed together.
+  let packagesAreTogether: Bool
   public var libraries: [ScannedLibrary]
   public var recognised: [RecognisedFile]
   public var problems: [FileProblem]
@@ -109,6 +79,7 @@ public struct ScanResult: Sendable {
     problems: [FileProblem] = [], counts: ScanCounts = ScanCounts()
   ) {
     self.roots = roots
+    packagesAreTogether = roots.canBeInstalledTogether
     self.libraries = libraries
     self.recognised = recognised
     self.problems = problems

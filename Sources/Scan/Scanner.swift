@@ -1,3 +1,4 @@
+public import Archives
 public import Bytes
 import Compatibility
 import DeviceCode
@@ -8,54 +9,30 @@ import Synchronization
 public struct Scanner: Sendable {
   /// Threads that walk and read.
   public var jobs: Int
+  /// What archives may claim.
+  public var limits: ArchiveLimits
+  /// The platform that is wanted of images for several; nil for all of Linux.
+  public var platform: ContainerImage.Platform?
 
-  public init(jobs: Int) { self.jobs = max(1, jobs) }
+  public init(
+    jobs: Int, limits: ArchiveLimits = ArchiveLimits(), platform: ContainerImage.Platform? = nil
+  ) {
+    self.jobs = max(1, jobs)
+    self.limits = limits
+    self.platform = platform
+  }
 
-  /// Scans `paths`: directories with all that is below them, or single files.
+  /// Scans `paths`: directories with all that is below them, single files, wheels and other packages, images.
   ///
-  /// Symbolic links inside a directory are not followed: what they lead to is found under its own name, or it is
-  /// outside. Nothing ends a scan; what cannot be read is among the result's problems.
+  /// A symbolic link is never followed on the host: what it leads to is found under its own name, or it is outside.
+  /// Nothing ends a scan; what cannot be read is among the result's problems.
   public func scan(_ paths: [Path]) -> ScanResult {
-    let walk = Walk()
-    var roots: [ScanRoot] = []
+    var opener = RootOpener(limits: limits, platform: platform, jobs: jobs)
     var seen: Set<Path> = []
-    for path in paths where seen.insert(path).inserted {
-      let root = roots.count
-      do throws(Problem) {
-        let kind = try FileKind.of(path)
-        roots.append(ScanRoot(path: path, kind: kind == .directory ? .directory : .file))
-        let place = FilePlace(root: root, path: kind == .directory ? Path("") : path.lastComponent)
-        walk.queue.add(kind == .directory ? .directory(place) : .file(place, isRoot: true))
-      } catch {
-        roots.append(ScanRoot(path: path, kind: .file))
-        walk.state.withLock {
-          $0.problems.append(
-            FileProblem(place: FilePlace(root: root, path: path.lastComponent), problem: error))
-        }
-      }
-    }
-    let allRoots = roots
-    walk.queue.run(jobs: jobs) { item in
-      switch item {
-      case .directory(let place): walk.visit(directory: place, in: allRoots)
-      case .file(let place, let isRoot): walk.visit(file: place, isRoot: isRoot, in: allRoots)
-      }
-    }
-    return walk.result(roots: roots, jobs: jobs)
-  }
-}
-
-extension FilePlace {
-  /// The path to open.
-  public func fullPath(in roots: [ScanRoot]) -> Path {
-    let root = roots[root]
-    if root.kind == .file { return root.path }
-    return path.bytes.isEmpty ? root.path : root.path.appending(path.bytes)
-  }
-
-  /// The place of an entry of this directory.
-  fileprivate func appending(_ name: [UInt8]) -> FilePlace {
-    FilePlace(root: root, path: path.bytes.isEmpty ? Path(bytes: name) : path.appending(name))
+    for path in paths where seen.insert(path).inserted { opener.add(path) }
+    let walk = Walk(opener.roots, problems: opener.problems)
+    walk.queue.run(jobs: jobs) { walk.visit($0) }
+    return walk.result(jobs: jobs)
   }
 }
 
@@ -64,6 +41,14 @@ private final class Walk: Sendable {
   enum Item: Sendable {
     case directory(FilePlace)
     case file(FilePlace, isRoot: Bool)
+    /// Files of the archive that is a root.
+    case batch(ArchiveFiles.Batch, root: Int)
+  }
+
+  /// What tells two names of one file from two files.
+  enum Identity: Hashable {
+    case file(FileIdentity)
+    case member(root: Int, layer: Int, member: Int)
   }
 
   struct File {
@@ -76,91 +61,155 @@ private final class Walk: Sendable {
     var counts = ScanCounts()
     var problems: [FileProblem] = []
     /// Everything that was read, by what it is; every name that it has.
-    var files: [FileIdentity: File] = [:]
-    /// Links to directories, and to files that may hold device code.
-    var links: [(place: FilePlace, target: FileIdentity)] = []
-    var directories: Set<FileIdentity> = []
+    var files: [Identity: File] = [:]
     var surroundings = Surroundings()
   }
 
+  let roots: [ScanRoot]
   let queue = WorkQueue<Item>()
-  let state = Mutex(State())
+  private let state: Mutex<State>
 
-  func visit(directory place: FilePlace, in roots: [ScanRoot]) {
-    var visited = 0
+  init(_ roots: [ScanRoot], problems: [FileProblem]) {
+    self.roots = roots
+    var state = State(problems: problems)
+    let unreadable = Set(problems.map(\.place.root))
+    for (index, root) in roots.enumerated() {
+      let place = FilePlace(root: index, path: root.kind == .file ? root.path.lastComponent : Path(""))
+      if let archive = root.archive {
+        state.counts.directories += archive.directoryCount
+        state.surroundings.links += archive.symbolicLinks.map {
+          (FilePlace(root: index, path: $0.path), $0.target)
+        }
+        for batch in archive.batches { queue.add(.batch(batch, root: index)) }
+      } else if root.isHostDirectory {
+        queue.add(.directory(place))
+      } else if root.kind == .file, !unreadable.contains(index) {
+        queue.add(.file(place, isRoot: true))
+      }
+    }
+    self.state = Mutex(state)
+  }
+
+  func visit(_ item: Item) {
+    switch item {
+    case .directory(let place): visit(directory: place)
+    case .file(let place, let isRoot): visit(file: place, isRoot: isRoot)
+    case .batch(let batch, let root): visit(batch: batch, root: root)
+    }
+  }
+
+  /// What was seen on the way to the files that are worth reading.
+  private struct Seen {
+    var files = 0
     var bytesRead = 0
     var problems: [FileProblem] = []
-    var links: [(FilePlace, FileIdentity)] = []
     var surroundings = Surroundings()
+  }
+
+  private func add(_ seen: Seen, directories: Int = 0) {
+    state.withLock {
+      $0.counts.directories += directories
+      $0.counts.filesVisited += seen.files
+      $0.counts.bytesRead += UInt64(seen.bytesRead)
+      $0.problems += seen.problems
+      $0.surroundings.files += seen.surroundings.files
+      $0.surroundings.links += seen.surroundings.links
+    }
+  }
+
+  private func visit(directory place: FilePlace) {
+    var seen = Seen()
     var prefix = [UInt8](repeating: 0, count: InspectedFile.prefixSize)
     do throws(Problem) {
       let directory = try Directory(path: place.fullPath(in: roots), followsLink: place.path.bytes.isEmpty)
-      let identity = directory.identity
-      state.withLock { state in _ = identity.map { state.directories.insert($0) } }
-      // Most files are told by their first word; only what may be PTX text needs more.
-      func isCandidate(_ name: [UInt8], followsLink: Bool = false) throws(Problem) -> Bool {
-        let count = try directory.prefix(
-          of: name, followsLink: followsLink, into: &prefix, needsMore: InspectedFile.needsLongPrefix)
-        bytesRead += count
-        return InspectedFile.mayHoldDeviceCode(prefix: prefix[..<count])
-      }
       while let entry = try directory.next() {
+        let entryPlace = place.appending(entry.name)
         switch entry.kind {
-        case .directory: queue.add(.directory(place.appending(entry.name)))
+        case .directory: queue.add(.directory(entryPlace))
         case .regular:
-          visited += 1
-          if Tree.needs(entry.name) { surroundings.files.append(place.appending(entry.name)) }
+          seen.files += 1
+          if Tree.needs(entry.name) { seen.surroundings.files.append(entryPlace) }
           do throws(Problem) {
-            if try isCandidate(entry.name) { queue.add(.file(place.appending(entry.name), isRoot: false)) }
+            // Most files are told by their first word; only what may be PTX text needs more.
+            let count = try directory.prefix(
+              of: entry.name, into: &prefix, needsMore: InspectedFile.needsLongPrefix)
+            seen.bytesRead += count
+            if InspectedFile.mayHoldDeviceCode(prefix: prefix[..<count]) {
+              queue.add(.file(entryPlace, isRoot: false))
+            }
           } catch {
-            problems.append(FileProblem(place: place.appending(entry.name), problem: error))
+            seen.problems.append(FileProblem(place: entryPlace, problem: error))
           }
         case .symbolicLink:
           if let contents = directory.contents(ofLink: entry.name) {
-            surroundings.links.append((place.appending(entry.name), contents))
-          }
-          guard let target = directory.target(ofLink: entry.name) else { continue }
-          if target.kind == .directory {
-            links.append((place.appending(entry.name), target.identity))
-          } else if target.kind == .regular, (try? isCandidate(entry.name, followsLink: true)) == true {
-            links.append((place.appending(entry.name), target.identity))
+            seen.surroundings.links.append((entryPlace, contents))
           }
         case .fifo, .socket, .characterDevice, .blockDevice: break
         case .unknown:
           let problem = Problem(.unreadable, "file status", observed: "its kind cannot be told")
-          problems.append(FileProblem(place: place.appending(entry.name), problem: problem))
+          seen.problems.append(FileProblem(place: entryPlace, problem: problem))
         }
       }
     } catch {
-      problems.append(FileProblem(place: place, problem: error))
+      seen.problems.append(FileProblem(place: place, problem: error))
     }
-    state.withLock {
-      $0.counts.directories += 1
-      $0.counts.filesVisited += visited
-      $0.counts.bytesRead += UInt64(bytesRead)
-      $0.problems += problems
-      $0.links += links
-      $0.surroundings.files += surroundings.files
-      $0.surroundings.links += surroundings.links
-    }
+    add(seen, directories: 1)
   }
 
-  func visit(file place: FilePlace, isRoot: Bool, in roots: [ScanRoot]) {
+  private func visit(batch: ArchiveFiles.Batch, root: Int) {
+    guard let archive = roots[root].archive else { return }
+    var seen = Seen()
+    for index in batch.files {
+      let place = FilePlace(root: root, path: archive.files[index].path)
+      seen.files += 1
+      if Tree.needs(place.path.lastComponent.bytes) { seen.surroundings.files.append(place) }
+      do throws(Problem) {
+        var prefix = try archive.prefix(index, count: 64)
+        if let first = prefix.first, prefix.count == 64, InspectedFile.needsLongPrefix(first) {
+          prefix = try archive.prefix(index, count: InspectedFile.prefixSize)
+        }
+        seen.bytesRead += prefix.count
+        guard InspectedFile.mayHoldDeviceCode(prefix: prefix[...]) else { continue }
+      } catch {
+        seen.problems.append(FileProblem(place: place, problem: error))
+        continue
+      }
+      // While the stream is here, everything that is wanted of the file is near.
+      if batch.stream != nil {
+        visit(file: place, isRoot: false)
+      } else {
+        queue.add(.file(place, isRoot: false))
+      }
+    }
+    batch.stream?.release()
+    add(seen)
+  }
+
+  private func visit(file place: FilePlace, isRoot: Bool) {
     do throws(Problem) {
-      let source = try FileBytes(path: place.fullPath(in: roots))
+      let source = try roots.open(place)
+      let identity: Identity
+      if let file = source as? FileBytes {
+        identity = .file(file.identity)
+      } else if let archive = roots[place.root].archive, let index = archive.index(of: place.path) {
+        let file = archive.files[index]
+        identity = .member(root: place.root, layer: file.layer, member: file.member)
+      } else {
+        return
+      }
       let isFirst = state.withLock { state in
         if isRoot {
           state.counts.filesVisited += 1
           state.surroundings.files.append(place)
         }
-        state.files[source.identity, default: File()].places.append(place)
-        return state.files[source.identity]?.places.count == 1
+        state.files[identity, default: File()].places.append(place)
+        return state.files[identity]?.places.count == 1
       }
       guard isFirst else { return }
       let file = InspectedFile(source)
       let library = Library(file.inventory)
       state.withLock {
-        $0.files[source.identity]?.contents = (file, library)
+        $0.files[identity]?.contents = (file, library)
         $0.counts.bytesRead += source.bytesRead
       }
     } catch {
@@ -169,15 +218,21 @@ private final class Walk: Sendable {
   }
 
   /// Puts everything into an order that does not depend on which thread was first.
-  func result(roots: [ScanRoot], jobs: Int) -> ScanResult {
+  func result(jobs: Int) -> ScanResult {
     let state = self.state.withLock { $0 }
     var result = ScanResult(roots: roots, problems: state.problems, counts: state.counts)
-    var aliases: [FileIdentity: [FilePlace]] = [:]
-    for link in state.links {
-      if state.files[link.target] != nil {
-        aliases[link.target, default: []].append(link.place)
-      } else if !state.directories.contains(link.target) {
-        result.counts.linksOutside += 1
+    var identities: [FilePlace: Identity] = [:]
+    for (identity, entry) in state.files {
+      for place in entry.places { identities[place] = identity }
+    }
+    var aliases: [Identity: [FilePlace]] = [:]
+    let resolver = LinkResolver(roots, links: state.surroundings.links)
+    for (place, _) in state.surroundings.links {
+      switch resolver.destination(of: place) {
+      case .inside(let destination):
+        if let identity = identities[destination] { aliases[identity, default: []].append(place) }
+      case .outside: result.counts.linksOutside += 1
+      case .nowhere: break
       }
     }
     var found: [ScannedLibrary] = []
@@ -238,13 +293,10 @@ extension ScanResult {
       // Files that differ do so at their ends, as a rule: then only copies are compared in full.
       var distinct: [Int: [Int]] = [:]
       for index in group {
-        guard let file = try? FileBytes(path: libraries[index].place.fullPath(in: roots)),
-          let ends = try? hashOfEnds(file)
+        guard let file = try? roots.open(libraries[index].place), let ends = try? hashOfEnds(file)
         else { continue }
         let twin = distinct[ends]?.first { first in
-          guard let other = try? FileBytes(path: libraries[first].place.fullPath(in: roots)) else {
-            return false
-          }
+          guard let other = try? roots.open(libraries[first].place) else { return false }
           defer { read.withLock { $0 += other.bytesRead } }
           return haveSameBytes(file, other)
         }
@@ -289,7 +341,7 @@ private struct InventoryKey: Hashable {
 }
 
 /// A hash of the first and the last 4 KiB of a file.
-private func hashOfEnds(_ file: FileBytes) throws(Problem) -> Int {
+private func hashOfEnds(_ file: any ByteSource) throws(Problem) -> Int {
   let count = Int(min(4096, file.size))
   var hasher = Hasher()
   hasher.combine(try file.bytes(at: 0, count: count, "file"))
@@ -298,8 +350,15 @@ private func hashOfEnds(_ file: FileBytes) throws(Problem) -> Int {
 }
 
 /// Whether two files have the same contents.
-private func haveSameBytes(_ left: FileBytes, _ right: FileBytes) -> Bool {
+private func haveSameBytes(_ left: any ByteSource, _ right: any ByteSource) -> Bool {
   guard left.size == right.size else { return false }
+  if left.readsForward || right.readsForward {
+    // Side by side, two members of one stream would be slow.
+    guard let first = try? SHA256.digest(of: left), let second = try? SHA256.digest(of: right) else {
+      return false
+    }
+    return first == second
+  }
   let chunk: UInt64 = 1 << 20
   for position in stride(from: 0, to: left.size, by: Int(chunk)) {
     let count = Int(min(chunk, left.size - position))

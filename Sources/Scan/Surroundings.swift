@@ -22,21 +22,13 @@ extension ScanResult {
   /// What cannot be read is added to the problems.
   public mutating func stackFacts(images: [ImageConfiguration] = []) -> StackFacts {
     var images = images
-    for (index, root) in roots.enumerated() where root.kind == .directory {
+    for (index, root) in roots.enumerated() {
+      guard let image = root.image else { continue }
       do throws(Problem) {
-        let found = try ImageLayout.configurations { (path) throws(Problem) in
-          do throws(Problem) {
-            let file = try FileBytes(path: root.path.appending(path.bytes))
-            guard file.size <= ImageConfiguration.sizeLimit else {
-              throw Problem(.limitExceeded, "image configuration", observed: "\(file.size) bytes")
-            }
-            return try file.bytes(at: 0, count: Int(file.size), "image configuration")
-          } catch {
-            if error.code == .notFound || error.code == .notRegularFile { return nil }
-            throw error
-          }
+        for var configuration in try ImageConfiguration.read(image.configuration) {
+          if configuration.names.isEmpty { configuration.names = image.names }
+          if !images.contains(configuration) { images.append(configuration) }
         }
-        images += found.filter { !images.contains($0) }
       } catch {
         problems.append(FileProblem(place: FilePlace(root: index, path: Path("")), problem: error))
       }
@@ -47,7 +39,7 @@ extension ScanResult {
       links: Dictionary(surroundings.links.map { (path(of: $0.place), $0.target) }) { first, _ in first }
     ) { (path) throws(Problem) in
       guard let place = scan.place(of: path) else { throw Problem(.notFound, Problem.path) }
-      return try FileBytes(path: place.fullPath(in: scan.roots))
+      return try scan.open(place)
     }
     let libraries = surroundings.libraries.map { entry in
       var library = entry.library
@@ -82,9 +74,10 @@ extension ScanResult {
   }
 
   /// The path of a file in the tree that all roots are parts of: below a lone directory, else below the root of the
-  /// file system, or below the current directory for roots that are relative.
+  /// file system, or below the current directory for roots that are relative. Packages that can be installed together
+  /// are unpacked into one folder.
   public func path(of place: FilePlace) -> Path {
-    guard roots.count > 1 else { return place.path }
+    guard roots.count > 1, !(packagesAreTogether && roots[place.root].isPackage) else { return place.path }
     let prefix = prefix(ofRoot: place.root)
     if roots[place.root].kind == .file || place.path.bytes.isEmpty { return prefix }
     return prefix.bytes.isEmpty ? place.path : prefix.appending(place.path.bytes)
@@ -93,6 +86,11 @@ extension ScanResult {
   /// Where a path of that tree is; nil for one that is under no root.
   public func place(of path: Path) -> FilePlace? {
     if roots.count == 1 { return FilePlace(root: 0, path: path) }
+    if packagesAreTogether {
+      for (index, root) in roots.enumerated() where root.isPackage && root.archive?.index(of: path) != nil {
+        return FilePlace(root: index, path: path)
+      }
+    }
     var best: (place: FilePlace, length: Int)?
     for index in roots.indices {
       let prefix = prefix(ofRoot: index).bytes

@@ -19,18 +19,34 @@ extension ScanResult {
     }
     guard !candidates.isEmpty else { return }
     let before = (libraries: libraries, roots: roots)
+    // What lies in one compressed stream is read in its order, by one thread.
+    var streams: [ObjectIdentifier: [(offset: UInt64, index: Int)]] = [:]
+    var others: [Int] = []
+    for index in candidates {
+      let place = libraries[index].place
+      if let (stream, offset) = roots[place.root].archive?.streamPosition(of: place.path) {
+        streams[ObjectIdentifier(stream), default: []].append((offset, index))
+      } else {
+        others.append(index)
+      }
+    }
     let results = Mutex<[(index: Int, names: NameReader.Result)]>([])
     // A large library keeps all threads busy alone; of small ones each thread takes one at a time.
     @Sendable func read(_ index: Int, jobs: Int) {
       let library = before.libraries[index]
-      var reader = NameReader(library, path: library.place.fullPath(in: before.roots), jobs: jobs)
-      reader.read(on: devices, namesAll: namesAll)
+      var reader = NameReader(library, jobs: jobs)
+      reader.read(before.roots, library.place, on: devices, namesAll: namesAll)
       results.withLock { $0.append((index, reader.result)) }
     }
-    let queue = WorkQueue<Int>()
-    for index in candidates where before.libraries[index].isSmall { queue.add(index) }
-    queue.run(jobs: jobs) { read($0, jobs: 1) }
-    for index in candidates where !before.libraries[index].isSmall { read(index, jobs: jobs) }
+    let queue = WorkQueue<[Int]>()
+    for stream in streams.values { queue.add(stream.sorted { $0 < $1 }.map(\.index)) }
+    // A member of a zip archive is inflated by one thread at a time, so others go on beside it.
+    let together = others.filter { roots[libraries[$0].place.root].archive != nil || libraries[$0].isSmall }
+    for index in together { queue.add([index]) }
+    queue.run(jobs: jobs) { batch in
+      for index in batch { read(index, jobs: before.libraries[index].isSmall || batch.count > 1 ? 1 : jobs) }
+    }
+    for index in Set(others).subtracting(together).sorted() { read(index, jobs: jobs) }
     for (index, names) in results.withLock({ $0 }) {
       let place = libraries[index].place
       libraries[index].kernels = names.kernels
@@ -58,20 +74,18 @@ private struct NameReader {
 
   let library: Library
   let inventory: Inventory
-  let path: Path
   let jobs: Int
   var result = Result()
 
-  init(_ library: ScannedLibrary, path: Path, jobs: Int) {
+  init(_ library: ScannedLibrary, jobs: Int) {
     self.library = library.library
     inventory = library.file.inventory
-    self.path = path
     self.jobs = jobs
   }
 
-  mutating func read(on devices: [Device], namesAll: Bool) {
+  mutating func read(_ roots: [ScanRoot], _ place: FilePlace, on devices: [Device], namesAll: Bool) {
     do throws(Problem) {
-      let source = try FileBytes(path: path)
+      let source = try roots.open(place)
       let reader = PayloadReader(source, inventory)
       while true {
         let modules = Set(

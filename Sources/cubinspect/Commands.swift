@@ -22,8 +22,7 @@ extension Flag {
     "image-config", .repeated("FILE"), values: .files,
     documentation: """
       Judge for the image that PATH comes from too: its configuration as JSON, an OCI or Docker image \
-      configuration or what docker inspect prints. May be given several times. A PATH that is an OCI image layout or \
-      an unpacked docker save has its own.
+      configuration or what docker inspect prints. May be given several times. A PATH that is an image has its own.
       """,
     group: "What to judge for")
   static let require = Flag(
@@ -147,8 +146,9 @@ extension Command {
       Positional(
         "PATH", .oneOrMore, values: .files,
         documentation: """
-          A directory such as torch/lib or site-packages, or one file: a library, an executable, or a .o, .a, \
-          .cubin, .fatbin or .ptx file. It is told by its content, not by its name.
+          A directory such as torch/lib, site-packages or an unpacked root file system; a wheel, a conda package, a \
+          tar, or a folder of wheels; an image from docker save or as an OCI archive or layout; or one file: a library, \
+          an executable, or a .o, .a, .cubin, .fatbin or .ptx file. It is told by its content, not by its name.
           """)
     ],
     flags: [.gpu, .driver, .imageConfig, .require, .failOn, .output, .jobs],

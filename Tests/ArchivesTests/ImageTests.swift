@@ -198,3 +198,12 @@ import Testing
     #expect(tree.files.count <= 5)
   }
 }
+
+extension ImageArchive {
+  /// The images in a tar, which may be compressed.
+  fileprivate init(_ source: any ByteSource) throws(Problem) {
+    var tree = FileTree()
+    tree.apply(try TarArchive(decompressing: source))
+    try self.init(tree)
+  }
+}

@@ -182,6 +182,37 @@ private let numbers = (0..<200).map { UInt8($0) }
     #expect(try FileBytes(path: Path(tree("link"))).identity == file.identity)
   }
 
+  /// No link on the way is followed, so what is opened lies in the directory.
+  @Test func fileInDirectory() throws {
+    let tree = try TemporaryTree()
+    try tree.write(numbers, to: "root/a/b/file")
+    try tree.write(numbers, to: "secret/file")
+    try tree.symbolicLink("root/a/link", to: "b")
+    try tree.symbolicLink("root/a/b/out", to: tree("secret/file"))
+    try tree.symbolicLink("root/leave", to: "../secret")
+    try tree.symbolicLink("way", to: "root")
+    #expect(try FileBytes(in: Path(tree("root")), Path("a/b/file")).size == 200)
+    #expect(try FileBytes(in: Path(tree("way")), Path("a//b/file")).size == 200)
+    func code(_ path: String) -> Problem.Code? {
+      (#expect(throws: Problem.self) { try FileBytes(in: Path(tree("root")), Path(path)) })?.code
+    }
+    #expect(code("a/link/file") == .notFound)
+    #expect(code("leave/file") == .notFound)
+    #expect(code("a/b/out") == .unreadable)
+    #expect(code("../secret/file") == .notFound)
+    #expect(code("a/b") == .notRegularFile)
+    #expect(code("") == .notFound)
+  }
+
+  @Test func counted() throws {
+    let source = CountedBytes(SubrangeBytes(MemoryBytes(numbers), 10..<60))
+    #expect(source.size == 50 && !source.readsForward)
+    #expect(try source.bytes(at: 40, count: 10, "f") == Array(50..<60))
+    var buffer = [UInt8](repeating: 0, count: 20)
+    #expect(try source.read(at: 45, count: 20, into: &buffer) == 5)
+    #expect(source.bytesRead == 15)
+  }
+
   @Test func emptyFile() throws {
     let tree = try TemporaryTree()
     let file = try FileBytes(path: Path(try tree.write([], to: "empty")))

@@ -54,8 +54,8 @@ import Testing
     try tree.symbolicLink("broken", to: "nowhere")
     let directory = try Directory(path: Path(tree.path), followsLink: false)
     var buffer = [UInt8](repeating: 0xEE, count: 100)
-    func prefix(_ name: String, _ needsMore: Bool = false, followsLink: Bool = false) throws(Problem) -> Int {
-      try directory.prefix(of: Array(name.utf8), followsLink: followsLink, into: &buffer) { _ in needsMore }
+    func prefix(_ name: String, _ needsMore: Bool = false) throws(Problem) -> Int {
+      try directory.prefix(of: Array(name.utf8), into: &buffer) { _ in needsMore }
     }
     #expect(try prefix("long") == 64)
     #expect(buffer[..<65] == bytes[..<64] + [0xEE])
@@ -63,23 +63,6 @@ import Testing
     #expect(buffer == Array(bytes[..<100]))
     #expect(try prefix("short", true) == 10)
     #expect(try prefix("empty", true) == 0)
-    #expect(try prefix("link", followsLink: true) == 64)
     for name in ["link", "missing", "broken"] { #expect(throws: Problem.self) { try prefix(name) } }
-  }
-
-  @Test func identities() throws {
-    let tree = try TemporaryTree()
-    try tree.write([1], to: "file")
-    try tree.directory("directory")
-    try tree.symbolicLink("link", to: "directory")
-    try tree.symbolicLink("broken", to: "nowhere")
-    let directory = try Directory(path: Path(tree.path), followsLink: false)
-    let inner = try Directory(path: Path(tree("directory")), followsLink: false)
-    #expect(directory.identity != nil)
-    #expect(directory.identity != inner.identity)
-    let target = try #require(directory.target(ofLink: Array("link".utf8)))
-    #expect(target.identity == inner.identity)
-    #expect(target.kind == .directory)
-    #expect(directory.target(ofLink: Array("broken".utf8)) == nil)
   }
 }

@@ -134,26 +134,25 @@ extension GoldenTests {
       status: 1)
   }
 
-  /// The images of a folder are found without being named; what cannot be read is said.
-  @Test func imageLayouts() throws {
+  /// The configuration of an image is found without being named; what cannot be read is said.
+  @Test func images() throws {
     let tree = try TemporaryTree()
     defer { withExtendedLifetime(tree) {} }
-    func write(_ text: String, to name: String) throws { try tree.write(Array(text.utf8), to: name) }
-    let digest = String(repeating: "a", count: 64)
-    try write(#"{"imageLayoutVersion": "1.0.0"}"#, to: "oci/oci-layout")
-    try write(#"{"manifests": [{"digest": "sha256:1"}]}"#, to: "oci/index.json")
-    try write(#"{"config": {"digest": "sha256:\#(digest)"}, "layers": []}"#, to: "oci/blobs/sha256/1")
-    try write(
-      #"{"architecture": "amd64", "config": {"Env": ["CUDA_VERSION=12.8.1", "NVIDIA_REQUIRE_CUDA=cuda>=12.8"]}}"#,
-      to: "oci/blobs/sha256/\(digest)")
-    try write(#"[{"Config": "config.json", "RepoTags": ["app:1"]}]"#, to: "saved/manifest.json")
-    try tree.imageConfiguration(["NVIDIA_REQUIRE_CUDA=cuda>=11.8"], to: "saved/config.json")
-    try write(#"[{"Config": "../saved/config.json"}]"#, to: "bad/manifest.json")
-    try expectStack("images", "oci saved --gpu A100 --driver 535.54.03", in: tree, status: 1)
+    var image = ImageBuilder()
+    image.variables = ["CUDA_VERSION=12.8.1", "NVIDIA_REQUIRE_CUDA=cuda>=12.8"]
+    try tree.write(image.archive(), to: "new.tar")
+    image.variables = ["NVIDIA_REQUIRE_CUDA=cuda>=11.8"]
+    image.names = ["app:1"]
+    try image.write(to: "saved", in: tree)
+    try tree.write(
+      Array(#"[{"Config": "../saved/config.json", "Layers": []}]"#.utf8), to: "bad/manifest.json")
+    try expectStack("images", "new.tar saved --gpu A100 --driver 535.54.03", in: tree, status: 1)
     try expectGolden("stack-bad-image.txt", "scan bad", in: tree.path, status: 2)
     try expectGolden("stack-no-image.txt", "scan bad --image-config missing.json", in: tree.path, status: 2)
+    try tree.imageConfiguration(["NVIDIA_REQUIRE_CUDA=cuda>=11.8"], to: "config.json")
+    try tree.directory("empty")
     let piped = try Program.shell(
-      "cat saved/config.json | \"$0\" scan bad/x --image-config /dev/stdin; exit 0", in: tree.path)
+      "cat config.json | \"$0\" scan empty --image-config /dev/stdin; exit 0", in: tree.path)
     #expect(piped.text.contains("CUDA and base image"))
   }
 

@@ -149,12 +149,31 @@ struct ReportSchemaTests {
       environment: ["CUDA_VERSION=12.8.1", "NVIDIA_REQUIRE_CUDA=cuda>=12.8", "SECRET=1"],
       architecture: "amd64",
       names: ["app:1"])
-    var result = Scanner(jobs: 2).scan([Path(tree.path)])
+    return try judged(Path(tree.path), images: [image])
+  }
+
+  /// The stack under a root, for two GPUs.
+  private static func judged(_ root: Path, images: [ImageConfiguration] = []) throws -> [UInt8] {
+    var result = Scanner(jobs: 2).scan([root])
     let devices = try ["V100", "A100"].map {
       JudgedDevice(query: $0, device: try GPUCatalogue.resolve($0).device(driver: DriverVersion("535.54.03")))
     }
-    let facts = result.stackFacts(images: [image])
+    let facts = result.stackFacts(images: images)
     return ScanReport(result, devices: devices, isQuestion: true, facts: facts).json(tool)
+  }
+
+  /// An image that tells its digest, and one with a library in its second layer.
+  static func images() throws -> [[UInt8]] {
+    let tree = try TemporaryTree()
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    let layout = try judged(Path(root.appendingPathComponent("Fixtures/archives/layout").path))
+    var builder = ImageBuilder()
+    var layer = TarBuilder()
+    builder.layers = [("FROM scratch", layer)]
+    layer.add(ELFBuilder(fatBinaries: [FatBinaryBuilder("sm_80")]).bytes, to: "usr/lib/a.so")
+    builder.layers.append(("RUN install", layer))
+    return [layout, try judged(Path(tree.write(builder.archive(), to: "image.tar")))]
   }
 
   /// A comparison with every status, a name that is no text, and PTX versions and kernels lost and gained.
@@ -218,10 +237,10 @@ struct ReportSchemaTests {
   }
 
   static func documents() throws -> [[UInt8]] {
-    [
+    try [
       list(), extract(), try scan(), try stack(), try kernels(), try kernels(isSummary: true), try diff(),
       gpus(),
-    ]
+    ] + images()
   }
 
   static func gpus() -> [UInt8] {

@@ -1,0 +1,181 @@
+import Archives
+import Bytes
+import Dispatch
+import Synchronization
+
+/// Finds out what the paths are that a scan starts at, and opens archives.
+struct RootOpener {
+  let limits: ArchiveLimits
+  /// The platform that is wanted of images for several; nil for all of Linux.
+  let platform: ContainerImage.Platform?
+  let jobs: Int
+  private(set) var roots: [ScanRoot] = []
+  private(set) var problems: [FileProblem] = []
+  /// Layers by their digests: images for several platforms, and versions of one image, share them.
+  private var layers: [String: TarArchive] = [:]
+
+  init(limits: ArchiveLimits, platform: ContainerImage.Platform?, jobs: Int) {
+    self.limits = limits
+    self.platform = platform
+    self.jobs = jobs
+  }
+
+  /// Adds the roots that `path` stands for: the images of an archive, the wheels in a folder and the folder itself, or
+  /// one.
+  mutating func add(_ path: Path) {
+    do throws(Problem) {
+      if try FileKind.of(path) == .directory {
+        try addDirectory(path)
+      } else {
+        try addFile(path)
+      }
+    } catch {
+      addRoot(ScanRoot(path: path, kind: .file), problems: [error])
+    }
+  }
+
+  private mutating func addRoot(_ root: ScanRoot, problems: [Problem] = []) {
+    let place = FilePlace(root: roots.count, path: root.kind == .file ? root.path.lastComponent : Path(""))
+    roots.append(root)
+    self.problems += problems.map { FileProblem(place: place, problem: $0) }
+  }
+
+  private mutating func addRoot(
+    _ path: Path, _ kind: ScanRoot.Kind, _ archive: ArchiveFiles, image: ScanRoot.Image? = nil
+  ) {
+    var root = ScanRoot(path: path, kind: kind)
+    root.archive = archive
+    root.image = image
+    addRoot(root, problems: archive.problems)
+  }
+
+  private mutating func addDirectory(_ path: Path) throws(Problem) {
+    if ImageArchive.isImage(folder: path) {
+      return add(try ImageArchive(folder: path, platform: platform), at: path)
+    }
+    let directory = try Directory(path: path, followsLink: true)
+    var hasSystemFolder = false
+    var packages: [[UInt8]] = []
+    // What cannot be listed is told when the directory is walked.
+    while let entry = try? directory.next() {
+      if entry.name.elementsEqual("usr".utf8) { hasSystemFolder = true }
+      if entry.kind == .regular,
+        Self.packageSuffixes.contains(where: { entry.name.suffix($0.count) == $0[...] })
+      {
+        packages.append(entry.name)
+      }
+    }
+    // Every Linux has this folder, and packages of Python and conda do not.
+    addRoot(ScanRoot(path: path, kind: hasSystemFolder ? .rootFileSystem : .directory))
+    for name in packages.sorted(by: { $0.lexicographicallyPrecedes($1) }) { add(path.appending(name)) }
+  }
+
+  /// Names of packages that are opened in a folder that was named. In folders below it they are files like others.
+  private static let packageSuffixes = [".whl", ".conda"].map { Array($0.utf8) }
+
+  private mutating func addFile(_ path: Path) throws(Problem) {
+    let file = try FileBytes(path: path)
+    let prefix = try file.bytes(at: 0, count: Int(min(file.size, 4)), "file")
+    if ZipArchive.isZip(prefix: prefix[...]) {
+      let archive = try ZipArchive(file, limits: limits)
+      if archive.isCondaPackage {
+        try addCondaPackage(CondaPackage(file, limits: limits), at: path)
+      } else {
+        addRoot(path, archive.isWheel ? .wheel : .zip, ArchiveFiles(archive))
+      }
+      return
+    }
+    guard try TarArchive.isTar(file) else { return addRoot(ScanRoot(path: path, kind: .file)) }
+    var tree = FileTree(limits: limits)
+    tree.apply(try TarArchive(decompressing: file, limits: limits))
+    if ImageArchive.isImage(tree) {
+      try add(ImageArchive(tree, platform: platform), at: path, alsoWrong: tree.problems)
+    } else {
+      let isConda = try tree.file(at: Path("info/index.json")) != nil
+      addRoot(path, isConda ? .condaPackage : .tar, ArchiveFiles(tree))
+    }
+  }
+
+  private mutating func addCondaPackage(_ package: CondaPackage, at path: Path) throws(Problem) {
+    var tree = FileTree(limits: limits)
+    for part in package.parts { tree.apply(part) }
+    addRoot(path, .condaPackage, ArchiveFiles(tree))
+    let place = FilePlace(root: roots.count - 1, path: Path(""))
+    for problem in package.problems where !tree.problems.contains(problem) {
+      problems.append(FileProblem(place: place, problem: problem))
+    }
+  }
+
+  private mutating func add(_ archive: ImageArchive, at path: Path, alsoWrong: [Problem] = []) {
+    let first = roots.count
+    for image in archive.images { add(image, at: path) }
+    var wrong = alsoWrong + archive.problems
+    if archive.images.isEmpty, wrong.isEmpty {
+      wrong.append(Problem(.notFound, "image", expected: "one for \(platform?.description ?? "linux")"))
+    }
+    guard !wrong.isEmpty else { return }
+    if roots.count == first { return addRoot(ScanRoot(path: path, kind: .image), problems: wrong) }
+    let place = FilePlace(root: first, path: Path(""))
+    problems += wrong.map { FileProblem(place: place, problem: $0) }
+  }
+
+  private mutating func add(_ image: ContainerImage, at path: Path) {
+    var problems: [Problem] = []
+    read(image.layers.filter { layers[$0.digest] == nil }, &problems)
+    var tree = FileTree(limits: limits)
+    var applied: [Int] = []
+    for (number, layer) in image.layers.enumerated() {
+      guard let tar = layers[layer.digest] else { continue }
+      tree.apply(tar)
+      applied.append(number)
+    }
+    addRoot(
+      path, .image, ArchiveFiles(tree, layerNumbers: applied),
+      image: ScanRoot.Image(
+        names: image.names, platform: image.platform, digest: image.digest,
+        layers: image.layers.map { ScanRoot.Layer(digest: $0.digest, createdBy: $0.createdBy) },
+        configuration: image.configuration))
+    let place = FilePlace(root: roots.count - 1, path: Path(""))
+    self.problems += problems.map { FileProblem(place: place, problem: $0) }
+  }
+
+  /// Reads and verifies layers, several at a time.
+  private mutating func read(_ missing: [ContainerImage.Layer], _ problems: inout [Problem]) {
+    let limits = self.limits
+    let results = Mutex([Result<TarArchive, Problem>?](repeating: nil, count: missing.count))
+    let queue = WorkQueue<Int>()
+    for index in missing.indices { queue.add(index) }
+    queue.run(jobs: jobs) { index in
+      let result: Result<TarArchive, Problem>
+      do throws(Problem) {
+        let tar = try missing[index].tar(limits: limits)
+        // The files are read in a pass of their own.
+        (tar.source as? DecompressedBytes)?.release()
+        result = .success(tar)
+      } catch {
+        result = .failure(error)
+      }
+      results.withLock { $0[index] = result }
+    }
+    for (layer, result) in zip(missing, results.withLock { $0 }) {
+      switch result {
+      case .success(let tar): layers[layer.digest] = tar
+      case .failure(let problem): problems.append(withinLimit: problem)
+      case nil: break
+      }
+    }
+  }
+}
+
+extension ZipArchive {
+  /// Whether it has the file that tells pip what it is (binary distribution format, "File contents").
+  fileprivate var isWheel: Bool {
+    members.contains { $0.path.bytes.suffix(16).elementsEqual(".dist-info/WHEEL".utf8) }
+  }
+
+  /// Whether it has the two parts of a `.conda` package (CEP 2).
+  fileprivate var isCondaPackage: Bool {
+    members.contains { $0.path == Path("metadata.json") }
+      && members.contains { $0.path.bytes.starts(with: "pkg-".utf8) }
+  }
+}

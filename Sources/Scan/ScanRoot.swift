@@ -1,0 +1,132 @@
+public import Archives
+public import Bytes
+
+/// Where a scan starts: a directory, a file, or the files of an archive.
+public struct ScanRoot: Sendable {
+  public enum Kind: String, Hashable, Sendable {
+    /// A directory with all that is below it.
+    case directory
+    /// The directory that is the root of an unpacked file system: absolute symbolic links start there.
+    case rootFileSystem
+    /// One file.
+    case file
+    /// A zip archive that pip would install.
+    case wheel
+    /// Any other zip archive.
+    case zip
+    /// A package of conda.
+    case condaPackage
+    /// A tar that is neither an image nor a package.
+    case tar
+    /// An image of an archive or of a folder that may hold several.
+    case image
+  }
+
+  /// What was named on the command line, or a wheel in a folder that was.
+  public var path: Path
+  public var kind: Kind
+  /// The image that was made of its layers, where the root is one.
+  public var image: Image?
+  /// What is in an archive; nil for what lies in the file system of the host.
+  var archive: ArchiveFiles?
+
+  public init(path: Path, kind: Kind) {
+    self.path = path
+    self.kind = kind
+  }
+
+  /// What a scan tells of an image besides its files.
+  public struct Image: Hashable, Sendable {
+    /// The names that the archive gives the image.
+    public var names: [String]
+    public var platform: ContainerImage.Platform
+    /// The digest of the manifest; nil where there is none.
+    public var digest: String?
+    /// From the lowest to the uppermost.
+    public var layers: [Layer]
+    /// The image configuration, JSON as written.
+    public var configuration: [UInt8]
+  }
+
+  public struct Layer: Hashable, Sendable {
+    public var digest: String
+    /// The command that made it, where the image tells.
+    public var createdBy: String?
+  }
+
+  /// Whether it is installed by unpacking it where others are, too.
+  var isPackage: Bool { kind == .wheel || kind == .condaPackage }
+
+  /// The name of the distribution in a wheel; nil in others, of which nobody tells.
+  fileprivate var distribution: String? {
+    guard kind == .wheel else { return nil }
+    let suffix = ".dist-info/WHEEL"
+    let file = archive?.files.first { $0.path.bytes.suffix(suffix.utf8.count).elementsEqual(suffix.utf8) }
+    return file.map { String($0.path.text.prefix { $0 != "-" }).lowercased() }
+  }
+
+  /// Whether the path leads to a directory of the host that is walked.
+  var isHostDirectory: Bool { kind == .directory || kind == .rootFileSystem }
+
+  /// The layer that brought a file, counted from the lowest one; nil where the root is no image.
+  public func layer(of path: Path) -> Int? {
+    guard image != nil, let index = archive?.index(of: path) else { return nil }
+    return archive?.layerNumber(of: index)
+  }
+}
+
+/// The place of a file: which root it was found under, and its path from there. For a root that is a file, the
+/// path is the file's name.
+public struct FilePlace: Hashable, Sendable, Comparable {
+  /// Index into the scan's roots.
+  public var root: Int
+  public var path: Path
+
+  public init(root: Int, path: Path) {
+    self.root = root
+    self.path = path
+  }
+
+  public static func < (left: FilePlace, right: FilePlace) -> Bool {
+    left.root == right.root ? left.path < right.path : left.root < right.root
+  }
+
+  /// The path for a person, and for a file of the host the one to open.
+  public func fullPath(in roots: [ScanRoot]) -> Path {
+    let root = roots[root]
+    if root.kind == .file || path.bytes.isEmpty { return root.path }
+    return root.path.appending(path.bytes)
+  }
+
+  /// The place of an entry of this directory.
+  func appending(_ name: [UInt8]) -> FilePlace {
+    FilePlace(root: root, path: path.bytes.isEmpty ? Path(bytes: name) : path.appending(name))
+  }
+}
+
+extension [ScanRoot] {
+  /// Whether the packages among the roots, of which there are some, can be installed into one environment: no two are
+  /// versions of one distribution.
+  var canBeInstalledTogether: Bool {
+    let packages = filter(\.isPackage)
+    let names = Set(packages.map { $0.distribution ?? $0.path.text })
+    return !packages.isEmpty && names.count == packages.count
+  }
+
+  /// Opens a file of one of the roots. What is below a directory is opened without following symbolic links.
+  ///
+  /// - Throws: a ``Problem`` when it cannot be opened.
+  func open(_ place: FilePlace) throws(Problem) -> any CountingByteSource {
+    let root = self[place.root]
+    if let archive = root.archive { return CountedBytes(try archive.open(place.path)) }
+    return root.kind == .file
+      ? try FileBytes(path: root.path) : try FileBytes(in: root.path, place.path)
+  }
+}
+
+extension ScanResult {
+  /// Opens a file that the scan found.
+  ///
+  /// - Throws: a ``Problem`` when it cannot be opened, any more.
+  public func open(_ place: FilePlace) throws(Problem) -> any CountingByteSource { try roots.open(place) }
+}

@@ -1,0 +1,238 @@
+import Archives
+import Bytes
+import Compatibility
+import DeviceCode
+import FixtureSupport
+import Scan
+import Stack
+import Testing
+
+/// Packages and images are scanned as the files that they are unpacked to.
+struct ArchiveScanTests {
+  let tree: TemporaryTree
+
+  init() throws { tree = try TemporaryTree() }
+
+  private func scan(_ names: String..., jobs: Int = 2, platform: ContainerImage.Platform? = nil) -> ScanResult
+  {
+    Scan.Scanner(jobs: jobs, platform: platform).scan(names.map { Path(tree($0)) })
+  }
+
+  private func library(_ targets: Target...) -> [UInt8] {
+    ELFBuilder(fatBinaries: [FatBinaryBuilder(targets: targets)]).bytes
+  }
+
+  private func names(_ places: [FilePlace]) -> [String] { places.map { "\($0.root):\($0.path)" } }
+
+  /// What a scan says besides its roots.
+  private func summary(_ result: ScanResult) -> [String] {
+    result.libraries.map {
+      "\($0.place.path) \($0.aliases.map(\.path)) \($0.file.inventory) \($0.file.problems)"
+    }
+      + result.problems.map { "\($0.place.path) \($0.problem)" }
+      + result.recognised.map { "\($0.place.path) \($0.what)" }
+      + ["\(result.counts)", "\(result.surroundings.files.map(\.path).sorted())"]
+  }
+
+  private let files: [(name: String, contents: [UInt8])] = [
+    ("torch/lib/a.so", ELFBuilder(fatBinaries: [FatBinaryBuilder("sm_80", "compute_80")]).bytes),
+    ("torch/lib/same.so", ELFBuilder(fatBinaries: [FatBinaryBuilder("sm_80", "compute_80")]).bytes),
+    ("torch/lib/b.so", ELFBuilder(fatBinaries: [FatBinaryBuilder("sm_90")]).bytes),
+    ("torch/lib/host.so", ELFBuilder().bytes),
+    ("torch/kernels/k.cubin", CubinBuilder("sm_75").bytes),
+    (
+      "torch/kernels/k.ptx",
+      Array(("// " + String(repeating: "x", count: 200) + "\n" + PTXText.text("compute_75")).utf8)
+    ),
+    ("torch/kernels/short", [0x7F]),
+    ("torch/broken.so", Array(ELFBuilder(fatBinaries: [FatBinaryBuilder("sm_80")]).bytes.prefix(90))),
+    ("torch/version.py", Array("cuda = '12.8'\n".utf8)),
+  ]
+
+  private func wheel() -> [UInt8] {
+    var wheel = WheelBuilder(distribution: "torch", "2.9.0")
+    for file in files { wheel.add(file.contents, to: file.name) }
+    return wheel.bytes
+  }
+
+  private func unpack(to folder: String) throws {
+    for file in files { try tree.write(file.contents, to: folder + "/" + file.name) }
+    try tree.write(Array("Wheel-Version: 1.0\n".utf8), to: folder + "/torch-2.9.0.dist-info/WHEEL")
+    try tree.write(
+      Array("Metadata-Version: 2.1\nName: torch\nVersion: 2.9.0\n".utf8),
+      to: folder + "/torch-2.9.0.dist-info/METADATA")
+  }
+
+  @Test(arguments: [1, 4]) func aWheelIsItsTree(_ jobs: Int) throws {
+    try tree.write(wheel(), to: "torch.whl")
+    try unpack(to: "site")
+    let result = scan("torch.whl", jobs: jobs)
+    #expect(result.roots.map(\.kind) == [.wheel])
+    #expect(
+      names(result.libraries.map(\.place)) == [
+        "0:torch/kernels/k.cubin", "0:torch/kernels/k.ptx", "0:torch/lib/a.so", "0:torch/lib/b.so",
+      ])
+    #expect(names(result.libraries[2].aliases) == ["0:torch/lib/same.so"])
+    #expect(summary(result) == summary(scan("site")))
+    #expect(result.libraries.allSatisfy { result.roots[0].layer(of: $0.place.path) == nil })
+  }
+
+  @Test func aTarIsItsTree() throws {
+    var tar = TarBuilder()
+    for name in ["torch/", "torch/lib/", "torch/kernels/"] { tar.addDirectory(name) }
+    for file in files.reversed() { tar.add(file.contents, to: "./" + file.name) }
+    tar.addSymbolicLink("torch/lib/link.so", to: "../lib/a.so")
+    tar.addHardLink("torch/lib/hard.so", to: "torch/lib/b.so")
+    try tree.write(tar.bytes, to: "files.tar")
+    try unpack(to: "usr-like/usr")
+    for file in files { try tree.write(file.contents, to: "files/" + file.name) }
+    try tree.symbolicLink("files/torch/lib/link.so", to: "../lib/a.so")
+    try tree.hardLink("files/torch/lib/hard.so", to: "files/torch/lib/b.so")
+    let result = scan("files.tar")
+    #expect(result.roots.map(\.kind) == [.tar])
+    #expect(summary(result) == summary(scan("files")))
+    #expect(names(result.libraries[2].aliases) == ["0:torch/lib/link.so", "0:torch/lib/same.so"])
+    #expect(names(result.libraries[3].aliases) == ["0:torch/lib/hard.so"])
+  }
+
+  /// The wheels of a folder are roots of their own, those below it are files.
+  @Test func wheelsOfAFolder() throws {
+    try tree.write(wheel(), to: "wheels/torch.whl")
+    var other = WheelBuilder(distribution: "other", "1")
+    other.add(library("sm_100"), to: "other/x.so")
+    try tree.write(other.bytes, to: "wheels/other.whl")
+    try tree.write(other.bytes, to: "wheels/deeper/other.whl")
+    try tree.write(library("sm_75"), to: "wheels/bare.so")
+    try tree.write(Array("no zip".utf8), to: "wheels/text.whl")
+    let result = scan("wheels")
+    #expect(result.roots.map(\.kind) == [.directory, .wheel, .file, .wheel])
+    #expect(
+      names(result.libraries.map(\.place)) == [
+        "0:bare.so", "1:other/x.so", "3:torch/kernels/k.cubin", "3:torch/kernels/k.ptx", "3:torch/lib/a.so",
+        "3:torch/lib/b.so",
+      ])
+    #expect(result.problems.allSatisfy { $0.place.path == Path("torch/broken.so") })
+  }
+
+  /// Wheels are one environment, unless two are versions of one distribution.
+  @Test func wheelsAreInstalledTogether() throws {
+    func write(_ name: String, _ version: String, _ file: String) throws {
+      var wheel = WheelBuilder(distribution: name, version)
+      wheel.add(library("sm_90"), to: file)
+      wheel.add([], to: "shared/__init__.py")
+      try tree.write(wheel.bytes, to: "\(name)-\(version).whl")
+    }
+    try write("torch", "2.9.0", "torch/a.so")
+    try write("torch", "2.8.0", "torch/a.so")
+    try write("nvidia_cudnn", "9.1", "nvidia/b.so")
+    var together = scan("torch-2.9.0.whl", "nvidia_cudnn-9.1.whl")
+    #expect(together.stackFacts().environments.map(\.distributions.count) == [2])
+    for library in together.libraries { #expect(together.place(of: library.place.path) == library.place) }
+    var apart = scan("torch-2.9.0.whl", "torch-2.8.0.whl")
+    #expect(apart.stackFacts().environments.map(\.distributions.count) == [1, 1])
+  }
+
+  private func image() -> ImageBuilder {
+    var image = ImageBuilder()
+    image.variables = ["CUDA_VERSION=12.8.1"]
+    var base = TarBuilder()
+    base.add(library("sm_70"), to: "usr/lib/old.so")
+    base.add(library("sm_70"), to: "usr/lib/gone.so")
+    base.add(library("sm_70"), to: "opt/hidden/x.so")
+    base.add(library("sm_75"), to: "usr/lib/kept.so")
+    base.addSymbolicLink("usr/lib64", to: "/usr/lib")
+    base.addSymbolicLink("usr/lib/kept.so.1", to: "/usr/lib64/kept.so")
+    base.addSymbolicLink("usr/lib/out.so", to: "../../../../../../../../../etc/passwd")
+    var change = TarBuilder()
+    change.add(library("sm_90"), to: "usr/lib/old.so")
+    change.add([], to: "usr/lib/.wh.gone.so")
+    change.add([], to: "opt/hidden/.wh..wh..opq")
+    change.add(library("sm_100"), to: "opt/hidden/y.so")
+    image.layers = [("ADD base", base), ("RUN change", change)]
+    return image
+  }
+
+  /// Only the last state of the file system counts, and each file tells its layer.
+  @Test(arguments: ["archive", "folder"]) func layers(_ form: String) throws {
+    if form == "archive" {
+      try tree.write(image().archive(), to: "image")
+    } else {
+      try image().write(to: "image", in: tree)
+    }
+    let result = scan("image")
+    #expect(result.roots.map(\.kind) == [.image])
+    #expect(result.problems == [])
+    #expect(
+      names(result.libraries.map(\.place)) == ["0:opt/hidden/y.so", "0:usr/lib/kept.so", "0:usr/lib/old.so"])
+    let root = result.roots[0]
+    #expect(result.libraries.map { root.layer(of: $0.place.path) } == [1, 0, 1])
+    #expect(root.image?.layers.map(\.createdBy) == ["ADD base", "RUN change"])
+    #expect(result.libraries[2].library.targets.map(\.targetName) == ["sm_90"])
+    #expect(names(result.libraries[1].aliases) == ["0:usr/lib/kept.so.1"])
+    #expect(result.counts.linksOutside == 0)
+    #expect(root.layer(of: Path("usr/lib/gone.so")) == nil)
+    var judged = result
+    let facts = judged.stackFacts()
+    #expect(facts.images.map(\.environment) == [["CUDA_VERSION": "12.8.1"]])
+    #expect(facts.images.map(\.names) == [["example.org/app:1.0"]])
+  }
+
+  /// A layer that is not what its digest says is left out, and the others keep their numbers.
+  @Test func damagedLayer() throws {
+    var files = try image().files()
+    files[2].contents[600] ^= 1
+    for (name, contents) in files { try tree.write(contents, to: "image/" + name) }
+    let result = scan("image")
+    #expect(result.problems.map(\.problem.field) == ["layer digest"])
+    #expect(names(result.libraries.map(\.place)) == ["0:opt/hidden/y.so", "0:usr/lib/old.so"])
+    #expect(result.libraries.map { result.roots[0].layer(of: $0.place.path) } == [1, 1])
+  }
+
+  @Test func noImageForThePlatform() throws {
+    try tree.write(image().archive(), to: "image.tar")
+    let result = scan("image.tar", platform: .init(operatingSystem: "linux", architecture: "arm64"))
+    #expect(result.libraries.isEmpty)
+    #expect(result.problems.map(\.problem.code) == [.notFound])
+    #expect(
+      scan("image.tar", platform: .init(operatingSystem: "linux", architecture: "amd64")).libraries.count == 3
+    )
+  }
+
+  /// The names of kernels are read from members as from files.
+  @Test(arguments: [1, 4]) func kernels(_ jobs: Int) throws {
+    var cubin = CubinBuilder("sm_80")
+    cubin.kernels = ["one", "two"]
+    let gap = FatBinaryBuilder([.cubin("sm_80", payload: cubin.bytes)])
+    let partial = ELFBuilder(fatBinaries: [FatBinaryBuilder("sm_70"), gap]).bytes
+    var wheel = WheelBuilder(distribution: "x", "1")
+    wheel.add(partial, to: "a.so")
+    try tree.write(wheel.bytes, to: "x.whl")
+    var tar = TarBuilder()
+    tar.add(partial, to: "a.so")
+    tar.add(library("sm_90"), to: "b.so")
+    tar.add(partial + [0], to: "c.so")
+    try tree.write(tar.bytes, to: "x.tar")
+    var result = scan("x.whl", "x.tar")
+    result.readKernels(on: [Device(ComputeCapability(7, 0))], jobs: jobs)
+    #expect(result.libraries.map { $0.kernels[1] } == [["one", "two"], nil, ["one", "two"]])
+    #expect(result.libraries.map(\.aliases.count) == [1, 0, 0])
+    #expect(result.kernels(of: [0], jobs: jobs).names == ["one", "two"])
+  }
+
+  /// In a root file system an absolute link starts at its root; elsewhere it leads outside.
+  @Test func rootFileSystem() throws {
+    for folder in ["root/usr/lib", "plain/lib"] { try tree.write(library("sm_80"), to: folder + "/a.so") }
+    try tree.symbolicLink("root/link.so", to: "/usr/lib/a.so")
+    try tree.symbolicLink("root/up.so", to: "../../../usr/lib/a.so")
+    try tree.symbolicLink("root/loop", to: "/loop")
+    try tree.symbolicLink("plain/link.so", to: tree("plain/lib/a.so"))
+    try tree.symbolicLink("plain/out.so", to: "/usr/lib/a.so")
+    let root = scan("root")
+    #expect(root.roots.map(\.kind) == [.rootFileSystem])
+    #expect(names(root.libraries[0].aliases) == ["0:link.so", "0:up.so"])
+    #expect(root.counts.linksOutside == 0)
+    let plain = scan("plain")
+    #expect(names(plain.libraries[0].aliases) == ["0:link.so"])
+    #expect(plain.counts.linksOutside == 1)
+  }
+}
