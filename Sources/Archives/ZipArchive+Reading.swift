@@ -21,7 +21,8 @@ private let zip64Extra: UInt16 = 1
 extension ZipArchive {
   /// Whether a file with these first bytes may be a zip archive.
   public static func isZip(prefix: ArraySlice<UInt8>) -> Bool {
-    prefix.starts(with: [0x50, 0x4B, 3, 4]) || prefix.starts(with: [0x50, 0x4B, 5, 6])
+    // The third is the mark of an archive in several files, which one that came to be a single file keeps.
+    [[3, 4], [5, 6], [7, 8]].contains { prefix.starts(with: [0x50, 0x4B] + $0) }
   }
 
   /// Reads the central directory of `source`.
