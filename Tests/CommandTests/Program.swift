@@ -58,7 +58,7 @@ enum Program {
     try spawn([Array(path.utf8)] + arguments, in: directory, environment)
   }
 
-  private static func spawn(_ command: [[UInt8]], in directory: String, _ environment: [String]) throws
+  static func spawn(_ command: [[UInt8]], in directory: String, _ environment: [String]) throws
     -> Outcome
   {
     // The shell changes into the directory; then the command takes its place.
@@ -137,3 +137,6 @@ func fileContents(_ path: String) -> [UInt8]? {
 
 /// The text of a file; nil when it cannot be read.
 func fileText(_ path: String) -> String? { fileContents(path).map { String(decoding: $0, as: UTF8.self) } }
+
+/// Whether a terminal is safe from every byte: text without control characters but newlines.
+func isSafe(_ bytes: [UInt8]) -> Bool { bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x0A } }

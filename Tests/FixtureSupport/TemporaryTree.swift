@@ -110,7 +110,7 @@ public final class TemporaryTree: Sendable {
 private func cString(_ bytes: [UInt8]) -> [CChar] { (bytes + [0]).map { CChar(bitPattern: $0) } }
 
 /// The names in a directory, but `.` and `..`.
-private func entries(of directory: [UInt8]) -> [[UInt8]] {
+public func entries(of directory: [UInt8]) -> [[UInt8]] {
   guard let stream = unsafe opendir(cString(directory)) else { return [] }
   defer { unsafe closedir(stream) }
   guard let place = MemoryLayout<dirent>.offset(of: \.d_name) else { return [] }
