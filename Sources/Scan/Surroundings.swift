@@ -47,6 +47,7 @@ extension ScanResult {
       return library
     }
     var facts = FactCollector.facts(of: tree, libraries: libraries, images: images)
+    facts.arePackages = roots.contains(where: \.isPackage)
     for problem in facts.problems {
       guard let place = place(of: problem.path),
         !problems.contains(where: { $0.place == place && $0.problem == problem.problem })

@@ -25,9 +25,9 @@ extension StackQuestion {
     return checks
   }
 
-  /// Whether nothing but the distribution itself is there: a wheel, not an environment.
-  private func isLoneWheel(_ environment: PythonEnvironment) -> Bool {
-    environment.distributions.count <= 1
+  /// Whether it is a package, or several, and not an environment that they were installed into.
+  private func isNotInstalled(_ environment: PythonEnvironment) -> Bool {
+    facts.arePackages || environment.distributions.count <= 1
       && environment.components.allSatisfy { component in
         environment.torch.map { component.path.isInside($0.folder.child("torch")) } ?? false
       }
@@ -68,7 +68,7 @@ extension StackQuestion {
     }
     if !missing.isEmpty {
       let required = torch.requires.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.value)" }
-      if isLoneWheel(environment) && !required.isEmpty {
+      if isNotInstalled(environment) && !required.isEmpty {
         return check(
           .pass, "\(name) requires the libraries of CUDA \(cuda.value) that it needs: \(list(required))",
           torch.requires.sorted { $0.key < $1.key }.map(\.value.evidence))
@@ -164,7 +164,7 @@ extension StackQuestion {
     let others = facts.missing.filter { library in
       library.neededBy.contains { path in
         guard let environment = facts.environment(of: path) else { return facts.isSystem }
-        return !isLoneWheel(environment)
+        return !isNotInstalled(environment)
           && environment.torch.map { !path.isInside($0.libraryFolder) } ?? true
       }
     }

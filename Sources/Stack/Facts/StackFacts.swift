@@ -88,6 +88,8 @@ public struct StackFacts: Sendable {
   public var problems: [TreeProblem]
   /// The processor that most of the libraries are for; nil without libraries.
   public var machine: ELFMachine?
+  /// Whether the files are packages as they are handed out, which do not bring what they require.
+  public var arePackages = false
   /// The root is that of a whole system, so that what is missing under it is missing indeed.
   public var isSystem = false
 
