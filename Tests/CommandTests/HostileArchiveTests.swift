@@ -72,6 +72,86 @@ struct HostileArchiveTests {
     try expectProblems(document, expected.problems)
   }
 
+  /// The watch sees what it is for: what is opened, written and removed, and memory past the limit.
+  @Test func theWatchSees() throws {
+    let opening = try WatchedTree { _ in }
+    #expect(try opening.run("scan", "bait.fatbin").status == 0)
+    #expect(opening.changes() == ["a bait was opened"])
+    let changing = try WatchedTree { try $0.write([1], to: "work/in/a") }
+    try changing.tree.write([2], to: "work/in/a")
+    try changing.tree.write([], to: "home/made")
+    let changes = changing.changes()
+    #expect(changes.filter { $0.hasPrefix("/work/in/a mode") }.count == 2)
+    #expect(changes.filter { $0.hasPrefix("/home/made mode") }.count == 1)
+    let small = try WatchedTree { _ in }
+    #expect(try small.run("scan", "bait.fatbin", memory: 1 << 20).status != 0)
+  }
+
+  /// A folder with everything that leads out of it or never ends.
+  @Test(arguments: [false, true]) func folder(hasSystemFolder: Bool) throws {
+    let watched = try WatchedTree { tree in
+      try tree.library("work/in/lib/good.so", "sm_80")
+      if hasSystemFolder { try tree.library("work/in/usr/lib/good.so", "sm_80") }
+      let targets = [
+        tree("bait.fatbin"), tree("work/bait.fatbin"), "../bait.fatbin", "../../bait.fatbin",
+        "../../../../../../etc/passwd", "/",
+        "..", tree("work"), "/proc/self/cwd/bait.fatbin", "/proc/self/root", "/dev/zero", "/dev/stdin",
+        "loop-0", "link-12/x",
+        tree("fifo"), "a\u{1B}[31m", String(repeating: "x/", count: 2000),
+      ]
+      for (number, target) in targets.enumerated() {
+        try tree.symbolicLink("work/in/link-\(number)", to: target)
+      }
+      try tree.symbolicLink("work/in/lib/\u{1B}]0;title\u{7}.so", to: "good.so")
+      try tree.symbolicLink("work/in/loop-0", to: "loop-1")
+      try tree.symbolicLink("work/in/loop-1", to: "./lib/../loop-0")
+      try tree.symbolicLink("work/in/lib/up", to: "..")
+      try tree.symbolicLink("work/in/absolute.so", to: "/lib/good.so")
+      try tree.symbolicLink("work/in/folder.whl", to: tree("work"))
+      // Whoever opens a FIFO for reading waits for who writes.
+      try tree.fifo("fifo")
+      try tree.fifo("work/in/fifo.so")
+      try tree.fifo("work/in/lib/fifo.whl")
+      try tree.socket("work/in/socket.so")
+      try tree.symbolicLink("work/in/to-fifo.so", to: "fifo.so")
+      // Only root may make devices.
+      if geteuid() == 0 { try tree.device("work/in/zero.so", major: 1, minor: 5) }
+      try tree.write(
+        ELFBuilder(fatBinaries: [FatBinaryBuilder("sm_80", "sm_90")]).bytes, to: "work/in/lib/\u{1B}[2J\n\u{202E}.so")
+    }
+    let text = try watched.run("scan", "in", "--gpu", "A100")
+    let run = try watched.run("scan", "in", "--gpu", "A100", "-o", "json")
+    #expect(watched.changes() == [])
+    #expect(text.status == 0 && text.messages == "" && run.status == 0)
+    #expect(isSafe(text.output))
+    let document = try run.document()
+    #expect(GoldenTests.schema.violations(in: document) == [])
+    let good = ["lib/good.so"] + (hasSystemFolder ? ["usr/lib/good.so"] : [])
+    // In a root file system, absolute links start at its root.
+    let links = ["lib/\u{1B}]0;title\u{7}.so"] + (hasSystemFolder ? ["absolute.so"] : [])
+    #expect(
+      try Self.found(in: document)
+        == (good + links + ["lib/\u{1B}[2J\n\u{202E}.so"]).map { Array($0.utf8) }.sorted {
+          $0.lexicographicallyPrecedes($1)
+        })
+    try expectProblems(document, [])
+  }
+
+  /// Folders in folders, deeper than any path: those below are not read, and all others are.
+  @Test func deepFolder() throws {
+    let watched = try WatchedTree { tree in
+      try tree.library("work/in/z/good.so", "sm_80")
+      try tree.makeDeepDirectory("work/in/deep", depth: 10_000)
+    }
+    let run = try watched.run("scan", "in", "-o", "json")
+    let document = try run.document()
+    #expect(run.status == 2)
+    #expect(try Self.found(in: document) == [Array("z/good.so".utf8)])
+    try expectProblems(document, [("unreadable", "cannot be read: File name too long")])
+    // Only rm knows how to remove them.
+    #expect(try Program.shell("rm -rf \"$1\"", watched.tree("work/in/deep")).status == 0)
+  }
+
   /// The paths of the files with device code, with all their names.
   private static func found(in document: JSONValue) throws -> [[UInt8]] {
     var found: [[UInt8]] = []

@@ -138,5 +138,11 @@ func fileContents(_ path: String) -> [UInt8]? {
 /// The text of a file; nil when it cannot be read.
 func fileText(_ path: String) -> String? { fileContents(path).map { String(decoding: $0, as: UTF8.self) } }
 
-/// Whether a terminal is safe from every byte: text without control characters but newlines.
-func isSafe(_ bytes: [UInt8]) -> Bool { bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x0A } }
+/// Whether a terminal is safe from every byte: UTF-8 without control characters but newlines, and without what changes
+/// the direction of text.
+func isSafe(_ bytes: [UInt8]) -> Bool {
+  guard let text = String(validating: bytes, as: UTF8.self) else { return false }
+  return text.unicodeScalars.allSatisfy {
+    $0 == "\n" || ![.control, .format].contains($0.properties.generalCategory)
+  }
+}
