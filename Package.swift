@@ -81,7 +81,7 @@ let package = Package(
     .target(
       name: "JSONSchemaSupport", path: "Tests/JSONSchemaSupport", swiftSettings: settings),
     .target(
-      name: "FixtureSupport", dependencies: ["Bytes", "Archives"], path: "Tests/FixtureSupport",
+      name: "FixtureSupport", dependencies: ["Bytes", "Archives", "CZlib"], path: "Tests/FixtureSupport",
       swiftSettings: settings),
     .target(
       name: "FuzzSupport", dependencies: ["Bytes", "Demangling", "Archives", "ELFFile", "DeviceCode"],

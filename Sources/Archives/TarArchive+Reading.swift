@@ -63,7 +63,8 @@ extension TarArchive {
       if let place = buffer[..<count].firstIndex(where: { $0 != 0 }) {
         problems.append(
           withinLimit: Problem(
-            .invalidValue, "tar", at: offset + UInt64(place), expected: "zeros behind its end", observed: "more"))
+            .invalidValue, "tar", at: offset + UInt64(place), expected: "zeros behind its end",
+            observed: "more"))
         return
       }
       if count < buffer.count { return }
@@ -116,20 +117,21 @@ extension TarArchive {
   ///   ``Problem/Code/limitExceeded`` when it is larger than the limit, ``Problem/Code/truncated`` when the tar ends before
   ///   it does.
   public func contents(of member: TarMember) throws(Problem) -> any ByteSource {
-    let name = printable(member.path.bytes.prefix(256))
-    guard let range = member.range else {
-      throw Problem(
-        .unsupported, "tar member \(name)", observed: member.kind == .file ? "a file with holes" : "no file")
+    func problem(_ code: Problem.Code, expected: String? = nil, observed: String) -> Problem {
+      Problem(
+        code, "tar member \(printable(member.path.bytes.prefix(256)))", at: member.range?.lowerBound,
+        expected: expected, observed: observed)
     }
-    guard range.upperBound - range.lowerBound <= limits.memberSize else {
-      throw Problem(
-        .limitExceeded, "tar member \(name)", at: range.lowerBound,
-        expected: "at most \(limits.memberSize) bytes", observed: "\(range.upperBound - range.lowerBound)")
+    guard let range = member.range else {
+      throw problem(.unsupported, observed: member.kind == .file ? "a file with holes" : "no file")
+    }
+    let size = range.upperBound - range.lowerBound
+    guard size <= limits.memberSize else {
+      throw problem(.limitExceeded, expected: "at most \(limits.memberSize) bytes", observed: "\(size)")
     }
     guard range.upperBound <= source.size else {
-      throw Problem(
-        .truncated, "tar member \(name)", at: range.lowerBound,
-        expected: "\(range.upperBound - range.lowerBound) bytes",
+      throw problem(
+        .truncated, expected: "\(size) bytes",
         observed: "\(source.size - min(range.lowerBound, source.size))")
     }
     return SubrangeBytes(source, range)

@@ -117,7 +117,8 @@ struct HostileArchiveTests {
       // Only root may make devices.
       if geteuid() == 0 { try tree.device("work/in/zero.so", major: 1, minor: 5) }
       try tree.write(
-        ELFBuilder(fatBinaries: [FatBinaryBuilder("sm_80", "sm_90")]).bytes, to: "work/in/lib/\u{1B}[2J\n\u{202E}.so")
+        ELFBuilder(fatBinaries: [FatBinaryBuilder("sm_80", "sm_90")]).bytes,
+        to: "work/in/lib/\u{1B}[2J\n\u{202E}.so")
     }
     let text = try watched.run("scan", "in", "--gpu", "A100")
     let run = try watched.run("scan", "in", "--gpu", "A100", "-o", "json")
@@ -150,6 +151,74 @@ struct HostileArchiveTests {
     try expectProblems(document, [("unreadable", "cannot be read: File name too long")])
     // Only rm knows how to remove them.
     #expect(try Program.shell("rm -rf \"$1\"", watched.tree("work/in/deep")).status == 0)
+  }
+
+  // MARK: - Archives too large to be kept
+
+  /// The memory that a run may take, which does not depend on what an archive holds or claims.
+  private func expectLimited(
+    _ archive: [UInt8], _ name: String, found: [String], problems: [(code: String, text: String)],
+    memory: Int = 256 << 20
+  ) throws {
+    let watched = try WatchedTree { try $0.write(archive, to: "work/in/" + name) }
+    let run = try watched.run("scan", "in/" + name, "-o", "json", memory: memory)
+    #expect(watched.changes() == [])
+    #expect(run.status == (problems.isEmpty ? 0 : 2), "\(run.messages)")
+    let document = try run.document()
+    #expect(try Self.found(in: document) == found.map { Array($0.utf8) })
+    try expectProblems(document, problems)
+  }
+
+  private static let good = ELFBuilder(fatBinaries: [FatBinaryBuilder("sm_80")]).bytes
+
+  /// What stands in a tar in front of 10 GiB of zeros, and what behind them.
+  private static let ends = {
+    func file(_ name: String, _ contents: [UInt8]) -> [UInt8] {
+      HugeArchives.tarHeader(name, size: contents.count) + contents
+        + [UInt8](repeating: 0, count: (512 - contents.count % 512) % 512)
+    }
+    return (
+      first: file("good.so", good) + HugeArchives.tarHeader("zeros.so", size: 10 << 30),
+      last: file("last.fatbin", FatBinaryBuilder("sm_80").bytes) + [UInt8](repeating: 0, count: 1024)
+    )
+  }()
+
+  @Test func zerosInZip() throws {
+    try expectLimited(
+      HugeArchives.zip(gibibytes: 10, beside: Self.good), "zeros.whl", found: ["good.so"],
+      problems: [("limitExceeded", "zip member zeros.so")])
+  }
+
+  @Test func zerosInGzip() throws {
+    try expectLimited(
+      HugeArchives.gzip(Self.ends.first, gibibytes: 10, Self.ends.last), "zeros.tar.gz",
+      found: ["good.so", "last.fatbin"], problems: [("limitExceeded", "tar member zeros.so")])
+  }
+
+  @Test func zerosInZstd() throws {
+    // A window of 128 MiB, the most that is admitted.
+    try expectLimited(
+      HugeArchives.zstd(Self.ends.first, gibibytes: 10, Self.ends.last, windowLog: 27), "zeros.tar.zst",
+      found: ["good.so", "last.fatbin"], problems: [("limitExceeded", "tar member zeros.so")])
+  }
+
+  @Test func endlessZeros() throws {
+    try expectLimited(
+      HugeArchives.zstd(Self.ends.first, gibibytes: 40, []), "endless.tar.zst", found: ["good.so"],
+      problems: [("limitExceeded", "decompressed size"), ("limitExceeded", "tar member zeros.so")])
+  }
+
+  @Test func aMillionMembersOfZip() throws {
+    try expectLimited(
+      HugeArchives.zip(members: 1_000_000, beside: Self.good), "many.whl", found: ["good.so"],
+      problems: [("limitExceeded", "zip members")])
+  }
+
+  /// Files that are really there take memory, each about 400 bytes.
+  @Test func aMillionMembersOfTar() throws {
+    try expectLimited(
+      HugeArchives.gzip(Array(Self.ends.first.dropLast(512)), members: 1_000_000, Self.ends.last),
+      "many.tar.gz", found: ["good.so", "last.fatbin"], problems: [], memory: 768 << 20)
   }
 
   /// The paths of the files with device code, with all their names.
