@@ -35,7 +35,7 @@ test: setup ## Run all tests, with the small wheels as inputs
 	@$(scripts)/fetch-test-wheels small >/dev/null
 	$(scripts)/swift-test $(SWIFT_FLAGS)
 
-test-large: setup fetch-large ## Compare with cuobjdump on torch and CUDA libraries, judge cuBLAS, cuDNN and vLLM (2.5 GB to fetch)
+test-large: setup fetch-large ## Compare with cuobjdump on torch and CUDA libraries, judge cuBLAS, cuDNN, vLLM and two releases of torch (3.4 GB to fetch)
 	@$(scripts)/fetch-test-wheels small dispatch >/dev/null
 	CUBINSPECT_TEST_LARGE=1 $(scripts)/swift-test $(SWIFT_FLAGS) --filter Agreement
 

@@ -58,7 +58,7 @@ let package = Package(
     library("ELFFile", ["Bytes", "Compression", "CElf"]),
     library("DeviceCode", ["Bytes", "Compression", "ELFFile"]),
     library(
-      "Compatibility", ["DeviceCode"],
+      "Compatibility", ["Bytes", "DeviceCode"],
       resources: [
         .embedInCode("Resources/architectures.json"), .embedInCode("Resources/drivers.json"),
         .embedInCode("Resources/gpus.json"), .embedInCode("Resources/toolkits.json"),
@@ -75,7 +75,8 @@ let package = Package(
     .executableTarget(
       name: "cubinspect",
       dependencies: [
-        "Bytes", "ELFFile", "DeviceCode", "Compatibility", "Stack", "Scan", "Report", "CommandLineSyntax",
+        "Bytes", "Archives", "ELFFile", "DeviceCode", "Compatibility", "Stack", "Scan", "Report",
+        "CommandLineSyntax",
       ], swiftSettings: settings),
 
     .target(
@@ -99,7 +100,7 @@ let package = Package(
       "DeviceCode", ["Bytes", "Compression", "ELFFile", "FixtureSupport", "FuzzSupport"],
       resources: [.embedInCode("Resources/cubinHeaders.json")]),
     tests(
-      "Compatibility", ["DeviceCode", "FuzzSupport"],
+      "Compatibility", ["Bytes", "DeviceCode", "FuzzSupport"],
       resources: [.embedInCode("Resources/ptxMatrices.json")]),
     tests(
       "Stack", ["Bytes", "ELFFile", "DeviceCode", "Compatibility", "FixtureSupport", "FuzzSupport"],

@@ -15,3 +15,66 @@ public struct ArchiveLimits: Hashable, Sendable {
 
   public init() {}
 }
+
+extension ArchiveLimits {
+  /// A limit by the name under which people set it, and by which a problem says that it was reached.
+  public enum Name: String, CaseIterable, Hashable, Sendable {
+    case zipMembers = "zip-members"
+    case tarMembers = "tar-members"
+    case pathLength = "path-length"
+    case memberSize = "member-size"
+    case streamSize = "stream-size"
+    case nodes
+
+    /// What it counts, in words.
+    public var meaning: String {
+      switch self {
+      case .zipMembers: "members of one zip archive"
+      case .tarMembers: "members of one tar or layer"
+      case .pathLength: "bytes of a member's path"
+      case .memberSize: "bytes of one member, decompressed"
+      case .streamSize: "bytes of one compressed tar or layer, decompressed"
+      case .nodes: "files, folders and links of one image"
+      }
+    }
+
+    /// Whether it counts bytes.
+    public var isSize: Bool {
+      switch self {
+      case .pathLength, .memberSize, .streamSize: true
+      case .zipMembers, .tarMembers, .nodes: false
+      }
+    }
+  }
+
+  public subscript(name: Name) -> UInt64 {
+    get {
+      switch name {
+      case .zipMembers: UInt64(clamping: zipMembers)
+      case .tarMembers: UInt64(clamping: tarMembers)
+      case .pathLength: UInt64(clamping: pathLength)
+      case .memberSize: memberSize
+      case .streamSize: streamSize
+      case .nodes: UInt64(clamping: nodes)
+      }
+    }
+    set {
+      switch name {
+      case .zipMembers: zipMembers = Int(clamping: newValue)
+      case .tarMembers: tarMembers = Int(clamping: newValue)
+      case .pathLength: pathLength = Int(clamping: newValue)
+      case .memberSize: memberSize = newValue
+      case .streamSize: streamSize = newValue
+      case .nodes: nodes = Int(clamping: newValue)
+      }
+    }
+  }
+
+  /// What a problem expects where the limit is passed: "at most 4096 bytes (limit path-length)".
+  func atMost(_ name: Name) -> String { name.atMost(self[name]) }
+}
+
+extension ArchiveLimits.Name {
+  /// What a problem expects where this limit, of that value, is passed.
+  func atMost(_ value: UInt64) -> String { "at most \(value)\(isSize ? " bytes" : "") (limit \(rawValue))" }
+}

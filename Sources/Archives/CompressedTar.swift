@@ -58,7 +58,7 @@ extension TarArchive {
       self.init(source, digests: digests, limits: limits)
       return
     }
-    let contents = try DecompressedBytes(source, compression, limit: limits.streamSize)
+    let contents = try DecompressedBytes(source, compression, limit: limits.streamSize, named: .streamSize)
     self.init(contents, digests: digests, limits: limits)
     guard problems.isEmpty else { return }
     do {

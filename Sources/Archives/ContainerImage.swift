@@ -24,6 +24,18 @@ public struct ContainerImage: Sendable {
       self.variant = variant
     }
 
+    /// The platform that ``description`` writes as `text`; nil for anything else.
+    public init?(_ text: String) {
+      let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+      let isPlain = parts.allSatisfy { part in
+        !part.isEmpty && part.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) }
+      }
+      guard (2...3).contains(parts.count), isPlain else { return nil }
+      self.init(
+        operatingSystem: String(parts[0]), architecture: String(parts[1]),
+        variant: parts.count == 3 ? String(parts[2]) : nil)
+    }
+
     public var description: String {
       ([operatingSystem, architecture] + (variant.map { [$0] } ?? [])).joined(separator: "/")
     }

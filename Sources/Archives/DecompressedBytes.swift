@@ -50,17 +50,17 @@ public final class DecompressedBytes: ByteSource {
   ///   - size: what must come out; nil where nobody says, then ``size`` is `limit` until the end was reached.
   ///   - checksum: the CRC-32 of all bytes, compared where the end is read.
   ///   - limit: the most bytes that may come out.
+  ///   - name: the name of that limit, for the problem that it was passed.
   /// - Throws: a ``Problem/Code/limitExceeded`` problem when `size` is past `limit`.
   public init(
     _ source: any ByteSource, _ compression: Compression, size: UInt64? = nil, checksum: UInt32? = nil,
-    limit: UInt64
+    limit: UInt64, named name: ArchiveLimits.Name? = nil
   ) throws(Problem) {
-    if let size, size > limit {
-      throw Problem(
-        .limitExceeded, "decompressed size", expected: "at most \(limit) bytes", observed: "\(size)")
-    }
-    state = Mutex(
-      State(source: source, compression: compression, claimed: size, checksum: checksum, limit: limit))
+    let state = State(
+      source: source, compression: compression, claimed: size, checksum: checksum, limit: limit,
+      limitName: name)
+    if let size, size > limit { throw state.limitExceeded(observed: "\(size)") }
+    self.state = Mutex(state)
   }
 
   /// The number of bytes that come out, as claimed; without a claim the limit until the end was reached.
@@ -68,8 +68,10 @@ public final class DecompressedBytes: ByteSource {
 
   public var readsForward: Bool { true }
 
-  /// Gives back the memory that is held for reading on; who reads again starts at the beginning.
-  public func release() { state.withLock { $0.release() } }
+  /// Gives back the memory of the blocks that are kept, and of all checkpoints but `count`, evenly spaced.
+  public func release(keepingCheckpoints count: Int = checkpointLimit) {
+    state.withLock { $0.release(keepingCheckpoints: count) }
+  }
 
   /// How many bytes were decompressed so far, those that were decompressed twice counted twice.
   public var bytesDecompressed: UInt64 { state.withLock { $0.decompressed } }
@@ -114,6 +116,7 @@ private struct State {
   let claimed: UInt64?
   let checksum: UInt32?
   let limit: UInt64
+  let limitName: ArchiveLimits.Name?
 
   /// Where the stream really ends, once that was seen.
   var end: UInt64?
@@ -138,20 +141,20 @@ private struct State {
 
   init(
     source: any ByteSource, compression: DecompressedBytes.Compression, claimed: UInt64?,
-    checksum: UInt32?, limit: UInt64
+    checksum: UInt32?, limit: UInt64, limitName: ArchiveLimits.Name?
   ) {
     self.source = source
     self.compression = compression
     self.claimed = claimed
     self.checksum = checksum
     self.limit = limit
+    self.limitName = limitName
   }
 
-  mutating func release() {
+  mutating func release(keepingCheckpoints count: Int) {
     forward = nil
     position = 0
-    checkpoints = []
-    interval = 1 << 20
+    while checkpoints.count > count { thinOut() }
     read = []
     recent = [:]
     order = []
@@ -233,9 +236,7 @@ private struct State {
     frontier = position
     if checksum != nil { sum.add(bytes, 0..<count) }
     if let claimed, frontier > claimed { throw sizeMismatch(observed: "more") }
-    guard frontier <= limit else {
-      throw Problem(.limitExceeded, "decompressed size", expected: "at most \(limit) bytes", observed: "more")
-    }
+    guard frontier <= limit else { throw limitExceeded(observed: "more") }
     let isLast = count < bytes.count ? true : try isAtEnd(forward)
     if isLast {
       try finish()
@@ -261,6 +262,11 @@ private struct State {
     var next: [UInt8] = [0]
     guard try forward.read(into: &next, 0..<1) == 0 else { throw sizeMismatch(observed: "more") }
     return true
+  }
+
+  func limitExceeded(observed: String) -> Problem {
+    let expected = limitName?.atMost(limit) ?? "at most \(limit) bytes"
+    return Problem(.limitExceeded, "decompressed size", expected: expected, observed: observed)
   }
 
   private func sizeMismatch(observed: String) -> Problem {

@@ -149,7 +149,7 @@ extension FileTree {
   }
 
   private var tooManyNodes: Problem {
-    Problem(.limitExceeded, "files of an image", expected: "at most \(limits.nodes)")
+    Problem(.limitExceeded, "files of an image", expected: limits.atMost(.nodes))
   }
 
   private mutating func report(_ code: Problem.Code, _ member: TarMember, expected: String) {
@@ -212,7 +212,7 @@ extension FileTree {
     node.pathLength = nodes[node.parent].pathLength + 1 + name.bytes.count
     guard node.pathLength <= limits.pathLength else {
       throw Problem(
-        .limitExceeded, "path in an image", expected: "at most \(limits.pathLength) bytes",
+        .limitExceeded, "path in an image", expected: limits.atMost(.pathLength),
         observed: "\(node.pathLength)")
     }
     nodes.append(node)

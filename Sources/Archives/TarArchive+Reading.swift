@@ -37,12 +37,15 @@ extension TarArchive {
           guard damage < Self.searchLimit else { throw handle.failure() }
           continue
         case ARCHIVE_EOF: break loop
-        default: throw handle.failure()
+        default:
+          let failure = handle.failure()
+          guard failure.code == .truncated, endsInPadding else { throw failure }
+          break loop
         }
         damage = 0
         guard let entry = unsafe entry else { break }
         guard members.count < limits.tarMembers else {
-          throw Problem(.limitExceeded, "tar members", expected: "at most \(limits.tarMembers)")
+          throw Problem(.limitExceeded, "tar members", expected: limits.atMost(.tarMembers))
         }
         // The format reader has taken the headers and nothing of the contents.
         let start = UInt64(clamping: unsafe archive_filter_bytes(handle.archive, 0))
@@ -71,6 +74,12 @@ extension TarArchive {
     }
   }
 
+  /// Whether nothing is missing but zeros behind the last file, which some tools leave out (Go's reader takes that).
+  private var endsInPadding: Bool {
+    guard let end = members.last?.range?.upperBound else { return false }
+    return end <= source.size && source.size <= (end + 511) / 512 * 512
+  }
+
   @unsafe
   private mutating func add(_ entry: OpaquePointer, at start: UInt64) {
     func path(_ text: UnsafePointer<CChar>?) -> Path? {
@@ -88,7 +97,7 @@ extension TarArchive {
     else {
       problems.append(
         withinLimit: Problem(
-          .limitExceeded, "tar member path", at: start, expected: "at most \(limits.pathLength) bytes",
+          .limitExceeded, "tar member path", at: start, expected: limits.atMost(.pathLength),
           observed: "\(name.bytes.count)"))
       return
     }
@@ -127,7 +136,7 @@ extension TarArchive {
     }
     let size = range.upperBound - range.lowerBound
     guard size <= limits.memberSize else {
-      throw problem(.limitExceeded, expected: "at most \(limits.memberSize) bytes", observed: "\(size)")
+      throw problem(.limitExceeded, expected: limits.atMost(.memberSize), observed: "\(size)")
     }
     guard range.upperBound <= source.size else {
       throw problem(

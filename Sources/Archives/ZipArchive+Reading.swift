@@ -45,7 +45,7 @@ extension ZipArchive {
       guard members.count < limits.zipMembers else {
         problems.append(
           withinLimit: Problem(
-            .limitExceeded, "zip members", at: position, expected: "at most \(limits.zipMembers)",
+            .limitExceeded, "zip members", at: position, expected: limits.atMost(.zipMembers),
             observed: "\(max(directory.count, count + 1))"))
         return
       }
@@ -121,7 +121,7 @@ extension ZipArchive {
     guard member.path.bytes.count <= limits.pathLength else {
       return report(
         Problem(
-          .limitExceeded, "zip member path", at: position, expected: "at most \(limits.pathLength) bytes",
+          .limitExceeded, "zip member path", at: position, expected: limits.atMost(.pathLength),
           observed: "\(member.path.bytes.count)"))
     }
     if member.path.leavesRoot(absolute: true) {
@@ -307,7 +307,8 @@ extension ZipArchive {
     let (stored, compression) = try stored(member)
     guard let compression else { return stored }
     return try DecompressedBytes(
-      stored, compression, size: member.size, checksum: member.checksum, limit: limits.memberSize)
+      stored, compression, size: member.size, checksum: member.checksum, limit: limits.memberSize,
+      named: .memberSize)
   }
 
   /// The first bytes of a member, up to `count`; cheaper than ``contents(of:)`` where they tell that no more is needed.
@@ -343,7 +344,7 @@ extension ZipArchive {
     guard !member.flags.contains(.encrypted) else { throw problem(.unsupported, observed: "encrypted") }
     guard member.size <= limits.memberSize else {
       throw problem(
-        .limitExceeded, expected: "at most \(limits.memberSize) bytes", observed: "\(member.size)")
+        .limitExceeded, expected: limits.atMost(.memberSize), observed: "\(member.size)")
     }
     let compression: DecompressedBytes.Compression?
     switch member.method {

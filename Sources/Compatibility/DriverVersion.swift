@@ -27,6 +27,15 @@ public enum DriverVersion: Hashable, Sendable {
     }
   }
 
+  /// The numbers of the release, or the branch alone; nil for a CUDA version.
+  package var numbers: [Int]? {
+    switch self {
+    case .release(let numbers, _): numbers
+    case .branch(let number): [number]
+    case .cuda: nil
+    }
+  }
+
   /// What the table has about the driver; nil before its first branch and past its last.
   private var row: DriverTable.Branch? {
     let table = DriverTable.shared
@@ -143,11 +152,5 @@ extension DriverVersion: CustomStringConvertible {
     case .branch(let number): "R\(number)"
     case .cuda(let version): "CUDA \(version)"
     }
-  }
-}
-
-extension DriverVersion: Decodable {
-  public init(from decoder: any Decoder) throws {
-    self = try decodeText(decoder, "driver version") { DriverVersion($0) }
   }
 }

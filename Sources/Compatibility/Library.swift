@@ -216,9 +216,12 @@ public struct Library: Sendable {
       return
     }
     guard !gaps.isEmpty else { return }
+    func modules(_ groups: [Group]) -> [DispatchRule.TargetedModule] {
+      groups.flatMap { group in group.modules.map { ($0, targets(of: group)) } }
+    }
     let rule = DispatchRule(
-      kernels, on: verdict.device.computeCapability,
-      running: running.flatMap { group in group.modules.map { ($0, targets(of: group)) } })
+      kernels, on: verdict.device.computeCapability, running: modules(running),
+      others: modules(gaps.map(\.group)))
     for (group, images) in gaps {
       let targets = targets(of: group)
       // What another driver would run is meant for the device.
@@ -229,7 +232,8 @@ public struct Library: Sendable {
         case .withoutKernels: verdict.withoutKernels.none += 1
         case .dedicated where isPicked: verdict.dedicated += 1
         case .providedElsewhere where isPicked: verdict.providedElsewhere += 1
-        case .mostlyDedicated where isPicked: modules.presumed.append(module)
+        case .madeForOneTarget where isPicked, .mostlyDedicated where isPicked:
+          modules.presumed.append(module)
         default: modules.uncovered.append(module)
         }
       }
@@ -251,7 +255,8 @@ public struct Library: Sendable {
   /// known to be for others is no more than what is.
   private func picksByGeneration(_ verdict: LibraryVerdict, _ rule: DispatchRule) -> Bool {
     let left = verdict.uncovered.reduce(0) { $0 + $1.modules.count }
-    return verdict.dedicated > 0 && (rule.runsOwnGeneration || verdict.specialised.runs > 0)
+    return verdict.portable.mayRun > 0 && verdict.dedicated > 0
+      && (rule.runsOwnGeneration || verdict.specialised.runs > 0)
       && left <= verdict.dedicated + verdict.specialised.none
       && !verdict.uncovered.contains { $0.reasons.contains(where: \.isByDriver) }
   }

@@ -88,6 +88,13 @@ public struct LibraryVerdict: Hashable, Sendable {
   /// What helps, most helpful first.
   public var advice: [Advice]
 
+  /// How many modules with code there are, those included that are not judged.
+  public var modules: Int { portable.total + specialised.total + linkInputs }
+  /// How many of them run or may run.
+  public var running: Int { portable.mayRun + specialised.mayRun }
+  /// How many of them are gaps.
+  public var gaps: Int { uncovered.reduce(0) { $0 + $1.modules.count } }
+
   /// How many portable modules without code for the device are no gaps.
   public var excused: Int {
     dedicated + providedElsewhere + withoutKernels.none + presumed.reduce(0) { $0 + $1.modules.count }

@@ -105,15 +105,7 @@ extension ScanReport {
           + "renumbered: only an exact match is supported"
       ]
     case .partial:
-      let runs = verdict.portable.mayRun
-      let others = total - runs
-      finding.what =
-        runs > 0
-        ? "only \(grouped(runs)) of \(counted(total, "module")) \(runs == 1 ? "runs" : "run")"
-        : "only \(counted(verdict.specialised.mayRun, "module")) made for a single target "
-          + (verdict.specialised.mayRun == 1 ? "runs" : "run")
-      finding.what +=
-        "; the kernels of the other \(others == 1 ? "one" : grouped(others)) fail when they are called"
+      finding.what = share(of: verdict)
       finding.why = reasons(of: verdict)
     case .incompatible:
       let driver = verdict.device.knownDriver
@@ -142,6 +134,20 @@ extension ScanReport {
       finding.why = [carried(by: library)] + reasons(of: verdict)
     }
     return finding
+  }
+
+  /// How many modules run, how many do not though they should, and what the rest is: the parts add up.
+  private func share(of verdict: LibraryVerdict) -> String {
+    let rest = verdict.modules - verdict.running - verdict.gaps
+    let empty = verdict.withoutKernels.none
+    let kinds =
+      (rest > empty + verdict.linkInputs ? ["for other GPUs"] : []) + (empty > 0 ? ["without kernels"] : [])
+      + (verdict.linkInputs > 0 ? ["for the device linker"] : [])
+    return "only \(grouped(verdict.running)) of \(counted(verdict.modules, "module")) "
+      + (verdict.running == 1 ? "runs" : "run")
+      + (rest == 0
+        ? "" : ", \(rest == 1 ? "one is" : "\(grouped(rest)) are") \(kinds.joined(separator: " or "))")
+      + "; the kernels of the other \(verdict.gaps == 1 ? "one" : grouped(verdict.gaps)) fail when they are called"
   }
 
   /// The kernels that a finding is about, without template arguments and parameters: each once, the shortest first.

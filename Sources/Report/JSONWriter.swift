@@ -1,4 +1,4 @@
-import Bytes
+public import Bytes
 
 /// Writes one JSON document in the order in which it is told the parts: a value per line, indented by two
 /// spaces, but the rows of long tables on one line each.
@@ -195,6 +195,7 @@ extension JSONWriter {
 
   mutating func tool(_ tool: Tool) {
     object("tool") {
+      if !tool.dataFiles.isEmpty { $0.rows("dataFiles", of: tool.dataFiles) { $0.path($1) } }
       $0.member("name", tool.name)
       $0.member("version", tool.version)
     }
@@ -222,9 +223,12 @@ extension [UInt8] {
 public struct Tool: Hashable, Sendable {
   public var name: String
   public var version: String
+  /// The files whose rows were added to the program's tables.
+  public var dataFiles: [Path]
 
-  public init(name: String, version: String) {
+  public init(name: String, version: String, dataFiles: [Path] = []) {
     self.name = name
     self.version = version
+    self.dataFiles = dataFiles
   }
 }

@@ -23,7 +23,7 @@ extension ScanReport {
     if isQuestion, stack == nil, !result.libraries.isEmpty { text += "\n" + answer(style) }
     text += notes(style)
     text += problemLines(result.problems, style) { path(of: $0) }
-    text += "\n" + counts(style, seconds: seconds)
+    text += "\n" + wrapped(summary(seconds: seconds), first: "", width: style.width)
     return text
   }
 
@@ -213,14 +213,17 @@ extension ScanReport {
     return text.isEmpty ? "" : "\n" + text
   }
 
-  private func counts(_ style: TextStyle, seconds: Double) -> String {
+  /// How much was scanned and found, in one sentence.
+  ///
+  /// - Parameter seconds: how long the scan took.
+  public func summary(seconds: Double) -> String {
     let counts = result.counts
     var text =
       "\(counted(counts.filesVisited, "file")), \(byteCount(counts.bytesRead)) read in \(duration(seconds)): "
       + "\(counted(counts.librariesWithDeviceCode, "library with device code", "libraries with device code")), "
       + "\(counted(counts.modules, "module")), \(counted(counts.images, "image"))"
     if !result.problems.isEmpty { text += ", \(counted(result.problems.count, "problem"))" }
-    return wrapped(text + ".", first: "", width: style.width)
+    return text + "."
   }
 }
 

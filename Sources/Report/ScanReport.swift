@@ -56,7 +56,7 @@ public struct ScanReport: Sendable {
   /// Whether any verdict is at `level` or worse; a failed check of the stack counts as `incompatible`.
   public func reaches(_ level: FailLevel) -> Bool {
     verdicts.contains { $0.contains { level.includes($0.verdict) } }
-      || stack?.status() == .fail && level.includes(.incompatible)
+      || stack?.summary.answer == .fail && level.includes(.incompatible)
   }
 
   /// Whether everything that was required is there; false also when there is no device code to carry it.

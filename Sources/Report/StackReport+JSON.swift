@@ -6,7 +6,7 @@ import Stack
 extension JSONWriter {
   /// The members of the object `stack`.
   mutating func members(of stack: StackReport, in result: ScanResult) {
-    member("answer", stack.status().rawValue)
+    member("answer", stack.summary.answer.rawValue)
     rows("checks", of: stack.checks) { writer, check in
       if let device = check.device, !stack.devices.isEmpty { writer.member("device", device) }
       if let folder = check.environment { writer.place("environment", folder, in: result) }
@@ -19,7 +19,7 @@ extension JSONWriter {
     }
     object("facts") { $0.members(of: stack.facts, in: result) }
     object("lines") { writer in
-      for (key, line) in Self.lines { writer.member(key, (stack.lines[line] ?? .unknown).rawValue) }
+      for (key, line) in Self.lines { writer.member(key, (stack.summary.lines[line] ?? .unknown).rawValue) }
     }
     if let demand = stack.demand {
       object("minimumDriver") { writer in

@@ -24,7 +24,7 @@ extension StackReport {
   private static let titleWidth = StackSummary.Line.allCases.map { columns($0.title) }.max() ?? 0
 
   private func line(_ line: StackSummary.Line, _ style: TextStyle) -> String {
-    let status = lines[line] ?? .unknown
+    let status = summary.lines[line] ?? .unknown
     let (checks, others) = deciding(line)
     var reason = checks.map { printable($0.clause) }.joined(separator: "; ")
     // What the driver must be says more than that none is given.
@@ -56,10 +56,20 @@ extension StackReport {
   }
 
   private func answer(_ style: TextStyle) -> String {
-    let status = status()
+    let status = summary.answer
     return wrapped(sentence(status) + ".", first: "", width: style.width).split(separator: "\n").map {
       style.paint(String($0), status == .pass ? .green : status == .fail ? .red : .yellow) + "\n"
-    }.joined()
+    }.joined() + oldestDriver(style)
+  }
+
+  /// The oldest driver that does, where one does and nobody is told to install it.
+  private func oldestDriver(_ style: TextStyle) -> String {
+    guard summary.answer == .pass || summary.answer == .warn,
+      !recommendations.contains(where: { $0.kind == .installDriver }),
+      let demand, let driver = demand.driver, !demand.demands.isEmpty
+    else { return "" }
+    let sentence = "The oldest driver for this is \(driver): \(demand.asking)."
+    return wrapped(printable(sentence), first: "", width: style.width)
   }
 
   /// The answer in one sentence.
@@ -73,20 +83,22 @@ extension StackReport {
       case .pass: "What is here fits together" + open
       case .fail: "No: " + because(.fail)
       case .warn: "With reservations: " + because(.warn) + open
+      case .unknown where first(.unknown) != nil:
+        "That cannot be told: " + because(.unknown) + "; --gpu names one"
       case .unknown: "Nothing here can be compared without a GPU: name one with --gpu"
       }
     }
     switch status {
     case .pass: return "Yes, it runs on \(listed(labels))\(driver)\(hint)"
     case .warn:
-      let running = devices.indices.filter { self.status(device: $0) == .pass }
+      let running = devices.indices.filter { summary.answer(onDevice: $0) == .pass }
       let others = labels.indices.filter { !running.contains($0) }
       let without = running.isEmpty ? "" : " (without on \(listed(running.map { labels[$0] })))"
       return "With reservations on \(listed(others.map { labels[$0] }))\(driver)\(without): " + because(.warn)
     case .unknown: return "That cannot be told for \(listed(labels))\(driver): " + because(.unknown)
     case .fail:
-      let failing = devices.indices.filter { self.status(device: $0) == .fail }
-      let open = devices.indices.filter { self.status(device: $0) == .unknown }
+      let failing = devices.indices.filter { summary.answer(onDevice: $0) == .fail }
+      let open = devices.indices.filter { summary.answer(onDevice: $0) == .unknown }
       let running = devices.indices.filter { !failing.contains($0) && !open.contains($0) }
       let others =
         (running.isEmpty ? [] : ["it does on \(listed(running.map { labels[$0] }))"])

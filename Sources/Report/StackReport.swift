@@ -7,8 +7,7 @@ public import Stack
 public struct StackReport: Sendable {
   public var facts: StackFacts
   public var checks: [Check]
-  /// The answer in four lines.
-  public var lines: [StackSummary.Line: Check.Status]
+  public var summary: StackSummary
   public var recommendations: [Recommendation]
   /// The oldest driver that satisfies everything; nil where nothing asks for a driver.
   public var demand: DriverDemand?
@@ -34,10 +33,10 @@ public struct StackReport: Sendable {
       return nil
     }
     if !isQuestion {
-      checks = checks.whateverTheDevice
+      checks = checks.filter { $0.device == nil } + checks.openWithoutGPU
       question.devices = []
     }
-    lines = StackSummary(checks).lines
+    summary = StackSummary(checks, namesDriver: hasDriver)
     let recommendations = question.recommendations(for: checks)
     // Without GPUs there is nothing to search builds of PyTorch for.
     self.recommendations =
@@ -46,29 +45,15 @@ public struct StackReport: Sendable {
     demand = isQuestion ? question.driverDemand() : nil
   }
 
-  /// The checks that say whether it runs, on one of the GPUs or on all.
-  private func checks(ofDevice device: Int?) -> [Check] {
-    checks.filter { check in
-      // What flags promise for other GPUs does not matter, and what they promise for these shows in the code.
-      !check.id.isAboutBuilding && check.id != .flagsContents
-        && (check.device == nil || device == nil || check.device == device)
-        // That no driver was named is no answer.
-        && (hasDriver || check.status != .unknown || !check.id.dependsOnDriver)
-    }
-  }
-
-  /// Whether it runs on one of the GPUs, or on all of them; what was not asked is left out.
-  func status(device: Int? = nil) -> Check.Status { checks(ofDevice: device).worst ?? .unknown }
-
-  /// The first check of that status, and how many others there are.
+  /// The first deciding check of that status, and how many others there are.
   func first(_ status: Check.Status) -> (check: Check, others: Int)? {
-    let all = checks(ofDevice: nil).filter { $0.status == status }
+    let all = summary.deciding.filter { $0.status == status }
     return all.first.map { ($0, all.count - 1) }
   }
 
   /// The checks of a line of the summary that decide it, at most one for each rule, and how many others there are.
   func deciding(_ line: StackSummary.Line) -> (checks: [Check], others: Int) {
-    let all = checks.filter { $0.line == line && $0.status == lines[line] }
+    let all = checks.filter { $0.line == line && $0.status == summary.lines[line] }
     var shown: [Check] = []
     for check in all {
       guard let index = shown.firstIndex(where: { $0.id == check.id }) else {
@@ -101,14 +86,24 @@ extension StackFacts {
 }
 
 extension [Check] {
-  /// What holds for every device alike: that which is about none, and one of those with one answer for all.
-  fileprivate var whateverTheDevice: [Check] {
-    filter { $0.device == nil }
-      + Dictionary(grouping: filter { $0.id == .driverImage && $0.device != nil }) { $0.subject ?? "" }
-      .sorted { $0.key < $1.key }.compactMap { _, checks in
-        guard Set(checks.map(\.status)).count == 1, var check = checks.first else { return nil }
-        check.device = nil
-        return check
+  /// What each GPU answers for itself about the driver, in one check for a question without a GPU.
+  fileprivate var openWithoutGPU: [Check] {
+    let open = filter { $0.device != nil && ($0.id == .driverRuntime || $0.id == .driverImage) }
+    var merged: [Check] = []
+    for check in open where !merged.contains(where: { $0.id == check.id && $0.subject == check.subject }) {
+      var one = check
+      one.device = nil
+      let statuses = Set(open.filter { $0.id == check.id && $0.subject == check.subject }.map(\.status))
+      if statuses != [.pass], statuses != [.fail] {
+        one.status = .unknown
+        one.message =
+          (check.id == .driverRuntime
+            ? "whether the driver runs \(check.subject ?? "the CUDA runtime")"
+            : "whether the image takes the driver")
+          + " depends on the GPU, and none is given"
       }
+      merged.append(one)
+    }
+    return merged
   }
 }

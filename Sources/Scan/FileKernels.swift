@@ -70,7 +70,9 @@ public struct FileKernels: Sendable {
   /// Reads the kernels of `file`, which is what `source` was read as, on `jobs` threads.
   ///
   /// Each thread holds one payload at a time.
-  public init(_ file: InspectedFile, _ source: any ByteSource, jobs: Int) {
+  public init(
+    _ file: InspectedFile, _ source: any ByteSource, jobs: Int, progress: ScanProgress? = nil
+  ) {
     let inventory = file.inventory
     composition = FileComposition(file, source)
     cubinParts = Array(repeating: (0, 0), count: CubinPart.allCases.count)
@@ -78,7 +80,9 @@ public struct FileKernels: Sendable {
     let wanted = inventory.images.filter { [.cubin, .ptx, .cubinVariant].contains($0.kind) }.map(\.index)
     let names = NameTable()
     let storedSizes = composition.storedSizes
-    let results = PayloadReader(source, inventory).map(wanted, of: inventory, jobs: jobs) {
+    let results = PayloadReader(source, inventory).map(
+      wanted, of: inventory, jobs: jobs, progress: progress
+    ) {
       (image, bytes) throws(Problem) in
       try ImageKernels(image, bytes, storedSize: storedSizes[image.index], names)
     }

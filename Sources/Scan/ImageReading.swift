@@ -9,10 +9,11 @@ extension PayloadReader {
   ///
   /// Each thread holds one payload at a time. A payload that cannot be read is the problem of all its images.
   public func map<Value: Sendable>(
-    _ images: some Sequence<Int>, of inventory: Inventory, jobs: Int,
+    _ images: some Sequence<Int>, of inventory: Inventory, jobs: Int, progress: ScanProgress? = nil,
     _ body: @Sendable (DeviceImage, ArraySlice<UInt8>) throws(Problem) -> Value
   ) -> [Result<Value, Problem>] {
     let images = Array(images)
+    progress?.expect(images: images.count)
     let groups = inventory.payloads(of: images)
     // The largest first, so that no thread is left alone with one at the end, unless going back is what costs.
     let order =
@@ -27,6 +28,7 @@ extension PayloadReader {
         guard position < order.count else { return }
         let group = groups[order[position]]
         let values = read(group.payload, images: images[group.images], of: inventory, body)
+        progress?.add(images: values.count, decompressedBytes: group.payload.size)
         results.withLock { results in
           for (index, value) in zip(group.images, values) { results[index] = value }
         }

@@ -27,16 +27,20 @@ extension ScanResult {
   /// Reads the kernels of the machine code and PTX in `libraries`, which are indices, on `jobs` threads.
   ///
   /// What cannot be read is among the result's problems; LTO-IR has no names to read, and is no problem.
-  public func kernels(of libraries: some Sequence<Int>, jobs: Int) -> KernelIndex {
+  public func kernels(
+    of libraries: some Collection<Int>, jobs: Int, progress: ScanProgress? = nil
+  ) -> KernelIndex {
+    progress?.begin(.readingKernels, of: libraries.count)
     var result = KernelIndex()
     var indices: [String: Int] = [:]
     for library in libraries {
+      defer { progress?.finishStep() }
       let place = self.libraries[library].place
       let file = self.libraries[library].file
       let images = file.inventory.images
       var targets: [ImageTarget: KernelIndex.Target] = [:]
       do throws(Problem) {
-        let kernels = FileKernels(file, try open(place), jobs: jobs)
+        let kernels = FileKernels(file, try open(place), jobs: jobs, progress: progress)
         let isFull = kernels.kernels.isEmpty && kernels.kernelCounts.contains { $0 ?? 0 > 0 }
         for image in images where isFull || kernels.kernelCounts[image.index] == nil {
           targets[ImageTarget(image), default: .init()].isComplete = false

@@ -9,15 +9,19 @@ struct RootOpener {
   /// The platform that is wanted of images for several; nil for all of Linux.
   let platform: ContainerImage.Platform?
   let jobs: Int
+  let progress: ScanProgress?
   private(set) var roots: [ScanRoot] = []
   private(set) var problems: [FileProblem] = []
   /// Layers by their digests: images for several platforms, and versions of one image, share them.
   private var layers: [String: TarArchive] = [:]
+  /// Layers of all images so far.
+  private var layerCount = 0
 
-  init(limits: ArchiveLimits, platform: ContainerImage.Platform?, jobs: Int) {
+  init(limits: ArchiveLimits, platform: ContainerImage.Platform?, jobs: Int, progress: ScanProgress?) {
     self.limits = limits
     self.platform = platform
     self.jobs = jobs
+    self.progress = progress
   }
 
   /// Adds the roots that `path` stands for: the images of an archive, the wheels in a folder and the folder itself, or
@@ -106,8 +110,12 @@ struct RootOpener {
     }
   }
 
+  /// Copies of decompressors, about 40 KiB each, that are kept of all layers together: 80 MiB.
+  private static let checkpointLimit = 2048
+
   private mutating func add(_ archive: ImageArchive, at path: Path, alsoWrong: [Problem] = []) {
     let first = roots.count
+    layerCount = archive.images.reduce(layerCount) { $0 + $1.layers.count }
     for image in archive.images { add(image, at: path) }
     var wrong = alsoWrong + archive.problems
     if archive.images.isEmpty, wrong.isEmpty {
@@ -141,7 +149,9 @@ struct RootOpener {
 
   /// Reads and verifies layers, several at a time.
   private mutating func read(_ missing: [ContainerImage.Layer], _ problems: inout [Problem]) {
-    let limits = self.limits
+    let (limits, progress) = (limits, progress)
+    progress?.begin(.verifyingLayers, of: missing.count)
+    let checkpoints = Self.checkpointLimit / max(1, layerCount)
     let results = Mutex([Result<TarArchive, Problem>?](repeating: nil, count: missing.count))
     let queue = WorkQueue<Int>()
     for index in missing.indices { queue.add(index) }
@@ -149,13 +159,14 @@ struct RootOpener {
       let result: Result<TarArchive, Problem>
       do throws(Problem) {
         let tar = try missing[index].tar(limits: limits)
-        // The files are read in a pass of their own.
-        (tar.source as? DecompressedBytes)?.release()
+        // The files are read in a pass of their own, which jumps from checkpoint to checkpoint.
+        (tar.source as? DecompressedBytes)?.release(keepingCheckpoints: checkpoints)
         result = .success(tar)
       } catch {
         result = .failure(error)
       }
       results.withLock { $0[index] = result }
+      progress?.finishStep()
     }
     for (layer, result) in zip(missing, results.withLock { $0 }) {
       switch result {

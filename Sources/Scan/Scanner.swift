@@ -13,13 +13,17 @@ public struct Scanner: Sendable {
   public var limits: ArchiveLimits
   /// The platform that is wanted of images for several; nil for all of Linux.
   public var platform: ContainerImage.Platform?
+  /// What counts while a scan is under way.
+  public var progress: ScanProgress?
 
   public init(
-    jobs: Int, limits: ArchiveLimits = ArchiveLimits(), platform: ContainerImage.Platform? = nil
+    jobs: Int, limits: ArchiveLimits = ArchiveLimits(), platform: ContainerImage.Platform? = nil,
+    progress: ScanProgress? = nil
   ) {
     self.jobs = max(1, jobs)
     self.limits = limits
     self.platform = platform
+    self.progress = progress
   }
 
   /// Scans `paths`: directories with all that is below them, single files, wheels and other packages, images.
@@ -27,10 +31,14 @@ public struct Scanner: Sendable {
   /// A symbolic link is never followed on the host: what it leads to is found under its own name, or it is outside.
   /// Nothing ends a scan; what cannot be read is among the result's problems.
   public func scan(_ paths: [Path]) -> ScanResult {
-    var opener = RootOpener(limits: limits, platform: platform, jobs: jobs)
+    var opener = RootOpener(limits: limits, platform: platform, jobs: jobs, progress: progress)
     var seen: Set<Path> = []
-    for path in paths where seen.insert(path).inserted { opener.add(path) }
-    let walk = Walk(opener.roots, problems: opener.problems)
+    for path in paths where seen.insert(path).inserted {
+      progress?.begin(.opening)
+      opener.add(path)
+    }
+    progress?.begin(.walking)
+    let walk = Walk(opener.roots, problems: opener.problems, progress: progress)
     walk.queue.run(jobs: jobs) { walk.visit($0) }
     return walk.result(jobs: jobs)
   }
@@ -68,9 +76,11 @@ private final class Walk: Sendable {
   let roots: [ScanRoot]
   let queue = WorkQueue<Item>()
   private let state: Mutex<State>
+  private let progress: ScanProgress?
 
-  init(_ roots: [ScanRoot], problems: [FileProblem]) {
+  init(_ roots: [ScanRoot], problems: [FileProblem], progress: ScanProgress?) {
     self.roots = roots
+    self.progress = progress
     var state = State(problems: problems)
     let unreadable = Set(problems.map(\.place.root))
     for (index, root) in roots.enumerated() {
@@ -153,6 +163,7 @@ private final class Walk: Sendable {
     } catch {
       seen.problems.append(FileProblem(place: place, problem: error))
     }
+    progress?.add(files: seen.files, bytes: UInt64(seen.bytesRead))
     add(seen, directories: 1)
   }
 
@@ -169,6 +180,7 @@ private final class Walk: Sendable {
           prefix = try archive.prefix(index, count: InspectedFile.prefixSize)
         }
         seen.bytesRead += prefix.count
+        progress?.add(files: 1, bytes: UInt64(prefix.count))
         guard InspectedFile.mayHoldDeviceCode(prefix: prefix[...]) else { continue }
       } catch {
         seen.problems.append(FileProblem(place: place, problem: error))
@@ -197,6 +209,7 @@ private final class Walk: Sendable {
       } else {
         return
       }
+      if isRoot { progress?.add(files: 1) }
       let isFirst = state.withLock { state in
         if isRoot {
           state.counts.filesVisited += 1
@@ -208,6 +221,7 @@ private final class Walk: Sendable {
       guard isFirst else { return }
       let file = InspectedFile(source)
       let library = Library(file.inventory)
+      progress?.add(bytes: source.bytesRead, libraries: file.inventory.modules.isEmpty ? 0 : 1)
       state.withLock {
         $0.files[identity]?.contents = (file, library)
         $0.counts.bytesRead += source.bytesRead
@@ -264,7 +278,8 @@ private final class Walk: Sendable {
         result.libraries.append(library)
       }
     }
-    result.mergeIdentical(jobs: jobs)
+    progress?.begin(.comparing)
+    result.mergeIdentical(jobs: jobs, progress: progress)
     result.problems.sort { ($0.place, $0.problem.offset ?? 0) < ($1.place, $1.problem.offset ?? 0) }
     result.counts.librariesWithDeviceCode = result.libraries.count
     result.counts.modules = result.libraries.reduce(0) { $0 + $1.file.inventory.modules.count }
@@ -275,7 +290,7 @@ private final class Walk: Sendable {
 
 extension ScanResult {
   /// Makes files with the same contents aliases of the first of them.
-  fileprivate mutating func mergeIdentical(jobs: Int) {
+  fileprivate mutating func mergeIdentical(jobs: Int, progress: ScanProgress?) {
     // Only files with the same size and the same device code are worth a comparison of all their bytes.
     var candidates: [InventoryKey: [Int]] = [:]
     for (index, library) in libraries.enumerated() {
@@ -298,7 +313,7 @@ extension ScanResult {
         let twin = distinct[ends]?.first { first in
           guard let other = try? roots.open(libraries[first].place) else { return false }
           defer { read.withLock { $0 += other.bytesRead } }
-          return haveSameBytes(file, other)
+          return haveSameBytes(file, other, progress)
         }
         read.withLock { $0 += file.bytesRead }
         if let twin {
@@ -350,7 +365,9 @@ private func hashOfEnds(_ file: any ByteSource) throws(Problem) -> Int {
 }
 
 /// Whether two files have the same contents.
-private func haveSameBytes(_ left: any ByteSource, _ right: any ByteSource) -> Bool {
+private func haveSameBytes(
+  _ left: any ByteSource, _ right: any ByteSource, _ progress: ScanProgress?
+) -> Bool {
   guard left.size == right.size else { return false }
   if left.readsForward || right.readsForward {
     // Side by side, two members of one stream would be slow.
@@ -365,6 +382,7 @@ private func haveSameBytes(_ left: any ByteSource, _ right: any ByteSource) -> B
     guard let first = try? left.bytes(at: position, count: count, "file"),
       let second = try? right.bytes(at: position, count: count, "file"), first == second
     else { return false }
+    progress?.add(bytes: 2 * UInt64(count))
   }
   return true
 }

@@ -10,14 +10,19 @@ extension ScanResult {
   /// for each of the modules that ``Library/modulesToName(on:kernels:)`` names. What cannot be read becomes a problem of
   /// its file.
   ///
-  /// - Parameter namesAll: read the names of all uncovered modules, also where nothing of a library runs.
-  public mutating func readKernels(on devices: [Device], namesAll: Bool = true, jobs: Int) {
+  /// - Parameters:
+  ///   - namesAll: read the names of all uncovered modules, also where nothing of a library runs.
+  ///   - progress: what counts the libraries while they are read.
+  public mutating func readKernels(
+    on devices: [Device], namesAll: Bool = true, jobs: Int, progress: ScanProgress? = nil
+  ) {
     let candidates = libraries.indices.filter { index in
       devices.contains {
         !libraries[index].library.modulesToName(on: $0, kernels: KernelNames(), namesAll: namesAll).isEmpty
       }
     }
     guard !candidates.isEmpty else { return }
+    progress?.begin(.readingKernels, of: candidates.count)
     let before = (libraries: libraries, roots: roots)
     // What lies in one compressed stream is read in its order, by one thread.
     var streams: [ObjectIdentifier: [(offset: UInt64, index: Int)]] = [:]
@@ -34,8 +39,9 @@ extension ScanResult {
     // A large library keeps all threads busy alone; of small ones each thread takes one at a time.
     @Sendable func read(_ index: Int, jobs: Int) {
       let library = before.libraries[index]
-      var reader = NameReader(library, jobs: jobs)
+      var reader = NameReader(library, jobs: jobs, progress: progress)
       reader.read(before.roots, library.place, on: devices, namesAll: namesAll)
+      progress?.finishStep()
       results.withLock { $0.append((index, reader.result)) }
     }
     let queue = WorkQueue<[Int]>()
@@ -75,12 +81,14 @@ private struct NameReader {
   let library: Library
   let inventory: Inventory
   let jobs: Int
+  let progress: ScanProgress?
   var result = Result()
 
-  init(_ library: ScannedLibrary, jobs: Int) {
+  init(_ library: ScannedLibrary, jobs: Int, progress: ScanProgress?) {
     self.library = library.library
     inventory = library.file.inventory
     self.jobs = jobs
+    self.progress = progress
   }
 
   mutating func read(_ roots: [ScanRoot], _ place: FilePlace, on devices: [Device], namesAll: Bool) {
@@ -111,7 +119,8 @@ private struct NameReader {
   /// Adds the kernels in `images` and returns the modules of those that have none.
   private mutating func add(_ images: [Int], _ reader: PayloadReader) -> Set<Int> {
     let order = images.sorted()
-    let names = reader.map(order, of: inventory, jobs: jobs) { image, bytes throws(Problem) in
+    let names = reader.map(order, of: inventory, jobs: jobs, progress: progress) {
+      image, bytes throws(Problem) in
       try image.kernelNames(bytes)
     }
     result.imagesRead += order.count

@@ -22,11 +22,15 @@ extension InspectedFile {
   /// with their headers, and adds what does not agree, and what does not decompress, to the problems.
   ///
   /// Uncompressed cubins were compared when the file was read.
-  public mutating func verify(_ source: any ByteSource, jobs: Int) -> Verification {
+  public mutating func verify(
+    _ source: any ByteSource, jobs: Int, progress: ScanProgress? = nil
+  ) -> Verification {
     let unchecked = inventory.images.indices.filter {
       inventory.images[$0].kind != .cubin || inventory.images[$0].compression != .none
     }
-    let checks = PayloadReader(source, inventory).map(unchecked, of: inventory, jobs: jobs) {
+    let checks = PayloadReader(source, inventory).map(
+      unchecked, of: inventory, jobs: jobs, progress: progress
+    ) {
       (image, bytes) throws(Problem) in image.check(bytes)
     }
     complete(unchecked, with: checks)

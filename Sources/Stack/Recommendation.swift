@@ -51,21 +51,38 @@ extension StackQuestion {
   public func recommendations(for checks: [Check]) -> [Recommendation] {
     var list: [Recommendation] = []
     var choices: [TorchChoice] = []
+    // Other failures stay with any driver.
+    var isEverything = !StackSummary(checks, namesDriver: true).deciding.contains {
+      $0.status == .fail && !$0.id.dependsOnDriver
+    }
     for torch in facts.torches {
       let isBad = torch.isWithoutCUDA || checks.contains { $0.isFailure(of: torch) }
       let isHeldBack = checks.contains { $0.isDriverFailure(of: torch) }
       guard isBad || isHeldBack else { continue }
+      if isBad { isEverything = false }
       let choice = torchChoice(near: torch)
       if let choice { choices.append(choice) }
       // Where only the driver is wrong, another build is one way out; without one the driver's is the only one.
-      if isBad || choice != nil { list += torchRecommendations(torch, choice) }
+      if isBad || choice != nil {
+        list += torchRecommendations(torch, choice).map { located($0, in: torch.folder) }
+      }
     }
     list += checks.filter { $0.id == .torchLibraries && $0.status == .fail }.compactMap { libraries(for: $0) }
-    list += driverRecommendations(checks)
+    list += driverRecommendations(checks, isEverything: isEverything)
     list += imageRecommendations(checks, choices.first)
     list += buildRecommendations(checks)
     var seen: Set<Recommendation> = []
     return list.filter { seen.insert($0).inserted }
+  }
+
+  /// The same, saying in which of several Python environments; what names nothing to do is true in all of them.
+  private func located(_ recommendation: Recommendation, in folder: Path) -> Recommendation {
+    guard facts.environments.count > 1,
+      recommendation.kind != .noOfficialBuild || recommendation.command != nil
+    else { return recommendation }
+    var located = recommendation
+    located.message = "in \(folder.bytes.isEmpty ? Path(".") : folder): \(recommendation.message)"
+    return located
   }
 
   // MARK: PyTorch
@@ -229,14 +246,16 @@ extension StackQuestion {
       environment.distributions.first { $0.normalizedName == required.key }?.version != required.value.value
     }.sorted { $0.key < $1.key }
     guard !wrong.isEmpty else { return nil }
-    return Recommendation(
+    let recommendation = Recommendation(
       .installLibraries, "install the libraries that PyTorch \(torch.version.value) requires",
       command: "pip install " + wrong.map { "\($0.key)==\($0.value.value)" }.joined(separator: " "))
+    return located(recommendation, in: environment.folder)
   }
 
   // MARK: Driver and image
 
-  private func driverRecommendations(_ checks: [Check]) -> [Recommendation] {
+  /// - Parameter isEverything: whether a driver mends all that is wrong.
+  private func driverRecommendations(_ checks: [Check], isEverything: Bool) -> [Recommendation] {
     let asks = checks.contains { $0.id.dependsOnDriver && $0.status != .pass }
     guard asks, let demand = driverDemand() else { return [] }
     guard let driver = demand.driver else {
@@ -246,23 +265,16 @@ extension StackQuestion {
           "no driver satisfies everything: \(list(Array(demand.demands.prefix(2)).map(\.message)))")
       ]
     }
-    if demand.demands.isEmpty { return [] }
-    let reasons = demand.demands.map { check in
-      switch check.id {
-      case .driverGPU: check.device.map { devices[$0].label } ?? "the GPU"
-      case .driverRuntime: check.subject ?? "the CUDA runtime"
-      case .driverImage: "the image's \(check.subject ?? "requirement")"
-      case .ptxDriver: "the PTX of \(check.subject ?? "a library")"
-      default: "the compressed code of \(check.subject ?? "a library")"
-      }
-    }
-    var unique: [String] = []
-    for reason in reasons where !unique.contains(reason) { unique.append(reason) }
+    // Nobody has to ask for what is there.
+    let isThere = devices.allSatisfy { $0.knownDriver?.isAtLeast(driver) == true }
+    if demand.demands.isEmpty || isThere { return [] }
     return [
       Recommendation(
         .installDriver,
-        "driver \(driver) is the oldest that satisfies everything; \(list(unique)) "
-          + (unique.count == 1 ? "asks for it" : "ask for it"))
+        isEverything
+          ? "driver \(driver) is the oldest that satisfies everything; \(demand.asking)"
+          : "what is installed now needs driver \(driver) or newer, which alone does not mend it; \(demand.asking)"
+      )
     ]
   }
 
@@ -306,33 +318,39 @@ extension StackQuestion {
         }
       }
       let name = "extensions of PyTorch \(torch.version.value)"
+      func add(_ message: String, command: String? = nil) {
+        list.append(located(Recommendation(.toolkit, message, command: command), in: torch.folder))
+      }
       if let toolkit = usable.first(where: { $0.cuda == cuda }) ?? usable.first {
         if compilers.count > 1 || toolkit.cuda != cuda {
-          list.append(
-            Recommendation(
-              .toolkit, "build \(name) with the toolkit in \(toolkit.folder)",
-              command: "CUDA_HOME=/\(toolkit.folder)"))
+          add(
+            "build \(name) with the toolkit in \(toolkit.folder)", command: "CUDA_HOME=/\(toolkit.folder)")
         }
       } else {
         let first = devices.compactMap { ArchitectureTable.shared[$0.computeCapability]?.firstToolkit }.max()
         let needed = [cuda, first].compactMap { $0 }.max() ?? cuda
-        list.append(
+        add(
           needed.major == cuda.major
-            ? Recommendation(.toolkit, "build \(name) with CUDA \(needed): no toolkit here can")
-            : Recommendation(
-              .toolkit,
-              "no toolkit of CUDA \(cuda.major) compiles for all these GPUs, so \(name) cannot be built for them"
-            ))
+            ? "build \(name) with CUDA \(needed): no toolkit here can"
+            : "no toolkit of CUDA \(cuda.major) compiles for all these GPUs, so \(name) cannot be built for them"
+        )
       }
     }
-    let isBuilding =
-      !compilers.isEmpty
-      || checks.contains { $0.id == .packageGPU && ($0.status == .fail || $0.status == .warn) }
-    if isBuilding, !devices.isEmpty, !facts.torches.isEmpty {
+    // NVIDIA's own libraries are nothing that anybody builds.
+    var lacking: [String] = []
+    for check in checks where check.id == .packageGPU && (check.status == .fail || check.status == .warn) {
+      guard let subject = check.subject, !lacking.contains(subject), !subject.hasPrefix("nvidia-") else {
+        continue
+      }
+      lacking.append(subject)
+    }
+    if !compilers.isEmpty || !lacking.isEmpty, !devices.isEmpty, !facts.torches.isEmpty {
       let architectures = Set(devices.map(\.computeCapability)).sorted().map(\.description)
+      let shown = lacking.prefix(3) + (lacking.count > 3 ? ["\(lacking.count - 3) others"] : [])
+      let what = lacking.isEmpty ? "extensions" : Stack.list(Array(shown))
       list.append(
         Recommendation(
-          .architectureList, "build extensions for \(Stack.list(architectures))",
+          .architectureList, "build \(what) for \(Stack.list(architectures))",
           command: "TORCH_CUDA_ARCH_LIST=\"\(architectures.joined(separator: ";"))\""))
     }
     return list

@@ -1,3 +1,4 @@
+import Archives
 import CommandLineSyntax
 
 extension Flag {
@@ -76,6 +77,13 @@ extension Flag {
       that are compiled into several modules, and the largest kernels.
       """,
     group: "What to show")
+  static let data = Flag(
+    "data", .repeated("FILE"), values: .files,
+    documentation: """
+      Judge by the rows in this JSON file too: a GPU, a driver branch or a PyTorch release that this program does \
+      not know. A row that it knows is replaced. May be given several times; Docs/Data.md describes the file.
+      """,
+    group: "Tables")
   static let failOnLoss = Flag(
     "fail-on", .value("LEVEL"), values: .choices(["never", "lost"]),
     documentation:
@@ -93,6 +101,25 @@ extension Flag {
       -o text -o json=report.json does both.
       """,
     defaultValue: "text", group: "Output")
+  static let limit = Flag(
+    "limit", .repeated("NAME=VALUE"),
+    values: .suggestions(ArchiveLimits.Name.allCases.map { "\($0.rawValue)=\(defaultLimit($0))" }),
+    documentation: """
+      Read archives and images up to this limit; what goes past it is a problem. Sizes may end in KiB, MiB, GiB or \
+      TiB. May be given several times. The limits and their defaults:
+
+      """
+        + ArchiveLimits.Name.allCases.map { "  \($0.rawValue)=\(defaultLimit($0))\n    \($0.meaning)" }
+        .joined(separator: "\n"),
+    group: "Archives and images")
+  private static func defaultLimit(_ name: ArchiveLimits.Name) -> String {
+    let value = ArchiveLimits()[name]
+    return name.isSize ? ByteSize(value).description : "\(value)"
+  }
+  static let platform = Flag(
+    "platform", .value("OS/ARCH[/VARIANT]"), values: .suggestions(["linux/amd64", "linux/arm64"]),
+    documentation: "Of an image for several platforms only the one for this, such as linux/arm64.",
+    defaultValue: "all linux platforms", group: "Archives and images")
   static let jobs = Flag(
     "jobs", .value("N"), documentation: "Use at most N threads. The result is the same for every N.",
     defaultValue: "the number of processors", group: "Running")
@@ -116,6 +143,12 @@ extension Flag {
   static let color = Flag(
     "color", .value("WHEN"), values: .choices(["auto", "always", "never"]),
     documentation: "When to colour text. auto colours it on a terminal.", defaultValue: "auto",
+    group: "General")
+  static let quiet = Flag(
+    "quiet", short: "q",
+    documentation: """
+      Write nothing but errors to standard error: no progress and no summary, which are shown there on a terminal only.
+      """,
     group: "General")
   static let help = Flag(
     "help", short: "h", documentation: "Explain the command and exit.", group: "General",
@@ -151,7 +184,7 @@ extension Command {
           an executable, or a .o, .a, .cubin, .fatbin or .ptx file. It is told by its content, not by its name.
           """)
     ],
-    flags: [.gpu, .driver, .imageConfig, .require, .failOn, .output, .jobs],
+    flags: [.gpu, .driver, .imageConfig, .require, .failOn, .platform, .limit, .data, .output, .jobs],
     examples: [
       Example("Does this environment run on an A100?", "cubinspect scan site-packages --gpu A100"),
       Example(
@@ -234,7 +267,7 @@ extension Command {
         "OLD", values: .files, documentation: "A directory, or one file such as a library, as for scan."),
       Positional("NEW", values: .files, documentation: "What to compare with it."),
     ],
-    flags: [.failOnLoss, .noKernels, .output, .jobs],
+    flags: [.failOnLoss, .noKernels, .platform, .limit, .data, .output, .jobs],
     examples: [
       Example("What does the new release lack?", "cubinspect diff torch-2.4/lib torch-2.5/lib"),
       Example(
@@ -277,10 +310,11 @@ extension Command {
         "QUERY", .optional, values: .suggestions(["A100", "RTX 4090", "8.0", "sm_80"]),
         documentation: "A part of a name, a compute capability (8.0) or a target (sm_80).")
     ],
-    flags: [.output],
+    flags: [.data, .output],
     examples: [
       Example("Which compute capability has an RTX 4090?", "cubinspect gpus \"RTX 4090\""),
       Example("Which GPUs run code for sm_80 natively?", "cubinspect gpus sm_80"),
+      Example("All of them for a program to read:", "cubinspect gpus -o json"),
     ])
 
   static let explain = Command(
@@ -307,7 +341,7 @@ extension Command {
       Reads ELF files, finds every piece of CUDA device code in them, and says on which GPUs, and with which \
       drivers, it runs: without a GPU, without Python and without the CUDA toolkit.
       """,
-    flags: [.color, .help, .version],
+    flags: [.color, .quiet, .help, .version],
     examples: [
       Example("On which current GPUs does this PyTorch run?", "cubinspect scan torch/lib"),
       Example("Does it run on an A100?", "cubinspect scan torch/lib --gpu A100"),

@@ -11,6 +11,8 @@ enum Cubinspect {
   static func main() {
     // A closed pipe is an error of `write`, which ends the output quietly.
     _ = signal(SIGPIPE, SIG_IGN)
+    // So is a file that grows past the limit of the process.
+    _ = signal(SIGXFSZ, SIG_IGN)
     exit(run(rawArguments()).rawValue)
   }
 
@@ -22,6 +24,9 @@ enum Cubinspect {
         return Terminal.write("\(tool.name) \(tool.version)\n")
       }
       if parsed.has(.help) { return help(for: Array(parsed.commandPath.dropFirst())) }
+      // Its thread costs as much as a small file, so only where something could be left behind.
+      if ProgressLine.isPossible(isQuiet: parsed.isQuiet) || parsed.writesFiles { Interruption.watch() }
+      try parsed.installTables()
       switch command {
       case "scan": return try ScanCommand(parsed).run()
       case "list": return try ListCommand(parsed).run()

@@ -9,9 +9,11 @@ struct DiffCommand {
   private let new: Path
   private let comparesKernels: Bool
   private let failsOnLosses: Bool
-  private let jobs: Int
+  private let scanner: Scanner
+  private let isQuiet: Bool
   private let outputs: [Output]
   private let style: TextStyle
+  private let tool: Tool
 
   init(_ arguments: ParsedArguments) throws(UsageError) {
     old = Path(bytes: arguments.positionals[0].bytes)
@@ -20,16 +22,22 @@ struct DiffCommand {
     failsOnLosses = arguments.value(of: .failOnLoss)?.text == "lost"
     outputs = try Output.all(arguments)
     style = Terminal.style(arguments)
-    jobs = try arguments.jobs
+    tool = arguments.tool
+    scanner = try arguments.scanner
+    isQuiet = arguments.isQuiet
   }
 
   func run() -> ExitStatus {
-    let result = Scanner(jobs: jobs).scan([old, new])
-    let pairs = result.libraryPairs
-    let kernels =
-      comparesKernels ? result.kernels(of: DeviceCodeDifference.readLibraries(pairs), jobs: jobs) : nil
-    let report = DiffReport(result, DeviceCodeDifference(result, pairs: pairs, kernels: kernels))
-    let isWritten = outputs.write(style, text: report.text, json: { report.json(Cubinspect.tool) })
+    let report = ProgressLine.during(isQuiet: isQuiet) { progress in
+      var scanner = scanner
+      scanner.progress = progress
+      let result = scanner.scan([old, new])
+      let pairs = result.libraryPairs
+      let read = DeviceCodeDifference.readLibraries(pairs)
+      let kernels = comparesKernels ? result.kernels(of: read, jobs: scanner.jobs, progress: progress) : nil
+      return DiffReport(result, DeviceCodeDifference(result, pairs: pairs, kernels: kernels))
+    }
+    let isWritten = outputs.write(style, text: report.text, json: { report.json(tool) })
     if !outputs.showsTextOnTerminal {
       for problem in report.problems {
         Terminal.report("\(report.path(of: problem.place)): \(problem.problem.description)")

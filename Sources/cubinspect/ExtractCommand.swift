@@ -15,6 +15,7 @@ struct ExtractCommand {
   /// Endings of the files' names; empty for all.
   private let kinds: Set<String>
   private let jobs: Int
+  private let isQuiet: Bool
   private let outputs: [Output]
   private let style: TextStyle
 
@@ -45,6 +46,7 @@ struct ExtractCommand {
     self.targets = targets
     kinds = Set(arguments.values(of: .kind).map(\.text))
     jobs = try arguments.jobs
+    isQuiet = arguments.isQuiet
     outputs = try Output.all(arguments)
     style = Terminal.style(arguments)
   }
@@ -59,14 +61,17 @@ struct ExtractCommand {
     } else {
       let output: OutputDirectory
       do {
-        output = try OutputDirectory(directory)
+        output = try OutputDirectory(directory, isMade: true)
       } catch {
         Terminal.report("\(directory): cannot be written into: \(error.observed ?? "")")
         return .usage
       }
       if !replaces, reportExisting(plans, output) { return .usage }
-      for plan in plans {
-        let (file, failures) = extract(plan, into: output)
+      let extracted = ProgressLine.during(isQuiet: isQuiet) { progress in
+        progress?.begin(.decompressing)
+        return plans.map { extract($0, into: output, progress) }
+      }
+      for (file, failures) in extracted {
         report.files.append(file)
         for failure in failures {
           Terminal.report(failure)
@@ -104,7 +109,9 @@ struct ExtractCommand {
 
   /// Reports the files that are there already; returns whether there are any.
   private func reportExisting(_ plans: [Plan], _ output: OutputDirectory) -> Bool {
-    let existing = plans.flatMap { plan in plan.images.compactMap { plan.names[$0] } }.filter(output.contains)
+    let existing = plans.flatMap { plan in plan.images.compactMap { plan.names[$0] } }.filter {
+      output.contains(Path($0))
+    }
     guard let first = existing.first else { return false }
     let others = existing.count > 1 ? " and \(existing.count - 1) more exist" : " exists"
     Terminal.report(
@@ -114,7 +121,9 @@ struct ExtractCommand {
   }
 
   /// Writes the images of one file; returns what became of them, and messages about files that could not be written.
-  private func extract(_ plan: Plan, into output: OutputDirectory) -> (ExtractReport.File, [String]) {
+  private func extract(
+    _ plan: Plan, into output: OutputDirectory, _ progress: ScanProgress?
+  ) -> (ExtractReport.File, [String]) {
     var file = ExtractReport.File(path: plan.path, contents: plan.contents)
     guard !plan.images.isEmpty else { return (file, []) }
     let source: FileBytes
@@ -130,12 +139,14 @@ struct ExtractCommand {
       return (file, [])
     }
     let inventory = plan.contents.inventory
-    let results = PayloadReader(source, inventory).map(plan.images, of: inventory, jobs: jobs) {
+    let results = PayloadReader(source, inventory).map(
+      plan.images, of: inventory, jobs: jobs, progress: progress
+    ) {
       (image, bytes) throws(Problem) -> (size: Int, error: CInt) in
       let contents = image.fileContents(bytes)
       return (
         contents.count,
-        output.write(contents, to: plan.names[image.index] ?? "", replaces: replaces)
+        output.write(contents, to: Path(plan.names[image.index] ?? ""), replaces: replaces)
       )
     }
     var failures: [String] = []

@@ -7,11 +7,13 @@ struct GPUsCommand {
   private let query: String
   private let outputs: [Output]
   private let style: TextStyle
+  private let tool: Tool
 
   init(_ arguments: ParsedArguments) throws(UsageError) {
     query = arguments.positionals.first?.text ?? ""
     outputs = try Output.all(arguments)
     style = Terminal.style(arguments)
+    tool = arguments.tool
   }
 
   func run() -> ExitStatus {
@@ -26,7 +28,7 @@ struct GPUsCommand {
     }
     let report = GPUsReport(query: query, gpus: gpus)
     let isWritten = outputs.write(
-      style, text: { Array(report.text($0).utf8) }, json: { report.json(Cubinspect.tool) })
+      style, text: { Array(report.text($0).utf8) }, json: { report.json(tool) })
     return isWritten ? .success : .usage
   }
 }

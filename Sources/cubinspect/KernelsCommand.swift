@@ -9,6 +9,7 @@ struct KernelsCommand {
   private let paths: [Path]
   private let selection: KernelSelection
   private let jobs: Int
+  private let isQuiet: Bool
   private let outputs: [Output]
   private let style: TextStyle
 
@@ -18,6 +19,7 @@ struct KernelsCommand {
     style = Terminal.style(arguments)
     let jobs = try arguments.jobs
     self.jobs = jobs
+    isQuiet = arguments.isQuiet
     var selection = KernelSelection()
     for value in arguments.values(of: .target) {
       guard CodeTarget(value.text) != nil, value.text.contains("_") else {
@@ -56,7 +58,10 @@ struct KernelsCommand {
   }
 
   func run() -> ExitStatus {
-    let report = KernelsReport(files: paths.map(file), selection: selection)
+    let report = ProgressLine.during(isQuiet: isQuiet) { progress in
+      progress?.begin(.decompressing)
+      return KernelsReport(files: paths.map { file($0, progress) }, selection: selection)
+    }
     let isWritten = outputs.write(style, text: report.text, json: { report.json(Cubinspect.tool) })
     var status = isWritten ? ExitStatus.success : .usage
     for file in report.files {
@@ -65,7 +70,7 @@ struct KernelsCommand {
     return status
   }
 
-  private func file(_ path: Path) -> KernelsReport.File {
+  private func file(_ path: Path, _ progress: ScanProgress?) -> KernelsReport.File {
     var contents: InspectedFile
     var source: any ByteSource = MemoryBytes([])
     do throws(Problem) {
@@ -75,7 +80,8 @@ struct KernelsCommand {
       contents = .unreadable(error)
     }
     return KernelsReport.File(
-      path: path, contents: contents, kernels: FileKernels(contents, source, jobs: jobs),
+      path: path, contents: contents,
+      kernels: FileKernels(contents, source, jobs: jobs, progress: progress),
       selection: selection, jobs: jobs)
   }
 }

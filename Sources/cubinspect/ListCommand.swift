@@ -9,6 +9,7 @@ struct ListCommand {
   private let paths: [Path]
   private let verifies: Bool
   private let jobs: Int
+  private let isQuiet: Bool
   private let outputs: [Output]
   private let style: TextStyle
 
@@ -16,12 +17,16 @@ struct ListCommand {
     paths = arguments.positionals.map { Path(bytes: $0.bytes) }
     verifies = arguments.has(.verify)
     jobs = try arguments.jobs
+    isQuiet = arguments.isQuiet
     outputs = try Output.all(arguments)
     style = Terminal.style(arguments)
   }
 
   func run() -> ExitStatus {
-    let report = ListReport(files: paths.map(read))
+    let report = ProgressLine.during(isQuiet: isQuiet) { progress in
+      progress?.begin(.decompressing)
+      return ListReport(files: paths.map { read($0, progress) })
+    }
     let isWritten = outputs.write(style, text: report.text, json: { report.json(Cubinspect.tool) })
     var status = isWritten ? ExitStatus.success : .usage
     for file in report.files {
@@ -30,11 +35,11 @@ struct ListCommand {
     return status
   }
 
-  private func read(_ path: Path) -> ListReport.File {
+  private func read(_ path: Path, _ progress: ScanProgress?) -> ListReport.File {
     do throws(Problem) {
       let source = try FileBytes(path: path)
       var contents = InspectedFile(source)
-      let verification = verifies ? contents.verify(source, jobs: jobs) : nil
+      let verification = verifies ? contents.verify(source, jobs: jobs, progress: progress) : nil
       return ListReport.File(path: path, contents: contents, verification: verification)
     } catch {
       return ListReport.File(path: path, contents: .unreadable(error))

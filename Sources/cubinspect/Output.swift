@@ -1,7 +1,9 @@
+import Archives
 import Bytes
 import CommandLineSyntax
 import Glibc
 import Report
+import Scan
 
 /// One result that `--output` asks for: a format and where it goes.
 struct Output {
@@ -51,24 +53,13 @@ struct Output {
     }
     if let kind = try? FileKind.of(file), kind != .regular {
       // Pipes and devices cannot be replaced: write into them.
-      return try write(bytes, into: file, flags: O_WRONLY | O_CLOEXEC)
+      return try write(bytes, into: file)
     }
     let target = Self.resolved(file)
-    let temporary = Path(bytes: target.bytes + Array(".\(getpid()).partial".utf8))
-    do throws(Problem) {
-      try write(bytes, into: temporary, flags: O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC)
-    } catch {
-      remove(temporary)
-      throw error
-    }
-    let renamed = unsafe temporary.withCString { old in
-      unsafe target.withCString { new in unsafe rename(old, new) }
-    }
-    if renamed != 0 {
-      let number = errno
-      remove(temporary)
-      throw Problem(.unreadable, "output file", observed: errorText(number))
-    }
+    let start = target.bytes.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0
+    let directory = try OutputDirectory(start == 0 ? Path(".") : Path(bytes: target.bytes[..<start]))
+    let error = directory.write(bytes[...], to: Path(bytes: target.bytes[start...]), replaces: true)
+    if error != 0 { throw Problem(.unreadable, "output file", observed: errorText(error)) }
   }
 
   /// The file that `path` leads to: a symbolic link such as /dev/stdout stays what it is.
@@ -78,8 +69,8 @@ struct Output {
     return Path(bytes: unsafe Array(UnsafeRawBufferPointer(start: resolved, count: strlen(resolved))))
   }
 
-  private func write(_ bytes: [UInt8], into path: Path, flags: CInt) throws(Problem) {
-    let descriptor = unsafe path.withCString { unsafe open($0, flags, 0o666) }
+  private func write(_ bytes: [UInt8], into path: Path) throws(Problem) {
+    let descriptor = unsafe path.withCString { unsafe open($0, O_WRONLY | O_CLOEXEC) }
     guard descriptor >= 0 else { throw Problem(.unreadable, "output file", observed: errorText(errno)) }
     let error = Terminal.write(bytes[...], to: descriptor)
     let closed = close(descriptor) == 0 ? 0 : errno
@@ -87,8 +78,6 @@ struct Output {
       throw Problem(.unreadable, "output file", observed: errorText(error != 0 ? error : closed))
     }
   }
-
-  private func remove(_ path: Path) { _ = unsafe path.withCString { unsafe unlink($0) } }
 }
 
 extension [Output] {
@@ -126,9 +115,51 @@ extension [Output] {
 }
 
 extension ParsedArguments {
+  /// Whether nothing but errors goes to standard error.
+  var isQuiet: Bool { has(.quiet) }
+
+  /// Whether the command writes files, and not only to standard output.
+  var writesFiles: Bool {
+    has(.into) || values(of: .output).contains { $0.bytes.contains(UInt8(ascii: "=")) }
+  }
+
   /// A usage error about the value of a flag.
   func invalid(_ flag: Flag, _ value: Argument, _ why: String) -> UsageError {
     UsageError(.other("--\(flag.long) \(value): \(why)"), commandPath: commandPath)
+  }
+
+  /// The scanner that `--jobs`, `--limit` and `--platform` ask for.
+  var scanner: Scanner {
+    get throws(UsageError) { Scanner(jobs: try jobs, limits: try limits, platform: try platform) }
+  }
+
+  private var limits: ArchiveLimits {
+    get throws(UsageError) {
+      var limits = ArchiveLimits()
+      for value in values(of: .limit) {
+        let parts = value.text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let name = ArchiveLimits.Name(rawValue: String(parts[0])), parts.count == 2 else {
+          let names = ArchiveLimits.Name.allCases.map(\.rawValue).joined(separator: ", ")
+          throw invalid(.limit, value, "write NAME=VALUE, where NAME is one of \(names)")
+        }
+        let number = name.isSize ? ByteSize(String(parts[1]))?.bytes : UInt64(parts[1])
+        guard let number, (1...UInt64(Int.max)).contains(number) else {
+          throw invalid(.limit, value, "write a number from 1 on" + (name.isSize ? ", such as 16GiB" : ""))
+        }
+        limits[name] = number
+      }
+      return limits
+    }
+  }
+
+  private var platform: ContainerImage.Platform? {
+    get throws(UsageError) {
+      guard let value = value(of: .platform) else { return nil }
+      guard let platform = ContainerImage.Platform(value.text) else {
+        throw invalid(.platform, value, "write OS/ARCH or OS/ARCH/VARIANT, such as linux/arm64")
+      }
+      return platform
+    }
   }
 
   /// How many threads `--jobs` allows.

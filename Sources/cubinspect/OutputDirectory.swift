@@ -1,19 +1,25 @@
 import Bytes
 import Glibc
+import Synchronization
 
 /// A directory that files are written into, and nowhere else: names are resolved in it, and links are not followed.
 final class OutputDirectory: Sendable {
-  let path: Path
   private let descriptor: CInt
 
-  /// Opens the directory at `path`, which is made where there is none.
+  /// `O_PATH`: names can be resolved in a directory that may not be listed.
+  private static let pathOnly: CInt = 0o10000000
+
+  /// Files under temporary names, which have not got their own yet, and the directories that they are in.
+  private static let unfinished = Mutex<[String: CInt]>([:])
+
+  /// Opens the directory at `path`.
   ///
+  /// - Parameter isMade: whether it is made where there is none.
   /// - Throws: a ``Problem`` when there is something else, or the system refuses.
-  init(_ path: Path) throws(Problem) {
-    self.path = path
+  init(_ path: Path, isMade: Bool = false) throws(Problem) {
     descriptor = unsafe path.withCString { name in
-      if unsafe mkdir(name, 0o777) != 0, errno != EEXIST { return -1 }
-      return unsafe open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+      if isMade, unsafe mkdir(name, 0o777) != 0, errno != EEXIST { return -1 }
+      return unsafe open(name, Self.pathOnly | O_DIRECTORY | O_CLOEXEC)
     }
     guard descriptor >= 0 else { throw Problem(.unreadable, Problem.path, observed: errorText(errno)) }
   }
@@ -21,29 +27,56 @@ final class OutputDirectory: Sendable {
   deinit { close(descriptor) }
 
   /// Whether there is anything of that name.
-  func contains(_ name: String) -> Bool {
+  func contains(_ name: Path) -> Bool { status(of: name) != nil }
+
+  private func status(of name: Path) -> stat? {
     var status = stat()
-    return unsafe fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0
+    let result = unsafe name.withCString { unsafe fstatat(descriptor, $0, &status, AT_SYMLINK_NOFOLLOW) }
+    return result == 0 ? status : nil
   }
 
   /// Writes the file `name`, which appears whole or not at all; returns the number of the error, 0 for none.
   ///
+  /// A file that is replaced must be writable, and leaves its mode and its owner to the new one as far as the system
+  /// allows it.
+  ///
   /// - Parameter replaces: whether it takes the place of a file of that name; otherwise that is the error `EEXIST`.
-  func write(_ bytes: ArraySlice<UInt8>, to name: String, replaces: Bool) -> CInt {
-    let temporary = ".\(name).\(getpid()).partial"
-    let file = unsafe openat(
-      descriptor, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
+  func write(_ bytes: ArraySlice<UInt8>, to name: Path, replaces: Bool) -> CInt {
+    let old = replaces ? status(of: name).flatMap { $0.st_mode & S_IFMT == S_IFREG ? $0 : nil } : nil
+    if old != nil,
+      unsafe name.withCString({ unsafe faccessat(descriptor, $0, W_OK, AT_EACCESS) }) != 0
+    {
+      return errno
+    }
+    // A number that no other process has, and no one before left behind.
+    let temporary = ".cubinspect-\(String(UInt64.random(in: 0 ... .max), radix: 16)).partial"
+    let mode = old.map { $0.st_mode & 0o777 }
+    let file = Self.unfinished.withLock { unfinished in
+      let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
+      let file = unsafe openat(descriptor, temporary, flags, mode ?? 0o666)
+      if file >= 0 { unfinished[temporary] = descriptor }
+      return file
+    }
     guard file >= 0 else { return errno }
+    if let old, let mode {
+      // Root alone may give files away.
+      _ = fchown(file, old.st_uid, old.st_gid)
+      _ = fchmod(file, mode)
+    }
     var error = Terminal.write(bytes, to: file)
     if close(file) != 0, error == 0 { error = errno }
-    if error == 0 { error = place(temporary, at: name, replaces: replaces) }
-    if error != 0 { unsafe unlinkat(descriptor, temporary, 0) }
-    return error
+    return Self.unfinished.withLock { unfinished in
+      unfinished[temporary] = nil
+      if error == 0 { error = place(temporary, at: name, replaces: replaces) }
+      if error != 0 { unsafe unlinkat(descriptor, temporary, 0) }
+      return error
+    }
   }
 
-  private func place(_ temporary: String, at name: String, replaces: Bool) -> CInt {
+  private func place(_ temporary: String, at name: Path, replaces: Bool) -> CInt {
     if !replaces {
-      if unsafe linkat(descriptor, temporary, descriptor, name, 0) == 0 {
+      let linked = unsafe name.withCString { unsafe linkat(descriptor, temporary, descriptor, $0, 0) }
+      if linked == 0 {
         unsafe unlinkat(descriptor, temporary, 0)
         return 0
       }
@@ -52,6 +85,14 @@ final class OutputDirectory: Sendable {
       guard error == EPERM || error == EOPNOTSUPP else { return error }
       if contains(name) { return EEXIST }
     }
-    return unsafe renameat(descriptor, temporary, descriptor, name) == 0 ? 0 : errno
+    return unsafe name.withCString { unsafe renameat(descriptor, temporary, descriptor, $0) } == 0 ? 0 : errno
+  }
+
+  /// Removes the files that have not got their names, lets no other begin or get one, and ends with `body`.
+  static func abandonUnfinished(then body: () -> Never) -> Never {
+    unfinished.withLock { unfinished in
+      for (name, directory) in unfinished { unsafe unlinkat(directory, name, 0) }
+      body()
+    }
   }
 }

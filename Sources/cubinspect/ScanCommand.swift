@@ -1,6 +1,7 @@
 import Bytes
 import CommandLineSyntax
 import Compatibility
+import Glibc
 import Report
 import Scan
 import Stack
@@ -13,15 +14,19 @@ struct ScanCommand {
   private let requirements: [TargetRequirement]
   private let images: [ImageConfiguration]
   private let failLevel: FailLevel
-  private let jobs: Int
+  private let scanner: Scanner
+  private let isQuiet: Bool
   private let outputs: [Output]
   private let style: TextStyle
+  private let tool: Tool
 
   init(_ arguments: ParsedArguments) throws(UsageError) {
     paths = arguments.positionals.map { Path(bytes: $0.bytes) }
     outputs = try Output.all(arguments)
     style = Terminal.style(arguments)
-    jobs = try arguments.jobs
+    tool = arguments.tool
+    scanner = try arguments.scanner
+    isQuiet = arguments.isQuiet
 
     let queries = arguments.values(of: .gpu)
     isQuestion = !queries.isEmpty
@@ -108,20 +113,28 @@ struct ScanCommand {
 
   func run() -> ExitStatus {
     let start = ContinuousClock.now
-    var result = Scanner(jobs: jobs).scan(paths)
-    // An overview says of most GPUs that a library does not run there, not which of its kernels.
-    result.readKernels(on: devices.map(\.device), namesAll: isQuestion, jobs: jobs)
-    let facts = result.stackFacts(images: images)
-    let report = ScanReport(
-      result, devices: devices, requirements: requirements, isQuestion: isQuestion, facts: facts)
+    let (result, report) = ProgressLine.during(isQuiet: isQuiet) { progress in
+      var scanner = scanner
+      scanner.progress = progress
+      var result = scanner.scan(paths)
+      // An overview says of most GPUs that a library does not run there, not which of its kernels.
+      result.readKernels(
+        on: devices.map(\.device), namesAll: isQuestion, jobs: scanner.jobs, progress: progress)
+      let facts = result.stackFacts(images: images)
+      let report = ScanReport(
+        result, devices: devices, requirements: requirements, isQuestion: isQuestion, facts: facts)
+      return (result, report)
+    }
     let elapsed = ContinuousClock.now - start
     let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
     let isWritten = outputs.write(
-      style, text: { Array(report.text($0, seconds: seconds).utf8) }, json: { report.json(Cubinspect.tool) })
+      style, text: { Array(report.text($0, seconds: seconds).utf8) }, json: { report.json(tool) })
     if !outputs.showsTextOnTerminal {
       for problem in result.problems {
         Terminal.report("\(report.path(of: problem.place)): \(problem.problem.description)")
       }
+      // Who sees no text, but watches, is told that it is done and what was found.
+      if !isQuiet, isatty(STDERR_FILENO) == 1 { Terminal.report(report.summary(seconds: seconds)) }
     }
     if !isWritten { return .usage }
     if report.reaches(failLevel) || !report.meetsRequirements { return .finding }

@@ -9,12 +9,18 @@ enum Terminal {
   static var processors: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
   /// Columns of the terminal that standard output is; nil when it is none.
-  static var width: Int? {
-    guard isatty(STDOUT_FILENO) == 1 else { return nil }
+  static var width: Int? { width(of: STDOUT_FILENO) }
+
+  /// Columns of the terminal that `descriptor` is; nil when it is none.
+  static func width(of descriptor: CInt) -> Int? {
+    guard isatty(descriptor) == 1 else { return nil }
     var size = winsize()
-    guard unsafe ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+    guard unsafe ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
     return Int(size.ws_col)
   }
+
+  /// Whether escape sequences mean nothing to the terminal.
+  static var isDumb: Bool { environment("TERM") == "dumb" }
 
   /// The style for text on standard output, as `--color` and `NO_COLOR` ask.
   static func style(_ arguments: ParsedArguments) -> TextStyle {
@@ -22,7 +28,7 @@ enum Terminal {
       switch arguments.value(of: .color)?.text {
       case "always": true
       case "never": false
-      default: isatty(STDOUT_FILENO) == 1 && environment("NO_COLOR").isEmpty && environment("TERM") != "dumb"
+      default: isatty(STDOUT_FILENO) == 1 && environment("NO_COLOR").isEmpty && !isDumb
       }
     return TextStyle(isColored: isColored, width: width)
   }

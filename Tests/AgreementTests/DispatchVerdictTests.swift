@@ -83,6 +83,10 @@ struct DispatchVerdictTests {
         (.native, 0), (.noDeviceCode, 0), (.noDeviceCode, 0), (.noDeviceCode, 0), (.noDeviceCode, 0),
         (.noDeviceCode, 0), (.noDeviceCode, 0),
       ]),
+    // cuSPARSE inside it has a template that is compiled target by target. Nothing of it is for newer GPUs.
+    Row(
+      wheel: "torch", path: "torch/lib/libtorch_cuda_cu.so",
+      verdicts: [(.native, 0), (.native, 0), (.native, 0), (.native, 0)]),
     // A true gap: MAGMA was compiled without 7.5.
     Row(
       wheel: "torch", size: "large", path: "torch/lib/libtorch_cuda_linalg.so",

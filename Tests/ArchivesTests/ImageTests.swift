@@ -189,12 +189,25 @@ import Testing
       ])
   }
 
+  @Test(arguments: ["linux/amd64", "linux/arm64/v8", "windows/amd64", "linux/x86_64"])
+  func platform(text: String) {
+    #expect(ContainerImage.Platform(text)?.description == text)
+  }
+
+  @Test(arguments: [
+    "", "linux", "linux/", "/amd64", "linux//v8", "linux/arm64/v8/x", "linux/arm 64", "linux/ämd64",
+  ])
+  func noPlatform(text: String) {
+    #expect(ContainerImage.Platform(text) == nil)
+  }
+
   @Test func nodesPastLimit() throws {
     var limits = ArchiveLimits()
     limits.nodes = 5
     var tree = FileTree(limits: limits)
     tree.apply(TarArchive(try Fixtures.bytes("hostile.tar")))
     #expect(tree.problems.last?.code == .limitExceeded)
+    #expect(tree.problems.last?.expected == "at most 5 (limit nodes)")
     #expect(tree.files.count <= 5)
   }
 }

@@ -1,5 +1,6 @@
 import Archives
 import Bytes
+import FixtureSupport
 import Foundation
 import Testing
 
@@ -62,6 +63,7 @@ import Testing
     limits.streamSize = 1 << 20
     let bomb = try TarArchive(decompressing: MemoryBytes(packed), limits: limits)
     #expect(bomb.problems.map(\.code) == [.limitExceeded])
+    #expect(bomb.problems.first?.expected?.hasSuffix(" bytes (limit stream-size)") == true)
   }
 
   /// Names are bytes in every place that has them, whatever the locale.
@@ -90,6 +92,7 @@ import Testing
     let tar = TarArchive(try Fixtures.bytes("deep.tar"))
     #expect(tar.members.map(\.path) == [Path("shallow")])
     #expect(summary(tar.problems) == ["limitExceeded: tar member path"])
+    #expect(tar.problems.first?.expected == "at most 4096 bytes (limit path-length)")
   }
 
   @Test func truncated() throws {
@@ -101,6 +104,20 @@ import Testing
     #expect(second.members.map(\.path) == [Path("one"), Path("two")])
     let problem = #expect(throws: Problem.self) { try second.contents(of: second.members[1]) }
     #expect(problem?.code == .truncated)
+  }
+
+  /// Some tools leave out the zeros that fill the last block, and those that end the tar.
+  @Test(arguments: [false, true]) func endsInTheLastBlock(_ digests: Bool) throws {
+    var builder = TarBuilder()
+    builder.add([1, 2, 3], to: "first")
+    builder.add([UInt8](repeating: 7, count: 700), to: "last")
+    for missing in [0, 1, 324] {
+      let tar = TarArchive(MemoryBytes(builder.members.dropLast(missing)), digests: digests)
+      #expect(tar.problems == [] && tar.members.count == 2)
+      #expect((tar.digest != nil) == digests)
+      #expect(try tar.contents(of: tar.members[1]).size == 700)
+    }
+    #expect(TarArchive(MemoryBytes(builder.members.dropLast(325))).problems.map(\.code) == [.truncated])
   }
 
   @Test func noTar() {
@@ -116,6 +133,7 @@ import Testing
     let tar = TarArchive(MemoryBytes(Self.tar(memberSize: 1000, members: 1)), limits: limits)
     let problem = #expect(throws: Problem.self) { try tar.contents(of: tar.members[0]) }
     #expect(problem?.code == .limitExceeded)
+    #expect(problem?.expected == "at most 999 bytes (limit member-size)")
   }
 
   @Test func membersPastLimit() {
@@ -124,6 +142,7 @@ import Testing
     let tar = TarArchive(MemoryBytes(Self.tar(memberSize: 1, members: 4)), limits: limits)
     #expect(tar.members.count == 3)
     #expect(summary(tar.problems) == ["limitExceeded: tar members"])
+    #expect(tar.problems.first?.expected == "at most 3 (limit tar-members)")
   }
 
   /// A ustar archive whose member number n is `memberSize` bytes n.

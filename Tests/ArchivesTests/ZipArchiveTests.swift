@@ -125,6 +125,7 @@ private let elf: [UInt8] = [0x7F, 0x45, 0x4C, 0x46, 2, 1, 1] + [UInt8](repeating
     let archive = try ZipArchive(Fixtures.bytes("good.zip"), limits: limits)
     let problem = #expect(throws: Problem.self) { try archive.contents(of: archive.members[2]) }
     #expect(problem?.code == .limitExceeded)
+    #expect(problem?.expected == "at most \(text.count - 1) bytes (limit member-size)")
   }
 
   /// 10 GiB of zeros in 10 MB: the start is read, the whole is past the limit.
@@ -148,6 +149,7 @@ private let elf: [UInt8] = [0x7F, 0x45, 0x4C, 0x46, 2, 1, 1] + [UInt8](repeating
     let archive = try ZipArchive(MemoryBytes(HugeArchives.zip(members: 1_000_000)))
     #expect(archive.members.count == ArchiveLimits().zipMembers)
     #expect(summary(archive.problems) == ["limitExceeded: zip members"])
+    #expect(archive.problems.first?.expected == "at most 262144 (limit zip-members)")
     #expect(archive.problems.first?.observed == "1000000")
     let last = try #require(archive.members.last)
     #expect(try archive.contents(of: last).all() == [UInt8(ascii: "x")])

@@ -100,6 +100,24 @@ struct ExitStatusTests {
     (["scan", "native", "-o", "json="], "no name"),
     (["scan", "native", "-o", "json", "-o", "text"], "same place"),
     (["scan", "native", "--color", "sometimes"], "one of auto, always, never"),
+    (
+      ["scan", "native", "--limit", "nodes"],
+      "write NAME=VALUE, where NAME is one of zip-members, tar-members"
+    ),
+    (["scan", "native", "--limit", "files=3"], "write NAME=VALUE, where NAME is one of zip-members"),
+    (["scan", "native", "--limit", "nodes=4K"], "write a number from 1 on"),
+    (["scan", "native", "--limit", "nodes="], "write a number from 1 on"),
+    (["scan", "native", "--limit", "member-size=0"], "write a number from 1 on, such as 16GiB"),
+    (["scan", "native", "--limit", "member-size=1.5G"], "write a number from 1 on, such as 16GiB"),
+    (
+      ["diff", "native", "jit", "--limit", "stream-size=9999999TiB"],
+      "write a number from 1 on, such as 16GiB"
+    ),
+    (["scan", "native", "--platform", "arm64"], "OS/ARCH or OS/ARCH/VARIANT, such as linux/arm64"),
+    (
+      ["scan", "native", "--platform", "linux/arm64/v8/1"], "OS/ARCH or OS/ARCH/VARIANT, such as linux/arm64"
+    ),
+    (["list", "native/a.so", "--platform", "linux/arm64"], "unknown option '--platform'"),
     (["diff", "native"], "NEW is missing"), (["diff", "native", "jit", "none"], "unexpected argument"),
     (["diff", "native", "jit", "--fail-on", "jit"], "one of never, lost"),
     (["diff", "native", "jit", "--jobs", "0"], "a number from 1 to 1024"),
@@ -115,6 +133,19 @@ struct ExitStatusTests {
     #expect(run.messageLines.count == 2)
     #expect(run.messageLines.allSatisfy { $0.hasPrefix("cubinspect: ") })
     #expect(run.messageLines.last?.contains("--help") == true)
+  }
+
+  /// What concerns archives changes nothing for a folder.
+  @Test func limitsAndPlatform() throws {
+    for command in [["scan", "native"], ["diff", "native", "native"]] {
+      let options = [
+        "--limit", "member-size=16GiB", "--limit=nodes=1000", "--platform", "linux/arm64/v8", "-q",
+      ]
+      let run = try Program.run((command + options).map { Array($0.utf8) }, in: tree.path)
+      #expect(run.status == 0)
+      #expect(run.messages == "")
+      #expect(!run.output.isEmpty)
+    }
   }
 
   @Test func unknownGPU() throws {

@@ -39,6 +39,24 @@ struct ExtractTests {
     #expect(run.text.contains("left out: image 2: not readable, see the problem"))
   }
 
+  /// A file that does not fit leaves nothing, and with --force what was there.
+  @Test func aFileThatDoesNotFit() throws {
+    var entry = FatBinaryBuilder.Entry.ltoIR("sm_80")
+    entry.payload = [UInt8](repeating: 0xA5, count: 4096)
+    try tree.write(ELFBuilder(fatBinaries: [FatBinaryBuilder([entry])]).bytes, to: "large.so")
+    let command = "ulimit -f 1; \"$0\" extract large.so --into out --force"
+    let name = "large.0000.lto_80.ltoir"
+    let message = "cubinspect: out/\(name): cannot be written: File too large\n"
+    let new = try Program.shell(command, in: tree.path)
+    #expect(new.status == 2)
+    #expect(new.messages == message)
+    #expect(tree.names(in: "out") == [])
+    try tree.write([1, 2, 3], to: "out/" + name)
+    #expect(try Program.shell(command, in: tree.path).messages == message)
+    #expect(tree.names(in: "out") == [name])
+    #expect(fileContents(tree("out/" + name)) == [1, 2, 3])
+  }
+
   @Test(
     arguments: [
       (["--target", "sm_80"], ["lib.0000.sm_80.cubin"]),

@@ -42,13 +42,16 @@ struct HelpTests {
   /// Every option of every command is in its help, in the manual page and in the completions of each shell.
   @Test func everyOptionIsDocumented() throws {
     let own = [
-      "scan": ["gpu", "driver", "image-config", "require", "fail-on", "output", "jobs"],
+      "scan": [
+        "gpu", "driver", "image-config", "require", "fail-on", "platform", "limit", "data", "output", "jobs",
+      ],
       "list": ["verify", "output", "jobs"],
       "extract": ["into", "force", "target", "kind", "output", "jobs"],
       "kernels": ["target", "match", "sort", "top", "mangled", "stubs", "summary", "output", "jobs"],
-      "diff": ["fail-on", "no-kernels", "output", "jobs"], "gpus": ["output"],
+      "diff": ["fail-on", "no-kernels", "platform", "limit", "data", "output", "jobs"],
+      "gpus": ["data", "output"],
     ]
-    let common = ["color", "help", "version"]
+    let common = ["color", "quiet", "help", "version"]
     let manual = try Program.run("man").text.replacing("\\-", with: "-")
     for (command, options) in own {
       let help = try Program.run("help", command).text
@@ -69,6 +72,21 @@ struct HelpTests {
         #expect(completions.contains(option), "\(shell) \(option)")
       }
     }
+  }
+
+  /// The limits and their defaults, in the help and for completions.
+  @Test func limitsAreDocumented() throws {
+    let limits = [
+      "zip-members=262144", "tar-members=2097152", "path-length=4KiB", "member-size=8GiB",
+      "stream-size=32GiB",
+      "nodes=4194304",
+    ]
+    for arguments in [["help", "scan"], ["help", "diff"], ["man"], ["completions", "bash"]] {
+      let text = try Program.run(arguments.map { Array($0.utf8) }).text.replacing("\\-", with: "-")
+      for limit in limits { #expect(text.contains(limit), "\(arguments): \(limit)") }
+    }
+    let words = try Program.run("help", "scan").text.split(whereSeparator: \.isWhitespace)
+    #expect(words.joined(separator: " ").contains("Default: all linux platforms."))
   }
 
   @Test func exitStatusesAreDocumented() throws {

@@ -1,4 +1,5 @@
 import FixtureSupport
+import Glibc
 import JSONSchemaSupport
 import Testing
 
@@ -34,6 +35,61 @@ struct OutputTests {
     #expect(try run("gpus", "A100", "-o", "json=out/report.json").status == 0)
     #expect(fileText(tree("out/report.json")) == (try run("gpus", "A100", "-o", "json")).text)
     #expect(tree.names(in: "out") == ["report.json"])
+  }
+
+  @Test(arguments: [0o600, 0o640, 0o644, 0o666, 0o755]) func anExistingFileKeepsItsMode(mode: UInt32) throws {
+    try tree.write([], to: "out/report.json")
+    try tree.setMode(mode, of: "out/report.json")
+    #expect(
+      try Program.shell("umask 077; \"$0\" gpus A100 -o json=out/report.json", in: tree.path).status == 0)
+    #expect(fileText(tree("out/report.json")) == (try run("gpus", "A100", "-o", "json")).text)
+    #expect(
+      try Program.shell("stat -c %a out/report.json", in: tree.path).text == "\(String(mode, radix: 8))\n")
+  }
+
+  @Test func aNewFileFollowsTheMask() throws {
+    #expect(
+      try Program.shell("umask 027; \"$0\" gpus A100 -o json=out/report.json", in: tree.path).status == 0)
+    #expect(try Program.shell("stat -c %a out/report.json", in: tree.path).text == "640\n")
+  }
+
+  /// A file that does not fit leaves what was there, and nothing else.
+  @Test func aFileThatDoesNotFit() throws {
+    let old = Array("what was there".utf8)
+    for name in ["out/report.json", "out/new.json"] {
+      if name == "out/report.json" { try tree.write(old, to: name) }
+      let run = try Program.shell("ulimit -f 1; \"$0\" gpus -o json=\(name)", in: tree.path)
+      #expect(run.status == 2)
+      #expect(run.messages == "cubinspect: \(name): cannot be written: File too large\n")
+      #expect(tree.names(in: "out") == ["report.json"])
+    }
+    #expect(fileContents(tree("out/report.json")) == old)
+  }
+
+  @Test func withoutPermission() throws {
+    // Root may write everything; give that up where the test has it.
+    let becomeNobody = geteuid() == 0 ? "setpriv --reuid 65534 --regid 65534 --clear-groups " : ""
+    guard try becomeNobody.isEmpty || Program.shell(becomeNobody + "true").status == 0 else {
+      try Test.cancel("needs setpriv(1) to give up the rights of root")
+    }
+    try tree.setMode(0o755, of: ".")
+    try tree.write([1], to: "closed/report.json")
+    try tree.write([1], to: "open/report.json")
+    try tree.setMode(0o777, of: "open")
+    try tree.setMode(0o666, of: "closed/report.json")
+    try tree.setMode(0o444, of: "open/report.json")
+    try tree.setMode(0o555, of: "closed")
+    // Nobody may not enter the directory of the build: run a copy.
+    try #require(try Program.shell(#"cp "$0" "$1" && chmod 755 "$1""#, tree("program")).status == 0)
+    for name in ["closed/report.json", "closed/new.json", "open/report.json"] {
+      let run = try Program.shell(becomeNobody + "./program gpus -o json=\(name)", in: tree.path)
+      #expect(run.status == 2)
+      #expect(run.messages == "cubinspect: \(name): cannot be written: Permission denied\n")
+    }
+    #expect(tree.names(in: "closed") == ["report.json"])
+    #expect(tree.names(in: "open") == ["report.json"])
+    #expect(fileContents(tree("open/report.json")) == [1])
+    #expect(fileContents(tree("closed/report.json")) == [1])
   }
 
   @Test(arguments: ["out/missing/report.json", "out", "/proc/report.json", "lib/a.so/report.json"])

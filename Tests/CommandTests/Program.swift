@@ -61,8 +61,6 @@ enum Program {
   static func spawn(_ command: [[UInt8]], in directory: String, _ environment: [String]) throws
     -> Outcome
   {
-    // The shell changes into the directory; then the command takes its place.
-    let arguments = ["sh", "-c", "cd -- \"$0\" && exec \"$@\"", directory].map { Array($0.utf8) } + command
     // Files, not pipes: no output is too long for them.
     let output = try temporaryFile()
     let messages = try temporaryFile()
@@ -76,7 +74,57 @@ enum Program {
     unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
     unsafe posix_spawn_file_actions_adddup2(&actions, output, 1)
     unsafe posix_spawn_file_actions_adddup2(&actions, messages, 2)
+    let end = try wait(for: unsafe start(command, in: directory, environment, &actions))
+    var status: Int32?
+    if case .exit(let number) = end { status = number }
+    return Outcome(
+      status: status, output: contents(of: output),
+      messages: String(decoding: contents(of: messages), as: UTF8.self))
+  }
 
+  /// Starts a shell command line, in which `$0` is the program, with `terminal` as its terminal, output and messages.
+  ///
+  /// It leads a session of its own, as what a terminal emulator starts does.
+  static func start(
+    _ command: String, on terminal: PseudoTerminal, in directory: String = "/", environment: [String] = []
+  ) throws -> pid_t {
+    var actions = unsafe posix_spawn_file_actions_t()
+    unsafe posix_spawn_file_actions_init(&actions)
+    defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+    for descriptor: CInt in 0...2 {
+      unsafe posix_spawn_file_actions_addopen(&actions, descriptor, terminal.name, O_RDWR, 0)
+    }
+    return unsafe try start(
+      ["/bin/sh", "-c", command, path].map { Array($0.utf8) }, in: directory, ["TERM=xterm"] + environment,
+      &actions, leadsSession: true)
+  }
+
+  /// How a process ended.
+  enum End: Hashable {
+    case exit(Int32)
+    case signal(Int32)
+  }
+
+  static func wait(for process: pid_t) throws -> End {
+    var status: CInt = 0
+    while unsafe waitpid(process, &status, 0) < 0 {
+      guard errno == EINTR else { throw Failure(description: "waitpid: \(errno)") }
+    }
+    return status & 0x7F == 0 ? .exit(status >> 8 & 0xFF) : .signal(status & 0x7F)
+  }
+
+  @unsafe
+  private static func start(
+    _ command: [[UInt8]], in directory: String, _ environment: [String],
+    _ actions: inout posix_spawn_file_actions_t, leadsSession: Bool = false
+  ) throws -> pid_t {
+    // The shell changes into the directory; then the command takes its place.
+    let arguments = ["sh", "-c", "cd -- \"$0\" && exec \"$@\"", directory].map { Array($0.utf8) } + command
+    var attributes = posix_spawnattr_t()
+    unsafe posix_spawnattr_init(&attributes)
+    defer { unsafe posix_spawnattr_destroy(&attributes) }
+    // POSIX_SPAWN_SETSID
+    if leadsSession { unsafe posix_spawnattr_setflags(&attributes, 0x80) }
     var argumentPointers =
       unsafe arguments.map { bytes in
         unsafe strdup((bytes + [0]).map { CChar(bitPattern: $0) })
@@ -92,15 +140,9 @@ enum Program {
     }
     var process = pid_t()
     let error = unsafe posix_spawn(
-      &process, "/bin/sh", &actions, nil, &argumentPointers, &environmentPointers)
+      &process, "/bin/sh", &actions, &attributes, &argumentPointers, &environmentPointers)
     guard error == 0 else { throw Failure(description: "\(unsafe String(cString: strerror(error)))") }
-    var status: CInt = 0
-    while unsafe waitpid(process, &status, 0) < 0 {
-      guard errno == EINTR else { throw Failure(description: "waitpid: \(errno)") }
-    }
-    return Outcome(
-      status: status & 0x7F == 0 ? status >> 8 & 0xFF : nil, output: contents(of: output),
-      messages: String(decoding: contents(of: messages), as: UTF8.self))
+    return process
   }
 
   /// An open file without a name.

@@ -132,6 +132,9 @@ extension GoldenTests {
     try expectStack(
       "compat", "compat --gpu 'NVIDIA A100-PCIE-40GB' --gpu 'RTX 3090' --driver 515.65.01", in: tree,
       status: 1)
+    let supported = "compat --gpu 'NVIDIA A100-PCIE-40GB' --gpu 'RTX 3090' --driver 535.54.03"
+    try expectStack("compat-supported", supported, in: tree, status: 0)
+    try expectStack("compat-no-gpu", "compat --driver 515.65.01", in: tree, status: 0)
   }
 
   /// The configuration of an image is found without being named; what cannot be read is said.

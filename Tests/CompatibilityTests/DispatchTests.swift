@@ -149,6 +149,57 @@ struct DispatchTests {
     #expect(left.verdict == .partial && left.uncovered.map(\.modules) == [[2, 3]] && left.dedicated == 1)
   }
 
+  /// A template of which every module is for one target is compiled target by target, for a library that picks.
+  @Test func madeForOneTarget() {
+    func verdict(_ modules: [[String]], _ own: String = "3Two", on: String = "8.0") -> LibraryVerdict {
+      var kernels = KernelNames()
+      kernels.add(["other"], ofModule: 0)
+      for (index, tile) in (["3One", own, "5Three", "4Four"]).prefix(modules.count).enumerated() {
+        kernels.add(["_Z6kernelI4GemmI\(tile)EEvv"], ofModule: index + 1)
+      }
+      let library = Library(inventory(([["sm_70", "sm_80", "sm_90"]] + modules).map { Draft($0) }))
+      return library.verdict(on: device(on), kernels: kernels)
+    }
+    let split = [["sm_70"], ["sm_80"], ["sm_90"]]
+    let picked = verdict(split)
+    #expect(picked.verdict == .native && picked.presumed.map(\.modules) == [[1], [3]])
+    #expect(picked.uncovered.isEmpty && picked.excused == 2)
+    // Machine code runs on later minors.
+    #expect(verdict(split, on: "8.6").verdict == .native)
+    // Two targets are no proof.
+    #expect(verdict([["sm_70"], ["sm_80"]]).uncovered.map(\.modules) == [[1]])
+    #expect(verdict([["sm_70"], ["sm_80"], ["sm_70"]]).uncovered.map(\.modules) == [[1, 3]])
+    // One module for several targets, or with PTX for newer ones, and the template is not compiled target by target.
+    #expect(verdict([["sm_70"], ["sm_80", "sm_86"], ["sm_90"]]).verdict == .partial)
+    #expect(verdict([["sm_70"], ["sm_80"], ["sm_90", "compute_90"]]).verdict == .partial)
+    #expect(verdict([["sm_70"], ["sm_80"], ["sm_75"], ["sm_89", "sm_120"]]).verdict == .partial)
+    // Nothing of it runs on the device.
+    #expect(verdict([["sm_70"], ["sm_75"], ["sm_90"]]).uncovered.map(\.modules) == [[1], [2], [3]])
+    // Another template.
+    var kernels = KernelNames()
+    for (index, name) in ["other", "_Z6kernelI4GemmI3OneEEvv", "_Z6kernelI4ConvI3TwoEEvv", "_Z3addIfEvv"]
+      .enumerated()
+    {
+      kernels.add([name], ofModule: index)
+    }
+    let library = Library(inventory(([["sm_70", "sm_80", "sm_90"]] + split).map { Draft($0) }))
+    #expect(library.verdict(on: device("8.0"), kernels: kernels).uncovered.map(\.modules) == [[1], [3]])
+  }
+
+  /// What a library picks is no stand-in for what all of its callers need: one embedded module that runs, beside
+  /// nothing else, excuses nothing.
+  @Test func nothingIsPresumedWhereOnlySpecialisedModulesRun() {
+    let library = Library(
+      inventory([
+        Draft(["sm_70"], .embedded), Draft(["sm_80"], .embedded),
+        Draft(["sm_75", "sm_80"]), Draft(["sm_75", "sm_80"]),
+      ]))
+    let verdict = library.verdict(
+      on: device("7.0"), kernels: names(["attention_sm70"], nil, ["turing_a"], ["copy"]))
+    #expect(verdict.verdict == .partial && verdict.dedicated == 1 && verdict.presumed.isEmpty)
+    #expect(verdict.uncovered.map(\.modules) == [[3]])
+  }
+
   /// Code that only the driver holds back is meant for the device, whatever its name.
   @Test func whatAnotherDriverWouldRunIsAGap() {
     let ptx = image("compute_70", isa: .init(8, 5))

@@ -244,7 +244,9 @@ struct ReportSchemaTests {
   }
 
   static func gpus() -> [UInt8] {
-    GPUsReport(query: "", gpus: GPUCatalogue.shared.search("")).json(tool)
+    var tool = tool
+    tool.dataFiles = [Path("more.json"), Path(bytes: [0xFE])]
+    return GPUsReport(query: "", gpus: GPUCatalogue.shared.search("")).json(tool)
   }
 
   @Test func documentsOfEachKindAreValid() throws {

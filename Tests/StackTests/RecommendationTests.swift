@@ -159,7 +159,7 @@ import Testing
     let unknown = recommendations(try question("2.4.1+cu121", cuda: "12.1", ["sm_80"], [("8.0", nil)]))
     #expect(
       unknown.map(\.message) == [
-        "driver 525.60.13 is the oldest that satisfies everything; CUDA 12.1 asks for it"
+        "driver 525.60.13 is the oldest that satisfies everything; CUDA 12.1 of PyTorch 2.4.1+cu121 asks for it"
       ])
     let old = recommendations(
       try question("2.4.1+cu121", cuda: "12.1", ["sm_80"], [("NVIDIA A100-PCIE-40GB", "470.57.02")]))
@@ -169,6 +169,71 @@ import Testing
     let fine = recommendations(
       try question("2.4.1+cu121", cuda: "12.1", ["sm_80"], [("NVIDIA A100-PCIE-40GB", "550.54.14")]))
     #expect(fine.isEmpty)
+    // A reservation about the driver's stand-in is no reason to ask for the driver that is there.
+    let standIn = recommendations(
+      try question("2.7.1+cu128", cuda: "12.8", ["sm_86"], [("NVIDIA GeForce RTX 3090", "535.54.03")]) {
+        tree in
+        tree.library("usr/local/cuda-12.8/compat/libcuda.so.570.86.15")
+      })
+    #expect(standIn.isEmpty)
+  }
+
+  /// A driver is no cure for code that is not there, and is not said to be one.
+  @Test func whatNoDriverMends() throws {
+    let volta = recommendations(
+      try question("2.15.0+cu132", cuda: "13.2", ["sm_75"], [("Tesla V100-SXM2-32GB", "525.60.13")]))
+    #expect(volta.map(\.kind) == [.installTorch, .installDriver])
+    #expect(
+      volta.last?.message
+        == "what is installed now needs driver 580.65.06 or newer, which alone does not mend it; CUDA 13.2 of PyTorch 2.15.0+cu132 asks for it"
+    )
+    let processor = recommendations(
+      try question("2.4.1+cpu", cuda: nil, [], [("NVIDIA H100 NVL", nil)]))
+    #expect(processor.map(\.kind) == [.installTorch, .installDriver])
+    #expect(
+      processor.last?.message.hasPrefix("what is installed now needs driver 520.61.05 or newer") == true)
+  }
+
+  /// Where there are several environments, each recommendation for one says for which.
+  @Test func whichEnvironment() throws {
+    var tree = TreeBuilder()
+    for (folder, python) in [("opt/a/lib/", "3.11"), ("opt/b/lib/", "3.12")] {
+      let site = "\(folder)python\(python)/site-packages/"
+      tree.torch("2.4.1+cu121", cuda: "12.1", requires: ["nvidia-cudnn-cu12==9.1.0.70"], in: site)
+      tree.distribution("numpy", "2.0", in: site)
+      tree.library("\(site)torch/lib/libtorch_cuda.so", needed: ["libcudnn.so.9"])
+    }
+    tree.add("CUDA Version 11.8.89\n", at: "usr/local/cuda-11.8/version.txt")
+    tree.add("x", at: "usr/local/cuda-11.8/bin/nvcc")
+    let list = recommendations(
+      StackQuestion(
+        facts: tree.facts(), devices: [try device("NVIDIA B200", driver: "580.65.06")],
+        libraries: ["opt/a/lib/python3.11", "opt/b/lib/python3.12"].map {
+          stackLibrary("\($0)/site-packages/torch/lib/libtorch_cuda.so", [["sm_90"]])
+        }))
+    #expect(
+      list.map(\.kind) == [
+        .installTorch, .installTorch, .installLibraries, .installLibraries, .toolkit, .toolkit,
+        .architectureList,
+      ])
+    for (index, recommendation) in list.dropLast().enumerated() {
+      #expect(
+        recommendation.message.hasPrefix(
+          index % 2 == 0
+            ? "in opt/a/lib/python3.11/site-packages: " : "in opt/b/lib/python3.12/site-packages: "))
+    }
+    #expect(list.last?.message == "build extensions for 10.0")
+  }
+
+  @Test func whatHasToBeBuiltIsNamed() throws {
+    var question = try question("2.9.1+cu128", cuda: "12.8", ["sm_120"], [("12.0", "570.86.15")]) { tree in
+      tree.distribution("my-ops", "1.0", in: "site/")
+      tree.add("my_ops/_C.so,,\n", at: "site/my_ops-1.0.dist-info/RECORD")
+    }
+    question.libraries.append(stackLibrary("site/my_ops/_C.so", [["sm_90"]]))
+    let list = recommendations(question)
+    #expect(list.map(\.message) == ["build my-ops 1.0 for 12.0"])
+    #expect(list.map(\.command) == ["TORCH_CUDA_ARCH_LIST=\"12.0\""])
   }
 
   @Test func whatFailsElsewhereIsNoFaultOfPyTorch() throws {

@@ -34,7 +34,7 @@ import Testing
           Array(repeating: ["sm_37", "sm_50", "sm_60", "sm_70"], count: 3))
       ])
     let checks = question.checks()
-    let summary = StackSummary(checks)
+    let summary = StackSummary(checks, namesDriver: true)
     #expect(
       summary.lines == [
         .driverAndCUDA: .pass, .torchAndCUDA: .pass, .driverAndGPU: .pass, .torchAndGPU: .fail,
@@ -83,9 +83,11 @@ import Testing
     tree.distribution("nvidia-cudnn-cu11", "8.5.0.96", in: "site/")
     tree.distribution("nvidia-cuda-runtime-cu11", "11.7.99", in: "site/")
     let installed = try checks(tree)
-    #expect(StackSummary(installed).answer == .pass, "\(installed.filter { $0.status != .pass })")
-    #expect(Set(StackSummary(installed).lines.values) == [.pass])
-    #expect(StackSummary(installed).lines.count == 4)
+    #expect(
+      StackSummary(installed, namesDriver: true).answer == .pass, "\(installed.filter { $0.status != .pass })"
+    )
+    #expect(Set(StackSummary(installed, namesDriver: true).lines.values) == [.pass])
+    #expect(StackSummary(installed, namesDriver: true).lines.count == 4)
   }
 
   @Test func missingAndWrongLibraries() throws {
@@ -142,7 +144,7 @@ import Testing
     #expect(checks.statuses(.toolkitGPU) == [.pass])
     #expect(checks.statuses(.torchLibraries) == [.pass])
     // Building is not running.
-    #expect(StackSummary(checks).answer != .fail)
+    #expect(StackSummary(checks, namesDriver: true).answer != .fail)
   }
 
   @Test func pytorchThatNeedsAnotherCUDA() throws {
@@ -167,7 +169,7 @@ import Testing
     #expect(checks.statuses(.torchLibraries) == [.pass, .warn])
     #expect(
       checks.messages(.torchLibraries)[1]
-        == "PyTorch 2.4.1+cpu was built without CUDA: it runs on the processor only")
+        == "PyTorch 2.4.1+cpu was built without CUDA and runs on the processor only")
     #expect(checks.statuses(.torchGPU) == [.pass])
     #expect(!checks.contains { $0.status == .fail })
   }
@@ -194,7 +196,7 @@ import Testing
       ])
     #expect(checks.statuses(.toolkitTorch) == [.fail, .pass])
     #expect(checks.statuses(.toolkitGPU) == [.pass, .pass, .pass, .pass])
-    #expect(StackSummary(checks).answer == .pass)
+    #expect(StackSummary(checks, namesDriver: true).answer == .pass)
     // All devices give the same answer, so it is given once.
     #expect(checks.filter { $0.id == .driverRuntime }.map(\.device) == [nil])
     #expect(checks.filter { $0.id == .torchGPU }.map(\.device) == [0, 1])
@@ -238,7 +240,7 @@ import Testing
     onT4.devices = [try device("Tesla T4", driver: "580.95.05")]
     let partial = onT4.checks()
     #expect(partial.statuses(.torchGPU) == [.warn])
-    #expect(partial.messages(.torchGPU)[0].contains("1 of 33 modules of libtorch_cuda_linalg.so"))
+    #expect(partial.messages(.torchGPU)[0].contains("32 of 33 modules of libtorch_cuda_linalg.so"))
   }
 
   @Test func ptxThatTheDriverDoesNotKnow() throws {
@@ -465,8 +467,66 @@ import Testing
     #expect(packages.map(\.subject) == ["my-ops 1.0", "torchvision 1.0"])
     #expect(packages.map(\.status) == [.fail, .pass])
     #expect(packages[0].evidence.map(\.path) == ["site/my_ops/_C.so"])
-    #expect(StackSummary(checks).answer == .fail)
-    #expect(StackSummary(checks).lines[.torchAndGPU] == .pass)
+    #expect(StackSummary(checks, namesDriver: true).answer == .fail)
+    #expect(StackSummary(checks, namesDriver: true).lines[.torchAndGPU] == .pass)
+  }
+
+  /// PyTorch calls NVIDIA's libraries for some of its functions: without one of them the others run.
+  @Test func aLibraryOfNVIDIALacksTheGPU() throws {
+    var tree = TreeBuilder()
+    tree.torch("2.14.1+cu126", cuda: "12.6", in: "site/")
+    tree.distribution("nvidia-cusparselt-cu12", "0.7.1", in: "site/")
+    tree.add(
+      "nvidia/cusparselt/lib/libcusparseLt.so.0,,\n",
+      at: "site/nvidia_cusparselt_cu12-0.7.1.dist-info/RECORD")
+    func checks(_ path: String, tree: TreeBuilder) throws -> [Check] {
+      StackQuestion(
+        facts: tree.facts(), devices: [try device("Tesla V100-SXM2-32GB", driver: "580.65.06")],
+        libraries: [
+          stackLibrary("site/torch/lib/libtorch_cuda.so", [["sm_70", "sm_80"]]),
+          stackLibrary(path, [["sm_80", "sm_90"]]),
+        ]
+      ).checks()
+    }
+    let beside = try checks("site/nvidia/cusparselt/lib/libcusparseLt.so.0", tree: tree)
+    #expect(beside.statuses(.torchGPU) == [.pass])
+    #expect(beside.statuses(.packageGPU) == [.warn])
+    #expect(
+      beside.messages(.packageGPU) == [
+        "nvidia-cusparselt-cu12 0.7.1 has no code that runs on Tesla V100-SXM2-32GB (7.0) in libcusparseLt.so.0; what "
+          + "PyTorch calls in it fails"
+      ])
+    #expect(StackSummary(beside, namesDriver: true).answer == .warn)
+    // The same inside PyTorch's own folder; a library of PyTorch's own is another matter.
+    let inside = try checks("site/torch/lib/libcusparseLt-f80c68d1.so.0", tree: tree)
+    #expect(inside.statuses(.torchGPU) == [.warn])
+    #expect(try checks("site/torch/lib/libtorch_cuda_linalg.so", tree: tree).statuses(.torchGPU) == [.fail])
+    // Alone there is nothing that would run without it.
+    var alone = TreeBuilder()
+    alone.distribution("nvidia-cusparselt-cu12", "0.7.1", in: "site/")
+    let lone = StackQuestion(
+      facts: alone.facts(), devices: [try device("Tesla V100-SXM2-32GB", driver: "580.65.06")],
+      libraries: [stackLibrary("site/nvidia/cusparselt/lib/libcusparseLt.so.0", [["sm_80"]])])
+    #expect(lone.checks().statuses(.packageGPU) == [.fail])
+  }
+
+  /// What was not asked is no part of the answer: a driver that nobody named, building, what flags promise.
+  @Test func theAnswerIsAboutWhatWasAsked() {
+    func answer(_ checks: [Check], namesDriver: Bool = true) -> Check.Status {
+      StackSummary(checks, namesDriver: namesDriver).answer
+    }
+    let fine = Check(.torchGPU, .pass, "")
+    #expect(answer([fine, Check(.driverRuntime, .unknown, "")], namesDriver: false) == .pass)
+    #expect(answer([fine, Check(.driverRuntime, .unknown, "")]) == .unknown)
+    #expect(answer([fine, Check(.driverRuntime, .fail, "")], namesDriver: false) == .fail)
+    #expect(answer([fine, Check(.torchGPU, .unknown, "")], namesDriver: false) == .unknown)
+    #expect(answer([fine, Check(.toolkitTorch, .fail, ""), Check(.flagsContents, .warn, "")]) == .pass)
+    #expect(answer([]) == .unknown)
+    let summary = StackSummary(
+      [fine, Check(.packageGPU, .fail, device: 1, ""), Check(.packageGPU, .pass, device: 0, "")],
+      namesDriver: true)
+    #expect([0, 1].map { summary.answer(onDevice: $0) } == [.pass, .fail])
+    #expect(summary.answer == .fail)
   }
 
   @Test func packagesThatPickALibrary() throws {
@@ -574,6 +634,7 @@ import Testing
     #expect(runtime.driver?.description == "525.60.13")
     #expect(runtime.demands.map(\.id) == [.driverRuntime])
     #expect(runtime.demands.map(\.subject) == ["CUDA 12.1"])
+    #expect(runtime.asking == "CUDA 12.1 of PyTorch 2.4.1+cu121 asks for it")
 
     let zstd = stackLibrary("site/ops/_C.so", [["sm_80"]], zstd: true)
     let compressed = try demand(["8.0"], [plain, zstd])

@@ -1,7 +1,7 @@
 /// One product of the GPU catalogue.
-public struct GPU: Hashable, Sendable, Decodable {
+public struct GPU: Hashable, Sendable, Codable {
   /// What the product is sold for, or that its name is only a chip label.
-  public struct Segment: RawRepresentable, Hashable, Sendable, Decodable {
+  public struct Segment: RawRepresentable, Hashable, Sendable, Codable {
     public var rawValue: String
     public init(rawValue: String) { self.rawValue = rawValue }
 
@@ -11,10 +11,6 @@ public struct GPU: Hashable, Sendable, Decodable {
     public static let jetson = Segment(rawValue: "jetson")
     /// The name is a label in the public PCI id list, not the name that the driver prints.
     public static let label = Segment(rawValue: "label")
-
-    public init(from decoder: any Decoder) throws {
-      rawValue = try decoder.singleValueContainer().decode(String.self)
-    }
   }
 
   /// The name as the driver or NVIDIA's list prints it, or a chip label.
@@ -33,7 +29,8 @@ public struct GPU: Hashable, Sendable, Decodable {
   public var source: Int
 
   enum CodingKeys: String, CodingKey {
-    case name, computeCapabilities, segment, aliases, confirmed, pciIDs, note, source
+    case name, computeCapabilities, segment, aliases, pciIDs, note, source
+    case isConfirmed = "confirmed"
   }
 
   public init(from decoder: any Decoder) throws {
@@ -42,7 +39,7 @@ public struct GPU: Hashable, Sendable, Decodable {
     computeCapabilities = try container.decode([ComputeCapability].self, forKey: .computeCapabilities)
     segment = try container.decode(Segment.self, forKey: .segment)
     aliases = try container.decodeIfPresent([String].self, forKey: .aliases) ?? []
-    isConfirmed = try container.decodeIfPresent(Bool.self, forKey: .confirmed) ?? true
+    isConfirmed = try container.decodeIfPresent(Bool.self, forKey: .isConfirmed) ?? true
     pciIDs = try container.decodeIfPresent([String].self, forKey: .pciIDs) ?? []
     note = try container.decodeIfPresent(String.self, forKey: .note)
     source = try container.decode(Int.self, forKey: .source)

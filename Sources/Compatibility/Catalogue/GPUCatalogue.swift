@@ -1,13 +1,14 @@
+public import Bytes
 import DeviceCode
 
 /// The known GPU products: finds the one that somebody means.
-public struct GPUCatalogue: Sendable, Decodable {
+public struct GPUCatalogue: Sendable, Codable {
   /// Oldest compute capability first.
   public var gpus: [GPU]
   public var sources: [String]
 
   /// The catalogue, decoded at first use.
-  public static let shared = decodeTable(Self.self, PackageResources.gpus_json)
+  public static let shared = TableSet.shared(Self.self)
 
   /// What a query means: one compute capability, and the products that it names.
   public struct Match: Hashable, Sendable {
@@ -164,5 +165,51 @@ extension GPUCatalogue.Failure: CustomStringConvertible {
         ? "no GPU is called \"\(query)\""
         : "no GPU is called \"\(query)\"; the nearest names: \(nearest.joined(separator: ", "))"
     }
+  }
+}
+
+extension GPUCatalogue: DataTable {
+  public static let name = "gpus"
+  public static var resource: [UInt8] { PackageResources.gpus_json }
+  public var rowSources: [Int] { gpus.map(\.source) }
+
+  public mutating func add(_ other: GPUCatalogue) {
+    gpus.add(
+      other.gpus, key: { [$0.name, $0.segment == .label ? GPU.Segment.label.rawValue : ""] },
+      order: { $0.computeCapabilities.last ?? ComputeCapability(0, 0) })
+  }
+
+  public func problems(in tables: TableSet) -> [Problem] {
+    let architectures = tables[ArchitectureTable.self]
+    var check = ListCheck(Self.self, "gpus")
+    var names: Set<String> = []
+    for gpu in gpus {
+      check.expect(
+        !GPUName.words(gpu.name).isEmpty, "\"\(gpu.name)\"", "name", "a letter or a digit", gpu.name)
+      if gpu.segment != .label {
+        check.expect(names.insert(gpu.name).inserted, gpu.name, "name", "one row per product", gpu.name)
+      } else {
+        check.expect(!gpu.isConfirmed, gpu.name, "confirmed", "false for a label", true)
+      }
+      let capabilities = gpu.computeCapabilities
+      check.expect(
+        !capabilities.isEmpty && capabilities == capabilities.sorted(), gpu.name, "computeCapabilities",
+        "one or more, ascending", capabilities.map(\.description).joined(separator: ", "))
+      for capability in capabilities {
+        check.expect(
+          architectures[capability] != nil, gpu.name, "computeCapabilities",
+          "a compute capability of architectures.computeCapabilities", capability)
+      }
+      let isTegra = capabilities.contains { architectures.tegra.contains($0.number) }
+      check.expect(
+        gpu.segment == .label || isTegra == (gpu.segment == .jetson), gpu.name, "segment",
+        isTegra ? "jetson for a Tegra" : "another one than that of Tegras", gpu.segment.rawValue)
+      for id in gpu.pciIDs {
+        check.expect(
+          id.utf8.count == 4 && UInt16(id, radix: 16) != nil, gpu.name, "pciIDs", "four hexadecimal digits",
+          id)
+      }
+    }
+    return check.problems
   }
 }

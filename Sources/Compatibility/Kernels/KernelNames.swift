@@ -7,6 +7,8 @@ public struct KernelNames: Sendable {
     var isForwardCompatible: Bool
     /// Positions of names that differ only in numbers among their template arguments have one value.
     var pattern: Int
+    /// Positions of instances of one template have one value.
+    var template: Int
   }
 
   /// The names, each once.
@@ -18,6 +20,7 @@ public struct KernelNames: Sendable {
   private var unreadable: Set<Int> = []
   private var positions: [String: Int] = [:]
   private var patterns: [String: Int] = [:]
+  private var templates: [String: Int] = [:]
 
   public init() {}
 
@@ -43,13 +46,21 @@ public struct KernelNames: Sendable {
   private mutating func position(of name: String) -> Int {
     if let known = positions[name] { return known }
     let parts = MangledName(name)
-    let text = String(decoding: parts.pattern, as: UTF8.self)
-    let pattern = patterns[text] ?? patterns.count
-    patterns[text] = pattern
+    let pattern = Self.number(of: parts.pattern[...], in: &patterns)
+    let template = Self.number(of: parts.template, in: &templates)
     positions[name] = names.count
     names.append(name)
     let (tags, isForwardCompatible) = GenerationTag.read(parts)
-    facts.append(Facts(tags: tags, isForwardCompatible: isForwardCompatible, pattern: pattern))
+    facts.append(
+      Facts(tags: tags, isForwardCompatible: isForwardCompatible, pattern: pattern, template: template))
     return names.count - 1
+  }
+
+  /// The number of a text among those met so far.
+  private static func number(of text: ArraySlice<UInt8>, in numbers: inout [String: Int]) -> Int {
+    let text = String(decoding: text, as: UTF8.self)
+    let number = numbers[text] ?? numbers.count
+    numbers[text] = number
+    return number
   }
 }

@@ -9,7 +9,13 @@ struct MangledName {
   /// that differ in nothing else, such as the size of a tile. Wider numbers and enumerations stay: they often stand for
   /// types.
   private(set) var pattern: [UInt8] = []
+  /// How much of ``pattern`` names the template: up to the arguments of the second template, since the first is often a
+  /// mere wrapper, as in `cutlass::Kernel<cutlass::gemm::kernel::EllGemm<…>>`.
+  var template: ArraySlice<UInt8> { pattern[..<(templateEnd ?? pattern.endIndex)] }
 
+  private var templateEnd: Int?
+  /// How many templates have been opened.
+  private var templates = 0
   private let bytes: [UInt8]
   private var position = 0
   /// How many literals the position is in.
@@ -45,6 +51,10 @@ struct MangledName {
     case UInt8(ascii: "A"): take(1 + digits(from: position + 1))
     case UInt8(ascii: "D") where position + 1 < bytes.count && bytes[position + 1] == UInt8(ascii: "v"):
       take(2 + digits(from: position + 2))
+    case UInt8(ascii: "I"):
+      templates += 1
+      if templates == 2 { templateEnd = pattern.endIndex }
+      take(1)
     // Behind the end of a lambda's parameters comes its number: UlvE0_.
     case UInt8(ascii: "E"):
       let count = digits(from: position + 1)

@@ -16,6 +16,8 @@ struct DispatchRule {
     /// What of its kernels is not named for other generations is in a module that runs on the device, under the same
     /// name or as a variant.
     case providedElsewhere
+    /// The same, or the kernel is an instance of a template that is compiled target by target, for the device too.
+    case madeForOneTarget
   }
 
   private let kernels: KernelNames
@@ -24,13 +26,20 @@ struct DispatchRule {
   private let running: Set<Int>
   /// For every pattern of a kernel that runs, the targets of the modules that have it.
   private let runningPatterns: [Int: [Set<String>]]
+  /// Templates that are compiled target by target, and run on the device.
+  private let splitTemplates: Set<Int>
   /// Whether a kernel runs that is named for the device's own generation.
   let runsOwnGeneration: Bool
 
-  /// - Parameter modules: the modules that run on the device, each with the names of its targets.
+  /// A module and the names of its targets.
+  typealias TargetedModule = (module: Int, targets: Set<String>)
+
+  /// - Parameters:
+  ///   - modules: the modules that run on the device.
+  ///   - others: those without code for it.
   init(
-    _ kernels: KernelNames, on device: ComputeCapability,
-    running modules: [(module: Int, targets: Set<String>)]
+    _ kernels: KernelNames, on device: ComputeCapability, running modules: [TargetedModule],
+    others: [TargetedModule]
   ) {
     self.kernels = kernels
     self.device = device
@@ -45,6 +54,7 @@ struct DispatchRule {
     }
     self.running = running
     runningPatterns = patterns
+    splitTemplates = Self.splitTemplates(kernels, running: running, in: modules + others)
     runsOwnGeneration = running.contains { kernel in
       kernels.facts[kernel].tags.contains { !$0.isMinimum && $0.includes(device) }
     }
@@ -57,8 +67,33 @@ struct DispatchRule {
     let rest = own.filter { !isForOthers($0) }
     if rest.isEmpty { return .dedicated }
     if rest.allSatisfy({ isProvided($0, targets) }) { return .providedElsewhere }
+    if rest.allSatisfy({ isProvided($0, targets) || splitTemplates.contains(kernels.facts[$0].template) }) {
+      return .madeForOneTarget
+    }
     let isForDevice = rest.contains { !kernels.facts[$0].tags.isEmpty }
     return rest.count < own.count - rest.count && !isForDevice ? .mostlyDedicated : .gap
+  }
+
+  /// How many targets show that a template is compiled target by target.
+  private static let fewestTargets = 3
+
+  /// The templates of which every module has code for a single target, and all modules together for several, so that
+  /// the library's own code has to pick among them; without those of which nothing runs.
+  private static func splitTemplates(
+    _ kernels: KernelNames, running: Set<Int>, in modules: [TargetedModule]
+  ) -> Set<Int> {
+    var targets: [Int: Set<String>] = [:]
+    var shared: Set<Int> = []
+    for module in modules {
+      for template in Set(kernels.kernels(ofModule: module.module)?.map { kernels.facts[$0].template } ?? [])
+      {
+        targets[template, default: []].formUnion(module.targets)
+        if module.targets.count > 1 { shared.insert(template) }
+      }
+    }
+    let runningTemplates = Set(running.map { kernels.facts[$0].template })
+    return Set(targets.filter { $0.value.count >= fewestTargets }.keys).subtracting(shared)
+      .intersection(runningTemplates)
   }
 
   /// Whether the name of a kernel that has no code for the device says that it is for others: its tags do not include

@@ -1,6 +1,9 @@
+public import Bytes
+import DeviceCode
+
 /// What is known about compute capabilities: the table `architectures.json`.
-public struct ArchitectureTable: Sendable, Decodable {
-  public struct Row: Sendable, Decodable {
+public struct ArchitectureTable: Sendable, Codable {
+  public struct Row: Sendable, Codable {
     public var computeCapability: ComputeCapability
     public var architecture: String
     /// In a Tegra system on a chip.
@@ -25,7 +28,7 @@ public struct ArchitectureTable: Sendable, Decodable {
   }
 
   /// Where code for a family-specific target runs.
-  public struct Family: Sendable, Decodable {
+  public struct Family: Sendable, Codable {
     /// The SM number of the target: 100 of `sm_100f`.
     public var target: UInt32
     public var members: [ComputeCapability]
@@ -34,7 +37,7 @@ public struct ArchitectureTable: Sendable, Decodable {
   }
 
   /// A compute capability that has got another number.
-  public struct Renumbering: Sendable, Decodable {
+  public struct Renumbering: Sendable, Codable {
     public var from: ComputeCapability
     public var to: ComputeCapability
     public var sinceToolkit: CUDAVersion
@@ -42,12 +45,13 @@ public struct ArchitectureTable: Sendable, Decodable {
     public var source: Int
   }
 
-  public var rows: [Row]
+  /// Oldest first.
+  public var rows: [Row] { didSet { tegra = Self.tegra(of: rows) } }
   public var families: [Family]
   public var renumbered: [Renumbering]
   public var sources: [String]
   /// The numbers of the Tegra rows.
-  let tegra: Set<UInt32>
+  private(set) var tegra: Set<UInt32>
 
   enum CodingKeys: String, CodingKey {
     case rows = "computeCapabilities"
@@ -60,11 +64,15 @@ public struct ArchitectureTable: Sendable, Decodable {
     families = try container.decode([Family].self, forKey: .families)
     renumbered = try container.decode([Renumbering].self, forKey: .renumbered)
     sources = try container.decode([String].self, forKey: .sources)
-    tegra = Set(rows.lazy.filter(\.tegra).map(\.computeCapability.number))
+    tegra = Self.tegra(of: rows)
+  }
+
+  private static func tegra(of rows: [Row]) -> Set<UInt32> {
+    Set(rows.lazy.filter(\.tegra).map(\.computeCapability.number))
   }
 
   /// The table, decoded at first use.
-  public static let shared = decodeTable(Self.self, PackageResources.architectures_json)
+  public static let shared = TableSet.shared(Self.self)
 
   public subscript(computeCapability: ComputeCapability) -> Row? {
     rows.first { $0.computeCapability == computeCapability }
@@ -73,5 +81,115 @@ public struct ArchitectureTable: Sendable, Decodable {
   /// The members of the family of `sm_<number>f`; nil when the table does not have it.
   func family(_ number: UInt32) -> [ComputeCapability]? {
     families.first { $0.target == number }?.members
+  }
+}
+
+extension ArchitectureTable: DataTable {
+  public static let name = "architectures"
+  public static var resource: [UInt8] { PackageResources.architectures_json }
+  public var rowSources: [Int] {
+    rows.map(\.source) + families.map(\.source) + renumbered.map(\.source)
+  }
+
+  public mutating func add(_ other: ArchitectureTable) {
+    rows.add(other.rows, by: \.computeCapability)
+    families.add(other.families, by: \.target)
+    renumbered.add(other.renumbered, by: \.from)
+  }
+
+  public func problems(in tables: TableSet) -> [Problem] {
+    problemsOfRows(tables[DriverTable.self], tables[ToolkitTable.self]) + problemsOfFamilies()
+      + problemsOfRenumberings()
+  }
+
+  private func problemsOfRows(_ drivers: DriverTable, _ toolkits: ToolkitTable) -> [Problem] {
+    var check = ListCheck(Self.self, "computeCapabilities")
+    check.expectAscending(rows.map(\.computeCapability), "computeCapability")
+    for row in rows {
+      let key = row.computeCapability
+      if row.tegra {
+        check.expect(row.firstDriver == nil, key, "firstDriver", "none for a Tegra", row.firstDriver)
+        check.expect(row.lastDriver == nil, key, "lastDriver", "none for a Tegra", row.lastDriver)
+      } else {
+        check.expect(row.firstDriver != nil, key, "firstDriver", "a branch, or \"tegra\": true", nil)
+      }
+      if row.current {
+        let isSupported = row.lastToolkit == nil && row.lastDriver == nil && row.confirmed != false
+        check.expect(
+          isSupported, key, "current", "false with a last toolkit or driver, or unconfirmed", true)
+      }
+      if let last = row.lastToolkit {
+        check.expect(
+          row.firstToolkit <= last, key, "lastToolkit", "\(row.firstToolkit), which is its first, or later",
+          last)
+      }
+      for (toolkit, field) in [(row.firstToolkit, "firstToolkit"), (row.lastToolkit, "lastToolkit")] {
+        guard let toolkit, let oldest = toolkits.toolkits.first?.toolkit, toolkit >= oldest else { continue }
+        check.expect(toolkits[toolkit] != nil, key, field, "a toolkit of toolkits.toolkits", toolkit)
+      }
+      // Branches from before the table are not compared.
+      if let first = row.firstDriver, let oldest = drivers.branches.first?.branch, first >= oldest {
+        let cuda = drivers.branch(of: first)?.maxCUDA
+        check.expect(
+          cuda.map { $0 >= row.firstToolkit } ?? false, key, "firstDriver",
+          "a branch of drivers.branches that supports CUDA \(row.firstToolkit)", first)
+      }
+      if let last = row.lastDriver {
+        check.expect(
+          drivers.branches.contains { $0.branch == last }, key, "lastDriver",
+          "a branch of drivers.branches", last)
+        check.expect(
+          row.firstDriver.map { $0 <= last } ?? true, key, "lastDriver",
+          "\(row.firstDriver ?? 0), which is its first, or later", last)
+      }
+    }
+    return check.problems
+  }
+
+  private func problemsOfFamilies() -> [Problem] {
+    var check = ListCheck(Self.self, "families")
+    check.expectAscending(families.map(\.target), "target")
+    for family in families {
+      let own = ComputeCapability(CodeTarget(family.target))
+      let members = family.members
+      let text = members.map(\.description).joined(separator: ", ")
+      check.expect(members.first == own, family.target, "members", "\(own) first", text)
+      check.expect(
+        zip(members, members.dropFirst()).allSatisfy { $0 < $1 }, family.target, "members",
+        "ascending compute capabilities", text)
+      for member in members {
+        check.expect(
+          member.major == own.major, family.target, "members", "major version \(own.major)", member)
+        check.expect(
+          self[member] != nil, family.target, "members",
+          "a compute capability of architectures.computeCapabilities", member)
+        check.expect(
+          tegra.contains(member.number) == tegra.contains(own.number), family.target, "members",
+          "Tegras alone or none", member)
+        // A later member's family is the rest of an earlier one's.
+        let rest = members.filter { $0 >= member }
+        check.expect(
+          self.family(member.number) == rest, member.number, "members",
+          rest.map(\.description).joined(separator: ", ") + ", as in family \(family.target)",
+          self.family(member.number).map { $0.map(\.description).joined(separator: ", ") })
+      }
+    }
+    return check.problems
+  }
+
+  private func problemsOfRenumberings() -> [Problem] {
+    var check = ListCheck(Self.self, "renumbered")
+    check.expectAscending(renumbered.map(\.from), "from")
+    for row in renumbered {
+      check.expect(self[row.from]?.tegra == true, row.from, "from", "a Tegra of the table", row.from)
+      check.expect(self[row.to]?.tegra == true, row.from, "to", "a Tegra of the table", row.to)
+      check.expect(
+        self[row.to]?.firstToolkit == row.sinceToolkit, row.from, "sinceToolkit",
+        "the first toolkit of \(row.to)", row.sinceToolkit)
+      check.expect(
+        self[row.from]?.lastToolkit.map { $0 < row.sinceToolkit } ?? false, row.from, "sinceToolkit",
+        "a toolkit after the last of \(row.from)", row.sinceToolkit)
+    }
+    return check.problems
   }
 }

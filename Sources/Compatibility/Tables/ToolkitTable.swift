@@ -1,7 +1,9 @@
+public import Bytes
+
 /// What is known about CUDA toolkits and forward-compatibility packages: the table `toolkits.json`.
-public struct ToolkitTable: Sendable, Decodable {
+public struct ToolkitTable: Sendable, Codable {
   /// One release of the toolkit.
-  public struct Release: Sendable, Decodable {
+  public struct Release: Sendable, Codable {
     public var toolkit: CUDAVersion
     /// The update of that version; nil for its first release.
     public var update: Int?
@@ -17,7 +19,7 @@ public struct ToolkitTable: Sendable, Decodable {
   }
 
   /// The driver libraries of the package `cuda-compat-X-Y`, which run on the kernel module of an older driver.
-  public struct ForwardCompatibility: Sendable, Decodable {
+  public struct ForwardCompatibility: Sendable, Codable {
     public var cuda: CUDAVersion
     /// Driver branches that the package, or a base image with it, admits.
     public var hosts: [Int]
@@ -30,7 +32,7 @@ public struct ToolkitTable: Sendable, Decodable {
   }
 
   /// A driver branch that NVIDIA's table of forward compatibility is about.
-  public struct HostBranch: Sendable, Decodable {
+  public struct HostBranch: Sendable, Codable {
     public var branch: Int
     /// Index into ``ToolkitTable/sources``.
     public var source: Int
@@ -40,11 +42,12 @@ public struct ToolkitTable: Sendable, Decodable {
   public var toolkits: [Release]
   /// Oldest first.
   public var forwardCompatibility: [ForwardCompatibility]
+  /// Oldest first.
   public var hostBranches: [HostBranch]
   public var sources: [String]
 
   /// The table, decoded at first use.
-  public static let shared = decodeTable(Self.self, PackageResources.toolkits_json)
+  public static let shared = TableSet.shared(Self.self)
 
   /// The first release of a toolkit version; nil when the table does not have it.
   public subscript(toolkit: CUDAVersion) -> Release? { toolkits.first { $0.toolkit == toolkit } }
@@ -58,10 +61,107 @@ public struct ToolkitTable: Sendable, Decodable {
 extension CUDAVersion {
   /// The oldest Linux driver that runs a CUDA runtime of this version: for a major version with minor-version
   /// compatibility that of the major version, before CUDA 11 that of the toolkit. Nil when the tables do not tell.
-  public var minimumDriver: DriverVersion? {
-    if let row = DriverTable.shared.minorVersionCompatibility.first(where: { $0.cudaMajor == major }) {
-      return row.minimumDriver
+  public var minimumDriver: DriverVersion? { minimumDriver(DriverTable.shared, ToolkitTable.shared) }
+
+  package func minimumDriver(_ drivers: DriverTable, _ toolkits: ToolkitTable) -> DriverVersion? {
+    drivers.minorVersionCompatibility.first { $0.cudaMajor == major }?.minimumDriver
+      ?? toolkits[self]?.minimumDriver
+  }
+}
+
+extension ToolkitTable: DataTable {
+  public static let name = "toolkits"
+  public static var resource: [UInt8] { PackageResources.toolkits_json }
+  public var rowSources: [Int] {
+    toolkits.map(\.source) + forwardCompatibility.map(\.source) + hostBranches.map(\.source)
+  }
+
+  public mutating func add(_ other: ToolkitTable) {
+    toolkits.add(other.toolkits, by: \.key)
+    forwardCompatibility.add(other.forwardCompatibility, by: \.cuda)
+    hostBranches.add(other.hostBranches, by: \.branch)
+  }
+
+  public func problems(in tables: TableSet) -> [Problem] {
+    let drivers = tables[DriverTable.self]
+    return problemsOfToolkits(drivers) + problemsOfForwardCompatibility(drivers)
+  }
+
+  private func problemsOfToolkits(_ drivers: DriverTable) -> [Problem] {
+    var check = ListCheck(Self.self, "toolkits")
+    check.expectAscending(toolkits.map(\.key), "toolkit")
+    for (earlier, later) in zip(toolkits, toolkits.dropFirst()) {
+      if let old = earlier.minimumDriver, let new = later.minimumDriver,
+        let oldNumbers = old.numbers, let newNumbers = new.numbers
+      {
+        check.expect(
+          !newNumbers.lexicographicallyPrecedes(oldNumbers), later.key, "minimumDriver",
+          "\(old) of \(earlier.key), or later", new)
+      }
+      if let old = earlier.branch, let new = later.branch {
+        check.expect(old <= new, later.key, "branch", "\(old) of \(earlier.key), or later", new)
+      }
     }
-    return ToolkitTable.shared[self]?.minimumDriver
+    for row in toolkits {
+      if let branch = row.branch {
+        check.expect(
+          drivers.branch(of: branch)?.maxCUDA == row.toolkit, row.key, "branch",
+          "a branch of drivers.branches whose newest CUDA version is \(row.toolkit)", branch)
+      }
+      if let minimum = row.minimumDriver {
+        check.expect(
+          minimum.numbers?.first == row.branch && row.branch != nil, row.key, "minimumDriver",
+          "a release of its branch \(row.branch.map(String.init) ?? "(missing)")", minimum)
+      }
+    }
+    return check.problems
+  }
+
+  private func problemsOfForwardCompatibility(_ drivers: DriverTable) -> [Problem] {
+    var check = ListCheck(Self.self, "forwardCompatibility")
+    check.expectAscending(forwardCompatibility.map(\.cuda), "cuda")
+    for row in forwardCompatibility {
+      check.expect(self[row.cuda] != nil, row.cuda, "cuda", "a toolkit of toolkits.toolkits", row.cuda)
+      check.expect(row.hosts == row.hosts.sorted(), row.cuda, "hosts", "ascending branches", "\(row.hosts)")
+      for host in row.hosts {
+        check.expect(
+          drivers.branch(of: host).map { $0.maxCUDA < row.cuda } ?? false, row.cuda, "hosts",
+          "branches of drivers.branches whose newest CUDA version is less than \(row.cuda)", host)
+      }
+      for host in row.supportedHosts ?? [] {
+        check.expect(
+          row.hosts.contains(host) && hostBranches.contains { $0.branch == host }, row.cuda, "supportedHosts",
+          "branches of its hosts and of toolkits.hostBranches", host)
+      }
+      if let own = row.ownBranch {
+        check.expect(
+          drivers.branch(of: own)?.maxCUDA == row.cuda, row.cuda, "ownBranch",
+          "a branch of drivers.branches whose newest CUDA version is \(row.cuda)", own)
+      }
+    }
+    var hosts = ListCheck(Self.self, "hostBranches")
+    hosts.expectAscending(hostBranches.map(\.branch), "branch")
+    for row in hostBranches {
+      hosts.expect(
+        drivers.branches.contains { $0.branch == row.branch }, row.branch, "branch",
+        "a branch of drivers.branches", row.branch)
+    }
+    return check.problems + hosts.problems
+  }
+}
+
+extension ToolkitTable.Release {
+  fileprivate var key: ToolkitKey { ToolkitKey(toolkit: toolkit, update: update ?? 0) }
+}
+
+/// `12.4`, or `12.4 update 1`.
+private struct ToolkitKey: Comparable, CustomStringConvertible {
+  var toolkit: CUDAVersion
+  var update: Int
+
+  var description: String { update == 0 ? "\(toolkit)" : "\(toolkit) update \(update)" }
+
+  static func < (left: ToolkitKey, right: ToolkitKey) -> Bool {
+    (left.toolkit, left.update) < (right.toolkit, right.update)
   }
 }

@@ -22,6 +22,8 @@ extension StackQuestion {
     var name: String
     var environment: Path?
     var isTorch: Bool
+    /// One of NVIDIA's libraries beside PyTorch, which calls it for some of its functions.
+    var servesTorch: Bool
     var libraries: [Int]
   }
 
@@ -34,10 +36,11 @@ extension StackQuestion {
       let environment = facts.environment(of: path)
       let torch = environment?.torch
       let isTorch = torch.map { path.isInside($0.folder.child("torch")) } ?? false
+      let distribution = environment?.distribution(of: path)
       let name: String
       if isTorch, let torch {
         name = "PyTorch \(torch.version.value)"
-      } else if let distribution = environment?.distribution(of: path) {
+      } else if let distribution {
         name = "\(distribution.normalizedName) \(distribution.version)"
       } else if environment != nil || path.components.count > 1 {
         name = "\(path.parent.bytes.isEmpty ? path : path.parent)"
@@ -50,7 +53,9 @@ extension StackQuestion {
       } else {
         positions[key] = packages.count
         packages.append(
-          Package(name: name, environment: environment?.folder, isTorch: isTorch, libraries: [index]))
+          Package(
+            name: name, environment: environment?.folder, isTorch: isTorch,
+            servesTorch: torch != nil && distribution.flatMap { Component($0) } != nil, libraries: [index]))
       }
     }
     return packages.sorted { left, right in left.isTorch && !right.isTorch }
@@ -107,14 +112,18 @@ extension StackQuestion {
     let partial = verdicts.paths(.partial)
     let all = judged.map(\.path)
     func names(_ paths: [Path]) -> String {
-      list(paths.prefix(3).map { "\($0.lastComponent)" })
-        + (paths.count > 3 ? " and \(paths.count - 3) others" : "")
+      list(
+        paths.prefix(3).map { "\($0.lastComponent)" } + (paths.count > 3 ? ["\(paths.count - 3) others"] : [])
+      )
     }
-    // PyTorch needs all of its libraries; another package may pick one of several.
-    if incompatible.count == all.count || package.isTorch && !incompatible.isEmpty {
-      return check(
-        .fail, "\(package.name) has no code that runs on \(device.label) in \(names(incompatible))",
-        incompatible)
+    // PyTorch needs all libraries of its own; another package may pick one of several.
+    if incompatible.count == all.count
+      || package.isTorch && incompatible.contains(where: { Component(file: $0) == nil })
+    {
+      let message = "\(package.name) has no code that runs on \(device.label) in \(names(incompatible))"
+      return package.servesTorch
+        ? check(.warn, message + "; what PyTorch calls in it fails", incompatible)
+        : check(.fail, message, incompatible)
     }
     if !incompatible.isEmpty {
       return check(
@@ -123,16 +132,15 @@ extension StackQuestion {
         incompatible)
     }
     if !partial.isEmpty {
-      let shares = judged.filter { $0.verdict.verdict == .partial }.prefix(3).map { library in
-        let runs = library.verdict.portable.mayRun
-        let total = runs + library.verdict.uncovered.reduce(0) { $0 + $1.modules.count }
-        return runs > 0
-          ? "\(runs) of \(total) modules of \(library.path.lastComponent)"
-          : "a part of \(library.path.lastComponent)"
+      let shares = judged.filter { $0.verdict.verdict == .partial }
+      let shown = shares.prefix(3).map { library in
+        "\(library.verdict.gaps) of \(library.verdict.modules) modules of \(library.path.lastComponent)"
       }
       return check(
         .warn,
-        "on \(device.label) only \(list(Array(shares))) runs; the other kernels of \(package.name) fail when they are called",
+        "on \(device.label) the kernels of \(list(shown))"
+          + (shares.count > 3 ? " and of \(shares.count - 3) other libraries" : "")
+          + " fail when they are called; the rest of \(package.name) has code for it",
         partial)
     }
     let guesses = verdicts.paths(.notGuaranteed)
@@ -144,8 +152,8 @@ extension StackQuestion {
     if !jit.isEmpty {
       return check(
         .warn,
-        "\(package.name) runs on \(device.label) after the driver has compiled the PTX of \(names(jit)): the first start "
-          + "takes long", jit)
+        "\(package.name) has PTX instead of machine code for \(device.label) in \(names(jit)): the driver compiles it at "
+          + "the first start, which takes long", jit)
     }
     return check(.pass, "\(package.name) has machine code for \(device.label)", all)
   }

@@ -69,19 +69,16 @@ extension StackQuestion {
 
   func driverChecks() -> [Check] {
     var checks = devices.indices.map { driverGPU($0) }
-    for runtime in runtimes {
-      let all = devices.indices.map { driverRuntime(runtime, $0) }
-      // One check for all devices with the same answer.
-      let isSame = Set(all.map(\.message)).count == 1
-      checks +=
-        isSame
-        ? all.prefix(1).map { check in
-          var check = check
-          if devices.count > 1 { check.device = nil }
-          return check
-        } : all
-    }
+    for runtime in runtimes { checks += onEveryDevice { driverRuntime(runtime, $0) } }
     return checks + imageChecks()
+  }
+
+  /// One check for each device, or one for all where they say the same.
+  private func onEveryDevice(_ check: (_ device: Int) -> Check) -> [Check] {
+    var all = devices.indices.map(check)
+    guard all.count > 1, Set(all.map(\.message)).count == 1 else { return all }
+    all[0].device = nil
+    return [all[0]]
   }
 
   private func driverGPU(_ index: Int) -> Check {
@@ -203,7 +200,14 @@ extension StackQuestion {
       }
       do throws(Problem) {
         for requirement in try image.requirements() {
-          checks += devices.indices.map { driverImage(requirement, of: image, name: name, $0) }
+          let all = onEveryDevice { driverImage(requirement, of: image, name: name, $0) }
+          // Where the GPUs decide, each check names its own.
+          checks += all.map { check in
+            guard all.count > 1, let device = check.device else { return check }
+            var check = check
+            check.message = "for \(devices[device].label) \(check.message)"
+            return check
+          }
         }
       } catch {
         checks.append(
@@ -267,7 +271,7 @@ extension StackQuestion {
     let cuda = driver.maxCUDA.map { " (CUDA \($0))" } ?? ""
     return check(
       .fail,
-      "\(name) does not take driver \(driver)\(cuda) with \(device.label): \"unsatisfied condition: \(failure.alternative)\". "
+      "\(name) does not take driver \(driver)\(cuda): \"unsatisfied condition: \(failure.alternative)\". "
         + Self.enforcement)
   }
 

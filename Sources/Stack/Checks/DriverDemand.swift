@@ -6,6 +6,11 @@ public struct DriverDemand: Hashable, Sendable {
   public var driver: DriverVersion?
   /// The checks that the next older driver does not pass: what demands this one.
   public var demands: [Check]
+  /// What they are about, each once: `CUDA 12.4 of PyTorch 2.5.1`, `the PTX of my-ops 1.0`.
+  public var reasons: [String]
+
+  /// The reasons as the subject of a sentence with its verb.
+  public var asking: String { list(reasons) + (reasons.count == 1 ? " asks for it" : " ask for it") }
 }
 
 extension StackQuestion {
@@ -19,16 +24,33 @@ extension StackQuestion {
     question.libraries.removeAll { !$0.library.dependsOnDriver }
     /// What a driver fails by itself, and the question with it, of which the code is judged only where it counts.
     var last: (question: StackQuestion, failed: [Check])?
-    func demands() -> [Check] { last.map { $0.failed + $0.question.driverFailures() } ?? [] }
+    func demand(_ driver: DriverVersion?) -> DriverDemand {
+      let demands = last.map { $0.failed + $0.question.driverFailures() } ?? []
+      var reasons: [String] = []
+      for reason in demands.map(reason) where !reasons.contains(reason) { reasons.append(reason) }
+      return DriverDemand(driver: driver, demands: demands, reasons: reasons)
+    }
     for driver in Self.candidates {
       question = question.with(driver: driver)
       let failed = question.driverChecks().filter { $0.id.dependsOnDriver && $0.status == .fail }
       if failed.isEmpty, question.driverFailures().isEmpty {
-        return DriverDemand(driver: driver, demands: demands())
+        return demand(driver)
       }
       last = (question, failed)
     }
-    return DriverDemand(driver: nil, demands: demands())
+    return demand(nil)
+  }
+
+  /// What a failed check about the driver is about.
+  private func reason(_ check: Check) -> String {
+    switch check.id {
+    case .driverGPU: check.device.map { devices[$0].label } ?? "the GPU"
+    case .driverRuntime:
+      runtimes.first { $0.name == check.subject }.map { "\($0.name) of \($0.users[0])" } ?? "the CUDA runtime"
+    case .driverImage: "the image's \(check.subject ?? "requirement")"
+    case .ptxDriver: "the PTX of \(check.subject ?? "a library")"
+    default: "the compressed code of \(check.subject ?? "a library")"
+    }
   }
 
   /// Oldest first.

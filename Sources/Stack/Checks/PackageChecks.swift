@@ -27,10 +27,11 @@ extension StackQuestion {
 
   /// Whether it is a package, or several, and not an environment that they were installed into.
   private func isNotInstalled(_ environment: PythonEnvironment) -> Bool {
-    facts.arePackages || environment.distributions.count <= 1
-      && environment.components.allSatisfy { component in
-        environment.torch.map { component.path.isInside($0.folder.child("torch")) } ?? false
-      }
+    facts.arePackages
+      || environment.distributions.count <= 1
+        && environment.components.allSatisfy { component in
+          environment.torch.map { component.path.isInside($0.folder.child("torch")) } ?? false
+        }
   }
 
   private func torchLibraries(_ torch: TorchInstallation, in environment: PythonEnvironment) -> Check {
@@ -46,7 +47,7 @@ extension StackQuestion {
         [rocm.evidence])
     }
     if torch.isWithoutCUDA {
-      return check(.warn, "\(name) was built without CUDA: it runs on the processor only")
+      return check(.warn, "\(name) was built without CUDA and runs on the processor only")
     }
     guard let cuda = torch.cuda else {
       return check(.unknown, "which CUDA \(name) was built with is not known")

@@ -13,13 +13,26 @@ public struct StackSummary: Hashable, Sendable {
 
   /// The worst status of the checks of a line; nil where nothing under the root is about it.
   public var lines: [Line: Check.Status]
-  /// Whether everything runs that is under the root, on all devices; `unknown` where that cannot be told.
-  public var answer: Check.Status
+  /// The checks that say whether it runs: without those about building, without what PyTorch's flags promise, since
+  /// what they promise for the devices shows in the code, and without what wants a driver where none was named.
+  public var deciding: [Check]
 
-  public init(_ checks: [Check]) {
+  /// - Parameter namesDriver: whether the driver is part of the question.
+  public init(_ checks: [Check], namesDriver: Bool) {
     lines = [:]
     for line in Line.allCases { lines[line] = checks.filter { $0.line == line }.worst }
-    answer = checks.filter { !$0.id.isAboutBuilding }.worst ?? .unknown
+    deciding = checks.filter { check in
+      !check.id.isAboutBuilding && check.id != .flagsContents
+        && (namesDriver || check.status != .unknown || !check.id.dependsOnDriver)
+    }
+  }
+
+  /// Whether everything runs that is under the root, on all devices; `unknown` where that cannot be told.
+  public var answer: Check.Status { deciding.worst ?? .unknown }
+
+  /// The same for one device, by its position in the question.
+  public func answer(onDevice device: Int) -> Check.Status {
+    deciding.filter { $0.device == nil || $0.device == device }.worst ?? .unknown
   }
 }
 

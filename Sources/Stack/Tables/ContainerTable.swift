@@ -1,9 +1,10 @@
+public import Bytes
 public import Compatibility
 
 /// What is known about NVIDIA's container images and tools: the table `containers.json`.
-public struct ContainerTable: Sendable, Decodable {
+public struct ContainerTable: Sendable, Codable {
   /// The newest base image of a CUDA version.
-  public struct BaseImage: Sendable, Decodable {
+  public struct BaseImage: Sendable, Codable {
     public var cuda: CUDAVersion
     /// `nvidia/cuda:12.8.1-base-ubuntu24.04`.
     public var image: String
@@ -12,7 +13,7 @@ public struct ContainerTable: Sendable, Decodable {
   }
 
   /// The brands that a GPU may have for `NVIDIA_REQUIRE_*`.
-  public struct Brands: Sendable, Decodable {
+  public struct Brands: Sendable, Codable {
     /// How the name of the product starts, without a leading `NVIDIA`.
     var prefix: String?
     /// The segment of the product in the GPU catalogue.
@@ -26,7 +27,7 @@ public struct ContainerTable: Sendable, Decodable {
   }
 
   /// A mode of the NVIDIA container toolkit.
-  public struct Mode: Sendable, Decodable {
+  public struct Mode: Sendable, Codable {
     public var mode: String
     /// Whether it refuses to start a container whose `NVIDIA_REQUIRE_*` does not hold.
     public var enforced: Bool
@@ -44,7 +45,7 @@ public struct ContainerTable: Sendable, Decodable {
   public var sources: [String]
 
   /// The table, decoded at first use.
-  public static let shared = decodeTable(Self.self, PackageResources.containers_json)
+  public static let shared = TableSet.shared(Self.self)
 
   /// The brands that a GPU of this name may have, likeliest first; empty when the table does not tell.
   public func brands(ofGPU name: String) -> [String] {
@@ -53,5 +54,38 @@ public struct ContainerTable: Sendable, Decodable {
     return brands.first { row in
       row.prefix.map { product.hasPrefix($0) } ?? (segment != nil && row.segment == segment)
     }?.brands ?? []
+  }
+}
+
+extension ContainerTable: DataTable {
+  public static let name = "containers"
+  public static var resource: [UInt8] { PackageResources.containers_json }
+  public var rowSources: [Int] {
+    baseImages.map(\.source) + brands.map(\.source) + modes.map(\.source)
+  }
+
+  public mutating func add(_ other: ContainerTable) {
+    baseImages.add(other.baseImages, by: \.cuda)
+    brands.addFirst(other.brands) { [$0.prefix, $0.segment?.rawValue] }
+    modes.addFirst(other.modes, key: \.mode)
+  }
+
+  public func problems(in tables: TableSet) -> [Problem] {
+    let toolkits = tables[ToolkitTable.self]
+    var images = ListCheck(Self.self, "baseImages")
+    images.expectAscending(baseImages.map(\.cuda), "cuda")
+    for row in baseImages {
+      images.expect(toolkits[row.cuda] != nil, row.cuda, "cuda", "a toolkit of toolkits.toolkits", row.cuda)
+      images.expect(!row.image.isEmpty, row.cuda, "image", "the name of an image", "an empty text")
+    }
+    var kinds = ListCheck(Self.self, "brands")
+    for row in brands {
+      let key = row.prefix ?? row.segment?.rawValue ?? "?"
+      kinds.expect(
+        (row.prefix == nil) != (row.segment == nil), key, "prefix", "either a prefix or a segment",
+        row.prefix.flatMap { _ in "both" })
+      kinds.expect(!row.brands.isEmpty, key, "brands", "one brand or more", nil)
+    }
+    return images.problems + kinds.problems
   }
 }

@@ -1,10 +1,11 @@
-import Compatibility
+public import Bytes
+public import Compatibility
 
 /// How NVIDIA's libraries are called, and which libraries do not come with an application: the table
 /// `libraries.json`.
-public struct LibraryTable: Sendable, Decodable {
+public struct LibraryTable: Sendable, Codable {
   /// A library of NVIDIA's.
-  public struct Component: Sendable, Decodable {
+  public struct Component: Sendable, Codable {
     /// For people: `cuBLAS`.
     public var name: String
     /// Between `nvidia-` and an optional `-cuNN` in the name of its distribution: `cublas`.
@@ -18,20 +19,20 @@ public struct LibraryTable: Sendable, Decodable {
   }
 
   /// A library name that belongs to one major version of CUDA.
-  public struct CUDAMajor: Sendable, Decodable {
+  public struct CUDAMajor: Sendable, Codable {
     public var soname: String
     public var cudaMajor: Int
     /// Index into ``LibraryTable/sources``.
     public var source: Int
   }
 
-  public struct DriverLibrary: Sendable, Decodable {
+  public struct DriverLibrary: Sendable, Codable {
     public var prefix: String
     /// Index into ``LibraryTable/sources``.
     public var source: Int
   }
 
-  public struct PlatformLibrary: Sendable, Decodable {
+  public struct PlatformLibrary: Sendable, Codable {
     public var soname: String
     /// Index into ``LibraryTable/sources``.
     public var source: Int
@@ -46,7 +47,7 @@ public struct LibraryTable: Sendable, Decodable {
   public var sources: [String]
 
   /// The table, decoded at first use.
-  public static let shared = decodeTable(Self.self, PackageResources.libraries_json)
+  public static let shared = TableSet.shared(Self.self)
 
   /// The major version of CUDA that a library of this name belongs to; nil for a library of several or of none.
   public func cudaMajor(of soname: LibraryName) -> Int? {
@@ -90,5 +91,46 @@ public struct LibraryName: Hashable, Sendable {
       Int(String(decoding: $0, as: UTF8.self))
     }
     version = numbers.contains(nil) ? [] : numbers.compactMap { $0 }
+  }
+}
+
+extension LibraryTable: DataTable {
+  public static let name = "libraries"
+  public static var resource: [UInt8] { PackageResources.libraries_json }
+  public var rowSources: [Int] {
+    components.map(\.source) + cudaMajors.map(\.source) + driver.map(\.source) + platform.map(\.source)
+  }
+
+  public mutating func add(_ other: LibraryTable) {
+    components.addFirst(other.components, key: \.distribution)
+    cudaMajors.addFirst(other.cudaMajors, key: \.soname)
+    driver.addFirst(other.driver, key: \.prefix)
+    platform.addFirst(other.platform, key: \.soname)
+  }
+
+  public func problems(in tables: TableSet) -> [Problem] {
+    var names = ListCheck(Self.self, "components")
+    for row in components {
+      names.expect(
+        !row.distribution.isEmpty, row.name, "distribution", "a part of a distribution's name",
+        "an empty text")
+      names.expect(
+        row.library?.isEmpty != true, row.name, "library", "the start of a file name", "an empty text")
+    }
+    let knownMajors = Set(tables[ToolkitTable.self].toolkits.map(\.toolkit.major))
+    var majors = ListCheck(Self.self, "cudaMajors")
+    for row in cudaMajors {
+      majors.expect(
+        LibraryName(row.soname)?.version.count == 1, row.soname, "soname", "a name such as libcudart.so.12",
+        row.soname)
+      majors.expect(
+        knownMajors.contains(row.cudaMajor), row.soname, "cudaMajor",
+        "the major version of a toolkit of toolkits.toolkits", row.cudaMajor)
+    }
+    var prefixes = ListCheck(Self.self, "driver")
+    for row in driver {
+      prefixes.expect(!row.prefix.isEmpty, "\"\"", "prefix", "the start of a library's name", "an empty text")
+    }
+    return names.problems + majors.problems + prefixes.problems
   }
 }

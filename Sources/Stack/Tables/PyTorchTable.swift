@@ -1,10 +1,11 @@
+public import Bytes
 public import Compatibility
 public import DeviceCode
 
 /// What is known about PyTorch's official Linux builds: the table `pytorch.json`.
-public struct PyTorchTable: Sendable, Decodable {
+public struct PyTorchTable: Sendable, Codable {
   /// A release with all its patch releases.
-  public struct Release: Sendable, Decodable {
+  public struct Release: Sendable, Codable {
     /// `2.4`.
     public var series: String
     /// `2.4.0`, `2.4.1`, …, oldest first.
@@ -15,7 +16,7 @@ public struct PyTorchTable: Sendable, Decodable {
   }
 
   /// One build of a release: for one version of CUDA.
-  public struct Build: Sendable, Decodable {
+  public struct Build: Sendable, Codable {
     public var cuda: CUDAVersion
     /// What it carries on x86-64.
     public var targets: ArchitectureList
@@ -34,7 +35,8 @@ public struct PyTorchTable: Sendable, Decodable {
     public var source: Int
 
     enum CodingKeys: String, CodingKey {
-      case cuda, targets, targetsAArch64, cudnn, isDefault, versions, confirmed, note, source
+      case cuda, targets, targetsAArch64, cudnn, isDefault, versions, note, source
+      case isConfirmed = "confirmed"
     }
 
     public init(from decoder: any Decoder) throws {
@@ -45,7 +47,7 @@ public struct PyTorchTable: Sendable, Decodable {
       cudnn = try container.decodeIfPresent(String.self, forKey: .cudnn)
       isDefault = try container.decodeIfPresent(Bool.self, forKey: .isDefault) ?? false
       versions = try container.decodeIfPresent([String].self, forKey: .versions)
-      isConfirmed = try container.decodeIfPresent(Bool.self, forKey: .confirmed) ?? true
+      isConfirmed = try container.decodeIfPresent(Bool.self, forKey: .isConfirmed) ?? true
       note = try container.decodeIfPresent(String.self, forKey: .note)
       source = try container.decode(Int.self, forKey: .source)
     }
@@ -55,7 +57,7 @@ public struct PyTorchTable: Sendable, Decodable {
   }
 
   /// How a build is installed that is not the default one.
-  public struct Install: Sendable, Decodable {
+  public struct Install: Sendable, Codable {
     /// The last series that it is for; nil for all that follow.
     public var until: String?
     /// With `{version}` and `{variant}` for those of the build.
@@ -71,7 +73,7 @@ public struct PyTorchTable: Sendable, Decodable {
   public var sources: [String]
 
   /// The table, decoded at first use.
-  public static let shared = decodeTable(Self.self, PackageResources.pytorch_json)
+  public static let shared = TableSet.shared(Self.self)
 
   /// The command that installs a build of one version.
   public func command(installing build: Build, of release: Release, version: String) -> String {
@@ -93,7 +95,7 @@ public struct PyTorchTable: Sendable, Decodable {
 }
 
 /// The targets that something is compiled for, as PyTorch's `TORCH_CUDA_ARCH_LIST` writes them: `8.0;9.0+PTX`.
-public struct ArchitectureList: Hashable, Sendable, Decodable {
+public struct ArchitectureList: Hashable, Sendable, Codable {
   /// Machine code and PTX, in the order of the text.
   public var requirements: [TargetRequirement]
 
@@ -104,8 +106,10 @@ public struct ArchitectureList: Hashable, Sendable, Decodable {
   }
 
   public init(from decoder: any Decoder) throws {
-    self = try decodeText(decoder, "list of architectures") { ArchitectureList($0) }
+    self = try decodeText(decoder, "a list of targets such as 8.0;9.0+PTX") { ArchitectureList($0) }
   }
+
+  public func encode(to encoder: any Encoder) throws { try encodeText(description, encoder) }
 
   /// The targets as images that the rules judge.
   public var images: [DeviceImage] {
@@ -129,3 +133,99 @@ public struct ArchitectureList: Hashable, Sendable, Decodable {
 }
 
 extension ArchitectureList: CustomStringConvertible {}
+
+extension PyTorchTable: DataTable {
+  public static let name = "pytorch"
+  public static var resource: [UInt8] { PackageResources.pytorch_json }
+  public var rowSources: [Int] { releases.flatMap(\.builds).map(\.source) + install.map(\.source) }
+
+  public mutating func add(_ other: PyTorchTable) {
+    releases.add(other.releases, by: \.key)
+    install.add(other.install, by: \.key)
+  }
+
+  public func problems(in tables: TableSet) -> [Problem] {
+    var check = ListCheck(Self.self, "releases")
+    check.expectAscending(releases.map(\.key), "series")
+    for release in releases {
+      let series = release.series
+      check.expect(
+        release.key.numbers.count == 2, series, "series", "two numbers, such as 2.4", "\"\(series)\"")
+      check.expect(
+        !release.versions.isEmpty && release.versions.allSatisfy { $0.hasPrefix(series + ".") }, series,
+        "versions", "one or more that start with \(series).", release.versions.joined(separator: ", "))
+      check.expect(!release.python.isEmpty, series, "python", "one version or more", nil)
+      let defaults = release.builds.count(where: \.isDefault)
+      check.expect(defaults == 1, series, "builds", "one with \"isDefault\": true", defaults)
+    }
+    var builds = ListCheck(Self.self, "builds")
+    for release in releases {
+      builds.expectAscending(release.builds.map(\.cuda), "cuda")
+      for build in release.builds { self.check(build, of: release, in: tables, &builds) }
+    }
+    var commands = ListCheck(Self.self, "install")
+    commands.expectAscending(install.map(\.key), "until")
+    for row in install {
+      if let until = row.until {
+        commands.expect(
+          releases.contains { $0.series == until }, row.key, "until", "a series of pytorch.releases", until)
+      }
+      commands.expect(
+        row.command.contains("{version}"), row.key, "command", "a command with {version}", row.command)
+    }
+    return check.problems + builds.problems + commands.problems
+  }
+
+  private func check(_ build: Build, of release: Release, in tables: TableSet, _ check: inout ListCheck) {
+    let row = "\(release.series) for CUDA \(build.cuda)"
+    let toolkits = tables[ToolkitTable.self]
+    check.expect(toolkits[build.cuda] != nil, row, "cuda", "a toolkit of toolkits.toolkits", build.cuda)
+    check.expect(
+      build.cuda.minimumDriver(tables[DriverTable.self], toolkits) != nil, row, "cuda",
+      "a CUDA version whose oldest driver the tables have", build.cuda)
+    for version in build.versions ?? [] {
+      check.expect(release.versions.contains(version), row, "versions", "versions of the release", version)
+    }
+    let architectures = tables[ArchitectureTable.self]
+    for (field, list) in [("targets", build.targets), ("targetsAArch64", build.targetsAArch64)] {
+      for image in list?.images ?? [] {
+        let known = architectures[ComputeCapability(image.target)]
+        let isCompiled = known.map { known in
+          known.firstToolkit <= build.cuda && known.lastToolkit.map { build.cuda <= $0 } ?? true
+        }
+        check.expect(
+          isCompiled == true, row, field, "targets that CUDA \(build.cuda) compiles for", image.targetName)
+      }
+    }
+  }
+}
+
+extension PyTorchTable.Release {
+  fileprivate var key: SeriesKey { SeriesKey(series) }
+}
+
+extension PyTorchTable.Install {
+  fileprivate var key: SeriesKey { until.map { SeriesKey($0) } ?? .newest }
+}
+
+/// A series by its numbers: 2.10 comes after 2.9.
+private struct SeriesKey: Comparable, CustomStringConvertible {
+  var numbers: [Int]
+
+  /// After all others.
+  static let newest = SeriesKey(numbers: [.max])
+
+  init(numbers: [Int]) { self.numbers = numbers }
+
+  init(_ series: String) {
+    numbers = series.split(separator: ".", omittingEmptySubsequences: false).compactMap { Int($0) }
+  }
+
+  var description: String {
+    self == .newest ? "without until" : numbers.map(String.init).joined(separator: ".")
+  }
+
+  static func < (left: SeriesKey, right: SeriesKey) -> Bool {
+    left.numbers.lexicographicallyPrecedes(right.numbers)
+  }
+}

@@ -1,0 +1,81 @@
+import Dispatch
+import Glibc
+import Report
+import Scan
+import Synchronization
+
+/// The line at the foot of the terminal that says how far a scan has come.
+enum ProgressLine {
+  private struct State {
+    /// What stands on the terminal; empty for nothing.
+    var shown = ""
+    var isOpen = false
+  }
+
+  private static let state = Mutex(State())
+
+  /// Work that is done sooner shows no line.
+  private static let delay = 0.3
+  private static let interval = 0.1
+
+  /// Whether a command may show it: standard error is a terminal, and nobody asked for quiet.
+  static func isPossible(isQuiet: Bool) -> Bool {
+    !isQuiet && !Terminal.isDumb && isatty(STDERR_FILENO) == 1
+  }
+
+  /// Calls `body` with something that counts, and shows the counts meanwhile, where that is possible; there is no line
+  /// any more when it returns.
+  static func during<Result>(isQuiet: Bool, _ body: (ScanProgress?) -> Result) -> Result {
+    guard isPossible(isQuiet: isQuiet) else { return body(nil) }
+    let progress = ScanProgress()
+    let end = DispatchSemaphore(value: 0)
+    state.withLock { $0.isOpen = true }
+    DispatchQueue(label: "progress").async {
+      var text = ProgressText()
+      var wait = delay
+      while end.wait(timeout: .now() + wait) == .timedOut {
+        show(text.text(progress.snapshot))
+        wait = interval
+      }
+    }
+    defer {
+      end.signal()
+      close()
+    }
+    return body(progress)
+  }
+
+  /// Erases the line, and lets no other appear.
+  static func close() {
+    state.withLock { state in
+      state.isOpen = false
+      if !state.shown.isEmpty { write("\r\u{1B}[K") }
+      state.shown = ""
+    }
+  }
+
+  private static func show(_ text: String) {
+    state.withLock { state in
+      guard state.isOpen, let width = Terminal.width(of: STDERR_FILENO) else { return }
+      guard isInForeground else {
+        // What was on the line has moved up, above the shell's next prompt.
+        state.shown = ""
+        return
+      }
+      // Two columns are left for the ^C that the terminal shows, and one so that the cursor stays on the line.
+      let line = String(text.prefix(max(0, width - 3)))
+      guard line != state.shown else { return }
+      // Written over the old line, so that nothing flickers.
+      write("\r\(line)\u{1B}[K")
+      state.shown = line
+    }
+  }
+
+  /// Whether the terminal is this program's to write to: not when it was sent to the background.
+  private static var isInForeground: Bool {
+    let group = tcgetpgrp(STDERR_FILENO)
+    return group < 0 || group == getpgrp()
+  }
+
+  private static func write(_ text: String) { _ = Terminal.write(Array(text.utf8)[...], to: STDERR_FILENO) }
+}
