@@ -63,22 +63,20 @@ public struct Inventory: Hashable, Sendable {
 
   public subscript(module: Module) -> ArraySlice<DeviceImage> { images[module.images] }
 
-  /// Adds the modules and images of another part of the same file behind these.
-  mutating func append(_ other: Inventory) {
+  /// Adds the modules and images of another part of the same file, or of another file, behind these.
+  public mutating func append(_ other: Inventory) {
     if modules.isEmpty, images.isEmpty {
       self = other
       return
     }
     let moduleCount = modules.count
     let imageCount = images.count
-    modules.reserveCapacity(moduleCount + other.modules.count)
     for var module in other.modules {
       module.index += moduleCount
       module.images = module.images.lowerBound + imageCount..<module.images.upperBound + imageCount
       for part in module.preLinked.indices { module.preLinked[part] += moduleCount }
       modules.append(module)
     }
-    images.reserveCapacity(imageCount + other.images.count)
     for var image in other.images {
       image.index += imageCount
       image.module += moduleCount

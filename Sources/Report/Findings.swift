@@ -10,6 +10,7 @@ struct Finding {
   /// How bad it is, worst highest.
   var severity: Int
   var verdict: Verdict?
+  /// Indices of what was judged.
   var libraries: [Int]
   var devices: [Int]
   var what: String
@@ -41,7 +42,7 @@ extension ScanReport {
         findings.append(finding)
       }
     }
-    for library in result.libraries.indices {
+    for library in judged.indices {
       for finding in requirementFindings(of: library) { add(finding) }
       for finding in verdictFindings(of: library) { add(finding) }
     }
@@ -155,7 +156,7 @@ extension ScanReport {
   func kernels(of finding: Finding) -> [String] {
     var mangled: Set<String> = []
     for (library, modules) in finding.uncovered {
-      for module in modules { mangled.formUnion(result.libraries[library].kernels[module] ?? []) }
+      for module in modules { mangled.formUnion(judged[library].kernels[module] ?? []) }
     }
     let names = Array(mangled)
     let readable = Set(
@@ -165,7 +166,7 @@ extension ScanReport {
 
   /// "it carries sm_37 sm_50 compute_70".
   private func carried(by library: Int) -> String {
-    let targets = result.libraries[library].library.targets.map(\.targetName)
+    let targets = judged[library].library.targets.map(\.targetName)
     return "it carries \(targets.joined(separator: " "))"
   }
 

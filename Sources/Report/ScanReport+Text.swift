@@ -9,7 +9,7 @@ extension ScanReport {
   /// - Parameter seconds: how long the scan took.
   public func text(_ style: TextStyle, seconds: Double) -> String {
     var text = stack.map { $0.text(style) + "\n" } ?? ""
-    if result.libraries.isEmpty {
+    if judged.isEmpty {
       text += "No CUDA device code found.\n"
     } else {
       text += table(style)
@@ -20,7 +20,7 @@ extension ScanReport {
       for finding in findings { text += "\n" + self.text(of: finding, style) }
     }
     if !requirements.isEmpty { text += "\n" + promise(style) }
-    if isQuestion, stack == nil, !result.libraries.isEmpty { text += "\n" + answer(style) }
+    if isQuestion, stack == nil, !judged.isEmpty { text += "\n" + answer(style) }
     text += notes(style)
     text += problemLines(result.problems, style) { path(of: $0) }
     text += "\n" + wrapped(summary(seconds: seconds), first: "", width: style.width)
@@ -33,8 +33,9 @@ extension ScanReport {
       max(columns(headers[index]), columns(devices[index].device.computeCapability.description))
     }
     let rows = tableRows
+    let title = rows.contains(where: \.isPackage) ? "package" : "library"
     let modules = rows.map { grouped($0.modules) }
-    let longest = rows.map { columns($0.name) }.max() ?? 0
+    let longest = rows.map { columns($0.name) + $0.indent }.max() ?? 0
     // Where the terminal is too narrow for readable names, first the gaps shrink, then the modules go.
     let modulesWidth = max(7, modules.map(columns).max() ?? 0)
     let marks = widths.reduce(0, +)
@@ -44,7 +45,7 @@ extension ScanReport {
     }
     let choice = available.firstIndex { $0 >= min(longest, Self.readableName) } ?? layouts.count - 1
     let (shownModules, gap) = layouts[choice]
-    let nameWidth = max(min(longest, available[choice]), columns("library"), 12)
+    let nameWidth = max(min(longest, available[choice]), columns(title), 12)
 
     func line(_ name: String, _ modules: String, _ cells: [(text: String, color: TextStyle.Color?)]) -> String
     {
@@ -56,7 +57,7 @@ extension ScanReport {
       }
       return line.trimmingEnd()
     }
-    var text = style.paint(line("library", "modules", headers.map { ($0, nil) }), .bold) + "\n"
+    var text = style.paint(line(title, "modules", headers.map { ($0, nil) }), .bold) + "\n"
     // The query need not tell its compute capability.
     if devices.contains(where: { $0.query != $0.device.computeCapability.description }) {
       let capabilities = devices.map { ($0.device.computeCapability.description, TextStyle.Color?.none) }
@@ -64,13 +65,15 @@ extension ScanReport {
     }
     for (row, modules) in zip(rows, modules) {
       let marks = row.verdicts.map { ($0.mark, $0.color) }
-      text += line(row.name.elidedPath(to: nameWidth), modules, marks) + "\n"
+      let indent = String(repeating: " ", count: row.indent)
+      let shown = indent + row.name.elidedPath(to: nameWidth - row.indent)
+      text += line(shown, modules, marks) + "\n"
       for alias in row.aliases.prefix(Self.shownAliases) {
-        let name = name(of: alias).elidedPath(to: (style.width ?? Int.max) - 4)
-        text += style.paint("  = " + name, .dim) + "\n"
+        let name = name(of: alias).elidedPath(to: (style.width ?? Int.max) - 4 - row.indent)
+        text += style.paint(indent + "  = " + name, .dim) + "\n"
       }
       let hidden = row.aliases.count - Self.shownAliases
-      if hidden > 0 { text += style.paint("  = \(grouped(hidden)) more", .dim) + "\n" }
+      if hidden > 0 { text += style.paint(indent + "  = \(grouped(hidden)) more", .dim) + "\n" }
     }
     return text
   }
@@ -109,7 +112,7 @@ extension ScanReport {
   private func text(of finding: Finding, _ style: TextStyle) -> String {
     let mark = finding.verdict?.mark ?? "✗"
     let color = finding.verdict.map(\.color) ?? .red
-    let names = finding.libraries.map { name(of: result.libraries[$0].place) }
+    let names = finding.libraries.map { name(of: $0) }
     let shown = named(names, atMost: 4)
     let isEveryDevice = finding.devices.count == devices.count && !isQuestion
     let on =
@@ -151,10 +154,10 @@ extension ScanReport {
     let targets = requirements.map(\.description).joined(separator: ", ")
     let failing = requirementResults.count { !$0.allSatisfy(\.isMet) }
     let sentence =
-      if result.libraries.isEmpty {
+      if judged.isEmpty {
         "there is no device code that could carry \(targets)"
       } else if failing > 0 {
-        "\(grouped(failing)) of \(counted(result.libraries.count, "library", "libraries")) "
+        "\(grouped(failing)) of \(counted(judged.count, "library", "libraries")) "
           + "\(failing == 1 ? "does" : "do") not carry all of \(targets)"
       } else {
         "every library carries \(targets)"
@@ -193,12 +196,20 @@ extension ScanReport {
         "\(printable(what)), not judged: \(named(names, atMost: 3))", first: "note: ", width: style.width)
     }
     if isQuestion {
-      for (library, verdicts) in zip(result.libraries, verdicts) {
+      for (library, verdicts) in verdicts.enumerated() {
         for (device, verdict) in zip(devices, verdicts) where !verdict.presumed.isEmpty {
           let modules = verdict.presumed.reduce(0) { $0 + $1.modules.count }
           text += wrapped(
-            "\(name(of: library.place)) picks its kernels by GPU: \(counted(modules, "module")) without code for "
+            "\(name(of: library)) picks its kernels by GPU: \(counted(modules, "module")) without code for "
               + "\(device.label) \(modules == 1 ? "is" : "are") taken to be for others",
+            first: "note: ", width: style.width)
+        }
+        for (device, verdict) in zip(devices, verdicts) where judged[library].isCollection {
+          let counts = verdict.specialised
+          guard counts.mayRun > 0, counts.none > 0 else { continue }
+          text += wrapped(
+            "\(name(of: library)) \(counts.mayRun == 1 ? "has 1" : "have \(grouped(counts.mayRun))") for \(device.label); "
+              + "the others are taken to be for other GPUs",
             first: "note: ", width: style.width)
         }
       }

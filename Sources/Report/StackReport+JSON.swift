@@ -127,11 +127,11 @@ extension JSONWriter {
     member("says", evidence.says)
   }
 
-  private mutating func place(_ key: StaticString, _ path: Path, in result: ScanResult) {
+  mutating func place(_ key: StaticString, _ path: Path, in result: ScanResult) {
     object(key) { $0.members(ofPlace: path, in: result) }
   }
 
-  private mutating func members(ofPlace path: Path, in result: ScanResult) {
+  mutating func members(ofPlace path: Path, in result: ScanResult) {
     let place = result.place(of: path)
     self.path(place?.path ?? path)
     if let place { member("root", place.root) }

@@ -19,7 +19,7 @@ public struct StackReport: Sendable {
   /// brings.
   ///
   /// Without a question only what does not depend on a GPU is judged.
-  init?(_ facts: StackFacts, _ result: ScanResult, devices: [JudgedDevice], isQuestion: Bool) {
+  init?(_ facts: StackFacts, _ libraries: [StackLibrary], devices: [JudgedDevice], isQuestion: Bool) {
     hasDriver = devices.contains { $0.device.driver != nil }
     self.facts = facts
     self.devices = isQuestion ? devices : []
@@ -27,7 +27,7 @@ public struct StackReport: Sendable {
     let generations = hasDriver ? devices.map(\.device).filter { !$0.computeCapability.isTegra } : []
     var question = StackQuestion(
       facts: facts, devices: isQuestion ? devices.map(\.device) : generations,
-      libraries: result.stackLibraries(facts))
+      libraries: libraries)
     checks = question.checks()
     guard facts.hasStack || checks.contains(where: { $0.id == .driverRuntime && $0.status == .fail }) else {
       return nil

@@ -66,8 +66,8 @@ public struct ScanCounts: Hashable, Sendable {
 /// Everything that a scan found, in an order that does not depend on the number of jobs.
 public struct ScanResult: Sendable {
   public let roots: [ScanRoot]
-  /// Whether the packages among the roots are one environment, as when they are installed together.
-  let packagesAreTogether: Bool
+  /// Whether the wheels among the roots are one environment, as when they are installed together.
+  let wheelsAreTogether: Bool
   public var libraries: [ScannedLibrary]
   public var recognised: [RecognisedFile]
   public var problems: [FileProblem]
@@ -79,7 +79,7 @@ public struct ScanResult: Sendable {
     problems: [FileProblem] = [], counts: ScanCounts = ScanCounts()
   ) {
     self.roots = roots
-    packagesAreTogether = roots.canBeInstalledTogether
+    wheelsAreTogether = roots.canBeInstalledTogether
     self.libraries = libraries
     self.recognised = recognised
     self.problems = problems

@@ -54,12 +54,11 @@ public struct ScanRoot: Sendable {
     public var createdBy: String?
   }
 
-  /// Whether it is installed by unpacking it where others are, too.
-  var isPackage: Bool { kind == .wheel || kind == .condaPackage }
+  /// Whether it is a package as it is handed out, before it is installed.
+  public var isPackage: Bool { kind == .wheel || kind == .condaPackage }
 
-  /// The name of the distribution in a wheel; nil in others, of which nobody tells.
+  /// The name of the distribution in a wheel; nil where no file tells.
   fileprivate var distribution: String? {
-    guard kind == .wheel else { return nil }
     let suffix = ".dist-info/WHEEL"
     let file = archive?.files.first { $0.path.bytes.suffix(suffix.utf8.count).elementsEqual(suffix.utf8) }
     return file.map { String($0.path.text.prefix { $0 != "-" }).lowercased() }
@@ -105,12 +104,12 @@ public struct FilePlace: Hashable, Sendable, Comparable {
 }
 
 extension [ScanRoot] {
-  /// Whether the packages among the roots, of which there are some, can be installed into one environment: no two are
-  /// versions of one distribution.
+  /// Whether the wheels among the roots, of which there are some, can be installed into one environment: no two are
+  /// versions of one distribution. Packages of conda cannot be unpacked into one folder: each has its own `info`.
   var canBeInstalledTogether: Bool {
-    let packages = filter(\.isPackage)
-    let names = Set(packages.map { $0.distribution ?? $0.path.text })
-    return !packages.isEmpty && names.count == packages.count
+    let wheels = filter { $0.kind == .wheel }
+    let names = Set(wheels.map { $0.distribution ?? $0.path.text })
+    return !wheels.isEmpty && names.count == wheels.count
   }
 
   /// Opens a file of one of the roots. What is below a directory is opened without following symbolic links.

@@ -138,7 +138,7 @@ private final class Walk: Sendable {
         case .directory: queue.add(.directory(entryPlace))
         case .regular:
           seen.files += 1
-          if Tree.needs(entry.name) { seen.surroundings.files.append(entryPlace) }
+          if Tree.needs(entry.name, in: place.path) { seen.surroundings.files.append(entryPlace) }
           do throws(Problem) {
             // Most files are told by their first word; only what may be PTX text needs more.
             let count = try directory.prefix(
@@ -173,7 +173,9 @@ private final class Walk: Sendable {
     for index in batch.files {
       let place = FilePlace(root: root, path: archive.files[index].path)
       seen.files += 1
-      if Tree.needs(place.path.lastComponent.bytes) { seen.surroundings.files.append(place) }
+      if Tree.needs(place.path.lastComponent.bytes, in: place.folder.path) {
+        seen.surroundings.files.append(place)
+      }
       do throws(Problem) {
         var prefix = try archive.prefix(index, count: 64)
         if let first = prefix.first, prefix.count == 64, InspectedFile.needsLongPrefix(first) {

@@ -46,7 +46,8 @@ extension ScanResult {
       library.path = path(of: entry.place)
       return library
     }
-    var facts = FactCollector.facts(of: tree, libraries: libraries, images: images)
+    let deviceCode = self.libraries.flatMap { [$0.place] + $0.aliases }.map(path(of:))
+    var facts = FactCollector.facts(of: tree, libraries: libraries, deviceCode: deviceCode, images: images)
     facts.arePackages = roots.contains(where: \.isPackage)
     for problem in facts.problems {
       guard let place = place(of: problem.path),
@@ -75,10 +76,10 @@ extension ScanResult {
   }
 
   /// The path of a file in the tree that all roots are parts of: below a lone directory, else below the root of the
-  /// file system, or below the current directory for roots that are relative. Packages that can be installed together
+  /// file system, or below the current directory for roots that are relative. Wheels that can be installed together
   /// are unpacked into one folder.
   public func path(of place: FilePlace) -> Path {
-    guard roots.count > 1, !(packagesAreTogether && roots[place.root].isPackage) else { return place.path }
+    guard roots.count > 1, !(wheelsAreTogether && roots[place.root].kind == .wheel) else { return place.path }
     let prefix = prefix(ofRoot: place.root)
     if roots[place.root].kind == .file || place.path.bytes.isEmpty { return prefix }
     return prefix.bytes.isEmpty ? place.path : prefix.appending(place.path.bytes)
@@ -87,8 +88,9 @@ extension ScanResult {
   /// Where a path of that tree is; nil for one that is under no root.
   public func place(of path: Path) -> FilePlace? {
     if roots.count == 1 { return FilePlace(root: 0, path: path) }
-    if packagesAreTogether {
-      for (index, root) in roots.enumerated() where root.isPackage && root.archive?.index(of: path) != nil {
+    if wheelsAreTogether {
+      for (index, root) in roots.enumerated()
+      where root.kind == .wheel && root.archive?.index(of: path) != nil {
         return FilePlace(root: index, path: path)
       }
     }

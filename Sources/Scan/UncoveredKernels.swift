@@ -16,8 +16,17 @@ extension ScanResult {
   public mutating func readKernels(
     on devices: [Device], namesAll: Bool = true, jobs: Int, progress: ScanProgress? = nil
   ) {
+    // Of cubin files that are judged together no names are needed.
+    var cubins: [FilePlace: Int] = [:]
+    for entry in libraries where entry.file.format == .cubin { cubins[entry.place.folder, default: 0] += 1 }
     let candidates = libraries.indices.filter { index in
-      devices.contains {
+      let entry = libraries[index]
+      if entry.file.format == .cubin, roots[entry.place.root].kind != .file,
+        cubins[entry.place.folder, default: 0] > 1
+      {
+        return false
+      }
+      return devices.contains {
         !libraries[index].library.modulesToName(on: $0, kernels: KernelNames(), namesAll: namesAll).isEmpty
       }
     }

@@ -15,20 +15,65 @@ struct ManyFilesTests {
   }
 
   @Test func filesWithTheSameVerdictsShareARow() throws {
-    for number in 10..<40 {
+    func write(_ target: Target, _ number: Int, to name: String) throws {
       // Different contents, so that none is another's alias.
-      try tree.write(CubinBuilder("sm_90").bytes + [UInt8(number)], to: "hopper/k\(number).cubin")
-      try tree.write(CubinBuilder("sm_100").bytes + [UInt8(number)], to: "hopper/m\(number).cubin")
+      try tree.write(Array((PTXText.text(target) + "// \(number)\n").utf8), to: name)
     }
-    for number in 1...3 {
-      try tree.write(CubinBuilder("sm_90").bytes + [0, UInt8(number)], to: "few/\(number).cubin")
+    for number in 10..<40 {
+      try write("compute_90", number, to: "hopper/k\(number).ptx")
+      try write("compute_100", number, to: "hopper/m\(number).ptx")
     }
+    for number in 1...3 { try write("compute_90", number + 100, to: "few/\(number).ptx") }
     let rows = try table("scan", ".", "--gpu", "9.0", "--gpu", "10.0").dropFirst()
     #expect(rows.filter { $0.hasPrefix("few/") }.count == 3)
     let folded = rows.filter { $0.hasPrefix("hopper") }
     #expect(folded.count == 2)
-    #expect(folded.allSatisfy { $0.contains("hopper: 30 cubin files") && $0.contains("30  ") })
-    #expect(folded.first?.contains("✓") == true && folded.first?.contains("✗") == true)
+    #expect(folded.allSatisfy { $0.contains("hopper: 30 ptx files") && $0.contains("30  ") })
+    #expect(folded.first?.contains("✓*") == true && folded.first?.contains("✗") == false)
+    #expect(folded.last?.contains("✗") == true)
+  }
+
+  /// A program picks among cubin files: those of a folder run where some run. One that is named is judged by itself.
+  @Test func cubinFilesAreAlternatives() throws {
+    for number in 10..<20 {
+      try tree.write(CubinBuilder("sm_90a").bytes + [UInt8(number)], to: "kernels/k\(number).cubin")
+      try tree.write(CubinBuilder("sm_100").bytes + [UInt8(number)], to: "kernels/m\(number).cubin")
+    }
+    try tree.write(CubinBuilder("sm_80").bytes, to: "single/a.cubin")
+    let runs = try Program.run("scan", "kernels", "--gpu", "9.0", "--gpu", "10.3", in: tree.path)
+    #expect(runs.status == 0)
+    #expect(runs.text.contains("✓ 9.0: yes, everything runs as it is"))
+    #expect(
+      runs.text.contains(
+        "note: . (20 cubin files) have 10 for 9.0; the others are taken to be for other GPUs"))
+    let older = try Program.run("scan", "kernels", "--gpu", "9.0", "--gpu", "8.0", in: tree.path)
+    #expect(older.status == 1)
+    #expect(older.text.contains("✗ incompatible on 8.0: . (20 cubin files)"))
+    #expect(older.text.contains("it carries sm_90a sm_100"))
+    let named = try Program.run(
+      "scan", "kernels/k10.cubin", "kernels/m10.cubin", "--gpu", "9.0", in: tree.path)
+    #expect(named.status == 1)
+    #expect(named.text.contains("no, 1 of 2 libraries does not run"))
+    let single = try Program.run("scan", "single", "kernels", "--gpu", "9.0", in: tree.path)
+    #expect(single.status == 1)
+    #expect(single.text.contains("single/a.cubin"))
+
+    let document = try Program.run("scan", "kernels", "--gpu", "8.0", "-o", "json", in: tree.path).document()
+    let library = document["libraries"]?.elements?.first
+    #expect(document["libraries"]?.elements?.count == 1)
+    #expect(library?["files"]?.elements?.count == 20)
+    #expect(library?["path"] == .string(""))
+    #expect(library?["files"]?.elements?.first?["target"] == .string("sm_90a"))
+    let uncovered = library?["verdicts"]?.elements?.first?["uncovered"]?.elements
+    #expect(uncovered?.map { $0["files"] } == [.integer(10), .integer(10)])
+  }
+
+  /// One cubin with the right target keeps a promise.
+  @Test func requirementsOfAlternatives() throws {
+    try tree.write(CubinBuilder("sm_90").bytes, to: "kernels/a.cubin")
+    try tree.write(CubinBuilder("sm_100").bytes, to: "kernels/b.cubin")
+    #expect(try Program.run("scan", "kernels", "--require", "sm_90,sm_100", in: tree.path).status == 0)
+    #expect(try Program.run("scan", "kernels", "--require", "sm_80", in: tree.path).status == 1)
   }
 
   @Test func filesOfOneSizeAreNotComparedPairByPair() throws {
@@ -40,7 +85,8 @@ struct ManyFilesTests {
     try tree.write(contents + [7, 0], to: "twin.cubin")
     let run = try Program.run(["scan", ".", "-o", "json"].map { Array($0.utf8) }, in: tree.path)
     let document = try run.document()
-    #expect(document["summary"]?["librariesWithDeviceCode"] == .integer(count))
+    #expect(document["summary"]?["librariesWithDeviceCode"] == .integer(1))
+    #expect(document["libraries"]?.elements?.first?["files"]?.elements?.count == count)
     guard case .integer(let bytesRead)? = document["summary"]?["bytesRead"] else {
       Issue.record("bytesRead is no number")
       return

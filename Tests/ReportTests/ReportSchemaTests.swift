@@ -133,6 +133,9 @@ struct ReportSchemaTests {
 
       """, to: site + "tensorflow/python/platform/build_info.py")
     try tree.sharedLibrary("usr/lib/libcudart.so.11.8.89")
+    for target in ["sm_80", "sm_90"] as [Target] {
+      try tree.write(CubinBuilder(target).bytes, to: "\(site)kernels/\(target.number).cubin")
+    }
     var compat = ELFBuilder()
     compat.soname = "libcuda.so.1"
     compat.note = (

@@ -89,18 +89,6 @@ import Testing
     #expect(facts.environment(of: Path("opt/bb")) == nil)
   }
 
-  @Test func filesBelongToDistributions() throws {
-    var tree = TreeBuilder()
-    tree.distribution("some_Package", "1.0", in: "site/")
-    tree.add(
-      "some/_C.so,sha256=x,12\r\n\"odd,\"\"name\"\".so\",,\nsome_Package-1.0.dist-info/RECORD,,\n",
-      at: "site/some_Package-1.0.dist-info/RECORD")
-    let environment = try #require(tree.facts().environments.first)
-    #expect(environment.distribution(of: Path("site/some/_C.so"))?.normalizedName == "some-package")
-    #expect(environment.distribution(of: Path("site/odd,\"name\".so"))?.version == "1.0")
-    #expect(environment.distribution(of: Path("site/other.so")) == nil)
-  }
-
   @Test func versionsOfPython() {
     func python(_ folder: String, _ wheel: String? = nil) -> String? {
       var tree = TreeBuilder()

@@ -229,6 +229,7 @@ import Testing
     var question = try question("2.9.1+cu128", cuda: "12.8", ["sm_120"], [("12.0", "570.86.15")]) { tree in
       tree.distribution("my-ops", "1.0", in: "site/")
       tree.add("my_ops/_C.so,,\n", at: "site/my_ops-1.0.dist-info/RECORD")
+      tree.library("site/my_ops/_C.so")
     }
     question.libraries.append(stackLibrary("site/my_ops/_C.so", [["sm_90"]]))
     let list = recommendations(question)

@@ -453,6 +453,7 @@ import Testing
     for (name, file) in [("torchvision", "torchvision/_C.so"), ("my-ops", "my_ops/_C.so")] {
       tree.distribution(name, "1.0", in: "site/")
       tree.add("\(file),,\n", at: "site/\(name.replacing("-", with: "_"))-1.0.dist-info/RECORD")
+      tree.library("site/\(file)")
     }
     let question = StackQuestion(
       facts: tree.facts(), devices: [try device("NVIDIA GeForce RTX 5090", driver: "570.86.15")],
@@ -479,6 +480,7 @@ import Testing
     tree.add(
       "nvidia/cusparselt/lib/libcusparseLt.so.0,,\n",
       at: "site/nvidia_cusparselt_cu12-0.7.1.dist-info/RECORD")
+    tree.library("site/nvidia/cusparselt/lib/libcusparseLt.so.0")
     func checks(_ path: String, tree: TreeBuilder) throws -> [Check] {
       StackQuestion(
         facts: tree.facts(), devices: [try device("Tesla V100-SXM2-32GB", driver: "580.65.06")],
@@ -533,6 +535,7 @@ import Testing
     var tree = TreeBuilder()
     tree.distribution("vllm", "0.33.0", in: "site/")
     tree.add("vllm/fa2.so,,\nvllm/fa3.so,,\n", at: "site/vllm-0.33.0.dist-info/RECORD")
+    for file in ["fa2", "fa3"] { tree.library("site/vllm/\(file).so") }
     let checks = StackQuestion(
       facts: tree.facts(), devices: [try device("8.0")],
       libraries: [

@@ -95,11 +95,16 @@ struct TreeBuilder {
         compiler: compiler))
   }
 
-  /// What the collector finds; `reversed` hands the files over in another order.
+  private func needs(_ path: Path) -> Bool {
+    let name = path.lastComponent.bytes
+    return Tree.needs(name, in: Path(bytes: path.bytes.dropLast(name.count + 1)))
+  }
+
+  /// What the collector finds, every library taken to hold device code; `reversed` hands the files over in another order.
   func facts(reversed: Bool = false) -> StackFacts {
     let files = files
     // As a scan hands them over: without the files that no fact depends on.
-    let order = files.keys.filter { Tree.needs($0.lastComponent.bytes) }.sorted {
+    let order = files.keys.filter { needs($0) }.sorted {
       reversed ? $1 < $0 : $0 < $1
     }
     let tree = Tree(files: order, links: links) { (path) throws(Problem) in
@@ -107,7 +112,8 @@ struct TreeBuilder {
       return MemoryBytes(contents)
     }
     return FactCollector.facts(
-      of: tree, libraries: reversed ? libraries.reversed() : libraries, images: images)
+      of: tree, libraries: reversed ? libraries.reversed() : libraries, deviceCode: libraries.map(\.path),
+      images: images)
   }
 }
 

@@ -36,12 +36,13 @@ extension StackQuestion {
       let environment = facts.environment(of: path)
       let torch = environment?.torch
       let isTorch = torch.map { path.isInside($0.folder.child("torch")) } ?? false
-      let distribution = environment?.distribution(of: path)
+      let package = libraries[index].package ?? facts.package(of: path)
+      let distribution = environment?.distributions.first { $0.metadata == package?.record }
       let name: String
       if isTorch, let torch {
         name = "PyTorch \(torch.version.value)"
-      } else if let distribution {
-        name = "\(distribution.normalizedName) \(distribution.version)"
+      } else if let package {
+        name = "\(package.name) \(package.version)"
       } else if environment != nil || path.components.count > 1 {
         name = "\(path.parent.bytes.isEmpty ? path : path.parent)"
       } else {

@@ -5,13 +5,19 @@ public import Compatibility
 public struct StackLibrary: Sendable {
   public var path: Path
   public var library: Library
+  /// The package that it belongs to, where its path does not tell.
+  public var package: Package?
   /// Judges the library on a device, with all that is known of its kernels.
   public var verdict: @Sendable (Device) -> LibraryVerdict
 
   /// Without `verdict` the library is judged by its headers alone.
-  public init(path: Path, library: Library, verdict: (@Sendable (Device) -> LibraryVerdict)? = nil) {
+  public init(
+    path: Path, library: Library, package: Package? = nil,
+    verdict: (@Sendable (Device) -> LibraryVerdict)? = nil
+  ) {
     self.path = path
     self.library = library
+    self.package = package
     self.verdict = verdict ?? { library.verdict(on: $0) }
   }
 }

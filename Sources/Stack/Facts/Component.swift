@@ -1,7 +1,7 @@
 public import Bytes
 public import Compatibility
 
-/// One of NVIDIA's libraries as it is installed: a distribution, or a file.
+/// One of NVIDIA's libraries as it is installed: a package, or a file.
 public struct Component: Hashable, Sendable {
   /// For people: `cuDNN`.
   public var name: String
@@ -11,7 +11,7 @@ public struct Component: Hashable, Sendable {
   public var cudaMajor: Int?
   /// The CUDA version that it belongs to, for libraries that are numbered like it.
   public var cuda: CUDAVersion?
-  /// Where the distribution or the file lies.
+  /// Where the record of the package or the file lies.
   public var path: Path { version.evidence.path ?? Path("") }
 
   /// Nil for a distribution that is none of NVIDIA's libraries.
@@ -48,6 +48,43 @@ public struct Component: Hashable, Sendable {
       row.hasCUDAVersion == true
         && (library.version.count > 2 || library.version.first.map { $0 <= 10 } == true)
       ? CUDAVersion(release: text) : nil
+  }
+
+  /// Nil for a conda package that is none of NVIDIA's libraries.
+  init?(_ record: CondaRecord) {
+    guard let row = LibraryTable.shared.components.first(where: { $0.conda?.contains(record.name) == true })
+    else { return nil }
+    name = row.name
+    version = Fact(record.version, in: record.path, says: "\(record.name) \(record.version) \(record.build)")
+    cuda = row.hasCUDAVersion == true ? CUDAVersion(release: record.version) : nil
+    cudaMajor = cuda?.major ?? CUDAVersion(condaBuild: record.build)?.major
+  }
+
+  /// Nil for a Debian package that is none of NVIDIA's libraries.
+  init?(_ package: DebianPackage) {
+    // The CUDA release stands behind the name in some and not in others: `libcublas-12-4`, `libcudnn9-cuda-12`.
+    let parts = package.name.split(separator: "-")
+    let numbers = parts.reversed().prefix { Int($0) != nil }.reversed().compactMap { Int($0) }
+    var stem = parts.dropLast(numbers.count)
+    if stem.last == "cuda", stem.count > 1 { stem.removeLast() }
+    let base = stem.joined(separator: "-")
+    guard
+      let row = LibraryTable.shared.components.first(where: { row in
+        row.debian?.contains { name in
+          // A name of the table may end with the major version of the library: `libcudnn9`, `libnccl2`.
+          base.hasPrefix(name) && base.dropFirst(name.count).allSatisfy { ("0"..."9").contains($0) }
+        } == true
+      })
+    else { return nil }
+    name = row.name
+    let upstream = DebianPackage.upstream(package.version)
+    version = Fact(upstream, in: package.path, says: "\(package.name) \(package.version)")
+    cuda = row.hasCUDAVersion == true ? CUDAVersion(release: upstream) : nil
+    // `2.21.5-1+cuda12.4`
+    let built = package.version.firstRange(of: "+cuda").flatMap {
+      CUDAVersion(package.version[$0.upperBound...])
+    }
+    cudaMajor = numbers.first ?? built?.major ?? cuda?.major
   }
 
   /// The first number of its version.

@@ -90,31 +90,23 @@ extension Distribution {
   }
 }
 
-/// Which distribution a file belongs to: the paths in its `RECORD`.
-enum InstalledFiles {
-  /// Source code, of which packages have most and which holds no device code.
-  private static let sources = [".py", ".pyc", ".pyi", ".h", ".hpp"]
-
-  /// The paths from the folder that holds the `.dist-info`, without those of source code.
+/// The files that a distribution installed: its `RECORD`.
+enum DistributionRecord {
+  /// Calls `body` with every path, as from the folder that holds the `.dist-info`.
   ///
   /// A row is `path,hash,size`; a path with a comma or a quote stands in quotes, with its quotes doubled.
-  static func paths(record bytes: [UInt8]) -> [Path] {
-    var paths: [Path] = []
-    var rest = bytes[...]
-    while !rest.isEmpty {
-      let line = rest.prefix { $0 != UInt8(ascii: "\n") }
-      rest = rest.dropFirst(line.count + 1)
+  static func forEachPath(in bytes: [UInt8], _ body: (ArraySlice<UInt8>) -> Void) {
+    forEachLine(of: bytes) { line in
       if line.first == UInt8(ascii: "\"") {
-        paths.append(quoted(line.dropFirst()))
+        body(quoted(line.dropFirst())[...])
       } else {
-        let path = line.prefix { $0 != UInt8(ascii: ",") }
-        if !path.isEmpty, !sources.contains(where: { path.hasSuffix($0) }) { paths.append(Path(bytes: path)) }
+        let path = line[..<(line.firstIndex(of: UInt8(ascii: ",")) ?? line.endIndex)]
+        if !path.isEmpty { body(path) }
       }
     }
-    return paths
   }
 
-  private static func quoted(_ text: ArraySlice<UInt8>) -> Path {
+  private static func quoted(_ text: ArraySlice<UInt8>) -> [UInt8] {
     var path: [UInt8] = []
     var rest = text
     while let byte = rest.popFirst() {
@@ -124,6 +116,6 @@ enum InstalledFiles {
       }
       path.append(byte)
     }
-    return Path(bytes: path)
+    return path
   }
 }

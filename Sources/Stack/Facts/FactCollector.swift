@@ -1,4 +1,4 @@
-import Bytes
+public import Bytes
 import Compatibility
 import ELFFile
 
@@ -7,18 +7,19 @@ public struct FactCollector {
   private let tree: Tree
   private let libraries: [HostLibrary]
   private let librariesByPath: [Path: HostLibrary]
-  private let files: Set<Path>
+  let files: Set<Path>
   private var problems: [TreeProblem] = []
 
-  /// The facts of `tree`, with what is known of its ELF files and of the image that it belongs to.
+  /// The facts of `tree`, with what is known of its ELF files and of the image that it belongs to, and the packages that
+  /// the files in `deviceCode` belong to.
   ///
   /// Files that cannot be read are among the result's problems. The order of the result does not depend on the order
   /// of `tree` and `libraries`.
   public static func facts(
-    of tree: Tree, libraries: [HostLibrary], images: [ImageConfiguration] = []
+    of tree: Tree, libraries: [HostLibrary], deviceCode: [Path] = [], images: [ImageConfiguration] = []
   ) -> StackFacts {
     var collector = FactCollector(tree, libraries)
-    return collector.collect(images)
+    return collector.collect(deviceCode, images)
   }
 
   private init(_ tree: Tree, _ libraries: [HostLibrary]) {
@@ -28,7 +29,7 @@ public struct FactCollector {
     files = Set(tree.files)
   }
 
-  private mutating func collect(_ images: [ImageConfiguration]) -> StackFacts {
+  private mutating func collect(_ deviceCode: [Path], _ images: [ImageConfiguration]) -> StackFacts {
     let interesting = Interesting(tree.files)
     // Folders of environments, parents before what they hold.
     var found: [Path: [Distribution]] = [:]
@@ -43,16 +44,31 @@ public struct FactCollector {
     var facts = StackFacts(images: images)
     facts.toolkits = toolkits(interesting.toolkitFiles)
 
+    let conda = interesting.condaRecords.compactMap { CondaRecord($0) }
+    let debian = interesting.debianStatus.flatMap { debianPackages(in: $0) }
+    let prefixes = Set(conda.map(\.prefix))
+    let homes = environments.map { $0.folder.home(in: prefixes) }
     var seen: Set<Component> = []
-    for component in interesting.libraries.compactMap({ Component(file: $0) })
-    where seen.insert(component).inserted {
-      if let index = environments.lastIndex(where: { component.path.isInside($0.folder) }) {
+    let components =
+      interesting.libraries.compactMap { Component(file: $0) } + conda.compactMap { Component($0) }
+      + debian.compactMap { Component($0) }
+    for component in components where seen.insert(component).inserted {
+      let own = homes.indices.filter { component.path.isInside(homes[$0]) }
+        .max { homes[$0].bytes.count <= homes[$1].bytes.count }
+      if let index = own {
         environments[index].components.append(component)
       } else {
         facts.components.append(component)
       }
     }
     facts.environments = environments.filter { !$0.distributions.isEmpty || $0.torch != nil }
+    for index in facts.environments.indices {
+      let environment = facts.environments[index]
+      let home = environment.folder.home(in: prefixes)
+      facts.environments[index].torch?.complete(
+        by: conda.first { $0.prefix == home && ["pytorch", "libtorch"].contains($0.name) })
+    }
+    PackageCollector(conda: conda, debian: debian, interesting).attribute(deviceCode, in: &facts, by: &self)
     facts.compatPackages = interesting.libraries.compactMap { compatPackage(at: $0) }
     facts.staticRuntimes = librariesWithRuntime()
       .map { StaticRuntime(path: $0.path, toolkit: $0.compiler.flatMap { CUDAVersion(release: $0) }) }
@@ -69,14 +85,24 @@ public struct FactCollector {
   }
 
   /// The contents of a file, if there is one; what keeps it from being read is noted.
-  private mutating func contents(of path: Path) -> [UInt8]? {
+  mutating func contents(of path: Path) -> [UInt8]? {
     guard files.contains(path) else { return nil }
+    return understood(path) { [tree] () throws(Problem) in try tree.contents(of: path) }
+  }
+
+  /// What `read` makes of a file; what keeps it from being understood is noted.
+  mutating func understood<Value>(_ path: Path, _ read: () throws(Problem) -> Value) -> Value? {
     do throws(Problem) {
-      return try tree.contents(of: path)
+      return try read()
     } catch {
-      problems.append(TreeProblem(path: path, problem: error))
+      note(error, of: path)
       return nil
     }
+  }
+
+  /// Notes what is wrong with a file.
+  mutating func note(_ problem: Problem, of path: Path) {
+    problems.append(TreeProblem(path: path, problem: problem))
   }
 
   private mutating func distribution(at path: Path) -> Distribution? {
@@ -86,9 +112,7 @@ public struct FactCollector {
     else { return nil }
     let distribution = Distribution(metadata: bytes, at: path)
     if distribution == nil {
-      problems.append(
-        TreeProblem(
-          path: path, problem: Problem(.invalidValue, "distribution", expected: "a name and a version")))
+      note(Problem(.invalidValue, "distribution", expected: "a name and a version"), of: path)
     }
     return distribution
   }
@@ -96,14 +120,8 @@ public struct FactCollector {
   private mutating func environment(at folder: Path, _ distributions: [Distribution]) -> PythonEnvironment {
     var environment = PythonEnvironment(
       folder: folder, python: nil, distributions: distributions, torch: nil, frameworks: [],
-      components: distributions.compactMap { Component($0) }, owners: [:])
-    for (index, distribution) in distributions.enumerated() {
-      let record = distribution.metadata.parent.child("RECORD")
-      if let bytes = contents(of: record) {
-        for path in InstalledFiles.paths(record: bytes) {
-          environment.owners[folder.bytes.isEmpty ? path : folder.appending(path.bytes)] = index
-        }
-      }
+      components: distributions.compactMap { Component($0) })
+    for distribution in distributions {
       let framework = Framework(distribution) { name in
         let path = folder.child(name)
         return contents(of: path).map { (path, $0) }
@@ -168,7 +186,7 @@ public struct FactCollector {
           torch.flags = Fact(flags, in: library, says: flags.description)
         }
       } catch {
-        problems.append(TreeProblem(path: library, problem: error))
+        note(error, of: library)
       }
     }
     if torch.cuda == nil, !torch.isWithoutCUDA,
@@ -277,7 +295,7 @@ public struct FactCollector {
 }
 
 /// The files that facts are made of, by what they are; each list in the order of the paths.
-private struct Interesting {
+struct Interesting {
   /// Of distributions.
   var metadata: [Path] = []
   /// Of PyTorch.
@@ -286,6 +304,14 @@ private struct Interesting {
   var toolkitFiles: [Path] = []
   /// Libraries with a version in their name.
   var libraries: [Path] = []
+  /// Of conda prefixes.
+  var condaRecords: [Path] = []
+  /// Of conda packages that are not installed.
+  var condaIndexes: [Path] = []
+  /// dpkg's list of packages, or one package of it.
+  var debianStatus: [Path] = []
+  /// dpkg's lists of files.
+  var debianLists: [Path] = []
 
   init(_ files: [Path]) {
     for path in files {
@@ -305,7 +331,22 @@ private struct Interesting {
         if name.starts(with: "libcudart.so.".utf8) { toolkitFiles.append(path) }
       default: break
       }
+      let folder = path.bytes.dropLast(name.count + 1)
+      if name.hasSuffix(".json") {
+        if folder.hasSuffix("conda-meta") { condaRecords.append(path) }
+        if name.elementsEqual("index.json".utf8), folder.hasSuffix("info") { condaIndexes.append(path) }
+      } else if folder.hasSuffix("lib/dpkg/status.d") {
+        if name.hasSuffix(".md5sums") { debianLists.append(path) } else { debianStatus.append(path) }
+      } else if name.hasSuffix(".list") {
+        if folder.hasSuffix("lib/dpkg/info") { debianLists.append(path) }
+      } else if name.elementsEqual("status".utf8), folder.hasSuffix("lib/dpkg") {
+        debianStatus.append(path)
+      }
     }
+    condaRecords.sort()
+    condaIndexes.sort()
+    debianStatus.sort()
+    debianLists.sort()
     metadata.sort()
     versionFiles.sort()
     toolkitFiles.sort()

@@ -53,13 +53,6 @@ public struct PythonEnvironment: Hashable, Sendable {
   public var frameworks: [Framework]
   /// NVIDIA's libraries in it.
   public var components: [Component]
-
-  /// The distribution that a file of the environment belongs to, by the files that they installed.
-  public func distribution(of file: Path) -> Distribution? {
-    owners[file].map { distributions[$0] }
-  }
-
-  var owners: [Path: Int]
 }
 
 /// A library that registers device code and needs no CUDA runtime: it has one inside, or loads one by itself.
@@ -86,6 +79,15 @@ public struct StackFacts: Sendable {
   /// Configurations of the image, or of several when somebody gave several.
   public var images: [ImageConfiguration]
   public var problems: [TreeProblem]
+  /// The packages that own files with device code, by environment, ecosystem and name.
+  public var packages: [Package] = []
+  /// Where packages are installed, by folder. A conda prefix stands for the Python environment in it too.
+  public var installed: [InstalledEnvironment] = [] {
+    didSet { folders = FolderIndex(installed.map(\.folder)) }
+  }
+  private(set) var folders = FolderIndex()
+  /// By file with device code the index of its package.
+  var owners: [Path: Int] = [:]
   /// The processor that most of the libraries are for; nil without libraries.
   public var machine: ELFMachine?
   /// Whether the files are packages as they are handed out, which do not bring what they require.

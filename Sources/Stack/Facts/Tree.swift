@@ -58,16 +58,26 @@ public struct Tree: Sendable {
     self.open = open
   }
 
-  /// Whether facts may depend on a file of this name; a tree may leave out all others, which are most.
-  public static func needs(_ name: [UInt8]) -> Bool { names.contains(name) || name[...].contains(".so") }
+  /// Whether facts may depend on a file of this name in this folder; a tree may leave out all others, which are most.
+  public static func needs(_ name: [UInt8], in folder: Path) -> Bool {
+    if names.contains(name) || name[...].contains(".so") { return true }
+    let file = name[...]
+    // The records of packages; see `CondaRecord` and `DebianPackage`.
+    return file.hasSuffix(".json") && folder.hasSuffix("conda-meta")
+      || file.hasSuffix(".list") && folder.hasSuffix("var/lib/dpkg/info")
+      || file.elementsEqual("status".utf8) && folder.hasSuffix("var/lib/dpkg")
+      || folder.hasSuffix("var/lib/dpkg/status.d")
+  }
 
   private static let names = Set(
     [
       // Of distributions and packages.
       "METADATA", "PKG-INFO", "RECORD", "WHEEL", "version.py", "build_info.py", "build_and_package_info.py",
-      "cpp_lib.json",
+      "cpp_lib.json", "top_level.txt",
       // Of toolkits and of the system.
       "nvcc", "version.json", "version.txt", "cuda.h", "os-release",
+      // Of a conda package that is not installed, in its folder `info`.
+      "index.json",
     ].map { Array($0.utf8) })
 
   /// The contents of a small file.

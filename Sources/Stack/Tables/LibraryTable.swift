@@ -10,6 +10,11 @@ public struct LibraryTable: Sendable, Codable {
     public var name: String
     /// Between `nvidia-` and an optional `-cuNN` in the name of its distribution: `cublas`.
     public var distribution: String
+    /// The names of its conda packages.
+    public var conda: [String]?
+    /// The names of its Debian packages, without a number at the end and the release of CUDA behind a dash:
+    /// `libcublas` of `libcublas-12-4`, `libcudnn` of `libcudnn9-cuda-12`.
+    public var debian: [String]?
     /// The start of its file name: `libcublas`.
     public var library: String?
     /// Its version is that of the CUDA toolkit that it belongs to.
@@ -98,7 +103,8 @@ extension LibraryTable: DataTable {
   public static let name = "libraries"
   public static var resource: [UInt8] { PackageResources.libraries_json }
   public var rowSources: [Int] {
-    components.map(\.source) + cudaMajors.map(\.source) + driver.map(\.source) + platform.map(\.source)
+    components.map(\.source) + cudaMajors.map(\.source)
+      + driver.map(\.source) + platform.map(\.source)
   }
 
   public mutating func add(_ other: LibraryTable) {
