@@ -1,4 +1,5 @@
 public import Bytes
+import CArchive
 import Compression
 import Synchronization
 
@@ -217,7 +218,9 @@ private struct State {
     switch compression {
     case .deflate: InflatedForwardBytes(try Inflater(source, .none))
     case .gzip: InflatedForwardBytes(try Inflater(source, .gzip))
-    case .zstd, .bzip2, .xz: try FilteredForwardBytes(source, compression)
+    case .zstd: try FilteredForwardBytes(source, filter: ARCHIVE_FILTER_ZSTD)
+    case .bzip2: try FilteredForwardBytes(source, filter: ARCHIVE_FILTER_BZIP2)
+    case .xz: XZForwardBytes(try XZDecompressor(source))
     }
   }
 
