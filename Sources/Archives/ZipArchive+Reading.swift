@@ -308,7 +308,7 @@ extension ZipArchive {
     guard let compression else { return stored }
     return try DecompressedBytes(
       stored, compression, size: member.size, checksum: member.checksum, limit: limits.memberSize,
-      named: .memberSize)
+      named: .memberSize, memory: DecompressedBytes.memberMemory)
   }
 
   /// The first bytes of a member, up to `count`; cheaper than ``contents(of:)`` where they tell that no more is needed.

@@ -3,13 +3,11 @@ import CLzma
 
 /// An xz stream that is read forward from a source; streams that follow each other are one.
 @safe public final class XZDecompressor {
-  /// Bytes that the decompressor may take, most of which are its dictionary: `xz -9` wants 65 MiB.
-  public static let memoryLimit: UInt64 = 128 << 20
-
   /// `LZMA_CONCATENATED`, a macro that Swift does not see.
   private static let concatenated: UInt32 = 0x08
 
   private let source: any ByteSource
+  private let memoryLimit: UInt64
   /// liblzma keeps the state of the stream behind it, and is only given the pointer.
   private let stream: UnsafeMutablePointer<lzma_stream>
   private var input = [UInt8](repeating: 0, count: 64 << 10)
@@ -21,12 +19,14 @@ import CLzma
 
   /// Starts at the start of `source`.
   ///
+  /// - Parameter memoryLimit: bytes that the decompressor may take, most of which are its dictionary.
   /// - Throws: a ``Problem/Code/unreadable`` problem when there is no memory left.
-  public init(_ source: any ByteSource) throws(Problem) {
+  public init(_ source: any ByteSource, memoryLimit: UInt64) throws(Problem) {
     self.source = source
+    self.memoryLimit = memoryLimit
     unsafe stream = UnsafeMutablePointer.allocate(capacity: 1)
     unsafe stream.initialize(to: lzma_stream())
-    guard unsafe lzma_stream_decoder(stream, Self.memoryLimit, Self.concatenated) == LZMA_OK else {
+    guard unsafe lzma_stream_decoder(stream, memoryLimit, Self.concatenated) == LZMA_OK else {
       throw Problem(.unreadable, "xz stream", observed: "no memory left")
     }
   }
@@ -40,7 +40,7 @@ import CLzma
   /// only at the end of the stream.
   ///
   /// - Throws: a ``Problem/Code/corruptData`` problem when the stream is broken, ``Problem/Code/truncated`` when the
-  ///   source ends before it does, ``Problem/Code/limitExceeded`` when it wants more than ``memoryLimit``.
+  ///   source ends before it does, ``Problem/Code/limitExceeded`` when it wants too much memory.
   public func read(into output: inout [UInt8], _ range: Range<Int>) throws(Problem) -> Int {
     precondition(range.lowerBound >= 0 && range.upperBound <= output.count)
     var filled = range.lowerBound
@@ -72,7 +72,7 @@ import CLzma
       case LZMA_MEMLIMIT_ERROR:
         throw Problem(
           .limitExceeded, "xz stream", at: position - UInt64(pending.count),
-          expected: "at most \(Self.memoryLimit) bytes of memory",
+          expected: "at most \(memoryLimit) bytes of memory",
           observed: "\(unsafe lzma_memusage(stream))")
       default:
         throw Problem(

@@ -30,7 +30,9 @@ struct WatchedTree {
   }
 
   /// Runs the program, which may take `memory` bytes for its data.
-  func run(_ arguments: String..., memory: Int = 256 << 20) throws -> Program.Outcome {
+  func run(_ arguments: String...) throws -> Program.Outcome { try run(arguments) }
+
+  func run(_ arguments: [String], memory: Int = 256 << 20) throws -> Program.Outcome {
     try Program.spawn(
       (["/bin/sh", "-c", "ulimit -d \(memory >> 10) && exec \"$@\"", "sh", Program.path] + arguments).map {
         Array($0.utf8)
