@@ -42,6 +42,7 @@ let package = Package(
     .systemLibrary(name: "CElf", pkgConfig: "libelf", providers: [.apt(["libelf-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(name: "CLzma", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
     .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
     .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
@@ -52,7 +53,7 @@ let package = Package(
 
     // The one module that returns non-escapable views; its clients need no such feature.
     library("Bytes", extraSettings: [.enableExperimentalFeature("Lifetimes")]),
-    library("Compression", ["Bytes", "CZlib", "CZstd", "CLZ4"]),
+    library("Compression", ["Bytes", "CZlib", "CZstd", "CLZ4", "CLzma"]),
     library("Archives", ["Bytes", "Compression", "CArchive", "CNettle"]),
     library("ELFFile", ["Bytes", "Compression", "CElf"]),
     library("DeviceCode", ["Bytes", "Compression", "ELFFile"]),
@@ -81,7 +82,7 @@ let package = Package(
     .target(
       name: "JSONSchemaSupport", path: "Tests/JSONSchemaSupport", swiftSettings: settings),
     .target(
-      name: "FixtureSupport", dependencies: ["Bytes", "Archives"], path: "Tests/FixtureSupport",
+      name: "FixtureSupport", dependencies: ["Bytes", "Archives", "CZlib"], path: "Tests/FixtureSupport",
       swiftSettings: settings),
     .target(
       name: "FuzzSupport", dependencies: ["Bytes", "Demangling", "Archives", "ELFFile", "DeviceCode"],

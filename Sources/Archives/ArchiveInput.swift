@@ -104,15 +104,8 @@ final class FilteredForwardBytes: ForwardBytes {
   private let handle: ArchiveHandle
   private var isFinished = false
 
-  init(_ source: any ByteSource, _ compression: DecompressedBytes.Compression) throws(Problem) {
-    let filter: CInt =
-      switch compression {
-      case .zstd: ARCHIVE_FILTER_ZSTD
-      case .bzip2: ARCHIVE_FILTER_BZIP2
-      case .xz: ARCHIVE_FILTER_XZ
-      case .gzip: ARCHIVE_FILTER_GZIP
-      case .deflate: ARCHIVE_FILTER_NONE
-      }
+  /// - Parameter filter: the number that libarchive has for the compression, which must be bounded in the memory it takes.
+  init(_ source: any ByteSource, filter: CInt) throws(Problem) {
     handle = try unsafe ArchiveHandle(source, "compressed stream") { archive in
       unsafe archive_read_append_filter(archive, filter) == ARCHIVE_OK
         && archive_read_support_format_raw(archive) == ARCHIVE_OK

@@ -5,7 +5,7 @@ extension DecompressedBytes.Compression {
   public init?(prefix: ArraySlice<UInt8>) {
     if prefix.starts(with: [0x1F, 0x8B]) {
       self = .gzip
-    } else if prefix.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) {
+    } else if prefix.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) || Self.isSkippableFrame(prefix) {
       self = .zstd
     } else if prefix.starts(with: "BZh".utf8) {
       self = .bzip2
@@ -14,6 +14,11 @@ extension DecompressedBytes.Compression {
     } else {
       return nil
     }
+  }
+
+  /// Whether these are the first bytes of a frame that decoders of zstd skip, as pzstd puts it in front (RFC 8878, 3.1.2).
+  private static func isSkippableFrame(_ prefix: ArraySlice<UInt8>) -> Bool {
+    prefix.first.map { $0 & 0xF0 == 0x50 } == true && prefix.dropFirst().starts(with: [0x2A, 0x4D, 0x18])
   }
 }
 

@@ -1,4 +1,5 @@
 public import Bytes
+import CArchive
 import Compression
 import Synchronization
 
@@ -43,6 +44,12 @@ public final class DecompressedBytes: ByteSource {
   /// Bytes that may be decompressed again whatever the size of the stream is.
   public static let effort: UInt64 = 256 << 20
 
+  /// Bytes that a decompressor may take for what a stream refers back to: what `zstd --ultra -22` wants, and more than
+  /// `xz -9` does.
+  public static let streamMemory: UInt64 = 128 << 20
+  /// The same for members, many of which are read at a time: twice what `zstd -19` and `xz -6` want.
+  public static let memberMemory: UInt64 = 16 << 20
+
   private let state: Mutex<State>
 
   /// - Parameters:
@@ -50,14 +57,15 @@ public final class DecompressedBytes: ByteSource {
   ///   - checksum: the CRC-32 of all bytes, compared where the end is read.
   ///   - limit: the most bytes that may come out.
   ///   - name: the name of that limit, for the problem that it was passed.
+  ///   - memory: bytes that a decompressor may take, where the stream says how many.
   /// - Throws: a ``Problem/Code/limitExceeded`` problem when `size` is past `limit`.
   public init(
     _ source: any ByteSource, _ compression: Compression, size: UInt64? = nil, checksum: UInt32? = nil,
-    limit: UInt64, named name: ArchiveLimits.Name? = nil
+    limit: UInt64, named name: ArchiveLimits.Name? = nil, memory: UInt64 = streamMemory
   ) throws(Problem) {
     let state = State(
       source: source, compression: compression, claimed: size, checksum: checksum, limit: limit,
-      limitName: name)
+      limitName: name, memory: memory)
     if let size, size > limit { throw state.limitExceeded(observed: "\(size)") }
     self.state = Mutex(state)
   }
@@ -116,6 +124,7 @@ private struct State {
   let checksum: UInt32?
   let limit: UInt64
   let limitName: ArchiveLimits.Name?
+  let memory: UInt64
 
   /// Where the stream really ends, once that was seen.
   var end: UInt64?
@@ -140,13 +149,14 @@ private struct State {
 
   init(
     source: any ByteSource, compression: DecompressedBytes.Compression, claimed: UInt64?,
-    checksum: UInt32?, limit: UInt64, limitName: ArchiveLimits.Name?
+    checksum: UInt32?, limit: UInt64, limitName: ArchiveLimits.Name?, memory: UInt64
   ) {
     self.source = source
     self.compression = compression
     self.claimed = claimed
     self.checksum = checksum
     self.limit = limit
+    self.memory = memory
     self.limitName = limitName
   }
 
@@ -217,7 +227,9 @@ private struct State {
     switch compression {
     case .deflate: InflatedForwardBytes(try Inflater(source, .none))
     case .gzip: InflatedForwardBytes(try Inflater(source, .gzip))
-    case .zstd, .bzip2, .xz: try FilteredForwardBytes(source, compression)
+    case .zstd: ZstdForwardBytes(try ZstdDecompressor(source, memoryLimit: memory))
+    case .bzip2: try FilteredForwardBytes(source, filter: ARCHIVE_FILTER_BZIP2)
+    case .xz: XZForwardBytes(try XZDecompressor(source, memoryLimit: memory))
     }
   }
 

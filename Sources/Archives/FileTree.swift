@@ -53,28 +53,32 @@ public struct FileTree: Sendable {
     return found
   }
 
-  /// All symbolic links, with what they lead to.
+  /// All symbolic links in the order of their paths, with what they lead to.
   public var symbolicLinks: [(path: Path, target: Path)] {
-    var found: [(Path, Path)] = []
-    visit { path, node in
+    var found: [(path: Path, target: Path)] = []
+    visit(inOrder: false) { path, node in
       if case .symbolicLink(let target) = node.entry { found.append((path, target)) }
     }
-    return found
+    return found.sorted { $0.path < $1.path }
   }
 
   /// How many folders there are, the root among them.
   public var directoryCount: Int {
     var count = 0
-    visit { _, node in if node.entry == .directory { count += 1 } }
+    visit(inOrder: false) { _, node in if node.entry == .directory { count += 1 } }
     return count
   }
 
-  private func visit(_ body: (Path, Node) -> Void) {
+  private func visit(inOrder: Bool = true, _ body: (Path, Node) -> Void) {
     var waiting = [(index: 0, path: Path(""))]
     while let (index, path) = waiting.popLast() {
       body(path, nodes[index])
-      for (name, child) in nodes[index].children.sorted(by: { $0.key > $1.key }) {
-        waiting.append((child, path.appending(name.bytes)))
+      if inOrder {
+        for (name, child) in nodes[index].children.sorted(by: { $0.key > $1.key }) {
+          waiting.append((child, path.appending(name.bytes)))
+        }
+      } else {
+        for (name, child) in nodes[index].children { waiting.append((child, path.appending(name.bytes))) }
       }
     }
   }
@@ -102,9 +106,10 @@ public struct FileTree: Sendable {
   }
 }
 
+/// How names start that stand for the absence of what is below (OCI image specification, "Whiteouts").
+private let whiteoutPrefix = Array(".wh.".utf8)
+
 extension FileTree {
-  /// Names in a layer that stand for the absence of what is below (OCI image specification, "Whiteouts").
-  private static let whiteout = Array(".wh.".utf8)
   /// A whiteout of all that lower layers have in a folder.
   private static let opaqueWhiteout = Path(".wh..wh..opq")
 
@@ -114,23 +119,28 @@ extension FileTree {
     layers.append(layer)
     for problem in layer.problems { problems.append(withinLimit: problem) }
     // Whiteouts concern what is below, wherever in the layer they stand.
-    var members: [(index: Int, parent: [Path], name: Path?)] = []
-    for (number, member) in layer.members.enumerated() {
+    let whiteouts = layer.members.indices.filter { layer.members[$0].isWhiteout }
+    for member in whiteouts.lazy.map({ layer.members[$0] }) {
       guard !member.path.leavesRoot(absolute: false) else {
         report(.outOfBounds, member, expected: "a path inside the root")
         continue
       }
       var parts = member.path.normalisedParts
-      let name = parts.popLast()
-      guard let name, name.bytes.starts(with: Self.whiteout) else {
-        members.append((number, parts, name))
-        continue
-      }
+      guard let name = parts.popLast() else { continue }
       do { try hide(name, in: parts, member) } catch { problems.append(withinLimit: error) }
     }
-    for (number, parent, name) in members {
+    var hidden = whiteouts[...]
+    for (number, member) in layer.members.enumerated() {
+      if number == hidden.first {
+        hidden.removeFirst()
+        continue
+      }
+      guard !member.path.leavesRoot(absolute: false) else {
+        report(.outOfBounds, member, expected: "a path inside the root")
+        continue
+      }
       do {
-        try add(layer.members[number], number, name, in: parent, layer: index)
+        try add(member, number, layer: index)
       } catch {
         problems.append(withinLimit: error)
         if error == tooManyNodes { return }
@@ -153,7 +163,7 @@ extension FileTree {
   }
 
   private mutating func hide(_ name: Path, in parent: [Path], _ member: TarMember) throws(Problem) {
-    let hidden = Path(bytes: name.bytes.dropFirst(Self.whiteout.count))
+    let hidden = Path(bytes: name.bytes.dropFirst(whiteoutPrefix.count))
     guard !hidden.bytes.isEmpty, hidden != Path("."), hidden != Path("..") else {
       throw Self.problem(.invalidValue, member, expected: "a whiteout with a name")
     }
@@ -166,11 +176,10 @@ extension FileTree {
     }
   }
 
-  private mutating func add(
-    _ member: TarMember, _ number: Int, _ name: Path?, in parent: [Path], layer: Int
-  ) throws(Problem) {
+  private mutating func add(_ member: TarMember, _ number: Int, layer: Int) throws(Problem) {
+    var parent = member.path.normalisedParts
     // The root itself needs no adding.
-    guard let name else { return }
+    guard let name = parent.popLast() else { return }
     guard let folder = try makeDirectory(parent) else {
       throw Self.problem(.invalidValue, member, expected: "folders on the way")
     }
@@ -269,15 +278,27 @@ extension FileTree {
   }
 }
 
+extension TarMember {
+  /// Whether the name stands for the absence of what is below (OCI image specification, "Whiteouts").
+  fileprivate var isWhiteout: Bool { path.normalisedParts.last?.bytes.starts(with: whiteoutPrefix) == true }
+}
+
 extension Path {
   /// The names between the slashes, without those that stay where they are.
   fileprivate var parts: [Path] {
-    bytes.split(separator: UInt8(ascii: "/")).map { Path(bytes: $0) }.filter { $0 != Path(".") }
+    var result: [Path] = []
+    for part in bytes.split(separator: UInt8(ascii: "/"))
+    where !(part.count == 1 && part.first == UInt8(ascii: ".")) {
+      result.append(Path(bytes: part))
+    }
+    return result
   }
 
   /// The same, with `..` taken as leading back along the path.
   fileprivate var normalisedParts: [Path] {
-    var result: [Path] = []
+    var result = parts
+    guard result.contains(Path("..")) else { return result }
+    result = []
     for part in parts {
       if part == Path("..") { _ = result.popLast() } else { result.append(part) }
     }

@@ -23,3 +23,29 @@ final class InflatedForwardBytes: ForwardBytes {
 
   func copy() throws(Problem) -> (any ForwardBytes)? { InflatedForwardBytes(try inflater.copy()) }
 }
+
+/// What liblzma decompresses; libarchive would let it take a gigabyte.
+final class XZForwardBytes: ForwardBytes {
+  private let decompressor: XZDecompressor
+
+  init(_ decompressor: XZDecompressor) { self.decompressor = decompressor }
+
+  func read(into output: inout [UInt8], _ range: Range<Int>) throws(Problem) -> Int {
+    try decompressor.read(into: &output, range)
+  }
+
+  func copy() throws(Problem) -> (any ForwardBytes)? { nil }
+}
+
+/// What libzstd decompresses, within bounds of memory that libarchive cannot set.
+final class ZstdForwardBytes: ForwardBytes {
+  private let decompressor: ZstdDecompressor
+
+  init(_ decompressor: ZstdDecompressor) { self.decompressor = decompressor }
+
+  func read(into output: inout [UInt8], _ range: Range<Int>) throws(Problem) -> Int {
+    try decompressor.read(into: &output, range)
+  }
+
+  func copy() throws(Problem) -> (any ForwardBytes)? { nil }
+}

@@ -12,6 +12,8 @@ public struct ImageArchive: Sendable {
   /// The most manifests of an archive, and indexes in indexes.
   private static let manifestLimit = 1000
   private static let indexDepth = 4
+  /// The most layers of an image; container engines stop at a few hundred.
+  fileprivate static let layerLimit = 1000
 
   /// The images in a folder: an OCI image layout, or what is in an archive of `docker save`. Symbolic links in it are
   /// not followed.
@@ -85,6 +87,8 @@ public struct ImageArchive: Sendable {
     for descriptor in index.manifests {
       budget -= 1
       guard budget >= 0, depth < Self.indexDepth else {
+        // Each index on the way here comes by when nothing is left.
+        if budget < -1 { return }
         problems.append(
           withinLimit: Problem(
             .limitExceeded, "image index",
@@ -296,9 +300,18 @@ private struct Store: Sendable {
     try decode(blobBytes(descriptor), descriptor.digest)
   }
 
+  private func checkNumber(ofLayers count: Int) throws(Problem) {
+    guard count <= ImageArchive.layerLimit else {
+      throw Problem(
+        .limitExceeded, "layers of an image", expected: "at most \(ImageArchive.layerLimit)",
+        observed: "\(count)")
+    }
+  }
+
   func image(
     _ manifest: Manifest, _ descriptor: Descriptor, names: [String]
   ) throws(Problem) -> ContainerImage {
+    try checkNumber(ofLayers: manifest.layers.count)
     let bytes = try blobBytes(manifest.config)
     let configuration: Configuration = try decode(bytes, manifest.config.digest)
     var layers: [ContainerImage.Layer] = []
@@ -321,6 +334,7 @@ private struct Store: Sendable {
   }
 
   func image(_ manifest: DockerManifest) throws(Problem) -> ContainerImage {
+    try checkNumber(ofLayers: manifest.layers.count)
     let bytes = try documentBytes(existing(manifest.config), manifest.config)
     // The file is named by its digest, and in turn has those of the layers.
     let name = manifest.config.split(separator: "/").last?.split(separator: ".").first

@@ -2,10 +2,16 @@ public import Bytes
 import CArchive
 import Glibc
 
+private let blockSize = 512
+
 extension TarArchive {
+  /// Bytes that are searched for the next header behind damage, and behind the end for what should not be there.
+  private static let searchLimit: UInt64 = 1 << 20
+
   /// Reads the headers of the uncompressed tar `source`, and nothing else where no digest is asked for.
   ///
-  /// Whatever is wrong is in ``problems``; the members in front of a broken header are there.
+  /// Whatever is wrong is in ``problems``; the members in front of a broken header are there, and those behind it where
+  /// one can be found.
   ///
   /// - Parameter digests: whether all bytes are read for ``digest``.
   public init(_ source: any ByteSource, digests: Bool = false, limits: ArchiveLimits = ArchiveLimits()) {
@@ -17,15 +23,26 @@ extension TarArchive {
           && archive_read_append_filter(archive, ARCHIVE_FILTER_NONE) == ARCHIVE_OK
       }
       var entry: OpaquePointer?
+      var damage: UInt64 = 0
       loop: while true {
         switch unsafe archive_read_next_header(handle.archive, &entry) {
-        case ARCHIVE_OK, ARCHIVE_WARN: break
+        case ARCHIVE_OK: break
+        case ARCHIVE_WARN:
+          // Names need not be text, so one that cannot be converted is nothing to speak of.
+          if unsafe archive_errno(handle.archive) != EILSEQ { problems.append(withinLimit: handle.failure()) }
+        case ARCHIVE_RETRY:
+          // A block that is no header: the next one may be.
+          if damage == 0 { problems.append(withinLimit: handle.failure()) }
+          damage += UInt64(blockSize)
+          guard damage < Self.searchLimit else { throw handle.failure() }
+          continue
         case ARCHIVE_EOF: break loop
         default:
           let failure = handle.failure()
           guard failure.code == .truncated, endsInPadding else { throw failure }
           break loop
         }
+        damage = 0
         guard let entry = unsafe entry else { break }
         guard members.count < limits.tarMembers else {
           throw Problem(.limitExceeded, "tar members", expected: limits.atMost(.tarMembers))
@@ -35,8 +52,25 @@ extension TarArchive {
         unsafe add(entry, at: start)
       }
       digest = try handle.finishDigest()
+      try checkBehindEnd(UInt64(clamping: unsafe archive_filter_bytes(handle.archive, 0)))
     } catch {
       problems.append(withinLimit: error)
+    }
+  }
+
+  /// Reports what readers do not see because the tar ends in front of it.
+  private mutating func checkBehindEnd(_ end: UInt64) throws(Problem) {
+    var buffer = [UInt8](repeating: 0, count: 64 << 10)
+    for offset in stride(from: end, to: end + Self.searchLimit, by: buffer.count) {
+      let count = try source.read(at: offset, count: buffer.count, into: &buffer)
+      if let place = buffer[..<count].firstIndex(where: { $0 != 0 }) {
+        problems.append(
+          withinLimit: Problem(
+            .invalidValue, "tar", at: offset + UInt64(place), expected: "zeros behind its end",
+            observed: "more"))
+        return
+      }
+      if count < buffer.count { return }
     }
   }
 
@@ -92,20 +126,21 @@ extension TarArchive {
   ///   ``Problem/Code/limitExceeded`` when it is larger than the limit, ``Problem/Code/truncated`` when the tar ends before
   ///   it does.
   public func contents(of member: TarMember) throws(Problem) -> any ByteSource {
-    let name = printable(member.path.bytes.prefix(256))
-    guard let range = member.range else {
-      throw Problem(
-        .unsupported, "tar member \(name)", observed: member.kind == .file ? "a file with holes" : "no file")
+    func problem(_ code: Problem.Code, expected: String? = nil, observed: String) -> Problem {
+      Problem(
+        code, "tar member \(printable(member.path.bytes.prefix(256)))", at: member.range?.lowerBound,
+        expected: expected, observed: observed)
     }
-    guard range.upperBound - range.lowerBound <= limits.memberSize else {
-      throw Problem(
-        .limitExceeded, "tar member \(name)", at: range.lowerBound,
-        expected: limits.atMost(.memberSize), observed: "\(range.upperBound - range.lowerBound)")
+    guard let range = member.range else {
+      throw problem(.unsupported, observed: member.kind == .file ? "a file with holes" : "no file")
+    }
+    let size = range.upperBound - range.lowerBound
+    guard size <= limits.memberSize else {
+      throw problem(.limitExceeded, expected: limits.atMost(.memberSize), observed: "\(size)")
     }
     guard range.upperBound <= source.size else {
-      throw Problem(
-        .truncated, "tar member \(name)", at: range.lowerBound,
-        expected: "\(range.upperBound - range.lowerBound) bytes",
+      throw problem(
+        .truncated, expected: "\(size) bytes",
         observed: "\(source.size - min(range.lowerBound, source.size))")
     }
     return SubrangeBytes(source, range)

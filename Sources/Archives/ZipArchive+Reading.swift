@@ -21,7 +21,8 @@ private let zip64Extra: UInt16 = 1
 extension ZipArchive {
   /// Whether a file with these first bytes may be a zip archive.
   public static func isZip(prefix: ArraySlice<UInt8>) -> Bool {
-    prefix.starts(with: [0x50, 0x4B, 3, 4]) || prefix.starts(with: [0x50, 0x4B, 5, 6])
+    // The third is the mark of an archive in several files, which one that came to be a single file keeps.
+    [[3, 4], [5, 6], [7, 8]].contains { prefix.starts(with: [0x50, 0x4B] + $0) }
   }
 
   /// Reads the central directory of `source`.
@@ -88,6 +89,7 @@ extension ZipArchive {
     guard UInt64(size) <= directory.range.upperBound - position else {
       throw Problem(.outOfBounds, "zip central header", at: position)
     }
+    var broken: Problem?
     let member = try window.withBytes(at: position, count: size, field) { (view) throws(Problem) in
       var member = ZipMember(
         path: Path(bytes: try view.bytes(centralHeaderSize..<centralHeaderSize + lengths.name, field)),
@@ -97,10 +99,15 @@ extension ZipArchive {
       // The upper byte says which system made the member; only Unix has modes.
       if try view.u8(5, field) == 3 { member.mode = try view.u32(38, field) >> 16 }
       let extra = centralHeaderSize + lengths.name
-      try member.readZip64(view.slice(extra..<extra + lengths.extra, field))
+      let fields = try view.slice(extra..<extra + lengths.extra, field)
+      do throws(Problem) { try member.readZip64(fields) } catch { broken = error }
       return member
     }
-    add(member, directory, at: position)
+    if let broken {
+      problems.append(withinLimit: broken)
+    } else {
+      add(member, directory, at: position)
+    }
     return position + UInt64(size)
   }
 
@@ -301,7 +308,7 @@ extension ZipArchive {
     guard let compression else { return stored }
     return try DecompressedBytes(
       stored, compression, size: member.size, checksum: member.checksum, limit: limits.memberSize,
-      named: .memberSize)
+      named: .memberSize, memory: DecompressedBytes.memberMemory)
   }
 
   /// The first bytes of a member, up to `count`; cheaper than ``contents(of:)`` where they tell that no more is needed.

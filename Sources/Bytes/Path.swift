@@ -1,3 +1,5 @@
+import Glibc
+
 /// A file name as the operating system knows it: bytes, which need not be UTF-8.
 public struct Path: Hashable, Sendable {
   public var bytes: [UInt8]
@@ -47,7 +49,14 @@ public struct Path: Hashable, Sendable {
 extension Path: Comparable {
   /// By bytes, so that the order depends on no locale.
   public static func < (left: Path, right: Path) -> Bool {
-    left.bytes.lexicographicallyPrecedes(right.bytes)
+    // A million names are sorted by this.
+    let order = unsafe left.bytes.withUnsafeBytes { left in
+      unsafe right.bytes.withUnsafeBytes { right in
+        guard let first = left.baseAddress, let second = right.baseAddress else { return CInt(0) }
+        return unsafe memcmp(first, second, min(left.count, right.count))
+      }
+    }
+    return order == 0 ? left.bytes.count < right.bytes.count : order < 0
   }
 }
 

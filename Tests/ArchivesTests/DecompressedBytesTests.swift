@@ -24,7 +24,7 @@ private func sample(_ count: Int) -> [UInt8] {
 @Suite struct DecompressedBytesTests {
   /// More than the blocks that are kept, so that going back needs checkpoints; the last block is short.
   private static let large = sample(40 << 20 | 12345)
-  private static let deflated = ZipBuilder.deflated(large)
+  private static let deflated = HugeArchives.deflated(large)
   private static let limit: UInt64 = 1 << 30
 
   @Test func anyOrder() throws {
@@ -48,7 +48,7 @@ private func sample(_ count: Int) -> [UInt8] {
   @Test func smallStreamsAreDecompressedOnce() throws {
     let bytes = Array(Self.large[..<(8 << 20)])
     let contents = try DecompressedBytes(
-      MemoryBytes(ZipBuilder.deflated(bytes)), .deflate, size: UInt64(bytes.count), limit: Self.limit)
+      MemoryBytes(HugeArchives.deflated(bytes)), .deflate, size: UInt64(bytes.count), limit: Self.limit)
     for offset in stride(from: bytes.count - 1000, through: 0, by: -70_000) {
       #expect(
         try contents.bytes(at: UInt64(offset), count: 1000, "part") == Array(bytes[offset..<offset + 1000]))
@@ -91,13 +91,13 @@ private func sample(_ count: Int) -> [UInt8] {
     for count in [0, 1, DecompressedBytes.blockSize, DecompressedBytes.blockSize + 1, 3 << 20] {
       let bytes = Array(Self.large[..<count])
       let contents = try DecompressedBytes(
-        MemoryBytes(ZipBuilder.deflated(bytes)), .deflate, limit: UInt64(count))
+        MemoryBytes(HugeArchives.deflated(bytes)), .deflate, limit: UInt64(count))
       try contents.finish()
       #expect(contents.size == UInt64(count))
       #expect(try contents.all() == bytes)
       guard count > 0 else { continue }
       let small = try DecompressedBytes(
-        MemoryBytes(ZipBuilder.deflated(bytes)), .deflate, limit: UInt64(count) - 1)
+        MemoryBytes(HugeArchives.deflated(bytes)), .deflate, limit: UInt64(count) - 1)
       let problem = #expect(throws: Problem.self) { try small.finish() }
       #expect(problem?.code == .limitExceeded)
     }
@@ -166,7 +166,7 @@ private func sample(_ count: Int) -> [UInt8] {
   @Test func effortIsLimited() throws {
     let count = 20 << 20
     let contents = try DecompressedBytes(
-      MemoryBytes(ZipBuilder.zeros(mebibytes: 20)), .deflate, size: UInt64(count), limit: Self.limit)
+      MemoryBytes(HugeArchives.zeros(mebibytes: 20)), .deflate, size: UInt64(count), limit: Self.limit)
     var problem: Problem?
     var generator = SeededGenerator(seed: 3)
     var reads = 0

@@ -179,12 +179,12 @@ import Testing
     #expect(tree.files.map(\.path.text) == ["absolute/file", "elsewhere/made", "good", "plain"])
     #expect(
       tree.problems.map(\.observed) == [
-        "../../outside", ".wh.", "x/.wh...", "links/hard", "links/missing", "a link to b", "plain/below",
+        ".wh.", "x/.wh...", "../../outside", "links/hard", "links/missing", "a link to b", "plain/below",
         "4221",
       ])
     #expect(
       tree.problems.map(\.code) == [
-        .outOfBounds, .invalidValue, .invalidValue, .notFound, .notFound, .limitExceeded, .invalidValue,
+        .invalidValue, .invalidValue, .outOfBounds, .notFound, .notFound, .limitExceeded, .invalidValue,
         .limitExceeded,
       ])
   }

@@ -2,6 +2,7 @@ import Archives
 import Bytes
 import DeviceCode
 import ELFFile
+import FixtureSupport
 import Foundation
 import Testing
 
@@ -25,7 +26,7 @@ import Testing
     for file in Self.files {
       let bytes = Array(try Data(contentsOf: file))
       let member = try DecompressedBytes(
-        MemoryBytes(ZipBuilder.deflated(bytes)), .deflate, size: UInt64(bytes.count), limit: 1 << 30)
+        MemoryBytes(HugeArchives.deflated(bytes)), .deflate, size: UInt64(bytes.count), limit: 1 << 30)
       let expected = description(InspectedFile(MemoryBytes(bytes)))
       #expect(description(InspectedFile(member)) == expected, "\(file.lastPathComponent)")
     }

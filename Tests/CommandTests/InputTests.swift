@@ -13,11 +13,6 @@ struct InputTests {
     try Program.run(arguments.map { Array($0.utf8) }, in: tree.path)
   }
 
-  /// Whether a terminal is safe from every byte: text without control characters but newlines.
-  private func isSafe(_ bytes: [UInt8]) -> Bool {
-    bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x0A }
-  }
-
   @Test func missingPath() throws {
     try tree.library("lib/a.so", "sm_80")
     for command in ["scan", "list"] {

@@ -58,7 +58,7 @@ enum Program {
     try spawn([Array(path.utf8)] + arguments, in: directory, environment)
   }
 
-  private static func spawn(_ command: [[UInt8]], in directory: String, _ environment: [String]) throws
+  static func spawn(_ command: [[UInt8]], in directory: String, _ environment: [String]) throws
     -> Outcome
   {
     // Files, not pipes: no output is too long for them.
@@ -179,3 +179,12 @@ func fileContents(_ path: String) -> [UInt8]? {
 
 /// The text of a file; nil when it cannot be read.
 func fileText(_ path: String) -> String? { fileContents(path).map { String(decoding: $0, as: UTF8.self) } }
+
+/// Whether a terminal is safe from every byte: UTF-8 without control characters but newlines, and without what changes
+/// the direction of text.
+func isSafe(_ bytes: [UInt8]) -> Bool {
+  guard let text = String(validating: bytes, as: UTF8.self) else { return false }
+  return text.unicodeScalars.allSatisfy {
+    $0 == "\n" || ![.control, .format].contains($0.properties.generalCategory)
+  }
+}

@@ -77,6 +77,24 @@ public final class TemporaryTree: Sendable {
     try check(withPath(Array(name.utf8)) { unsafe mknod($0, S_IFSOCK | 0o644, 0) }, "mknod")
   }
 
+  /// A character device, which only root may make.
+  public func device(_ name: String, major: UInt32, minor: UInt32) throws {
+    try check(
+      withPath(Array(name.utf8)) { unsafe mknod($0, S_IFCHR | 0o644, dev_t(major << 8 | minor)) }, "mknod")
+  }
+
+  /// A directory with a directory in it, and so on, which has no path at last.
+  public func makeDeepDirectory(_ name: String, depth: Int) throws {
+    var here = try check(unsafe open(directory(name), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open")
+    defer { close(here) }
+    for _ in 0..<depth {
+      try check(unsafe mkdirat(here, "d", 0o755), "mkdir")
+      let next = try check(unsafe openat(here, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open")
+      close(here)
+      here = next
+    }
+  }
+
   public func setMode(_ mode: UInt32, of name: String) throws {
     try check(withPath(Array(name.utf8)) { unsafe chmod($0, mode) }, "chmod")
   }
@@ -110,7 +128,7 @@ public final class TemporaryTree: Sendable {
 private func cString(_ bytes: [UInt8]) -> [CChar] { (bytes + [0]).map { CChar(bitPattern: $0) } }
 
 /// The names in a directory, but `.` and `..`.
-private func entries(of directory: [UInt8]) -> [[UInt8]] {
+public func entries(of directory: [UInt8]) -> [[UInt8]] {
   guard let stream = unsafe opendir(cString(directory)) else { return [] }
   defer { unsafe closedir(stream) }
   guard let place = MemoryLayout<dirent>.offset(of: \.d_name) else { return [] }

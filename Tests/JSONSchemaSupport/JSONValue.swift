@@ -24,6 +24,7 @@ public enum JSONValue: Hashable, Sendable {
   /// The members, of an object.
   public var members: [String: JSONValue]? { if case .object(let members) = self { members } else { nil } }
   public var string: String? { if case .string(let string) = self { string } else { nil } }
+  public var integer: Int? { if case .integer(let integer) = self { integer } else { nil } }
 
   /// The name of the type in JSON Schema.
   var typeName: String {

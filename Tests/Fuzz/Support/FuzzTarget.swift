@@ -22,7 +22,7 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
   case demangling = "FuzzDemangle"
   /// A zip archive.
   case zip = "FuzzZip"
-  /// A layer of an image, compressed or not.
+  /// A layer of an image, compressed or not, or an archive of images.
   case layer = "FuzzLayer"
   /// An ELF file or a static library that is a member of an archive; compared with the same as a file of its own.
   case member = "FuzzMember"
@@ -107,6 +107,14 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
       }
       guard let contents = try? tree.contents(of: file) else { continue }
       _ = try? contents.bytes(at: contents.size, count: 0, "end")
+    }
+    guard let archive = try? ImageArchive(tree) else { return found }
+    if archive.images.count > 1000 || archive.problems.count > 1001 {
+      found.append("\(archive.images.count) images, \(archive.problems.count) problems")
+    }
+    for layer in archive.images.flatMap(\.layers).prefix(8) {
+      guard let digest = try? layer.tar(limits: limits).digest else { continue }
+      if digest.count != 32 { found.append("a digest of \(digest.count) bytes") }
     }
     return found
   }
