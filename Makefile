@@ -36,7 +36,14 @@ test: setup ## Run all tests, with the small wheels as inputs
 	$(scripts)/swift-test $(SWIFT_FLAGS)
 
 test-large: setup fetch-large ## Compare with cuobjdump on torch and CUDA libraries, judge cuBLAS, cuDNN, vLLM and two releases of torch (3.4 GB to fetch)
-	@$(scripts)/fetch-test-wheels small dispatch >/dev/null
+	@$(scripts)/setup views
+	$(scripts)/fetch-test-wheels small dispatch >/dev/null
+	for name in torchvision bitsandbytes; do
+	  folder=$$($(scripts)/fetch-test-wheels $$name)
+	  cache=$${folder%/unpacked/*}
+	  folder=$${folder##*/}
+	  $(scripts)/make-views "$$cache/wheels/$$folder"-*.whl "$$cache/views/$$folder"
+	done
 	CUBINSPECT_TEST_LARGE=1 $(scripts)/swift-test $(SWIFT_FLAGS) --filter Agreement
 
 build: ## Build the program, optimised and with the Swift runtime inside: build/cubinspect
@@ -53,8 +60,10 @@ lint: ## Check the format, the layers and the scripts
 	  while read -r script; do bash -n "$$script"; done
 	echo "No findings."
 
-bench: build fetch-large ## Measure against floors and other tools
-	@Tests/Benchmarks/run --cubinspect $(program)
+bench: build fetch-large ## Measure against floors and other tools (4 GB more to fetch)
+	@$(scripts)/setup views
+	$(scripts)/fetch-test-wheels small dispatch bench >/dev/null
+	Tests/Benchmarks/run --cubinspect $(program)
 
 fuzz: ## Run the fuzz targets
 	@Tests/Fuzz/run

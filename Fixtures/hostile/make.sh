@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Archives that mean harm: each lies in one way, and holds a good library (good.so) besides wherever its structure allows.
-# expected.json says what a reader must report and what it finds all the same. Those too large to be kept are made by the tests.
+# scans.json says what a reader must report and what it finds all the same. Those too large to be kept are made by the tests.
 # What names or links lead out of the archive to is never there; the tests put bait in its place.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -508,6 +508,6 @@ conda("conda-encrypted", "an encrypted package", "unsupported: zip member pkg-go
 conda("conda-deflated", "tars that are deflated as well", members=[ABOUT, member("pkg-good-1.0-0.tar.zst", zstd(one))])
 conda("conda-index", "a description that is no JSON", "invalidValue: conda record", members=[ABOUT, member("info-good-1.0-0.tar.zst", zstd(tar(entry("info/index.json", b"\x1b[31m" * 1000))), STORED), member("pkg-good-1.0-0.tar.zst", zstd(one), STORED)])
 
-with open("expected.json", "w") as file:
+with open("scans.json", "w") as file:
     file.write("[\n" + ",\n".join(json.dumps(row) for row in expected) + "\n]\n")
 END

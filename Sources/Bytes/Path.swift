@@ -7,6 +7,12 @@ public struct Path: Hashable, Sendable {
   public init(bytes: some Sequence<UInt8>) { self.bytes = Array(bytes) }
   public init(_ text: some StringProtocol) { self.bytes = Array(text.utf8) }
 
+  /// All bytes at once: an array would be hashed byte by byte, and a scan hashes many paths.
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(bytes.count)
+    unsafe bytes.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
+  }
+
   /// `name` inside this directory.
   public func appending(_ name: some Sequence<UInt8>) -> Path {
     var joined = bytes

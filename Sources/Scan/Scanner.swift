@@ -61,7 +61,7 @@ private final class Walk: Sendable {
 
   struct File {
     /// nil until it has been read.
-    var contents: (file: InspectedFile, library: Library)?
+    var contents: (file: InspectedFile, library: Library, host: HostLibrary?)?
     var places: [FilePlace] = []
   }
 
@@ -221,11 +221,15 @@ private final class Walk: Sendable {
         return state.files[identity]?.places.count == 1
       }
       guard isFirst else { return }
-      let file = InspectedFile(source)
+      var file = InspectedFile(source)
       let library = Library(file.inventory)
+      let host = HostLibrary(path: place.path, file: file)
+      // It would keep the file open, and of a member all that was decompressed around it.
+      file.elf = nil
+      let contents = (file, library, host)
       progress?.add(bytes: source.bytesRead, libraries: file.inventory.modules.isEmpty ? 0 : 1)
       state.withLock {
-        $0.files[identity]?.contents = (file, library)
+        $0.files[identity]?.contents = contents
         $0.counts.bytesRead += source.bytesRead
       }
     } catch {
@@ -253,13 +257,14 @@ private final class Walk: Sendable {
     }
     var found: [ScannedLibrary] = []
     for (identity, entry) in state.files {
-      guard let (file, library) = entry.contents else { continue }
+      guard let (file, library, host) = entry.contents else { continue }
       let places = entry.places.sorted()
       let others = (places.dropFirst() + (aliases[identity] ?? [])).sorted()
       found.append(ScannedLibrary(place: places[0], aliases: others, file: file, library: library))
-      for place in places {
-        if let library = HostLibrary(path: place.path, file: file) {
-          result.surroundings.libraries.append((place, library))
+      if var host {
+        for place in places {
+          host.path = place.path
+          result.surroundings.libraries.append((place, host))
         }
       }
     }
@@ -307,12 +312,17 @@ extension ScanResult {
     let queue = WorkQueue<[Int]>()
     for group in groups { queue.add(group) }
     queue.run(jobs: jobs) { group in
-      // Files that differ do so at their ends, as a rule: then only copies are compared in full.
+      // Files that differ do so at their ends, as a rule: then only copies are compared in full. Of members, going to the
+      // end is what costs.
+      let checksums = group.compactMap {
+        roots[libraries[$0].place.root].archive?.checksum(of: libraries[$0].place.path)
+      }
       var distinct: [Int: [Int]] = [:]
-      for index in group {
-        guard let file = try? roots.open(libraries[index].place), let ends = try? hashOfEnds(file)
+      for (position, index) in group.enumerated() {
+        guard let file = try? roots.open(libraries[index].place),
+          let key = checksums.count == group.count ? Int(checksums[position]) : try? hashOfEnds(file)
         else { continue }
-        let twin = distinct[ends]?.first { first in
+        let twin = distinct[key]?.first { first in
           guard let other = try? roots.open(libraries[first].place) else { return false }
           defer { read.withLock { $0 += other.bytesRead } }
           return haveSameBytes(file, other, progress)
@@ -321,7 +331,7 @@ extension ScanResult {
         if let twin {
           same.withLock { $0.append((twin, index)) }
         } else {
-          distinct[ends, default: []].append(index)
+          distinct[key, default: []].append(index)
         }
       }
     }
@@ -361,8 +371,11 @@ private struct InventoryKey: Hashable {
 private func hashOfEnds(_ file: any ByteSource) throws(Problem) -> Int {
   let count = Int(min(4096, file.size))
   var hasher = Hasher()
-  hasher.combine(try file.bytes(at: 0, count: count, "file"))
-  hasher.combine(try file.bytes(at: file.size - UInt64(count), count: count, "file"))
+  for offset in [0, file.size - UInt64(count)] {
+    let bytes = try file.bytes(at: offset, count: count, "file")
+    // At once: an array would be hashed byte by byte.
+    unsafe bytes.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
+  }
   return hasher.finalize()
 }
 

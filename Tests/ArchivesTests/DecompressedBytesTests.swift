@@ -56,6 +56,18 @@ private func sample(_ count: Int) -> [UInt8] {
     #expect(contents.bytesDecompressed == UInt64(bytes.count))
   }
 
+  /// The blocks are given back, and the places from which reading can go on are not.
+  @Test func checkpointsOutliveBlocks() throws {
+    let size = UInt64(Self.large.count)
+    let contents = try DecompressedBytes(MemoryBytes(Self.deflated), .deflate, size: size, limit: Self.limit)
+    try contents.finish()
+    contents.release()
+    for place in [size - 1, 20 << 20, 10 << 20, 5 << 20] {
+      #expect(try contents.bytes(at: place, count: 1, "part") == [Self.large[Int(place)]])
+    }
+    #expect(contents.bytesDecompressed < size + 4 * (3 << 20))
+  }
+
   @Test func onlyTheStartIsRead() throws {
     let source = CountingBytes(Self.deflated)
     let contents = try DecompressedBytes(source, .deflate, size: UInt64(Self.large.count), limit: Self.limit)

@@ -5,7 +5,7 @@ import Testing
 
 /// Archives that mean harm: each ends in its expected problem, what is good in it is found, and nothing is touched.
 struct HostileArchiveTests {
-  /// A row of `expected.json`.
+  /// A row of `scans.json`.
   struct Case: CustomTestStringConvertible, Sendable {
     var file: String
     var note: String
@@ -22,7 +22,7 @@ struct HostileArchiveTests {
   private static let folder = GoldenTests.fixtures + "/hostile/"
 
   static let cases: [Case] = {
-    guard let text = fileContents(folder + "expected.json"), let rows = try? JSONValue(parsing: text).elements
+    guard let text = fileContents(folder + "scans.json"), let rows = try? JSONValue(parsing: text).elements
     else { return [] }
     return rows.map { row in
       func strings(_ name: String) -> [String] { row[name]?.elements?.compactMap(\.string) ?? [] }

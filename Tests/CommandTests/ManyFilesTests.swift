@@ -95,6 +95,16 @@ struct ManyFilesTests {
     #expect(bytesRead < count * contents.count * 10)
   }
 
+  /// A process may have a few open files only, and a root file system has thousands of libraries.
+  @Test func filesAreClosedWhenTheyWereRead() throws {
+    for number in 10..<90 {
+      try tree.write(ELFBuilder().bytes + [UInt8(number)], to: "lib\(number).so")
+    }
+    let run = try Program.shell("ulimit -n 50 && \"$0\" scan . --jobs 2", in: tree.path)
+    #expect(run.status == 0)
+    #expect(run.messages == "")
+  }
+
   @Test func manyNamesOfOneFileAreCounted() throws {
     try tree.write(CubinBuilder("sm_90").bytes, to: "a.cubin")
     for number in 10..<40 { try tree.hardLink("b\(number).cubin", to: "a.cubin") }

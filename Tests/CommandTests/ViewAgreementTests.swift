@@ -1,0 +1,254 @@
+import FixtureSupport
+import Glibc
+import JSONSchemaSupport
+import Testing
+
+/// One wheel in all forms in which people hold it: the same files, so the same answers.
+struct ViewAgreementTests {
+  private static let question = ["--gpu", "A100", "--gpu", "RTX 5090", "--driver", "580.65.06"]
+
+  /// All forms of the tests' wheels: the small one of the fixtures, and real ones where they are asked for.
+  static let all: [String] =
+    unsafe getenv("CUBINSPECT_TEST_LARGE") == nil ? ["small"] : ["small", "torchvision", "bitsandbytes"]
+
+  @Test(arguments: all) func wheelAndUnpackedTree(_ name: String) throws {
+    let views = try Views(name)
+    for arguments in [[], Self.question, ["--require", "sm_80"]] {
+      let wheel = try views.scan(views.wheel, arguments)
+      let tree = try views.scan(views.tree, arguments)
+      #expect(!wheel.paths.isEmpty)
+      #expect(wheel.status == tree.status)
+      #expect(wheel.document.comparable == tree.document.comparable)
+      // Byte for byte but for the root, and how much of it was read.
+      #expect(wheel.lines == tree.lines)
+    }
+  }
+
+  @Test(arguments: all) func environmentMadeByPip(_ name: String) throws {
+    let views = try Views(name)
+    let tree = try views.scan(views.tree, Self.question)
+    let venv = try views.scan(views.root + "/opt/venv", Self.question)
+    #expect(
+      venv.document.files(below: String(views.sitePackages.dropFirst("opt/venv/".count)))
+        == tree.document.files(below: ""))
+    let root = try views.scan(views.root, Self.question)
+    #expect(root.document.files(below: views.sitePackages) == tree.document.files(below: ""))
+    #expect(root.paths.contains("usr/lib/x86_64-linux-gnu/liblinked.so.1"))
+  }
+
+  @Test(arguments: all) func condaPackages(_ name: String) throws {
+    let views = try Views(name)
+    let tree = try views.scan(views.tree, Self.question)
+    for file in ["package.conda", "package.tar.bz2"] {
+      let package = try views.scan(file, Self.question)
+      #expect(package.status == tree.status, "\(file)")
+      #expect(
+        package.document.files(below: "lib/python3.12/site-packages") == tree.document.files(below: ""),
+        "\(file)")
+    }
+  }
+
+  @Test(arguments: all) func rootFileSystems(_ name: String) throws {
+    let views = try Views(name)
+    let root = try views.scan(views.root, Self.question)
+    #expect(root.document["roots"]?.elements?.first?["kind"] == .string("rootFileSystem"))
+    for file in ["root.tar", "root.tar.gz", "root.tar.zst"] {
+      let tar = try views.scan(file, Self.question)
+      #expect(tar.status == root.status, "\(file)")
+      #expect(tar.document.comparable == root.document.comparable, "\(file)")
+    }
+  }
+
+  @Test(arguments: all) func images(_ name: String) throws {
+    let views = try Views(name)
+    let root = try views.scan(views.root, Self.question)
+    let layout = try views.scan("layout", Self.question)
+    // The configuration of the image says more than the files do.
+    #expect(layout.document["stack"] != root.document["stack"])
+    #expect(
+      layout.document.comparable.without("stack") == root.document.comparable.without("stack"))
+    for file in ["docker.tar", "docker.tar.gz", "docker.tar.zst", "oci.tar", "oci-zstd.tar"] {
+      let image = try views.scan(file, Self.question)
+      #expect(image.status == layout.status, "\(file)")
+      #expect(image.document.comparable == layout.document.comparable, "\(file)")
+      #expect(image.layers == layout.layers, "\(file)")
+    }
+  }
+
+  /// Each library names the layer that brought what is there now; what is not there any more is not judged.
+  @Test(arguments: all) func layers(_ name: String) throws {
+    let views = try Views(name)
+    let layout = try views.scan("layout")
+    #expect(layout.layers["usr/lib/x86_64-linux-gnu/liblinked.so.1"] == 0)
+    #expect(layout.layers["opt/data/kept.so"] == 3)
+    let wheel = layout.layers.filter { $0.key.hasPrefix(views.sitePackages) }
+    // The one that was replaced.
+    #expect(wheel.filter { $0.value == 2 }.count == 1)
+    #expect(wheel.values.allSatisfy { $0 == 1 || $0 == 2 })
+    #expect(Set(layout.layers.keys) == Set(layout.paths))
+    for gone in ["deleted.so", "hidden.so", "gone.so"] { #expect(!layout.text.contains(gone)) }
+    let image = try #require(layout.document["roots"]?.elements?.first?["image"])
+    #expect(
+      image["layers"]?.elements?.map { $0["createdBy"] } == [
+        .string("system"), .string("wheel"), .string("update"), .string("umoci insert"),
+      ])
+    #expect(image["platform"] == .string("linux/amd64"))
+  }
+
+  @Test func platforms() throws {
+    let views = try Views("small")
+    let layout = try views.scan("layout", Self.question)
+    let both = try views.scan("platforms.tar", Self.question)
+    let platforms = both.document["roots"]?.elements?.map { $0["image"]?["platform"] }
+    #expect(platforms == [.string("linux/amd64"), .string("linux/arm64")])
+    let libraries = both.document["libraries"]?.elements ?? []
+    #expect(libraries.filter { $0["root"] == .integer(1) }.map { $0["path"] } == [.string("opt/arm.so")])
+    // The first is the image that the layout has alone.
+    let own = libraries.filter { $0["root"] == .integer(0) }
+    #expect(own == layout.document["libraries"]?.elements)
+  }
+
+  /// Every form of damage to a layer is a problem, and the rest is read.
+  @Test(arguments: ["docker.tar", "oci.tar"]) func wrongDigest(_ file: String) throws {
+    let views = try Views("small")
+    let sound = try views.scan(file)
+    var bytes = try #require(fileContents(views.folder + "/" + file))
+    // In a member of the tar that is a layer: the last one with this word is data.
+    let place = try #require(
+      file == "docker.tar"
+        ? bytes.lastRange(of: Array("PRETTY_NAME".utf8))
+        : bytes.lastRange(of: [0x1F, 0x8B, 8]).map { $0 + 40 })
+    bytes[place] ^= 1
+    let tree = try TemporaryTree()
+    try tree.write(bytes, to: "damaged.tar")
+    let damaged = try views.scan(tree("damaged.tar"))
+    #expect(damaged.status == 2)
+    let problems = damaged.document["problems"]?.elements ?? []
+    #expect(problems.map { $0["code"] }.contains(.string("mismatch")), "\(problems)")
+    #expect(sound.document["problems"]?.elements?.contains { $0["code"] == .string("mismatch") } == false)
+    #expect(damaged.messages.contains("layer digest"))
+  }
+}
+
+/// A wheel and what `Tests/Scripts/make-views` made of it.
+private struct Views {
+  struct Missing: Error, CustomStringConvertible {
+    var description: String
+  }
+
+  /// Where the archives lie.
+  var folder: String
+  var tree: String
+  var root: String
+  /// In the root.
+  var sitePackages: String
+  private var temporary: TemporaryTree?
+
+  var wheel: String { folder + "/package.whl" }
+
+  init(_ name: String) throws {
+    if name == "small" {
+      folder = GoldenTests.fixtures + "/views"
+      let temporary = try TemporaryTree()
+      tree = temporary("tree")
+      root = temporary("root")
+      self.temporary = temporary
+      let made = try Program.shell(
+        #"mkdir root && tar -xf "$1/root.tar" -C root && unzip -q "$1/package.whl" -d tree"#, folder,
+        in: temporary.path)
+      guard made.status == 0 else { throw Missing(description: made.messages) }
+    } else {
+      let cache = unsafe getenv("CUBINSPECT_CACHE").map { unsafe String(cString: $0) }
+      let home = unsafe getenv("HOME").map { unsafe String(cString: $0) } ?? "/root"
+      let parent = (cache ?? home + "/.cache/cubinspect") + "/views"
+      folder = try Program.shell(#"cd "$1"/"$2"-* && pwd"#, parent, name).text.split(separator: "\n").joined()
+      guard !folder.isEmpty else {
+        throw Missing(description: "no views of \(name) in \(parent): run 'make test-large'")
+      }
+      tree = folder + "/tree"
+      root = folder + "/root"
+    }
+    sitePackages = try Program.shell("echo opt/venv/lib/python*/site-packages", in: root).text
+      .split(separator: "\n").joined()
+  }
+
+  /// Scans a file of the folder, or a path.
+  func scan(_ path: String, _ arguments: [String] = []) throws -> Scan {
+    let path = path.hasPrefix("/") ? path : folder + "/" + path
+    let run = try Program.run((["scan", path, "-o", "json"] + arguments).map { Array($0.utf8) })
+    // An archive of 'docker save' has longer names.
+    let text = run.text.replacing("example.org/app:1.0", with: "app")
+    let document = try JSONValue(parsing: Array(text.utf8))
+    #expect(GoldenTests.schema.violations(in: document) == [])
+    return Scan(status: run.status, text: text, messages: run.messages, document: document)
+  }
+
+  struct Scan {
+    var status: Int32?
+    var text: String
+    var messages: String
+    var document: JSONValue
+
+    var paths: [String] { document["libraries"]?.elements?.compactMap { $0["path"]?.string } ?? [] }
+    /// The layer of each library.
+    var layers: [String: Int] {
+      var found: [String: Int] = [:]
+      for library in document["libraries"]?.elements ?? [] {
+        if case .integer(let layer)? = library["layer"], let path = library["path"]?.string {
+          found[path] = layer
+        }
+      }
+      return found
+    }
+    /// The text without what says where it was read from, and how much.
+    var lines: String {
+      text.replacing(/"bytesRead": ?[0-9]+/, with: "").replacing(/"roots": ?\[[^\]]*\]/, with: "")
+    }
+  }
+}
+
+extension JSONValue {
+  func without(_ names: String...) -> JSONValue {
+    var result = members ?? [:]
+    for name in names { result[name] = nil }
+    return .object(result)
+  }
+
+  /// A document of `scan` without what must differ between two forms of the same files.
+  var comparable: JSONValue {
+    var result = without("roots")
+    result["summary"] = result["summary"]?.without("bytesRead")
+    result["libraries"] = .array((result["libraries"]?.elements ?? []).map { $0.without("layer") })
+    return result
+  }
+
+  /// What a document of `scan` says of the files below a folder, with paths from there.
+  func files(below folder: String) -> JSONValue {
+    let prefix = folder.isEmpty ? "" : folder + "/"
+    var result: [String: JSONValue] = [:]
+    for key in ["libraries", "otherFiles", "problems"] {
+      result[key] = .array(
+        (self[key]?.elements ?? []).filter { $0["path"]?.string?.hasPrefix(prefix) == true }
+          .map { $0.without("layer").moved(from: prefix) })
+    }
+    return .object(result)
+  }
+
+  private func moved(from prefix: String) -> JSONValue {
+    var result = self
+    if let path = self["path"]?.string, path.hasPrefix(prefix) {
+      result["path"] = .string(String(path.dropFirst(prefix.count)))
+    }
+    if let aliases = self["aliases"]?.elements {
+      result["aliases"] = .array(aliases.map { $0.moved(from: prefix) })
+    }
+    return result
+  }
+}
+
+extension [UInt8] {
+  /// Where the last occurrence of `pattern` starts.
+  fileprivate func lastRange(of pattern: [UInt8]) -> Int? {
+    indices.reversed().first { self[$0...].starts(with: pattern) }
+  }
+}
