@@ -127,6 +127,7 @@ extension ScanReport {
       text += "\n" + wrapped(shown, first: "    ", width: style.width)
     }
     text += wrapped(finding.what, first: "    ", width: style.width)
+    for layer in layers(of: finding) { text += wrapped(layer, first: "    from: ", width: style.width) }
     let kernels = self.kernels(of: finding)
     if !kernels.isEmpty {
       text += wrapped(
@@ -139,6 +140,23 @@ extension ScanReport {
     }
     return text
   }
+
+  /// The layers that brought the libraries of a finding, each with the command that made it; none outside images.
+  private func layers(of finding: Finding) -> [String] {
+    var found: Set<[Int]> = []
+    for place in finding.libraries.flatMap({ judged[$0].places }) {
+      if let layer = result.roots[place.root].layer(of: place.path) { found.insert([place.root, layer]) }
+    }
+    let shown = found.sorted { $0.lexicographicallyPrecedes($1) }.prefix(Self.shownLayers).map { entry in
+      let layers = result.roots[entry[0]].image?.layers ?? []
+      let command = layers[entry[1]].createdBy.map { ": " + printable(String($0.prefix(200))) } ?? ""
+      return "layer \(entry[1] + 1) of \(layers.count)\(command)"
+    }
+    return shown + (found.count > shown.count ? ["\(found.count - shown.count) more layers"] : [])
+  }
+
+  /// Layers of a finding that are shown.
+  private static let shownLayers = 3
 
   /// Kernels of a finding that are shown by name.
   private static let shownKernels = 8
@@ -190,6 +208,13 @@ extension ScanReport {
 
   private func notes(_ style: TextStyle) -> String {
     var text = ""
+    for (index, root) in result.roots.enumerated() {
+      guard let image = root.image else { continue }
+      let name = image.names.first.map { " \(printable($0))" } ?? ""
+      text += wrapped(
+        "\(self.name(ofRoot: index)) is the image\(name) for \(image.platform) with \(counted(image.layers.count, "layer"))",
+        first: "note: ", width: style.width)
+    }
     for (what, files) in Dictionary(grouping: result.recognised, by: \.what).sorted(by: { $0.key < $1.key }) {
       let names = files.map { name(of: $0.place) }
       text += wrapped(
