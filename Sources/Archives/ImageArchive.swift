@@ -4,6 +4,8 @@ import FoundationEssentials
 /// The images in an archive of `docker save`, an OCI archive, or an OCI layout folder.
 public struct ImageArchive: Sendable {
   public private(set) var images: [ContainerImage] = []
+  /// The platforms of the images that were left out because others were wanted.
+  public private(set) var otherPlatforms: [ContainerImage.Platform] = []
   /// What is wrong with the archive or one of its manifests.
   public private(set) var problems: [Problem] = []
 
@@ -72,7 +74,10 @@ public struct ImageArchive: Sendable {
       } else {
         image.platform.operatingSystem == "linux"
       }
-    guard isWanted else { return }
+    guard isWanted else {
+      if !otherPlatforms.contains(image.platform) { otherPlatforms.append(image.platform) }
+      return
+    }
     if let digest = image.digest, let known = images.firstIndex(where: { $0.digest == digest }) {
       images[known].names += image.names.filter { !images[known].names.contains($0) }
     } else {

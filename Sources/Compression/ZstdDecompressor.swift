@@ -12,7 +12,7 @@ import CZstd
   /// Where the input behind ``input`` lies in the source.
   private var position: UInt64 = 0
   /// Whether all that was read so far ends with a frame.
-  private var isBetweenFrames = true
+  private var isBetweenFrames = false
   private var isFinished = false
 
   /// Starts at the start of `source`.

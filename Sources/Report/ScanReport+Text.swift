@@ -126,8 +126,8 @@ extension ScanReport {
     } else {
       text += "\n" + wrapped(shown, first: "    ", width: style.width)
     }
+    for layer in layers(of: finding) { text += wrapped(layer, first: "    layer: ", width: style.width) }
     text += wrapped(finding.what, first: "    ", width: style.width)
-    for layer in layers(of: finding) { text += wrapped(layer, first: "    from: ", width: style.width) }
     let kernels = self.kernels(of: finding)
     if !kernels.isEmpty {
       text += wrapped(
@@ -141,23 +141,23 @@ extension ScanReport {
     return text
   }
 
-  /// The layers that brought the libraries of a finding, each with the command that made it; none outside images.
+  /// The layers that brought the files of a finding: which they are, and the commands that made them.
   private func layers(of finding: Finding) -> [String] {
-    var found: Set<[Int]> = []
-    for place in finding.libraries.flatMap({ judged[$0].places }) {
-      if let layer = result.roots[place.root].layer(of: place.path) { found.insert([place.root, layer]) }
+    var seen: Set<String> = []
+    return finding.libraries.flatMap { judged[$0].files }.compactMap { file in
+      let place = result.libraries[file].place
+      let root = result.roots[place.root]
+      guard let image = root.image, let layer = root.layer(of: place.path) else { return nil }
+      let command = image.layers[layer].createdBy.map {
+        ", " + printable(String($0.prefix(Self.shownCommand)))
+      }
+      let text = "\(layer + 1) of \(image.layers.count)" + (command ?? "")
+      return seen.insert(text).inserted ? text : nil
     }
-    let shown = found.sorted { $0.lexicographicallyPrecedes($1) }.prefix(Self.shownLayers).map { entry in
-      let layers = result.roots[entry[0]].image?.layers ?? []
-      let command = layers[entry[1]].createdBy.map { ": " + printable(String($0.prefix(200))) } ?? ""
-      return "layer \(entry[1] + 1) of \(layers.count)\(command)"
-    }
-    return shown + (found.count > shown.count ? ["\(found.count - shown.count) more layers"] : [])
   }
 
-  /// Layers of a finding that are shown.
-  private static let shownLayers = 3
-
+  /// Characters of a command that are shown.
+  private static let shownCommand = 160
   /// Kernels of a finding that are shown by name.
   private static let shownKernels = 8
 
@@ -211,8 +211,9 @@ extension ScanReport {
     for (index, root) in result.roots.enumerated() {
       guard let image = root.image else { continue }
       let name = image.names.first.map { " \(printable($0))" } ?? ""
+      let layers = counted(image.layers.count, "layer")
       text += wrapped(
-        "\(self.name(ofRoot: index)) is the image\(name) for \(image.platform) with \(counted(image.layers.count, "layer"))",
+        "\(self.name(ofRoot: index)) is the image\(name) for \(image.platform) with \(layers)",
         first: "note: ", width: style.width)
     }
     for (what, files) in Dictionary(grouping: result.recognised, by: \.what).sorted(by: { $0.key < $1.key }) {

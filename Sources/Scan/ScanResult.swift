@@ -56,6 +56,7 @@ public struct ScanCounts: Hashable, Sendable {
   public var librariesWithDeviceCode = 0
   public var modules = 0
   public var images = 0
+  /// Bytes of the files' contents; what it took to compare copies and to decompress members is not among them.
   public var bytesRead: UInt64 = 0
   /// Images that were decompressed, or read as a whole, for the names of their kernels.
   public var imagesRead = 0

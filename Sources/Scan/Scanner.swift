@@ -313,7 +313,6 @@ extension ScanResult {
     let libraries = self.libraries
     let roots = self.roots
     let same = Mutex<[(first: Int, copy: Int)]>([])
-    let read = Mutex<UInt64>(0)
     let queue = WorkQueue<[Int]>()
     for group in groups { queue.add(group) }
     queue.run(jobs: jobs) { group in
@@ -322,10 +321,8 @@ extension ScanResult {
         guard let file = try? roots.open(libraries[index].place) else { continue }
         let twin = distinct.first { first in
           guard let other = try? roots.open(libraries[first].place) else { return false }
-          defer { read.withLock { $0 += other.bytesRead } }
           return haveSameBytes(file, other, progress)
         }
-        read.withLock { $0 += file.bytesRead }
         if let twin {
           same.withLock { $0.append((twin, index)) }
         } else {
@@ -343,7 +340,6 @@ extension ScanResult {
     let copiedPlaces = Set(copies.map { libraries[$0].place })
     problems.removeAll { copiedPlaces.contains($0.place) }
     self.libraries = self.libraries.indices.filter { !copies.contains($0) }.map { self.libraries[$0] }
-    counts.bytesRead += read.withLock { $0 }
   }
 }
 

@@ -146,6 +146,23 @@ private func sample(_ count: Int) -> [UInt8] {
     }
   }
 
+  /// Streams say how much memory they want, and get so much.
+  @Test(arguments: ["zstd", "xz"]) func memoryIsLimited(_ tool: String) throws {
+    let bytes = Array(Self.large[..<(9 << 20)])
+    let packed = try compressed(bytes, by: tool, arguments: ["-c", "-9"])
+    let compression = try #require(DecompressedBytes.Compression(prefix: packed[..<6]))
+    for (memory, isEnough) in [(DecompressedBytes.streamMemory, true), (2 << 20, false)] {
+      let contents = try DecompressedBytes(
+        MemoryBytes(packed), compression, limit: 1 << 24, memory: memory)
+      if isEnough {
+        #expect(try contents.all() == bytes)
+      } else {
+        let problem = #expect(throws: Problem.self) { try contents.finish() }
+        #expect(problem?.code == .limitExceeded)
+      }
+    }
+  }
+
   /// Many threads share one stream.
   @Test func parallelReads() throws {
     let contents = try DecompressedBytes(

@@ -120,6 +120,26 @@ import Testing
     #expect(TarArchive(MemoryBytes(builder.members.dropLast(325))).problems.map(\.code) == [.truncated])
   }
 
+  /// Behind a broken header the next one is found; what is behind the end is not there, and is told.
+  @Test func goesOnBehindDamage() {
+    let good = Self.tar(memberSize: 700, members: 3)
+    var damaged = good
+    damaged[1536] ^= 1
+    let tar = TarArchive(MemoryBytes(damaged))
+    #expect(tar.members.map(\.path) == [Path("member-0"), Path("member-2")])
+    #expect(summary(tar.problems) == ["corruptData: tar"])
+    let twice = TarArchive(MemoryBytes(good + good))
+    #expect(twice.members.count == 3)
+    #expect(summary(twice.problems) == ["invalidValue: tar"])
+    #expect(twice.problems.first?.offset == UInt64(good.count))
+    #expect(TarArchive(MemoryBytes(good + [UInt8](repeating: 0, count: 1 << 20))).problems == [])
+    // Not without end.
+    damaged.replaceSubrange(1536..., with: [UInt8](repeating: 0x55, count: 4 << 20))
+    let source = CountingBytes(damaged)
+    #expect(summary(TarArchive(source).problems) == ["corruptData: tar", "corruptData: tar"])
+    #expect(source.count.value < 2 << 20)
+  }
+
   @Test func noTar() {
     for bytes in [[1, 2, 3], [UInt8](repeating: 0x55, count: 5000)] as [[UInt8]] {
       let tar = TarArchive(MemoryBytes(bytes))

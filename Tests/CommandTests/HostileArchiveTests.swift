@@ -138,6 +138,24 @@ struct HostileArchiveTests {
     try expectProblems(document, [])
   }
 
+  /// An image layout with a layer that is a link to a file outside.
+  @Test func layoutWithLinks() throws {
+    let watched = try WatchedTree { tree in
+      let made = try Program.shell(
+        """
+        cp -R "$1"/image-folder "$2" && cd "$2"/image-folder/blobs/sha256 &&
+        for blob in $(find . -size +5k); do ln -sf "$3" "$blob"; done && mkfifo fifo
+        """, Self.folder, tree("work/in"), tree("bait.fatbin"))
+      try #require(made.status == 0)
+    }
+    let run = try watched.run("scan", "in/image-folder", "-o", "json")
+    #expect(watched.changes() == [])
+    #expect(run.status == 2)
+    let document = try run.document()
+    #expect(try Self.found(in: document) == [])
+    try expectProblems(document, [("unreadable", "cannot be read: Too many levels of symbolic links")])
+  }
+
   /// Folders in folders, deeper than any path: those below are not read, and all others are.
   @Test func deepFolder() throws {
     let watched = try WatchedTree { tree in

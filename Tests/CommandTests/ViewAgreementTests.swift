@@ -96,8 +96,8 @@ struct ViewAgreementTests {
     // A person is told as well.
     let text = try Program.run("scan", views.folder + "/layout", "--gpu", "K80").text
     #expect(text.contains("is the image app for linux/amd64 with 4 layers"))
-    #expect(text.contains("from: layer 3 of 4: update"))
-    #expect(text.contains("from: layer 4 of 4: umoci insert"))
+    #expect(text.contains("layer: 3 of 4, update"))
+    #expect(text.contains("layer: 4 of 4, umoci insert"))
   }
 
   @Test func platforms() throws {
