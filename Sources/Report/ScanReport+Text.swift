@@ -209,6 +209,14 @@ extension ScanReport {
 
   private func notes(_ style: TextStyle) -> String {
     var text = ""
+    for (index, root) in result.roots.enumerated() {
+      guard let image = root.image else { continue }
+      let name = image.names.first.map { " \(printable($0))" } ?? ""
+      let layers = counted(image.layers.count, "layer")
+      text += wrapped(
+        "\(self.name(ofRoot: index)) is the image\(name) for \(image.platform) with \(layers)",
+        first: "note: ", width: style.width)
+    }
     for (what, files) in Dictionary(grouping: result.recognised, by: \.what).sorted(by: { $0.key < $1.key }) {
       let names = files.map { name(of: $0.place) }
       text += wrapped(
