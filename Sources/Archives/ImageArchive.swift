@@ -5,6 +5,8 @@ import Synchronization
 /// The images in an archive of `docker save`, an OCI archive, or an OCI layout folder.
 public struct ImageArchive: Sendable {
   public private(set) var images: [ContainerImage] = []
+  /// The platforms of the images that were left out because others were wanted.
+  public private(set) var otherPlatforms: [ContainerImage.Platform] = []
   /// What is wrong with the archive or one of its manifests.
   public private(set) var problems: [Problem] = []
 
@@ -75,7 +77,11 @@ public struct ImageArchive: Sendable {
       } else {
         image.platform.operatingSystem == "linux"
       }
-    if isWanted { images.append(image) }
+    if isWanted {
+      images.append(image)
+    } else if !otherPlatforms.contains(image.platform) {
+      otherPlatforms.append(image.platform)
+    }
   }
 
   private mutating func readIndex(

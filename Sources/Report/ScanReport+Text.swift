@@ -126,6 +126,7 @@ extension ScanReport {
     } else {
       text += "\n" + wrapped(shown, first: "    ", width: style.width)
     }
+    for layer in layers(of: finding) { text += wrapped(layer, first: "    layer: ", width: style.width) }
     text += wrapped(finding.what, first: "    ", width: style.width)
     let kernels = self.kernels(of: finding)
     if !kernels.isEmpty {
@@ -140,6 +141,21 @@ extension ScanReport {
     return text
   }
 
+  /// The layers that brought the files of a finding: which they are, and the commands that made them.
+  private func layers(of finding: Finding) -> [String] {
+    var seen: Set<String> = []
+    return finding.libraries.flatMap { judged[$0].files }.compactMap { file in
+      let place = result.libraries[file].place
+      let root = result.roots[place.root]
+      guard let image = root.image, let layer = root.layer(of: place.path) else { return nil }
+      let command = image.layers[layer].createdBy.map { ", " + printable(String($0.prefix(Self.shownCommand))) }
+      let text = "\(layer + 1) of \(image.layers.count)" + (command ?? "")
+      return seen.insert(text).inserted ? text : nil
+    }
+  }
+
+  /// Characters of a command that are shown.
+  private static let shownCommand = 160
   /// Kernels of a finding that are shown by name.
   private static let shownKernels = 8
 

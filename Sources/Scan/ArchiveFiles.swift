@@ -83,12 +83,6 @@ struct ArchiveFiles: Sendable {
     }
   }
 
-  /// The CRC-32 that the archive states for the file at `path`; nil where it states none.
-  func checksum(of path: Path) -> UInt32? {
-    guard case .zip(let archive) = storage, let index = index(of: path) else { return nil }
-    return archive.members[files[index].member].checksum
-  }
-
   /// The first bytes of a file, up to `count`.
   ///
   /// - Throws: a ``Problem`` when it cannot be read.

@@ -119,7 +119,11 @@ struct RootOpener {
     for image in archive.images { add(image, at: path) }
     var wrong = alsoWrong + archive.problems
     if archive.images.isEmpty, wrong.isEmpty {
-      wrong.append(Problem(.notFound, "image", expected: "one for \(platform?.description ?? "linux")"))
+      let others = archive.otherPlatforms.map(\.description).joined(separator: ", ")
+      wrong.append(
+        Problem(
+          .notFound, "image", expected: "one for \(platform?.description ?? "linux")",
+          observed: others.isEmpty ? nil : "\(printable(others))"))
     }
     guard !wrong.isEmpty else { return }
     if roots.count == first { return addRoot(ScanRoot(path: path, kind: .image), problems: wrong) }

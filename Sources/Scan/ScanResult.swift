@@ -12,6 +12,8 @@ public struct ScannedLibrary: Sendable {
   public var library: Library
   /// The kernels of those modules whose names were read.
   public var kernels = KernelNames()
+  /// A hash of how the file starts and ends; nil where that could not be read.
+  var ends: Int?
 
   public init(place: FilePlace, aliases: [FilePlace] = [], file: InspectedFile, library: Library) {
     self.place = place

@@ -61,7 +61,7 @@ private final class Walk: Sendable {
 
   struct File {
     /// nil until it has been read.
-    var contents: (file: InspectedFile, library: Library, host: HostLibrary?)?
+    var contents: (file: InspectedFile, library: Library, host: HostLibrary?, ends: Int?)?
     var places: [FilePlace] = []
   }
 
@@ -221,12 +221,15 @@ private final class Walk: Sendable {
         return state.files[identity]?.places.count == 1
       }
       guard isFirst else { return }
+      // Before the reader goes on: some sources are slow to go back.
+      let start = try? source.bytes(at: 0, count: Int(min(endSize, source.size)), "file")
       var file = InspectedFile(source)
       let library = Library(file.inventory)
       let host = HostLibrary(path: place.path, file: file)
       // It would keep the file open, and of a member all that was decompressed around it.
       file.elf = nil
-      let contents = (file, library, host)
+      let ends = file.inventory.modules.isEmpty ? nil : start.flatMap { try? hashOfEnds(source, start: $0) }
+      let contents = (file, library, host, ends)
       progress?.add(bytes: source.bytesRead, libraries: file.inventory.modules.isEmpty ? 0 : 1)
       state.withLock {
         $0.files[identity]?.contents = contents
@@ -257,10 +260,12 @@ private final class Walk: Sendable {
     }
     var found: [ScannedLibrary] = []
     for (identity, entry) in state.files {
-      guard let (file, library, host) = entry.contents else { continue }
+      guard let (file, library, host, ends) = entry.contents else { continue }
       let places = entry.places.sorted()
       let others = (places.dropFirst() + (aliases[identity] ?? [])).sorted()
-      found.append(ScannedLibrary(place: places[0], aliases: others, file: file, library: library))
+      var scanned = ScannedLibrary(place: places[0], aliases: others, file: file, library: library)
+      scanned.ends = ends
+      found.append(scanned)
       if var host {
         for place in places {
           host.path = place.path
@@ -298,10 +303,10 @@ private final class Walk: Sendable {
 extension ScanResult {
   /// Makes files with the same contents aliases of the first of them.
   fileprivate mutating func mergeIdentical(jobs: Int, progress: ScanProgress?) {
-    // Only files with the same size and the same device code are worth a comparison of all their bytes.
+    // Only files with the same size, device code and ends are worth a comparison of all their bytes.
     var candidates: [InventoryKey: [Int]] = [:]
     for (index, library) in libraries.enumerated() {
-      candidates[InventoryKey(library.file), default: []].append(index)
+      if let key = InventoryKey(library) { candidates[key, default: []].append(index) }
     }
     let groups = candidates.values.filter { $0.count > 1 }
     guard !groups.isEmpty else { return }
@@ -311,24 +316,17 @@ extension ScanResult {
     let queue = WorkQueue<[Int]>()
     for group in groups { queue.add(group) }
     queue.run(jobs: jobs) { group in
-      // Files that differ do so at their ends, as a rule: then only copies are compared in full. Of members, going to the
-      // end is what costs.
-      let checksums = group.compactMap {
-        roots[libraries[$0].place.root].archive?.checksum(of: libraries[$0].place.path)
-      }
-      var distinct: [Int: [Int]] = [:]
-      for (position, index) in group.enumerated() {
-        guard let file = try? roots.open(libraries[index].place),
-          let key = checksums.count == group.count ? Int(checksums[position]) : try? hashOfEnds(file)
-        else { continue }
-        let twin = distinct[key]?.first { first in
+      var distinct: [Int] = []
+      for index in group {
+        guard let file = try? roots.open(libraries[index].place) else { continue }
+        let twin = distinct.first { first in
           guard let other = try? roots.open(libraries[first].place) else { return false }
           return haveSameBytes(file, other, progress)
         }
         if let twin {
           same.withLock { $0.append((twin, index)) }
         } else {
-          distinct[key, default: []].append(index)
+          distinct.append(index)
         }
       }
     }
@@ -349,29 +347,34 @@ extension ScanResult {
 private struct InventoryKey: Hashable {
   var size: UInt64
   var inventory: Inventory
+  var ends: Int
 
-  init(_ file: InspectedFile) {
-    size = file.size
-    inventory = file.inventory
+  init?(_ library: ScannedLibrary) {
+    guard let ends = library.ends else { return nil }
+    size = library.file.size
+    inventory = library.file.inventory
+    self.ends = ends
   }
 
   /// The whole inventory is compared, but only its ends are hashed.
   func hash(into hasher: inout Hasher) {
     hasher.combine(size)
+    hasher.combine(ends)
     hasher.combine(inventory.images.count)
     hasher.combine(inventory.modules.last)
   }
 }
 
-/// A hash of the first and the last 4 KiB of a file.
-private func hashOfEnds(_ file: any ByteSource) throws(Problem) -> Int {
-  let count = Int(min(4096, file.size))
+/// Bytes at the start and at the end of a file that are compared first.
+private let endSize: UInt64 = 4096
+
+/// A hash of the first and the last bytes of a file, of which the first are `start`.
+private func hashOfEnds(_ file: any ByteSource, start: [UInt8]) throws(Problem) -> Int {
+  let end = try file.bytes(at: file.size - UInt64(start.count), count: start.count, "file")
   var hasher = Hasher()
-  for offset in [0, file.size - UInt64(count)] {
-    let bytes = try file.bytes(at: offset, count: count, "file")
-    // At once: an array would be hashed byte by byte.
-    unsafe bytes.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
-  }
+  // At once: an array would be hashed byte by byte.
+  unsafe start.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
+  unsafe end.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
   return hasher.finalize()
 }
 

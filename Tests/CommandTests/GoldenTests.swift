@@ -129,6 +129,30 @@ struct GoldenTests {
     try expectGolden("dispatch.json", "scan tree --gpu A100 -o json", in: tree.path, status: 0)
   }
 
+  /// An image of several layers, for two platforms: what is left of them, and which layer brought it.
+  @Test func image() throws {
+    let tree = try TemporaryTree()
+    defer { withExtendedLifetime(tree) {} }
+    func library(_ targets: Target...) -> [UInt8] {
+      ELFBuilder(fatBinaries: [FatBinaryBuilder(targets: targets)]).bytes
+    }
+    var image = ImageBuilder()
+    var base = TarBuilder()
+    base.add(library("sm_70"), to: "usr/lib/liba.so")
+    base.add(library("sm_70"), to: "usr/lib/gone.so")
+    base.addSymbolicLink("usr/lib/liba.so.1", to: "/usr/lib/liba.so")
+    var change = TarBuilder()
+    change.add(library("sm_80", "sm_90"), to: "opt/libb.so")
+    change.add([], to: "usr/lib/.wh.gone.so")
+    image.layers = [("ADD rootfs.tar /", base), ("RUN make install", change)]
+    try tree.write(image.archive(), to: "image.tar")
+    try expectGolden("image.txt", "scan image.tar --gpu A100 --gpu V100", in: tree.path, status: 1)
+    try expectGolden("image.json", "scan image.tar --gpu A100 -o json", in: tree.path, status: 1)
+    try expectGolden(
+      "image-platform.txt", "scan image.tar --platform linux/arm64", in: tree.path, status: 2)
+  }
+
+
   @Test func scan() throws {
     let tree = try sampleTree()
     defer { withExtendedLifetime(tree) {} }
