@@ -152,7 +152,6 @@ struct GoldenTests {
       "image-platform.txt", "scan image.tar --platform linux/arm64", in: tree.path, status: 2)
   }
 
-
   @Test func scan() throws {
     let tree = try sampleTree()
     defer { withExtendedLifetime(tree) {} }
