@@ -148,7 +148,9 @@ extension ScanReport {
       let place = result.libraries[file].place
       let root = result.roots[place.root]
       guard let image = root.image, let layer = root.layer(of: place.path) else { return nil }
-      let command = image.layers[layer].createdBy.map { ", " + printable(String($0.prefix(Self.shownCommand))) }
+      let command = image.layers[layer].createdBy.map {
+        ", " + printable(String($0.prefix(Self.shownCommand)))
+      }
       let text = "\(layer + 1) of \(image.layers.count)" + (command ?? "")
       return seen.insert(text).inserted ? text : nil
     }
