@@ -6,7 +6,8 @@ extension StackReport {
   /// The table of four lines, the answer, the reasons, and what mends the stack; empty where nothing was asked and
   /// nothing was found.
   func text(_ style: TextStyle) -> String {
-    if devices.isEmpty, !hasDriver, summary.lines.values.allSatisfy({ $0 == .unknown }), remarks.isEmpty,
+    if devices.isEmpty, !hasDriver, facts.images.isEmpty, summary.lines.values.allSatisfy({ $0 == .unknown }),
+      remarks.isEmpty,
       recommendations.isEmpty
     {
       return ""
