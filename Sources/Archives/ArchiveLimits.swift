@@ -10,6 +10,8 @@ public struct ArchiveLimits: Hashable, Sendable {
   public var memberSize: UInt64 = 8 << 30
   /// Bytes of one compressed tar or layer, decompressed.
   public var streamSize: UInt64 = 32 << 30
+  /// Bytes of all layers of the images in one archive, decompressed.
+  public var imageSize: UInt64 = 128 << 30
   /// Files, folders and links of one image, all layers together.
   public var nodes = 1 << 22
 
@@ -24,6 +26,7 @@ extension ArchiveLimits {
     case pathLength = "path-length"
     case memberSize = "member-size"
     case streamSize = "stream-size"
+    case imageSize = "image-size"
     case nodes
 
     /// What it counts, in words.
@@ -34,6 +37,7 @@ extension ArchiveLimits {
       case .pathLength: "bytes of a member's path"
       case .memberSize: "bytes of one member, decompressed"
       case .streamSize: "bytes of one compressed tar or layer, decompressed"
+      case .imageSize: "bytes of all layers together, decompressed"
       case .nodes: "files, folders and links of one image"
       }
     }
@@ -41,7 +45,7 @@ extension ArchiveLimits {
     /// Whether it counts bytes.
     public var isSize: Bool {
       switch self {
-      case .pathLength, .memberSize, .streamSize: true
+      case .pathLength, .memberSize, .streamSize, .imageSize: true
       case .zipMembers, .tarMembers, .nodes: false
       }
     }
@@ -55,6 +59,7 @@ extension ArchiveLimits {
       case .pathLength: UInt64(clamping: pathLength)
       case .memberSize: memberSize
       case .streamSize: streamSize
+      case .imageSize: imageSize
       case .nodes: UInt64(clamping: nodes)
       }
     }
@@ -65,13 +70,14 @@ extension ArchiveLimits {
       case .pathLength: pathLength = Int(clamping: newValue)
       case .memberSize: memberSize = newValue
       case .streamSize: streamSize = newValue
+      case .imageSize: imageSize = newValue
       case .nodes: nodes = Int(clamping: newValue)
       }
     }
   }
 
   /// What a problem expects where the limit is passed: "at most 4096 bytes (limit path-length)".
-  func atMost(_ name: Name) -> String { name.atMost(self[name]) }
+  public func atMost(_ name: Name) -> String { name.atMost(self[name]) }
 }
 
 extension ArchiveLimits.Name {

@@ -119,11 +119,11 @@ struct RootOpener {
     for image in archive.images { add(image, at: path) }
     var wrong = alsoWrong + archive.problems
     if archive.images.isEmpty, wrong.isEmpty {
-      let others = archive.otherPlatforms.map(\.description).joined(separator: ", ")
+      let others = archive.otherPlatforms.prefix(8).map(\.description).joined(separator: ", ")
       wrong.append(
         Problem(
           .notFound, "image", expected: "one for \(platform?.description ?? "linux")",
-          observed: others.isEmpty ? nil : "\(printable(others))"))
+          observed: others.isEmpty ? nil : printable(String(others.prefix(256)))))
     }
     guard !wrong.isEmpty else { return }
     if roots.count == first { return addRoot(ScanRoot(path: path, kind: .image), problems: wrong) }
@@ -133,7 +133,8 @@ struct RootOpener {
 
   private mutating func add(_ image: ContainerImage, at path: Path) {
     var problems: [Problem] = []
-    read(image.layers.filter { layers[$0.digest] == nil }, &problems)
+    var wanted: Set<String> = []
+    read(image.layers.filter { layers[$0.digest] == nil && wanted.insert($0.digest).inserted }, &problems)
     var tree = FileTree(limits: limits)
     var applied: [Int] = []
     for (number, layer) in image.layers.enumerated() {
@@ -156,13 +157,19 @@ struct RootOpener {
     let (limits, progress) = (limits, progress)
     progress?.begin(.verifyingLayers, of: missing.count)
     let checkpoints = Self.checkpointLimit / max(1, layerCount)
+    let size = Atomic(layers.values.reduce(0) { $0 + $1.source.size })
     let results = Mutex([Result<TarArchive, Problem>?](repeating: nil, count: missing.count))
     let queue = WorkQueue<Int>()
     for index in missing.indices { queue.add(index) }
     queue.run(jobs: jobs) { index in
       let result: Result<TarArchive, Problem>
       do throws(Problem) {
+        guard size.load(ordering: .relaxed) <= limits.imageSize else {
+          throw Problem(
+            .limitExceeded, "layers of the images", expected: limits.atMost(.imageSize), observed: "more")
+        }
         let tar = try missing[index].tar(limits: limits)
+        size.add(tar.source.size, ordering: .relaxed)
         // The files are read in a pass of their own, which jumps from checkpoint to checkpoint.
         (tar.source as? DecompressedBytes)?.release(keepingCheckpoints: checkpoints)
         result = .success(tar)

@@ -51,7 +51,7 @@ struct HelpTests {
       "diff": ["fail-on", "no-kernels", "platform", "limit", "data", "output", "jobs"],
       "gpus": ["data", "output"],
     ]
-    let common = ["color", "quiet", "help", "version"]
+    let common = ["json", "color", "quiet", "help", "version"]
     let manual = try Program.run("man").text.replacing("\\-", with: "-")
     for (command, options) in own {
       let help = try Program.run("help", command).text

@@ -188,6 +188,23 @@ struct ArchiveScanTests {
     #expect(result.libraries.map { result.roots[0].layer(of: $0.place.path) } == [1, 1])
   }
 
+  /// A layer that an image names often is read once, and what all layers hold has a limit.
+  @Test func manyLayers() throws {
+    var image = image()
+    image.layers += Array(repeating: image.layers[0], count: 100)
+    try tree.write(image.archive(), to: "image.tar")
+    var limits = ArchiveLimits()
+    limits.imageSize = UInt64(image.layers[..<2].reduce(0) { $0 + $1.tar.bytes.count })
+    let result = Scan.Scanner(jobs: 1, limits: limits).scan([Path(tree("image.tar"))])
+    #expect(result.problems == [])
+    #expect(result.roots[0].image?.layers.count == 102)
+    #expect(result.roots[0].layer(of: Path("usr/lib/old.so")) == 101)
+    limits.imageSize = 100
+    let limited = Scan.Scanner(jobs: 1, limits: limits).scan([Path(tree("image.tar"))])
+    #expect(limited.problems.map(\.problem.code) == [.limitExceeded])
+    #expect(limited.problems[0].problem.expected == "at most 100 bytes (limit image-size)")
+  }
+
   @Test func noImageForThePlatform() throws {
     try tree.write(image().archive(), to: "image.tar")
     let result = scan("image.tar", platform: .init(operatingSystem: "linux", architecture: "arm64"))
