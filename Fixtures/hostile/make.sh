@@ -420,6 +420,9 @@ image("manifest-missing", "a manifest that is not there beside one that is", "no
       build=lambda l: l.index([l.manifest([l.layer(two)], missing=True), l.manifest([l.layer(one)])]))
 image("manifest-large", "a manifest of 17 MB", "limitExceeded: file sha256:", compressed=True,
       build=lambda l: l.index([l.manifest([l.layer(one)], changes={"annotations": {"x": "x" * (17 << 20)}})]), found=[])
+image("manifests-large", "ten manifests of 8 MB with configurations of 8 MB", *["limitExceeded: documents of the image"] * 7, compressed=True,
+      build=lambda l: l.index([l.manifest([l.layer(one)], l.blob(l.configuration([one], comment=str(n) + "x" * (8 << 20)), "config.v1+json"),
+                                          changes={"annotations": {"x": "x" * (8 << 20)}}) for n in range(10)]), found=["good.so"] * 3)
 image("manifest-nested", "a manifest of 100,000 brackets", "invalidValue: file sha256:", compressed=True,
       build=lambda l: l.index([l.blob(b'{"layers":' + b"[" * 100_000 + b"]" * 100_000 + b',"config":{}}', "manifest.v1+json")]), found=[])
 image("manifest-sizes", "sizes that are negative, broken or past 2^64", *["invalidValue: file sha256:"] * 4,

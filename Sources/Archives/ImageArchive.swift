@@ -1,5 +1,6 @@
 public import Bytes
 import FoundationEssentials
+import Synchronization
 
 /// The images in an archive of `docker save`, an OCI archive, or an OCI layout folder.
 public struct ImageArchive: Sendable {
@@ -11,6 +12,8 @@ public struct ImageArchive: Sendable {
 
   /// The most bytes of an index, a manifest or a configuration.
   fileprivate static let documentLimit = 16 << 20
+  /// The most bytes of all of them that are read, those that are named several times counted as often.
+  fileprivate static let documentsLimit: UInt64 = 64 << 20
   /// The most manifests of an archive, and indexes in indexes.
   private static let manifestLimit = 1000
   private static let indexDepth = 4
@@ -74,14 +77,10 @@ public struct ImageArchive: Sendable {
       } else {
         image.platform.operatingSystem == "linux"
       }
-    guard isWanted else {
-      if !otherPlatforms.contains(image.platform) { otherPlatforms.append(image.platform) }
-      return
-    }
-    if let digest = image.digest, let known = images.firstIndex(where: { $0.digest == digest }) {
-      images[known].names += image.names.filter { !images[known].names.contains($0) }
-    } else {
+    if isWanted {
       images.append(image)
+    } else if !otherPlatforms.contains(image.platform) {
+      otherPlatforms.append(image.platform)
     }
   }
 
@@ -104,6 +103,10 @@ public struct ImageArchive: Sendable {
         .compactMap { descriptor.annotations?[$0] }.prefix(1)
       // Attestations stand beside the images that they are about.
       if descriptor.platform?.os == "unknown" { continue }
+      if let known = images.firstIndex(where: { $0.digest == descriptor.digest }) {
+        images[known].names += (names + own).filter { !images[known].names.contains($0) }
+        continue
+      }
       do throws(Problem) {
         let document: ManifestOrIndex = try store.blob(descriptor)
         switch document {
@@ -225,6 +228,14 @@ private struct Store: Sendable {
   }
 
   let kind: Kind
+  /// Bytes of documents that may still be read.
+  private let budget = Budget()
+
+  private final class Budget: Sendable {
+    let bytes = Mutex(ImageArchive.documentsLimit)
+  }
+
+  init(kind: Kind) { self.kind = kind }
 
   /// The file at `path`; nil where there is none.
   private func file(_ path: String) throws(Problem) -> (any ByteSource)? {
@@ -266,6 +277,16 @@ private struct Store: Sendable {
       throw Problem(
         .limitExceeded, "file \(printable(String(name.prefix(256)))) of the image",
         expected: "at most \(ImageArchive.documentLimit) bytes", observed: "\(file.size)")
+    }
+    let isLeft = budget.bytes.withLock { left in
+      guard file.size <= left else { return false }
+      left -= file.size
+      return true
+    }
+    guard isLeft else {
+      throw Problem(
+        .limitExceeded, "documents of the image",
+        expected: "at most \(ImageArchive.documentsLimit) bytes together", observed: "more")
     }
     return try file.bytes(at: 0, count: Int(file.size), "image manifest")
   }

@@ -28,7 +28,7 @@ public struct SHA256: Sendable {
   /// - Throws: a ``Problem`` when they cannot be read.
   public static func digest(of source: any ByteSource) throws(Problem) -> [UInt8] {
     var digest = SHA256()
-    var buffer = [UInt8](repeating: 0, count: 256 << 10)
+    var buffer = [UInt8](repeating: 0, count: Int(clamping: min(source.size + 1, 256 << 10)))
     var position: UInt64 = 0
     while true {
       let count = try source.read(at: position, count: buffer.count, into: &buffer)

@@ -8,7 +8,7 @@ extension ScanReport {
   ///
   /// - Parameter seconds: how long the scan took.
   public func text(_ style: TextStyle, seconds: Double) -> String {
-    var text = stack.map { $0.text(style) + "\n" } ?? ""
+    var text = stack?.text(style) ?? ""
     if judged.isEmpty {
       text += "No CUDA device code found.\n"
     } else {
@@ -87,6 +87,7 @@ extension ScanReport {
   private func legend(_ style: TextStyle) -> String {
     let used = Verdict.allCases.filter { verdict in
       verdicts.contains { $0.contains { $0.verdict == verdict } }
+        || verdict == .noDeviceCode && !rowsOfOtherPackages.isEmpty
     }
     var lines: [(text: String, width: Int)] = []
     for verdict in used {

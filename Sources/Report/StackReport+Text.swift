@@ -3,8 +3,15 @@ import Compatibility
 import Stack
 
 extension StackReport {
-  /// The table of four lines, the answer, the reasons, and what mends the stack.
+  /// The table of four lines, the answer, the reasons, and what mends the stack; empty where nothing was asked and
+  /// nothing was found.
   func text(_ style: TextStyle) -> String {
+    if devices.isEmpty, !hasDriver, facts.images.isEmpty, summary.lines.values.allSatisfy({ $0 == .unknown }),
+      remarks.isEmpty,
+      recommendations.isEmpty
+    {
+      return ""
+    }
     var text = StackSummary.Line.allCases.map { line($0, style) }.joined()
     text += "\n" + answer(style)
     let remarks = remarks
@@ -18,7 +25,7 @@ extension StackReport {
         }
       }
     }
-    return text
+    return text + "\n"
   }
 
   private static let titleWidth = StackSummary.Line.allCases.map { columns($0.title) }.max() ?? 0

@@ -43,7 +43,18 @@ extension ScanReport {
 
   /// The rows: packages and what belongs to none in the order of the libraries. Where packages lie in several
   /// environments these are headings; a root that is a single package needs none.
-  var tableRows: [TableRow] {
+  var tableRows: [TableRow] { rowsOfCode + rowsOfOtherPackages }
+
+  /// The packages among the roots that hold no device code, where others do.
+  var rowsOfOtherPackages: [TableRow] {
+    let withCode = Set(result.libraries.flatMap { [$0.place.root] + $0.aliases.map(\.root) })
+    return result.roots.indices.filter { result.roots[$0].isPackage && !withCode.contains($0) }.map {
+      TableRow(
+        name: name(ofRoot: $0), modules: 0, verdicts: devices.map { _ in Verdict.noDeviceCode })
+    }
+  }
+
+  private var rowsOfCode: [TableRow] {
     let items = items
     let environments = Set(items.filter { $0.package != nil }.map(\.environment))
     guard environments.count > 1 else { return rows(of: items) }

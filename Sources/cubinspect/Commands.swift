@@ -101,6 +101,7 @@ extension Flag {
       -o text -o json=report.json does both.
       """,
     defaultValue: "text", group: "Output")
+  static let json = Flag("json", documentation: "The same as -o json.", group: "Output")
   static let limit = Flag(
     "limit", .repeated("NAME=VALUE"),
     values: .suggestions(ArchiveLimits.Name.allCases.map { "\($0.rawValue)=\(defaultLimit($0))" }),
@@ -184,7 +185,7 @@ extension Command {
           an executable, or a .o, .a, .cubin, .fatbin or .ptx file. It is told by its content, not by its name.
           """)
     ],
-    flags: [.gpu, .driver, .imageConfig, .require, .failOn, .platform, .limit, .data, .output, .jobs],
+    flags: [.gpu, .driver, .imageConfig, .require, .failOn, .platform, .limit, .data, .output, .json, .jobs],
     examples: [
       Example("Does this environment run on an A100?", "cubinspect scan site-packages --gpu A100"),
       Example(
@@ -212,7 +213,7 @@ extension Command {
         "FILE", .oneOrMore, values: .files,
         documentation: "A library, an executable, or a .o, .a, .cubin, .fatbin or .ptx file.")
     ],
-    flags: [.verify, .output, .jobs],
+    flags: [.verify, .output, .json, .jobs],
     examples: [
       Example("What is in this library?", "cubinspect list libtorch_cuda.so"),
       Example("Is it what its headers say?", "cubinspect list --verify libtorch_cuda.so"),
@@ -232,7 +233,7 @@ extension Command {
         "FILE", .oneOrMore, values: .files,
         documentation: "A library, an executable, or a .o, .a, .cubin, .fatbin or .ptx file.")
     ],
-    flags: [.target, .match, .sort, .top, .mangled, .stubs, .summary, .output, .jobs],
+    flags: [.target, .match, .sort, .top, .mangled, .stubs, .summary, .output, .json, .jobs],
     examples: [
       Example("Why is this library so big?", "cubinspect kernels --summary libtorch_cuda.so"),
       Example(
@@ -267,7 +268,7 @@ extension Command {
         "OLD", values: .files, documentation: "A directory, or one file such as a library, as for scan."),
       Positional("NEW", values: .files, documentation: "What to compare with it."),
     ],
-    flags: [.failOnLoss, .noKernels, .platform, .limit, .data, .output, .jobs],
+    flags: [.failOnLoss, .noKernels, .platform, .limit, .data, .output, .json, .jobs],
     examples: [
       Example("What does the new release lack?", "cubinspect diff torch-2.4/lib torch-2.5/lib"),
       Example(
@@ -294,7 +295,7 @@ extension Command {
         "FILE", .oneOrMore, values: .files,
         documentation: "A library, an executable, or a .o, .a, .cubin, .fatbin or .ptx file.")
     ],
-    flags: [.into, .force, .target, .kind, .output, .jobs],
+    flags: [.into, .force, .target, .kind, .output, .json, .jobs],
     examples: [
       Example("All of it:", "cubinspect extract libfoo.so --into images"),
       Example(
@@ -310,7 +311,7 @@ extension Command {
         "QUERY", .optional, values: .suggestions(["A100", "RTX 4090", "8.0", "sm_80"]),
         documentation: "A part of a name, a compute capability (8.0) or a target (sm_80).")
     ],
-    flags: [.data, .output],
+    flags: [.data, .output, .json],
     examples: [
       Example("Which compute capability has an RTX 4090?", "cubinspect gpus \"RTX 4090\""),
       Example("Which GPUs run code for sm_80 natively?", "cubinspect gpus sm_80"),

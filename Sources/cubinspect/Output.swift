@@ -20,8 +20,8 @@ struct Output {
   /// - Throws: a usage error for an unknown format, an empty name, or two outputs to one place.
   static func all(_ arguments: ParsedArguments) throws(UsageError) -> [Output] {
     let values = arguments.values(of: .output)
-    guard !values.isEmpty else { return [Output(format: .text)] }
-    var outputs: [Output] = []
+    var outputs = arguments.has(.json) ? [Output(format: .json)] : []
+    guard !values.isEmpty || !outputs.isEmpty else { return [Output(format: .text)] }
     for value in values {
       let parts = value.bytes.split(
         separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)

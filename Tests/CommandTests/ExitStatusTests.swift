@@ -99,6 +99,7 @@ struct ExitStatusTests {
     (["scan", "native", "-o", "yaml"], "text and json"),
     (["scan", "native", "-o", "json="], "no name"),
     (["scan", "native", "-o", "json", "-o", "text"], "same place"),
+    (["scan", "native", "--json", "-o", "text"], "same place"),
     (["scan", "native", "--color", "sometimes"], "one of auto, always, never"),
     (
       ["scan", "native", "--limit", "nodes"],

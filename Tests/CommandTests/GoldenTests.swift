@@ -129,6 +129,21 @@ struct GoldenTests {
     try expectGolden("dispatch.json", "scan tree --gpu A100 -o json", in: tree.path, status: 0)
   }
 
+  /// A folder of wheels: a row for each, also for one without device code.
+  @Test func wheels() throws {
+    let tree = try TemporaryTree()
+    defer { withExtendedLifetime(tree) {} }
+    for (name, targets) in [("alpha", ["sm_80", "sm_90"]), ("beta", ["sm_70"]), ("gamma", [])] {
+      var wheel = WheelBuilder(distribution: name, "1.0")
+      let modules = targets.map { FatBinaryBuilder(Target(stringLiteral: $0)) }
+      wheel.add(ELFBuilder(fatBinaries: modules).bytes, to: "\(name)/lib.so")
+      try tree.write(wheel.bytes, to: "wheels/\(name)-1.0-py3-none-any.whl")
+    }
+    try expectGolden("wheels.txt", "scan wheels", in: tree.path)
+    let json = try Program.shell("\"$0\" gpus A100 --json", in: tree.path)
+    #expect(try json.text == Program.shell("\"$0\" gpus A100 -o json", in: tree.path).text)
+  }
+
   /// An image of several layers, for two platforms: what is left of them, and which layer brought it.
   @Test func image() throws {
     let tree = try TemporaryTree()
@@ -151,7 +166,6 @@ struct GoldenTests {
     try expectGolden(
       "image-platform.txt", "scan image.tar --platform linux/arm64", in: tree.path, status: 2)
   }
-
 
   @Test func scan() throws {
     let tree = try sampleTree()
