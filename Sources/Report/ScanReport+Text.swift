@@ -1,4 +1,3 @@
-import Archives
 import Bytes
 import Compatibility
 import DeviceCode
@@ -215,7 +214,7 @@ extension ScanReport {
       let name = image.names.first.map { " \(printable($0))" } ?? ""
       let layers = counted(image.layers.count, "layer")
       text += wrapped(
-        "\(self.name(ofRoot: index)) is the image\(name) for \(printable(image.platform.description)) with \(layers)",
+        "\(self.name(ofRoot: index)) is the image\(name) for \(printable("\(image.platform)")) with \(layers)",
         first: "note: ", width: style.width)
     }
     for (what, files) in Dictionary(grouping: result.recognised, by: \.what).sorted(by: { $0.key < $1.key }) {

@@ -1,8 +1,9 @@
-// archive-floor [-j JOBS] FILE…: the least work that reads archives. Of a zip archive: 64 bytes of each member, and all
-// of those deflated members that are ELF files, whose tables stand at the end; stored ones are free. Of any other file:
-// all bytes with their SHA-256, and what they decompress to where they are a gzip or zstd stream. The largest first, on
-// JOBS threads (all processors unless told). Links with -lz -lzstd -lnettle -lpthread.
+// archive-floor [-j JOBS] FILE…: the least work that reads archives; a folder stands for the files in it. Of a zip
+// archive: 64 bytes of each member, and all of those deflated members that are ELF files, whose tables stand at the end;
+// stored ones are free. Of any other file: all bytes with their SHA-256, and what they decompress to where they are a gzip
+// or zstd stream. The largest first, on JOBS threads (all processors unless told). Links with -lz -lzstd -lnettle -lpthread.
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <fcntl.h>
 #include <nettle/sha2.h>
 #include <pthread.h>
@@ -162,19 +163,29 @@ static int larger_first(const void *a, const void *b) {
   return left < right ? 1 : left > right ? -1 : 0;
 }
 
+static void add_file(int folder, const char *path) {
+  struct stat status;
+  unsigned char start[4] = {0};
+  int fd = openat(folder, path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0 || fstat(fd, &status)) fail(path, "cannot be opened");
+  read_at(fd, start, 4, 0);
+  if (!memcmp(start, "PK\3\4", 4)) add_zip(fd, status.st_size, path);
+  else add((Task){fd, 0, 0, status.st_size, 0});
+}
+
 int main(int argc, char **argv) {
   long jobs = sysconf(_SC_NPROCESSORS_ONLN);
   int first = 1;
   if (argc > 2 && !strcmp(argv[1], "-j")) jobs = atol(argv[2]), first = 3;
   if (first >= argc || jobs < 1 || jobs > 1024) fail("usage", "archive-floor [-j JOBS] FILE...");
   for (int i = first; i < argc; i++) {
-    struct stat status;
-    unsigned char start[4] = {0};
-    int fd = open(argv[i], O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &status)) fail(argv[i], "cannot be opened");
-    read_at(fd, start, 4, 0);
-    if (!memcmp(start, "PK\3\4", 4)) add_zip(fd, status.st_size, argv[i]);
-    else add((Task){fd, 0, 0, status.st_size, 0});
+    DIR *folder = opendir(argv[i]);
+    if (!folder) {
+      add_file(AT_FDCWD, argv[i]);
+      continue;
+    }
+    for (struct dirent *entry; (entry = readdir(folder));)
+      if (entry->d_type == DT_REG) add_file(dirfd(folder), entry->d_name);
   }
   qsort(tasks, count, sizeof *tasks, larger_first);
   pthread_t threads[1024];
