@@ -111,6 +111,9 @@ struct ViewAgreementTests {
     // The first is the image that the layout has alone.
     let own = libraries.filter { $0["root"] == .integer(0) }
     #expect(own == layout.document["libraries"]?.elements)
+    let arm = try views.scan("platforms.tar", Self.question + ["--platform", "linux/arm64"])
+    #expect(arm.document["roots"]?.elements?.map { $0["image"]?["platform"] } == [.string("linux/arm64")])
+    #expect(arm.paths == ["opt/arm.so"])
   }
 
   /// Every form of damage to a layer is a problem, and the rest is read.
