@@ -4,9 +4,6 @@ public import Bytes
 ///
 /// Nothing in it refers to the host: links lead to other nodes, and `..` does not leave the root.
 public struct FileTree: Sendable {
-  /// Symbolic links that are followed on the way to one file, as many as Linux follows.
-  public static let linkLimit = 40
-
   /// What a name stands for.
   public enum Entry: Hashable, Sendable {
     case directory
@@ -266,9 +263,9 @@ extension FileTree {
         return true
       }
       links += 1
-      guard links <= FileTree.linkLimit else {
+      guard links <= Path.linkLimit else {
         throw Problem(
-          .limitExceeded, "symbolic links on the way to one file", expected: "at most \(FileTree.linkLimit)",
+          .limitExceeded, "symbolic links on the way to one file", expected: "at most \(Path.linkLimit)",
           observed: "a link to \(printable(target.bytes.prefix(256)))")
       }
       if target.bytes.first == UInt8(ascii: "/") { node = 0 }

@@ -7,7 +7,7 @@ extension Path {
   func leavesRoot(absolute: Bool) -> Bool {
     if absolute, bytes.first == UInt8(ascii: "/") { return true }
     var depth = 0
-    for part in bytes.split(separator: UInt8(ascii: "/")) {
+    for part in components {
       if part.elementsEqual("..".utf8) {
         depth -= 1
       } else if !part.elementsEqual(".".utf8) {

@@ -27,7 +27,7 @@ public final class FileBytes: CountingByteSource {
   ///
   /// - Throws: a ``Problem`` that says why the path cannot be read as a regular file.
   public convenience init(in root: Path, _ path: Path) throws(Problem) {
-    let names = path.bytes.split(separator: UInt8(ascii: "/")).map { Path(bytes: $0) }
+    let names = path.components.map { Path(bytes: $0) }
     guard let last = names.last, !names.contains(Path("..")) else {
       throw Problem(.notFound, Problem.path, observed: "a path outside the directory")
     }

@@ -11,22 +11,17 @@ import CZlib
     case gzip
   }
 
-  private let source: any ByteSource
+  private var input: ForwardInput
   private let framing: Framing
   /// zlib keeps a pointer back to the stream, which therefore must not move.
   private let stream: UnsafeMutablePointer<z_stream>
-  private var input: [UInt8] = []
-  /// The part of ``input`` that is not yet decompressed.
-  private var pending = 0..<0
-  /// Where the input behind ``input`` lies in the source.
-  private var position: UInt64 = 0
   private var isFinished = false
 
   /// Starts at the start of `source`.
   ///
   /// - Throws: a ``Problem/Code/unreadable`` problem when there is no memory left.
   public init(_ source: any ByteSource, _ framing: Framing) throws(Problem) {
-    self.source = source
+    input = ForwardInput(source)
     self.framing = framing
     unsafe stream = UnsafeMutablePointer.allocate(capacity: 1)
     unsafe stream.initialize(to: z_stream())
@@ -37,11 +32,10 @@ import CZlib
   }
 
   private init(copying other: Inflater) throws(Problem) {
-    source = other.source
+    input = ForwardInput(other.input.source, at: other.input.place)
     framing = other.framing
     unsafe stream = UnsafeMutablePointer.allocate(capacity: 1)
     unsafe stream.initialize(to: z_stream())
-    position = other.position - UInt64(other.pending.count)
     isFinished = other.isFinished
     guard unsafe inflateCopy(stream, other.stream) == Z_OK else { throw Self.noMemory }
   }
@@ -67,10 +61,12 @@ import CZlib
     precondition(range.lowerBound >= 0 && range.upperBound <= output.count)
     var filled = range.lowerBound
     while filled < range.upperBound, !isFinished {
-      if pending.isEmpty { try refill() }
+      try input.fill()
+      var pending = input.pending
+      guard !pending.isEmpty else { throw Problem(.truncated, "deflate stream", at: input.position) }
       var result = Z_OK
       // zlib reads and writes within the two counts, which lie within the buffers.
-      unsafe input.withUnsafeMutableBufferPointer { source in
+      unsafe input.bytes.withUnsafeMutableBufferPointer { source in
         unsafe output.withUnsafeMutableBufferPointer { target in
           unsafe stream.pointee.next_in = source.baseAddress.map { unsafe $0 + pending.lowerBound }
           unsafe stream.pointee.avail_in = CUnsignedInt(pending.count)
@@ -82,38 +78,26 @@ import CZlib
           filled += Int(room - (unsafe stream.pointee.avail_out))
         }
       }
+      input.pending = pending
       switch result {
       case Z_OK: break
       case Z_STREAM_END: try finishMember()
-      case Z_BUF_ERROR where pending.isEmpty: break
+      case Z_BUF_ERROR where input.pending.isEmpty: break
       default:
         throw Problem(
-          .corruptData, "deflate stream", at: position - UInt64(pending.count),
+          .corruptData, "deflate stream", at: input.place,
           observed: unsafe stream.pointee.msg.map { unsafe String(cString: $0) } ?? "zlib error \(result)")
       }
     }
     return filled - range.lowerBound
   }
 
-  /// The most bytes of input that are read at a time.
-  private static let inputSize = 64 << 10
-
-  private func refill() throws(Problem) {
-    // Small at first: of most streams only the start is of interest.
-    let size = position == 0 ? 1 << 10 : Self.inputSize
-    if input.count < size { input = [UInt8](repeating: 0, count: size) }
-    let count = try source.read(at: position, count: size, into: &input)
-    guard count > 0 else { throw Problem(.truncated, "deflate stream", at: position) }
-    pending = 0..<count
-    position += UInt64(count)
-  }
-
   /// Goes on with the next gzip member, if there is one; other bytes behind the stream are left alone.
   private func finishMember() throws(Problem) {
     isFinished = true
     guard framing == .gzip else { return }
-    if pending.isEmpty, position < source.size { try refill() }
-    guard !pending.isEmpty, input[pending.lowerBound] == 0x1F else { return }
+    try input.fill()
+    guard !input.pending.isEmpty, input.bytes[input.pending.lowerBound] == 0x1F else { return }
     isFinished = unsafe inflateReset(stream) != Z_OK
   }
 }

@@ -6,15 +6,10 @@ import CLzma
   /// `LZMA_CONCATENATED`, a macro that Swift does not see.
   private static let concatenated: UInt32 = 0x08
 
-  private let source: any ByteSource
+  private var input: ForwardInput
   private let memoryLimit: UInt64
   /// liblzma keeps the state of the stream behind it, and is only given the pointer.
   private let stream: UnsafeMutablePointer<lzma_stream>
-  private var input = [UInt8](repeating: 0, count: 64 << 10)
-  /// The part of ``input`` that is not yet decompressed.
-  private var pending = 0..<0
-  /// Where the input behind ``input`` lies in the source.
-  private var position: UInt64 = 0
   private var isFinished = false
 
   /// Starts at the start of `source`.
@@ -22,7 +17,7 @@ import CLzma
   /// - Parameter memoryLimit: bytes that the decompressor may take, most of which are its dictionary.
   /// - Throws: a ``Problem/Code/unreadable`` problem when there is no memory left.
   public init(_ source: any ByteSource, memoryLimit: UInt64) throws(Problem) {
-    self.source = source
+    input = ForwardInput(source)
     self.memoryLimit = memoryLimit
     unsafe stream = UnsafeMutablePointer.allocate(capacity: 1)
     unsafe stream.initialize(to: lzma_stream())
@@ -45,16 +40,13 @@ import CLzma
     precondition(range.lowerBound >= 0 && range.upperBound <= output.count)
     var filled = range.lowerBound
     while filled < range.upperBound, !isFinished {
-      if pending.isEmpty {
-        let count = try source.read(at: position, count: input.count, into: &input)
-        pending = 0..<count
-        position += UInt64(count)
-      }
+      try input.fill()
       // Only at the end is it known that no other stream follows.
-      let action = pending.isEmpty ? LZMA_FINISH : LZMA_RUN
+      let action = input.pending.isEmpty ? LZMA_FINISH : LZMA_RUN
+      var pending = input.pending
       var result = LZMA_OK
       // liblzma reads and writes within the two counts, which lie within the buffers.
-      unsafe input.withUnsafeMutableBufferPointer { source in
+      unsafe input.bytes.withUnsafeMutableBufferPointer { source in
         unsafe output.withUnsafeMutableBufferPointer { target in
           unsafe stream.pointee.next_in = UnsafePointer(source.baseAddress! + pending.lowerBound)
           unsafe stream.pointee.avail_in = pending.count
@@ -65,18 +57,19 @@ import CLzma
           filled = range.upperBound - Int(unsafe stream.pointee.avail_out)
         }
       }
+      input.pending = pending
       switch result {
       case LZMA_OK: break
       case LZMA_STREAM_END: isFinished = true
-      case LZMA_BUF_ERROR: throw Problem(.truncated, "xz stream", at: position)
+      case LZMA_BUF_ERROR: throw Problem(.truncated, "xz stream", at: input.position)
       case LZMA_MEMLIMIT_ERROR:
         throw Problem(
-          .limitExceeded, "xz stream", at: position - UInt64(pending.count),
+          .limitExceeded, "xz stream", at: input.place,
           expected: "at most \(memoryLimit) bytes of memory",
           observed: "\(unsafe lzma_memusage(stream))")
       default:
         throw Problem(
-          .corruptData, "xz stream", at: position - UInt64(pending.count),
+          .corruptData, "xz stream", at: input.place,
           observed: "lzma error \(result.rawValue)")
       }
     }

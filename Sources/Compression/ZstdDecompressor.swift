@@ -3,14 +3,9 @@ import CZstd
 
 /// A zstd stream that is read forward from a source; frames that follow each other are one.
 @safe public final class ZstdDecompressor {
-  private let source: any ByteSource
+  private var input: ForwardInput
   private let context: OpaquePointer
   private let windowLimit: Int
-  private var input = [UInt8](repeating: 0, count: 64 << 10)
-  /// The part of ``input`` that is not yet decompressed.
-  private var pending = 0..<0
-  /// Where the input behind ``input`` lies in the source.
-  private var position: UInt64 = 0
   /// Whether all that was read so far ends with a frame.
   private var isBetweenFrames = false
   private var isFinished = false
@@ -20,7 +15,7 @@ import CZstd
   /// - Parameter memoryLimit: bytes that the window of a frame may have, rounded down to a power of two.
   /// - Throws: a ``Problem/Code/unreadable`` problem when there is no memory left.
   public init(_ source: any ByteSource, memoryLimit: UInt64) throws(Problem) {
-    self.source = source
+    input = ForwardInput(source)
     windowLimit = UInt64.bitWidth - 1 - memoryLimit.leadingZeroBitCount
     guard let context = unsafe ZSTD_createDCtx() else {
       throw Problem(.unreadable, "zstd stream", observed: "no memory left")
@@ -40,20 +35,17 @@ import CZstd
     precondition(range.lowerBound >= 0 && range.upperBound <= output.count)
     var filled = range.lowerBound
     while filled < range.upperBound, !isFinished {
-      if pending.isEmpty {
-        let count = try source.read(at: position, count: input.count, into: &input)
-        pending = 0..<count
-        position += UInt64(count)
-      }
-      let isAtEnd = pending.isEmpty
+      try input.fill()
+      let isAtEnd = input.pending.isEmpty
       if isAtEnd, isBetweenFrames {
         isFinished = true
         break
       }
       let before = filled
+      var pending = input.pending
       var result = 0
       // zstd reads and writes within the two sizes, which are those of the buffers.
-      unsafe input.withUnsafeBytes { source in
+      unsafe input.bytes.withUnsafeBytes { source in
         unsafe output.withUnsafeMutableBytes { target in
           var from = unsafe ZSTD_inBuffer(
             src: source.baseAddress, size: pending.upperBound, pos: pending.lowerBound)
@@ -63,21 +55,22 @@ import CZstd
           filled = unsafe to.pos
         }
       }
-      let place = position - UInt64(pending.count)
+      input.pending = pending
       guard ZSTD_isError(result) == 0 else {
         if ZSTD_getErrorCode(result) == ZSTD_error_frameParameter_windowTooLarge {
           throw Problem(
-            .limitExceeded, "zstd stream", at: place,
+            .limitExceeded, "zstd stream", at: input.place,
             expected: "a window of at most \(1 << windowLimit) bytes",
             observed: "a larger one")
         }
         throw Problem(
-          .corruptData, "zstd stream", at: place, observed: unsafe String(cString: ZSTD_getErrorName(result)))
+          .corruptData, "zstd stream", at: input.place,
+          observed: unsafe String(cString: ZSTD_getErrorName(result)))
       }
       isBetweenFrames = result == 0
       // What was held back may still come when the source has ended.
       if isAtEnd, filled == before, !isBetweenFrames {
-        throw Problem(.truncated, "zstd stream", at: position)
+        throw Problem(.truncated, "zstd stream", at: input.position)
       }
     }
     return filled - range.lowerBound

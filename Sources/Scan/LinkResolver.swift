@@ -15,9 +15,6 @@ struct LinkResolver {
     case nowhere
   }
 
-  /// Links on the way that are followed at most, as in the kernel.
-  private static let linkLimit = 40
-
   private let roots: [ScanRoot]
   private let links: [FilePlace: Path]
   /// Where each directory lies on the host, part by part; nil for roots that are closed in themselves.
@@ -38,28 +35,11 @@ struct LinkResolver {
 
   /// Where the link at `place` leads.
   func destination(of place: FilePlace) -> Destination {
-    let location = locations[place.root]
-    // The way from the root, or on the host from its root.
-    var done = (location ?? []) + place.path.bytes.split(separator: UInt8(ascii: "/"))
-    guard let target = links[place] else { return .nowhere }
-    done.removeLast()
-    var rest = Array(target.bytes.split(separator: UInt8(ascii: "/")).reversed())
-    if target.bytes.first == UInt8(ascii: "/") { done = [] }
-    var followed = 1
-    while let part = rest.popLast() {
-      if part.elementsEqual(".".utf8) { continue }
-      if part.elementsEqual("..".utf8) {
-        _ = done.popLast()
-        continue
-      }
-      done.append(part)
-      guard let here = self.place(done, from: place.root), let next = links[here] else { continue }
-      followed += 1
-      guard followed <= Self.linkLimit else { return .nowhere }
-      if next.bytes.first == UInt8(ascii: "/") { done = [] } else { done.removeLast() }
-      rest += next.bytes.split(separator: UInt8(ascii: "/")).reversed()
+    let way = place.path.followed(from: locations[place.root] ?? []) { way in
+      self.place(way, from: place.root).flatMap { links[$0] }
     }
-    return self.place(done, from: place.root).map { .inside($0) } ?? .outside
+    guard let way else { return .nowhere }
+    return self.place(way, from: place.root).map { .inside($0) } ?? .outside
   }
 
   /// The place under a root that a way leads to; nil where it is outside of all.

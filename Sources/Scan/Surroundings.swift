@@ -114,7 +114,7 @@ extension ScanResult {
 
   /// The path of a root without slashes at its ends, and without parts that lead nowhere or up.
   private func prefix(ofRoot index: Int) -> Path {
-    let parts = roots[index].path.bytes.split(separator: UInt8(ascii: "/")).filter { part in
+    let parts = roots[index].path.components.filter { part in
       !part.elementsEqual(".".utf8) && !part.elementsEqual("..".utf8)
     }
     return Path(bytes: parts.joined(separator: [UInt8(ascii: "/")]))

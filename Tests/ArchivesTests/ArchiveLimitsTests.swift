@@ -23,6 +23,7 @@ struct ArchiveLimitsTests {
     #expect(limits.pathLength == 2)
     #expect(limits.memberSize == 3)
     #expect(limits.streamSize == 4)
-    #expect(limits.nodes == 5)
+    #expect(limits.imageSize == 5)
+    #expect(limits.nodes == 6)
   }
 }

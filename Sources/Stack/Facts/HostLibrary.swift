@@ -128,29 +128,14 @@ struct LibraryResolver {
   private static let searchLimit = 256
   /// Bytes of a path. The corresponding constant is `PATH_MAX`.
   private static let pathLimit = 4096
-  /// Links on the way that are followed at most, as in the kernel.
-  private static let linkLimit = 40
 
   /// The regular file that `path` leads to, through `.`, `..` and symbolic links; an absolute link starts at the root.
   func existing(_ path: Path) -> Path? {
-    var rest = Array(path.components.reversed())
-    var done: [ArraySlice<UInt8>] = []
-    var followed = 0
-    while let part = rest.popLast() {
-      if part.elementsEqual(".".utf8) { continue }
-      if part.elementsEqual("..".utf8) {
-        _ = done.popLast()
-        continue
-      }
-      done.append(part)
-      let here = Path(bytes: done.joined(separator: [UInt8(ascii: "/")]))
-      guard let target = links[here] else { continue }
-      followed += 1
-      guard followed <= Self.linkLimit else { return nil }
-      if target.bytes.first == UInt8(ascii: "/") { done = [] } else { done.removeLast() }
-      rest += target.components.reversed()
+    func joined(_ way: [ArraySlice<UInt8>]) -> Path {
+      Path(bytes: way.joined(separator: [UInt8(ascii: "/")]))
     }
-    let end = Path(bytes: done.joined(separator: [UInt8(ascii: "/")]))
+    guard let way = path.followed(link: { links[joined($0)] }) else { return nil }
+    let end = joined(way)
     return files.contains(end) ? end : nil
   }
 }

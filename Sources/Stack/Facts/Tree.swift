@@ -103,9 +103,6 @@ extension Path {
     bytes[(bytes.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0)...]
   }
 
-  /// The parts between slashes.
-  var components: [ArraySlice<UInt8>] { bytes.split(separator: UInt8(ascii: "/")) }
-
   /// `name` inside this directory; of the root just the name.
   func child(_ name: some StringProtocol) -> Path { bytes.isEmpty ? Path(name) : appending(name.utf8) }
 
