@@ -127,6 +127,16 @@ struct ArchiveFiles: Sendable {
   /// Files of a batch that can be read in any order.
   private static let batchSize = 256
 
+  /// How many bytes of the archive a file takes, or of what its layer decompresses to.
+  func storedSize(_ index: Int) -> UInt64 {
+    switch storage {
+    case .zip(let archive): archive.members[files[index].member].compressedSize
+    case .tree(let tree):
+      tree.layers[files[index].layer].members[files[index].member].range.map { $0.upperBound - $0.lowerBound }
+        ?? 0
+    }
+  }
+
   /// Where the contents of a file lie in their layer.
   private func position(_ index: Int) -> UInt64 {
     switch storage {

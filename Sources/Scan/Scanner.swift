@@ -39,7 +39,7 @@ public struct Scanner: Sendable {
     }
     progress?.begin(.walking)
     let walk = Walk(opener.roots, problems: opener.problems, progress: progress)
-    walk.queue.run(jobs: jobs) { walk.visit($0) }
+    walk.run(jobs: jobs)
     return walk.result(jobs: jobs)
   }
 }
@@ -71,6 +71,8 @@ private final class Walk: Sendable {
     /// Everything that was read, by what it is; every name that it has.
     var files: [Identity: File] = [:]
     var surroundings = Surroundings()
+    /// Members of archives that are worth reading, and their sizes as stored.
+    var members: [(size: UInt64, place: FilePlace)] = []
   }
 
   let roots: [ScanRoot]
@@ -100,7 +102,15 @@ private final class Walk: Sendable {
     self.state = Mutex(state)
   }
 
-  func visit(_ item: Item) {
+  func run(jobs: Int) {
+    queue.run(jobs: jobs) { visit($0) }
+    // The queue gives the newest first, so the largest come first: no thread is left alone with one at the end.
+    let members = state.withLock { $0.members }.sorted { ($0.size, $1.place) < ($1.size, $0.place) }
+    for member in members { queue.add(.file(member.place, isRoot: false)) }
+    queue.run(jobs: jobs) { visit($0) }
+  }
+
+  private func visit(_ item: Item) {
     switch item {
     case .directory(let place): visit(directory: place)
     case .file(let place, let isRoot): visit(file: place, isRoot: isRoot)
@@ -170,6 +180,7 @@ private final class Walk: Sendable {
   private func visit(batch: ArchiveFiles.Batch, root: Int) {
     guard let archive = roots[root].archive else { return }
     var seen = Seen()
+    var members: [(size: UInt64, place: FilePlace)] = []
     for index in batch.files {
       let place = FilePlace(root: root, path: archive.files[index].path)
       seen.files += 1
@@ -192,11 +203,12 @@ private final class Walk: Sendable {
       if batch.stream != nil {
         visit(file: place, isRoot: false)
       } else {
-        queue.add(.file(place, isRoot: false))
+        members.append((archive.storedSize(index), place))
       }
     }
     batch.stream?.release()
     add(seen)
+    state.withLock { $0.members += members }
   }
 
   private func visit(file place: FilePlace, isRoot: Bool) {

@@ -57,7 +57,10 @@ extension ScanResult {
     for stream in streams.values { queue.add(stream.sorted { $0 < $1 }.map(\.index)) }
     // A member of a zip archive is inflated by one thread at a time, so others go on beside it.
     let together = others.filter { roots[libraries[$0].place.root].archive != nil || libraries[$0].isSmall }
-    for index in together { queue.add([index]) }
+    // The queue gives the newest first: the largest are begun first.
+    for index in together.sorted(by: { libraries[$0].file.size < libraries[$1].file.size }) {
+      queue.add([index])
+    }
     queue.run(jobs: jobs) { batch in
       for index in batch { read(index, jobs: before.libraries[index].isSmall || batch.count > 1 ? 1 : jobs) }
     }
