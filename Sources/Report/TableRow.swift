@@ -77,7 +77,8 @@ extension ScanReport {
         continue
       }
       let name = place.map { self.name(of: $0) } ?? facts.installed[environment].folder.description
-      rows.append(row(name.isEmpty ? "." : name, group.flatMap(\.judged)))
+      let root = facts.installed[environment].kind == .debian ? "system" : "."
+      rows.append(row(name.isEmpty ? root : name, group.flatMap(\.judged)))
       rows += self.rows(of: group, below: facts.installed[environment].folder).map(\.indented)
     }
     return rows
