@@ -21,6 +21,11 @@ public struct Path: Hashable, Sendable {
     return Path(bytes: joined)
   }
 
+  /// The part before the last slash; empty for a name at the root.
+  public var parent: Path {
+    bytes.lastIndex(of: UInt8(ascii: "/")).map { Path(bytes: bytes[..<$0]) } ?? Path("")
+  }
+
   /// The part after the last slash.
   public var lastComponent: Path {
     var end = bytes.endIndex

@@ -102,10 +102,7 @@ extension ScanResult {
 
 extension FilePlace {
   /// The folder that the file is in.
-  var folder: FilePlace {
-    let end = path.bytes.lastIndex(of: UInt8(ascii: "/")) ?? path.bytes.startIndex
-    return FilePlace(root: root, path: Path(bytes: path.bytes[..<end]))
-  }
+  var folder: FilePlace { FilePlace(root: root, path: path.parent) }
 
   /// The innermost folder that holds all of `files`, which are sorted.
   fileprivate static func folder(of files: [FilePlace]) -> FilePlace {

@@ -243,14 +243,17 @@ import Testing
     #expect(partial.messages(.torchGPU)[0].contains("32 of 33 modules of libtorch_cuda_linalg.so"))
   }
 
+  /// The checks of a library without anything around it.
+  private func checksOnA100(of library: StackLibrary, driver: String?) throws -> [Check] {
+    StackQuestion(
+      facts: TreeBuilder().facts(), devices: [try device("NVIDIA A100-PCIE-40GB", driver: driver)],
+      libraries: [library]
+    ).checks()
+  }
+
   @Test func ptxThatTheDriverDoesNotKnow() throws {
     let library = stackLibrary("app/libkernels.so", [["compute_80"]], isa: "9.0")
-    func checks(_ driver: String?) throws -> [Check] {
-      StackQuestion(
-        facts: TreeBuilder().facts(), devices: [try device("NVIDIA A100-PCIE-40GB", driver: driver)],
-        libraries: [library]
-      ).checks()
-    }
+    func checks(_ driver: String?) throws -> [Check] { try checksOnA100(of: library, driver: driver) }
     let old = try checks("535.54.03")
     #expect(old.statuses(.ptxDriver) == [.fail])
     #expect(old.messages(.ptxDriver)[0].contains("error 222"))
@@ -265,12 +268,7 @@ import Testing
 
   @Test func compressionThatTheDriverDoesNotKnow() throws {
     let library = stackLibrary("app/libkernels.so", [["sm_80"]], zstd: true)
-    func checks(_ driver: String?) throws -> [Check] {
-      StackQuestion(
-        facts: TreeBuilder().facts(), devices: [try device("NVIDIA A100-PCIE-40GB", driver: driver)],
-        libraries: [library]
-      ).checks()
-    }
+    func checks(_ driver: String?) throws -> [Check] { try checksOnA100(of: library, driver: driver) }
     let old = try checks("535.54.03")
     #expect(old.statuses(.compressionDriver) == [.fail])
     #expect(old.messages(.compressionDriver)[0].contains("device kernel image is invalid"))

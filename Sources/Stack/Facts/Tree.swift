@@ -93,11 +93,6 @@ public struct Tree: Sendable {
 }
 
 extension Path {
-  /// The part before the last slash; empty for a name at the root.
-  var parent: Path {
-    bytes.lastIndex(of: UInt8(ascii: "/")).map { Path(bytes: bytes[..<$0]) } ?? Path("")
-  }
-
   /// The part after the last slash.
   var name: ArraySlice<UInt8> {
     bytes[(bytes.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0)...]
