@@ -36,6 +36,7 @@ let package = Package(
     .library(name: "Compatibility", targets: ["Compatibility"]),
     .library(name: "Stack", targets: ["Stack"]),
     .library(name: "Scan", targets: ["Scan"]),
+    .library(name: "Assessment", targets: ["Assessment"]),
     .library(name: "Report", targets: ["Report"]),
   ],
   targets: [
@@ -75,19 +76,26 @@ let package = Package(
         .embedInCode("Resources/pytorch.json"),
       ]),
     library("Scan", ["Bytes", "Archives", "DeviceCode", "Compatibility", "Stack"]),
-    library("Report", ["Bytes", "Archives", "Demangling", "DeviceCode", "Compatibility", "Stack", "Scan"]),
+    library("Assessment", ["Bytes", "ELFFile", "DeviceCode", "Compatibility", "Stack"]),
+    library(
+      "Report",
+      ["Bytes", "Archives", "Demangling", "DeviceCode", "Compatibility", "Stack", "Scan", "Assessment"]),
     library("CommandLineSyntax"),
     .executableTarget(
       name: "cubinspect",
       dependencies: [
-        "Bytes", "Archives", "ELFFile", "DeviceCode", "Compatibility", "Stack", "Scan", "Report",
-        "CommandLineSyntax",
+        "Bytes", "Archives", "ELFFile", "DeviceCode", "Compatibility", "Stack", "Scan", "Assessment",
+        "Report", "CommandLineSyntax",
       ], swiftSettings: settings),
 
     .target(
       name: "JSONSchemaSupport", path: "Tests/JSONSchemaSupport", swiftSettings: settings),
     .target(
       name: "FixtureSupport", dependencies: ["Bytes", "Archives", "CZlib"], path: "Tests/FixtureSupport",
+      swiftSettings: settings),
+    .target(
+      name: "StackFixtures", dependencies: ["Bytes", "ELFFile", "Compatibility", "Stack", "FixtureSupport"],
+      path: "Tests/StackFixtures", resources: [.embedInCode("Resources/imageRequirements.json")],
       swiftSettings: settings),
     .target(
       name: "FuzzSupport", dependencies: ["Bytes", "Demangling", "Archives", "ELFFile", "DeviceCode"],
@@ -108,13 +116,22 @@ let package = Package(
       "Compatibility", ["Bytes", "DeviceCode", "FuzzSupport"],
       resources: [.embedInCode("Resources/ptxMatrices.json")]),
     tests(
-      "Stack", ["Bytes", "ELFFile", "DeviceCode", "Compatibility", "FixtureSupport", "FuzzSupport"],
-      resources: [.embedInCode("Resources/imageRequirements.json")]),
+      "Stack",
+      ["Bytes", "ELFFile", "DeviceCode", "Compatibility", "FixtureSupport", "FuzzSupport", "StackFixtures"]),
+    tests(
+      "Assessment",
+      [
+        "Bytes", "ELFFile", "DeviceCode", "Compatibility", "Stack", "FixtureSupport", "FuzzSupport",
+        "StackFixtures",
+      ]),
     tests(
       "Scan", ["Bytes", "Archives", "DeviceCode", "Compatibility", "Stack", "FixtureSupport", "FuzzSupport"]),
     tests(
       "Report",
-      ["Bytes", "Scan", "DeviceCode", "Compatibility", "Stack", "FixtureSupport", "JSONSchemaSupport"]),
+      [
+        "Bytes", "Scan", "DeviceCode", "Compatibility", "Stack", "Assessment", "FixtureSupport",
+        "JSONSchemaSupport",
+      ]),
     tests("CommandLineSyntax", []),
     .testTarget(
       name: "CommandTests", dependencies: ["cubinspect", "FixtureSupport", "JSONSchemaSupport"],
@@ -126,8 +143,8 @@ let package = Package(
     .testTarget(
       name: "AgreementTests",
       dependencies: [
-        "Bytes", "Compression", "Archives", "DeviceCode", "Compatibility", "Stack", "Scan", "Report",
-        "FuzzSupport",
+        "Bytes", "Compression", "Archives", "DeviceCode", "Compatibility", "Stack", "Scan",
+        "Assessment", "Report", "FuzzSupport",
       ],
       swiftSettings: settings),
   ],

@@ -27,7 +27,7 @@ extension Advice {
   }
 
   /// What helps a library with this verdict.
-  static func all(for verdict: LibraryVerdict) -> [Advice] {
+  static func all(for verdict: UnitVerdict) -> [Advice] {
     let device = verdict.device
     var advice: [Advice] = []
     if device.isSupportedByDriver == false, let row = ArchitectureTable.shared[device.computeCapability],
@@ -72,5 +72,5 @@ extension ExclusionReason {
   public var isDriverTooOld: Bool { self == .ptxISANewerThanDriver || self == .compressionNewerThanDriver }
 
   /// Another driver would take the image.
-  var isByDriver: Bool { isDriverTooOld || self == .gpuUnknownToDriver }
+  public var isByDriver: Bool { isDriverTooOld || self == .gpuUnknownToDriver }
 }

@@ -6,6 +6,8 @@ public struct Device: Hashable, Sendable {
   /// The products that it may be, where only what people call it is known; empty for a bare compute capability.
   public var products: [String] = []
   public var driver: DriverVersion?
+  /// The release of Jetson Linux (L4T) that a Tegra runs: `[36, 4, 3]`; nil where nothing tells.
+  public var jetsonLinux: [Int]?
 
   public init(
     _ computeCapability: ComputeCapability, name: String? = nil, driver: DriverVersion? = nil
@@ -21,6 +23,19 @@ public struct Device: Hashable, Sendable {
     guard computeCapability.isTegra else { return driver }
     if case .cuda = driver { return driver }
     return nil
+  }
+
+  /// Whether this Tegra is reported to run machine code for desktop GPUs; nil for other GPUs, and where neither its driver
+  /// nor its release of Jetson Linux is known.
+  public var runsDesktopCodeOnTegra: Bool? {
+    guard computeCapability.isTegra else { return nil }
+    let table = ArchitectureTable.shared.desktopCodeOnTegra
+    guard let first = table.first(where: { $0.computeCapability == computeCapability }) else { return false }
+    switch driver {
+    case .cuda(let version)?: return version >= first.cuda
+    case let driver?: return driver.branchNumber.map { $0 >= first.driverBranch }
+    case nil: return jetsonLinux.map { !$0.lexicographicallyPrecedes(first.jetsonLinux) }
+    }
   }
 
   /// Whether the driver supports the GPU at all; nil when that is not known.

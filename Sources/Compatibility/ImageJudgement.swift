@@ -39,6 +39,10 @@ public enum ExclusionReason: String, Hashable, Sendable, CaseIterable {
   case architectureSpecific
   /// Code with the suffix `f` for another family.
   case otherFamily
+  /// Machine code for desktop GPUs, and the device is a Tegra.
+  case desktopCodeOnTegra
+  /// PTX whose own directive `.target` names another GPU than its header does.
+  case otherPTXTarget
   /// PTX for a higher compute capability.
   case ptxTargetNewer
   /// PTX in a version that the driver does not know.
@@ -80,6 +84,14 @@ public struct ImageSignature: Hashable, Sendable {
   public var ptxISA: PTXISAVersion?
   public var compression: ImageCompression
   public var isRelocatable: Bool
+  /// What the PTX says of itself, where that is known to differ from its header.
+  var directive: Directive?
+
+  /// The directives `.target` and `.version` of PTX.
+  struct Directive: Hashable, Sendable {
+    var target: CodeTarget
+    var isa: PTXISAVersion
+  }
 
   public init(_ image: DeviceImage) {
     kind = image.kind
@@ -87,6 +99,23 @@ public struct ImageSignature: Hashable, Sendable {
     ptxISA = image.ptxISA
     compression = image.compression
     isRelocatable = image.isRelocatable
+  }
+
+  /// The same image as its text describes it; nil where nothing else is known than the header.
+  var byDirective: ImageSignature? {
+    guard let directive else { return nil }
+    var image = self
+    image.target = directive.target
+    image.ptxISA = directive.isa
+    image.directive = nil
+    return image
+  }
+
+  /// The same image without what its text says, for a judgement that did not need it.
+  var byHeader: ImageSignature {
+    var image = self
+    image.directive = nil
+    return image
   }
 
   /// PTX, relocatable or not.

@@ -38,8 +38,6 @@ public enum ModuleRole: String, Hashable, Sendable, CaseIterable {
 
 /// One image of a module, judged.
 public struct JudgedImage: Hashable, Sendable {
-  /// The image's index in its file.
-  public var image: Int
   public var signature: ImageSignature
   public var judgement: ImageJudgement
   /// It is PTX of a module that was device-linked into this one: its JIT fallback.
@@ -57,8 +55,7 @@ public struct ModuleVerdict: Hashable, Sendable {
 
 extension JudgedImage {
   /// Whether the driver takes this image before `other`: the better fit; among cubins the nearest, among PTX the
-  /// highest target; for the same target the more specific code, then the newer PTX, then the one that comes first in
-  /// the file. NVIDIA documents only that cubins come before PTX; the verdict does not depend on the rest.
+  /// highest target; for the same target the more specific code, then the newer PTX. NVIDIA documents only that cubins come before PTX; the verdict does not depend on the rest.
   func isTaken(before other: JudgedImage) -> Bool {
     let (own, theirs) = (signature, other.signature)
     if judgement.fit != other.judgement.fit { return judgement.fit > other.judgement.fit }
@@ -67,8 +64,7 @@ extension JudgedImage {
     if own.target.suffix != theirs.target.suffix {
       return own.target.suffix.specificity > theirs.target.suffix.specificity
     }
-    if own.ptxISA != theirs.ptxISA { return own.ptxISA ?? .init(0, 0) > theirs.ptxISA ?? .init(0, 0) }
-    return image < other.image
+    return own.ptxISA ?? .init(0, 0) > theirs.ptxISA ?? .init(0, 0)
   }
 }
 

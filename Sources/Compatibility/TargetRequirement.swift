@@ -91,7 +91,7 @@ public struct RequirementResult: Hashable, Sendable {
   public var isMet: Bool { status == .met }
 }
 
-extension Library {
+extension CodeUnit {
   /// Holds the library to a promise, failing closed.
   ///
   /// Every portable module must carry the target. A library without portable modules keeps the promise with one

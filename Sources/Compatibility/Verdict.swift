@@ -33,24 +33,3 @@ public enum Verdict: String, Hashable, Sendable, CaseIterable {
     }
   }
 }
-
-/// From which verdict on a scan counts as failed: this one and everything worse.
-public enum FailLevel: String, Hashable, Sendable, CaseIterable {
-  case never, incompatible, partial, notGuaranteed, jit
-
-  /// Whether `verdict` is at this level or worse.
-  public func includes(_ verdict: Verdict) -> Bool {
-    guard let severity = verdict.severity, let threshold else { return false }
-    return severity >= threshold
-  }
-
-  private var threshold: Int? {
-    switch self {
-    case .never: nil
-    case .incompatible: Verdict.incompatible.severity
-    case .partial: Verdict.partial.severity
-    case .notGuaranteed: Verdict.notGuaranteed.severity
-    case .jit: Verdict.jit.severity
-    }
-  }
-}

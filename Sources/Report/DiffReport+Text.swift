@@ -3,6 +3,7 @@ import Compatibility
 import Demangling
 import DeviceCode
 import Scan
+import Stack
 
 extension DiffReport {
   /// The report as text: what was lost, what was gained, how sizes changed, and the answer in one line.
@@ -22,7 +23,10 @@ extension DiffReport {
       writeFiles(style, to: &output)
     }
     output += notCompared(style).utf8
-    output += problemLines(problems, style) { path(of: $0) }.utf8
+    let problems = problems.map {
+      FileProblem(path: $0.place.fullPath(in: result.roots), problem: $0.problem)
+    }
+    output += problemLines(problems, style) { $0.path.description }.utf8
     output += ("\n" + answer(style)).utf8
     return output
   }

@@ -15,7 +15,7 @@ public struct DiffReport: Sendable {
   }
 
   /// What went wrong in both steps, files before their kernels.
-  public var problems: [FileProblem] { result.problems + (difference.kernels?.problems ?? []) }
+  public var problems: [PlacedProblem] { result.problems + (difference.kernels?.problems ?? []) }
 
   /// Where a file is, for a message.
   public func path(of place: FilePlace) -> String { place.fullPath(in: result.roots).description }

@@ -1,8 +1,8 @@
+import Assessment
 import Bytes
 import Compatibility
 import Demangling
 import DeviceCode
-import Scan
 
 /// One thing that a person should know: what is the matter with which libraries on which devices, why, and
 /// what to do. Libraries and devices with the same story share one finding.
@@ -10,14 +10,27 @@ struct Finding {
   /// How bad it is, worst highest.
   var severity: Int
   var verdict: Verdict?
-  /// Indices of what was judged.
-  var libraries: [Int]
+  /// Indices of the view's units.
+  var units: [Int]
   var devices: [Int]
   var what: String
   var why: [String]
   var todo: [Step]
-  /// By library the modules whose kernels do not run.
+  /// By unit the modules whose kernels do not run.
   var uncovered: [Int: Set<Int>] = [:]
+
+  /// What two findings that are one have in common.
+  fileprivate struct Story: Hashable {
+    var severity: Int
+    var devices: [Int]
+    var what: String
+    var why: [String]
+    var todo: [Step]
+  }
+
+  fileprivate var story: Story {
+    Story(severity: severity, devices: devices, what: what, why: why, todo: todo)
+  }
 
   /// Something to do: `or` instead of the step before.
   struct Step: Hashable {
@@ -26,25 +39,29 @@ struct Finding {
   }
 }
 
-extension ScanReport {
-  /// The findings, worst first, then in the order of the libraries.
-  var findings: [Finding] {
+/// The findings about the device code of one view.
+struct Findings {
+  let part: ViewAssessment
+  let question: Question
+
+  /// The findings, worst first, then in the order of the units.
+  var all: [Finding] {
     var findings: [Finding] = []
-    var positions: [String: Int] = [:]
+    var positions: [Finding.Story: Int] = [:]
     func add(_ finding: Finding) {
-      // What is the same in every word is one finding; devices are merged per library, libraries afterwards.
-      let key = "\(finding.severity) \(finding.devices) \(finding.what) \(finding.why) \(finding.todo)"
+      // What is the same in every word is one finding; devices are merged per unit, units afterwards.
+      let key = finding.story
       if let position = positions[key] {
-        findings[position].libraries += finding.libraries
+        findings[position].units += finding.units
         findings[position].uncovered.merge(finding.uncovered) { $0.union($1) }
       } else {
         positions[key] = findings.count
         findings.append(finding)
       }
     }
-    for library in judged.indices {
-      for finding in requirementFindings(of: library) { add(finding) }
-      for finding in verdictFindings(of: library) { add(finding) }
+    for unit in part.units.indices {
+      for finding in requirementFindings(of: unit) { add(finding) }
+      for finding in verdictFindings(of: unit) { add(finding) }
     }
     return findings.enumerated().sorted {
       ($1.element.severity, $0.offset) < ($0.element.severity, $1.offset)
@@ -52,14 +69,20 @@ extension ScanReport {
     .map(\.element)
   }
 
-  private func verdictFindings(of library: Int) -> [Finding] {
+  private func verdictFindings(of unit: Int) -> [Finding] {
     var findings: [Finding] = []
-    for (device, verdict) in verdicts[library].enumerated() {
-      guard let finding = self.finding(verdict, library: library, device: device) else { continue }
+    for (device, verdict) in part.units[unit].verdicts.enumerated() {
+      // What is set aside is a note, not a finding.
+      switch part.standing(of: unit, on: device) {
+      case .forOtherGPUs, .notTaken: continue
+      case .counts, .withoutCode: break
+      }
+      guard let finding = self.finding(verdict, unit: unit, device: device) else { continue }
       // Without a question the table says enough of what merely runs elsewhere.
-      if !isQuestion, finding.verdict != .partial, finding.verdict != .noDeviceCode { continue }
+      if !question.namesDevices, finding.verdict != .partial, finding.verdict != .noDeviceCode { continue }
       if let same = findings.firstIndex(where: {
-        $0.verdict == finding.verdict && $0.what == finding.what && (!isQuestion || $0.why == finding.why)
+        $0.verdict == finding.verdict && $0.what == finding.what
+          && (!question.namesDevices || $0.why == finding.why)
           && $0.todo == finding.todo
       }) {
         findings[same].devices.append(device)
@@ -71,13 +94,13 @@ extension ScanReport {
     return findings
   }
 
-  private func finding(_ verdict: LibraryVerdict, library: Int, device: Int) -> Finding? {
+  private func finding(_ verdict: UnitVerdict, unit: Int, device: Int) -> Finding? {
     let total = verdict.portable.total - verdict.excused
     var finding = Finding(
-      severity: verdict.verdict.severity ?? 0, verdict: verdict.verdict, libraries: [library],
+      severity: verdict.verdict.severity ?? 0, verdict: verdict.verdict, units: [unit],
       devices: [device],
-      what: "", why: [], todo: isQuestion ? Finding.Step.all(verdict.advice) : [],
-      uncovered: [library: Set(verdict.uncovered.flatMap(\.modules))])
+      what: "", why: [], todo: question.namesDevices ? Finding.Step.all(verdict.advice) : [],
+      uncovered: [unit: Set(verdict.uncovered.flatMap(\.modules))])
     switch verdict.verdict {
     case .native: return nil
     case .noDeviceCode where verdict.withoutKernels.total > 0:
@@ -108,6 +131,9 @@ extension ScanReport {
     case .partial:
       finding.what = share(of: verdict)
       finding.why = reasons(of: verdict)
+    case .incompatible where verdict.running > 0 && !verdict.isHeldByDriver:
+      finding.what = "next to nothing of it runs: " + share(of: verdict)
+      finding.why = [carried(by: unit)] + reasons(of: verdict)
     case .incompatible:
       let driver = verdict.device.knownDriver
       if let driver, verdict.device.isSupportedByDriver == false {
@@ -132,13 +158,13 @@ extension ScanReport {
           "\(subject) for this GPU: the first kernel fails with \"no kernel image is available for execution on the "
           + "device\" (CUDA error 209)"
       }
-      finding.why = [carried(by: library)] + reasons(of: verdict)
+      finding.why = [carried(by: unit)] + reasons(of: verdict)
     }
     return finding
   }
 
   /// How many modules run, how many do not though they should, and what the rest is: the parts add up.
-  private func share(of verdict: LibraryVerdict) -> String {
+  private func share(of verdict: UnitVerdict) -> String {
     let rest = verdict.modules - verdict.running - verdict.gaps
     let empty = verdict.withoutKernels.none
     let kinds =
@@ -155,8 +181,10 @@ extension ScanReport {
   /// Empty where they are not known.
   func kernels(of finding: Finding) -> [String] {
     var mangled: Set<String> = []
-    for (library, modules) in finding.uncovered {
-      for module in modules { mangled.formUnion(judged[library].kernels[module] ?? []) }
+    for (unit, modules) in finding.uncovered {
+      // Where nothing runs, all kernels fail, and nobody has read all their names.
+      guard finding.devices.contains(where: { part.units[unit].verdicts[$0].running > 0 }) else { continue }
+      for module in modules { mangled.formUnion(part.units[unit].kernels[module] ?? []) }
     }
     let names = Array(mangled)
     let readable = Set(
@@ -165,13 +193,13 @@ extension ScanReport {
   }
 
   /// "it carries sm_37 sm_50 compute_70".
-  private func carried(by library: Int) -> String {
-    let targets = judged[library].library.targets.map(\.targetName)
+  private func carried(by unit: Int) -> String {
+    let targets = part.units[unit].code.targets.map(\.targetName)
     return "it carries \(targets.joined(separator: " "))"
   }
 
   /// For every reason that leaves images out, the targets that it concerns.
-  private func reasons(of verdict: LibraryVerdict) -> [String] {
+  private func reasons(of verdict: UnitVerdict) -> [String] {
     var targets: [ExclusionReason: [ImageSignature]] = [:]
     for group in verdict.uncovered {
       for image in group.images {
@@ -187,11 +215,11 @@ extension ScanReport {
     }
   }
 
-  private func requirementFindings(of library: Int) -> [Finding] {
-    let results = requirementResults[library].filter { !$0.isMet }
+  private func requirementFindings(of unit: Int) -> [Finding] {
+    let results = part.units[unit].requirements.filter { !$0.isMet }
     func finding(_ what: String) -> Finding {
       Finding(
-        severity: 5, verdict: nil, libraries: [library], devices: [], what: what, why: [carried(by: library)],
+        severity: 5, verdict: nil, units: [unit], devices: [], what: what, why: [carried(by: unit)],
         todo: [])
     }
     var findings: [Finding] = []
@@ -226,7 +254,7 @@ extension Finding.Step {
   }
 }
 
-extension LibraryVerdict {
+extension UnitVerdict {
   /// Whether every module that lacks code for the device would have some with a newer driver.
   fileprivate var isBlockedByDriver: Bool {
     uncovered.allSatisfy { $0.reasons.contains(where: \.isDriverTooOld) }
@@ -237,8 +265,8 @@ extension ExclusionReason {
   /// What keeps the code from running by the least comes first: an older driver before another GPU.
   fileprivate static let nearestFirst: [ExclusionReason] = [
     .gpuUnknownToDriver, .compressionNewerThanDriver, .ptxISANewerThanDriver, .newerMinor, .ptxTargetNewer,
-    .architectureSpecific,
-    .otherFamily, .differentMajor, .notLoadable, .unknownKind,
+    .otherPTXTarget, .desktopCodeOnTegra, .architectureSpecific, .otherFamily, .differentMajor, .notLoadable,
+    .unknownKind,
   ]
 
   /// The reason in words that follow the targets that it leaves out.
@@ -249,6 +277,10 @@ extension ExclusionReason {
     case .newerMinor: "machine code for a higher minor compute capability than \(own)"
     case .architectureSpecific: "the suffix a ties code to exactly its compute capability"
     case .otherFamily: "the suffix f ties code to a family that \(own) does not belong to"
+    case .desktopCodeOnTegra:
+      "machine code for desktop GPUs, which NVIDIA does not support on Tegra: expect it to fail"
+    case .otherPTXTarget:
+      "PTX whose own .target names another GPU than the header of its entry does (CUDA_ERROR_INVALID_PTX)"
     case .ptxTargetNewer: "PTX for a higher compute capability than \(own) cannot be compiled for it"
     case .ptxISANewerThanDriver:
       "PTX in a version that the driver \(device.driver?.description ?? "") does not know "

@@ -67,9 +67,11 @@ struct JSONWriter {
   private mutating func row<Elements: Sequence>(
     _ key: StaticString, _ elements: Elements, _ body: (inout JSONWriter, Elements.Element) -> Void
   ) {
+    // The key stands where others do; what follows it is one line.
+    name(key)
     let outer = isRow
     isRow = true
-    array(key) { array in
+    array { array in
       for element in elements { array.element { body(&$0, element) } }
     }
     isRow = outer
@@ -116,6 +118,15 @@ struct JSONWriter {
     if !isFirst, !isRow { newline() }
     isFirst = false
     append(close)
+  }
+
+  /// The array of arrays of numbers, on one line.
+  mutating func array(_ key: StaticString, of rows: some Sequence<[Int]>) {
+    row(key, rows) { writer, numbers in
+      writer.array { array in
+        for number in numbers { array.element { $0.append(decimal: UInt64(number)) } }
+      }
+    }
   }
 
   private mutating func name(_ key: StaticString) {
@@ -173,7 +184,7 @@ struct JSONWriter {
 
 extension JSONWriter {
   /// The version of the documents' schema.
-  static let schemaVersion = 1
+  static let schemaVersion = 2
 
   mutating func members(of problem: Problem, path: Path? = nil) {
     member("code", problem.code.rawValue)

@@ -1,8 +1,7 @@
-import Archives
+import Assessment
 import Bytes
 import Compatibility
 import DeviceCode
-import Scan
 import Stack
 
 extension ScanReport {
@@ -10,149 +9,163 @@ extension ScanReport {
   public func json(_ tool: Tool) -> [UInt8] {
     var writer = JSONWriter()
     writer.object { writer in
-      let belongings = Belongings(self)
-      writer.array("environments", of: facts.installed.indices) { writer, index in
-        let environment = facts.installed[index]
-        let own = facts.packages.indices.filter { facts.packages[$0].environment == environment.folder }
-        writer.member("kind", environment.kind.rawValue)
-        writer.array("libraries", belongings.environments[index])
-        writer.array("packages", own)
-        writer.members(ofPlace: environment.folder, in: result)
-        writer.verdicts(of: belongings.environments[index], in: self)
-      }
-      writer.rows("gpus", of: devices) { writer, judged in
-        writer.member("computeCapability", judged.device.computeCapability.description)
-        writer.member("driver", judged.device.driver?.description)
-        writer.member("name", judged.device.name)
-        writer.member("query", judged.query)
-      }
-      writer.array("libraries", of: judged.indices) { $0.members(of: $1, in: self) }
-      writer.rows("otherFiles", of: result.recognised) { writer, file in
-        writer.path(file.place.path)
-        writer.member("root", file.place.root)
-        writer.member("what", file.what)
-      }
-      writer.array("packages", of: facts.packages.indices) { writer, index in
-        let package = facts.packages[index]
-        writer.member("ecosystem", package.ecosystem.rawValue)
-        writer.member(
-          "environment", facts.installed.firstIndex { $0.folder == package.environment }.map { UInt64($0) })
-        writer.array("libraries", belongings.packages[index])
-        writer.member("name", package.name)
-        writer.place("record", package.record, in: result)
-        writer.verdicts(of: belongings.packages[index], in: self)
-        writer.member("version", package.version)
-      }
-      writer.rows("problems", of: result.problems) { writer, problem in
-        writer.members(of: problem.problem, path: problem.place.path)
-        writer.member("root", problem.place.root)
-      }
-      writer.array("requirements", requirements.map(\.description))
-      writer.array("roots", of: result.roots.indices) { writer, index in
-        let root = result.roots[index]
-        if let image = root.image { writer.object("image") { $0.members(of: image) } }
-        writer.member("kind", root.kind.rawValue)
-        writer.path(root.path)
-        writer.verdicts(of: belongings.roots[index], in: self)
-      }
+      writer.answers(assessment.answers, question)
+      writer.array("requirements", question.requirements.map(\.description))
       writer.member("schemaVersion", JSONWriter.schemaVersion)
-      if let stack { writer.object("stack") { $0.members(of: stack, in: result) } }
       writer.object("summary") { writer in
-        let counts = result.counts
+        let counts = assessment.counts
         writer.member("bytesRead", counts.bytesRead)
         writer.member("directories", counts.directories)
         writer.member("elfFiles", counts.elfFiles)
         writer.member("filesVisited", counts.filesVisited)
         writer.member("images", counts.images)
         writer.member("imagesRead", counts.imagesRead)
-        writer.member("librariesWithDeviceCode", judged.count)
+        writer.member("librariesWithDeviceCode", counts.librariesWithDeviceCode)
         writer.member("linksOutside", counts.linksOutside)
         writer.member("modules", counts.modules)
-        writer.member("problems", result.problems.count)
+        writer.member("problems", assessment.views.reduce(0) { $0 + $1.view.problems.count })
       }
       writer.tool(tool)
-      writer.verdicts(of: judged.indices, in: self)
+      writer.array("views", of: assessment.views) { $0.members(of: $1, question) }
     }
     return writer.finish()
   }
 }
 
 extension JSONWriter {
-  /// For every device the verdict over a part of what was judged.
-  fileprivate mutating func verdicts(of part: some Sequence<Int>, in report: ScanReport) {
-    rows("verdicts", of: report.devices.indices) { writer, index in
-      writer.member("computeCapability", report.devices[index].device.computeCapability.description)
-      writer.member("query", report.devices[index].query)
-      writer.member("verdict", report.overall(device: index, of: part).rawValue)
+  /// The answer for every device.
+  fileprivate mutating func answers(_ answers: [Answer], _ question: Question) {
+    array("answers", of: zip(question.devices, answers)) { writer, entry in
+      let (requested, answer) = entry
+      writer.member("answer", answer.kind.rawValue)
+      writer.member("computeCapability", requested.device.computeCapability.description)
+      writer.member("driver", requested.device.driver?.description)
+      writer.member("name", requested.device.name)
+      if let driver = answer.oldestDriver {
+        writer.object("oldestDriver") { writer in
+          writer.array("numbers", driver.numbers ?? [])
+          writer.member("text", driver.description)
+        }
+      }
+      writer.member("query", requested.query)
+      writer.rows("reasons", of: answer.reasons) { $0.members(of: $1) }
+      writer.member("verdict", answer.verdict.rawValue)
     }
   }
 
-  fileprivate mutating func members(of index: Int, in report: ScanReport) {
-    let code = report.judged[index]
-    let files = code.files.map { report.result.libraries[$0] }
-    let modules = files.flatMap(\.file.inventory.modules)
-    rows("aliases", of: code.isCollection ? [] : files[0].aliases) { writer, place in
-      writer.path(place.path)
-      writer.member("root", place.root)
+  private mutating func members(of reason: Reason) {
+    member("code", reason.code.rawValue)
+    member("package", reason.package)
+    member("text", reason.text)
+  }
+
+  fileprivate mutating func members(of part: ViewAssessment, _ question: Question) {
+    let view = part.view
+    answers(part.answers, question)
+    rows("environments", of: view.stack.installed.indices) { writer, index in
+      let environment = view.stack.installed[index]
+      writer.member("kind", environment.kind.rawValue)
+      writer.array(
+        "packages",
+        part.packages.indices.filter { package in
+          part.packages[package].package.map { view.stack.packages[$0].environment == environment.folder }
+            ?? false
+        })
+      writer.path(environment.folder)
     }
-    if code.isCollection {
-      rows("files", of: zip(code.places, files.map(\.file))) { writer, entry in
-        let (place, file) = entry
-        writer.path(place.path)
-        writer.member("root", place.root)
-        writer.member("size", file.size)
-        writer.member("target", file.inventory.images.first.map { ImageTarget($0).name })
-      }
+    if let image = view.image { object("image") { $0.members(of: image) } }
+    member("kind", view.kind.rawValue)
+    member("label", view.label)
+    array("libraries", of: part.units.indices) { $0.members(ofUnit: $1, part, question) }
+    member("linksOutside", view.linksOutside)
+    rows("otherFiles", of: view.otherFiles) { writer, file in
+      writer.path(file.path)
+      writer.member("what", file.what)
     }
-    let root = report.result.roots[code.place.root]
-    if !code.isCollection { member("layer", root.layer(of: code.place.path).map { UInt64($0) }) }
-    member("modules", modules.count)
-    if let package = code.packages.first.map({ report.facts.packages[$0] }) {
-      object("package") {
-        $0.member("ecosystem", package.ecosystem.rawValue)
-        $0.member("name", package.name)
-        $0.member("version", package.version)
-      }
+    array("packages", of: part.packages) { $0.members(of: $1, view, question) }
+    rows("paths", of: view.paths) { $0.path($1) }
+    rows("problems", of: view.problems) { writer, entry in
+      writer.members(of: entry.problem, path: entry.path)
     }
-    path(code.place.path)
-    rows("problems", of: files.flatMap(\.file.problems)) { $0.members(of: $1) }
-    rows("requirements", of: report.requirementResults[index]) { writer, result in
-      writer.member("carrying", result.carrying)
-      writer.array("missing", result.missing)
-      writer.member("status", result.status.rawValue)
-      writer.member("target", result.requirement.description)
-    }
-    member("root", code.place.root)
-    member("size", files.reduce(0) { $0 + $1.file.size })
-    let totals = files.reduce(into: [:]) { totals, file in
-      totals.merge(file.file.inventory.targetTotals) { $0 + $1 }
-    }
-    rows("targets", of: totals.sorted { $0.key < $1.key }) { writer, target in
-      writer.member("images", target.value.images)
-      writer.member("storedSize", target.value.storedSize)
-      writer.member("target", target.key.name)
-    }
-    array("verdicts", of: report.verdicts[index]) { writer, verdict in
-      let isNamed = report.isQuestion || verdict.portable.mayRun + verdict.specialised.mayRun > 0
-      writer.members(
-        of: verdict, modules: modules, kernels: isNamed ? code.kernels : KernelNames(),
-        isCollection: code.isCollection)
+    if view.stack.hasStack || !part.checks.isEmpty {
+      object("stack") { $0.members(ofStack: part, question) }
     }
   }
 
-  fileprivate mutating func members(of image: ScanRoot.Image) {
+  private mutating func members(of package: AssessedPackage, _ view: View, _ question: Question) {
+    let owner = package.package.map { view.stack.packages[$0] }
+    member("ecosystem", owner?.ecosystem.rawValue)
+    if let owner {
+      member(
+        "environment", view.stack.installed.firstIndex { $0.folder == owner.environment }.map { UInt64($0) })
+    }
+    array("libraries", package.units)
+    member("name", owner?.name ?? package.name)
+    if let owner { place("record", owner.record) }
+    rows("verdicts", of: zip(question.devices, package.verdicts)) { writer, entry in
+      let (requested, verdict) = entry
+      writer.member("code", verdict.code.rawValue)
+      writer.member("computeCapability", requested.device.computeCapability.description)
+      writer.member("query", requested.query)
+      writer.rows("reasons", of: verdict.reasons) { $0.members(of: $1) }
+      writer.member("verdict", verdict.verdict.rawValue)
+    }
+    member("version", owner?.version)
+  }
+
+  private mutating func members(of image: View.Image) {
     member("digest", image.digest)
     rows("layers", of: image.layers) { writer, layer in
       writer.member("createdBy", layer.createdBy)
       writer.member("digest", layer.digest)
     }
     array("names", image.names)
-    member("platform", image.platform.description)
+    member("platform", image.platform)
   }
 
-  private mutating func members(
-    of verdict: LibraryVerdict, modules: [Module], kernels: KernelNames, isCollection: Bool
-  ) {
+  private mutating func members(ofUnit index: Int, _ part: ViewAssessment, _ question: Question) {
+    let unit = part.units[index]
+    let files = unit.files.map { part.view.files[$0] }
+    rows("aliases", of: unit.isCollection ? [] : files[0].aliases) { $0.path($1) }
+    if unit.isCollection {
+      rows("files", of: zip(unit.paths, files)) { writer, entry in
+        let (path, file) = entry
+        writer.path(path)
+        writer.member("size", file.size)
+        writer.member("target", file.targets.keys.min()?.name)
+      }
+    }
+    if !unit.isCollection { member("layer", files[0].layer.map { UInt64($0) }) }
+    member("modules", unit.code.moduleCount)
+    if let package = unit.packages.first.map({ part.view.stack.packages[$0] }) {
+      object("package") {
+        $0.member("ecosystem", package.ecosystem.rawValue)
+        $0.member("name", package.name)
+        $0.member("version", package.version)
+      }
+    }
+    path(unit.path)
+    rows("problems", of: files.flatMap(\.problems)) { $0.members(of: $1) }
+    rows("requirements", of: unit.requirements) { writer, result in
+      writer.member("carrying", result.carrying)
+      writer.array("missing", result.missing)
+      writer.member("status", result.status.rawValue)
+      writer.member("target", result.requirement.description)
+    }
+    member("size", files.reduce(0) { $0 + $1.size })
+    let totals = files.reduce(into: [:]) { totals, file in totals.merge(file.targets) { $0 + $1 } }
+    rows("targets", of: totals.sorted { $0.key < $1.key }) { writer, target in
+      writer.member("images", target.value.images)
+      writer.member("storedSize", target.value.storedSize)
+      writer.member("target", target.key.name)
+    }
+    array("verdicts", of: question.devices.indices) { writer, device in
+      writer.members(of: unit, index, part, device)
+    }
+  }
+
+  private mutating func members(of unit: AssessedUnit, _ index: Int, _ part: ViewAssessment, _ device: Int) {
+    let verdict = unit.verdicts[device]
     array("advice", verdict.advice.map(\.sentence))
     member("computeCapability", verdict.device.computeCapability.description)
     member("dedicated", verdict.dedicated)
@@ -166,43 +179,50 @@ extension JSONWriter {
       $0.member("notGuaranteed", verdict.portable.notGuaranteed)
       $0.member("total", verdict.portable.total)
     }
-    rows("presumed", of: verdict.presumed, modules, kernels)
+    modules("presumed", verdict.presumed, unit.kernels)
     member("providedElsewhere", verdict.providedElsewhere)
     object("specialised") {
       $0.member("runs", verdict.specialised.runs)
       $0.member("total", verdict.specialised.total)
     }
-    if isCollection {
-      // The files of a collection differ in nothing but their targets.
-      rows("uncovered", of: verdict.uncovered) { writer, group in
-        writer.member("files", group.modules.count)
-        writer.member("module", group.modules[0])
-        writer.member("offset", modules[group.modules[0]].offset)
-        writer.array("reasons", group.reasons.map(\.rawValue))
-        writer.member("section", modules[group.modules[0]].section)
-        writer.array("targets", group.targets)
-      }
-    } else {
-      rows("uncovered", of: verdict.uncovered, modules, kernels)
+    switch part.standing(of: index, on: device) {
+    case .counts: member("standing", "counts")
+    case .forOtherGPUs: member("standing", "forOtherGPUs")
+    case .notTaken(let taken):
+      member("standing", "notTaken")
+      member("taken", taken)
+    case .withoutCode: member("standing", "withoutCode")
     }
-    member("verdict", verdict.verdict.rawValue)
+    // Where nothing runs all kernels fail, and nobody has read all their names.
+    modules("uncovered", verdict.uncovered, verdict.running > 0 ? unit.kernels : KernelNames())
+    member("verdict", part.verdict(of: index, on: device).rawValue)
     member("withoutKernels", verdict.withoutKernels.total)
   }
 
-  private mutating func rows(
-    _ key: StaticString, of groups: [LibraryVerdict.Uncovered], _ modules: [Module], _ kernels: KernelNames
+  /// Modules that have the same images and lack code for the same reasons share a row.
+  private mutating func modules(
+    _ key: StaticString, _ groups: [UnitVerdict.Uncovered], _ kernels: KernelNames
   ) {
-    let entries = groups.flatMap { group in group.modules.map { (module: $0, group: group) } }
-      .sorted { $0.module < $1.module }
-    rows(key, of: entries) { writer, entry in
-      let module = modules[entry.module]
-      if let names = kernels[entry.module] { writer.array("kernels", names.sorted()) }
-      writer.member("member", module.member)
-      writer.member("module", entry.module)
-      writer.member("offset", module.offset)
-      writer.array("reasons", entry.group.reasons.map(\.rawValue))
-      writer.member("section", module.section)
-      writer.array("targets", entry.group.targets)
+    rows(key, of: groups) { writer, group in
+      let names = Set(group.modules.flatMap { kernels[$0] ?? [] })
+      if !names.isEmpty { writer.array("kernels", names.sorted()) }
+      writer.member("modules", group.modules.count)
+      writer.array("ranges", of: ranges(group.modules))
+      writer.array("reasons", group.reasons.map(\.rawValue))
+      writer.array("targets", group.targets)
     }
   }
+}
+
+/// The first and the last of every run of consecutive numbers among `numbers`, which ascend.
+private func ranges(_ numbers: [Int]) -> [[Int]] {
+  var ranges: [[Int]] = []
+  for number in numbers {
+    if let last = ranges.last, last[1] + 1 == number {
+      ranges[ranges.count - 1][1] = number
+    } else {
+      ranges.append([number, number])
+    }
+  }
+  return ranges
 }

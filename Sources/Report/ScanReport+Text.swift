@@ -1,41 +1,94 @@
+import Assessment
 import Bytes
 import Compatibility
 import DeviceCode
-import Scan
+import Stack
 
 extension ScanReport {
-  /// The report as text: the stack, a table of libraries and GPUs, the findings, and how much was looked at.
+  /// The report as text: for each view the answers, the stack, what to do, a table of packages and GPUs, and the findings;
+  /// then how much was looked at.
   ///
   /// - Parameter seconds: how long the scan took.
   public func text(_ style: TextStyle, seconds: Double) -> String {
-    var text = stack?.text(style) ?? ""
-    if judged.isEmpty {
-      text += "No CUDA device code found.\n"
-    } else {
-      text += table(style)
-      text += "\n" + legend(style)
+    var text = ""
+    let sections = sections
+    if sections.count > 1, question.namesDevices {
+      for (device, answer) in zip(devices, assessment.answers) { text += line(device, answer, style) }
+      text += "\n"
     }
-    let findings = self.findings
-    if !findings.isEmpty {
-      for finding in findings { text += "\n" + self.text(of: finding, style) }
+    for section in sections {
+      let parts = section.map { assessment.views[$0] }
+      if sections.count > 1, let part = parts.first {
+        text += style.paint("\(parts.count == 1 ? part.name : counted(parts.count, "file")):", .bold) + "\n"
+      }
+      text += self.text(of: parts, style)
+      if sections.count > 1 { text += "\n" }
     }
-    if !requirements.isEmpty { text += "\n" + promise(style) }
-    if isQuestion, stack == nil, !judged.isEmpty { text += "\n" + answer(style) }
-    text += notes(style)
-    text += problemLines(result.problems, style) { path(of: $0) }
-    text += "\n" + wrapped(summary(seconds: seconds), first: "", width: style.width)
+    if assessment.views.isEmpty { text += "No CUDA device code found.\n" }
+    text +=
+      (sections.count > 1 ? "" : "\n") + wrapped(summary(seconds: seconds), first: "", width: style.width)
     return text
   }
 
-  private func table(_ style: TextStyle) -> String {
-    let headers = devices.map { isQuestion ? printable($0.query) : $0.device.computeCapability.description }
+  /// The views that are shown together: single files in one table, everything else by itself.
+  private var sections: [[Int]] {
+    let files = assessment.views.indices.filter { assessment.views[$0].view.kind == .file }
+    return assessment.views.indices.compactMap { index in
+      guard assessment.views[index].view.kind == .file else { return [index] }
+      return index == files[0] ? files : nil
+    }
+  }
+
+  private func text(of parts: [ViewAssessment], _ style: TextStyle) -> String {
+    var text = ""
+    if question.namesDevices {
+      for device in devices.indices {
+        text += line(devices[device], .combined(parts.map { $0.answers[device] }), style)
+      }
+    }
+    for part in parts { text += StackText(part: part, question: question).text(style) }
+    if parts.allSatisfy(\.units.isEmpty) {
+      if !question.namesDevices { text += "No CUDA device code found.\n" }
+    } else {
+      if !text.isEmpty { text += "\n" }
+      text += table(parts, style) + "\n" + legend(parts, style)
+    }
+    for part in parts {
+      let findings = Findings(part: part, question: question)
+      for finding in findings.all { text += "\n" + self.text(of: finding, findings, style) }
+    }
+    if !question.requirements.isEmpty { text += "\n" + promise(parts, style) }
+    text += parts.map { notes($0, style) }.joined()
+    for part in parts { text += problemLines(part.view.problems, style) { part.path($0.path) } }
+    return text
+  }
+
+  /// The answer for one GPU, in one sentence: `✗ RTX 5090 (12.0): no. PyTorch 2.1.2 has no code that runs on it`.
+  private func line(_ device: RequestedDevice, _ answer: Answer, _ style: TextStyle) -> String {
+    let driver = device.device.driver.map { " with driver \($0)" } ?? ""
+    var sentence = "\(device.label)\(driver): \(answer.kind.word(answer.verdict))"
+    if let reason = answer.reasons.first, answer.kind != .nothing {
+      let others = answer.reasons.count - 1
+      sentence += ". \(printable(reason.text))" + (others > 0 ? " (and \(grouped(others)) more)" : "")
+    }
+    let lines = wrapped(sentence, first: answer.kind.mark + " ", width: style.width)
+    return style.paint(answer.kind.mark, answer.kind.color)
+      + style.paint(String(lines.dropFirst(answer.kind.mark.count).dropLast()), .bold) + "\n"
+  }
+
+  private func table(_ parts: [ViewAssessment], _ style: TextStyle) -> String {
+    let headers = devices.map {
+      question.namesDevices ? printable($0.query) : $0.device.computeCapability.description
+    }
     let widths = headers.indices.map { index in
       max(columns(headers[index]), columns(devices[index].device.computeCapability.description))
     }
-    let rows = tableRows
-    let title = rows.contains(where: \.isPackage) ? "package" : "library"
-    let modules = rows.map { grouped($0.modules) }
-    let longest = rows.map { columns($0.name) + $0.indent }.max() ?? 0
+    let rows = parts.flatMap { part in
+      TableRows(part: part, devices: devices.count).all.map { (row: $0, part: part) }
+    }
+    let title = rows.contains(where: \.row.isPackage) ? "package" : "library"
+    let modules = rows.map { grouped($0.row.modules) }
+    let longest = rows.map { columns($0.row.name) + $0.row.indent }.max() ?? 0
     // Where the terminal is too narrow for readable names, first the gaps shrink, then the modules go.
     let modulesWidth = max(7, modules.map(columns).max() ?? 0)
     let marks = widths.reduce(0, +)
@@ -63,13 +116,13 @@ extension ScanReport {
       let capabilities = devices.map { ($0.device.computeCapability.description, TextStyle.Color?.none) }
       text += style.paint(line("", "", capabilities), .dim) + "\n"
     }
-    for (row, modules) in zip(rows, modules) {
-      let marks = row.verdicts.map { ($0.mark, $0.color) }
+    for ((row, part), modules) in zip(rows, modules) {
+      let marks = row.cells.map { ($0.mark, $0.color) }
       let indent = String(repeating: " ", count: row.indent)
       let shown = indent + row.name.elidedPath(to: nameWidth - row.indent)
       text += line(shown, modules, marks) + "\n"
       for alias in row.aliases.prefix(Self.shownAliases) {
-        let name = name(of: alias).elidedPath(to: (style.width ?? Int.max) - 4 - row.indent)
+        let name = part.shown(alias).elidedPath(to: (style.width ?? Int.max) - 4 - row.indent)
         text += style.paint(indent + "  = " + name, .dim) + "\n"
       }
       let hidden = row.aliases.count - Self.shownAliases
@@ -84,15 +137,15 @@ extension ScanReport {
   /// Columns that a library's name should have in the table, so that it can be told from others.
   private static let readableName = 26
 
-  private func legend(_ style: TextStyle) -> String {
-    let used = Verdict.allCases.filter { verdict in
-      verdicts.contains { $0.contains { $0.verdict == verdict } }
-        || verdict == .noDeviceCode && !rowsOfOtherPackages.isEmpty
-    }
+  private func legend(_ parts: [ViewAssessment], _ style: TextStyle) -> String {
+    let cells = Set(parts.flatMap { TableRows(part: $0, devices: devices.count).all }.flatMap(\.cells))
+    let used =
+      Verdict.allCases.map { TableRow.Cell.verdict($0) }.filter(cells.contains)
+      + (cells.contains(.setAside) ? [.setAside] : [])
     var lines: [(text: String, width: Int)] = []
-    for verdict in used {
-      let width = columns(verdict.mark) + 1 + columns(verdict.meaning)
-      let entry = style.paint(verdict.mark, verdict.color) + " " + verdict.meaning
+    for cell in used {
+      let width = columns(cell.mark) + 1 + columns(cell.meaning)
+      let entry = style.paint(cell.mark, cell.color) + " " + cell.meaning
       if let last = lines.last, last.width + 3 + width <= style.width ?? Int.max {
         lines[lines.count - 1] = (last.text + "   " + entry, last.width + 3 + width)
       } else {
@@ -100,7 +153,7 @@ extension ScanReport {
       }
     }
     var text = lines.map { $0.text + "\n" }.joined()
-    if !isQuestion {
+    if !question.namesDevices {
       let example = devices.first { $0.device.computeCapability == ComputeCapability(8, 0) } ?? devices.first
       text += wrapped(
         "Columns are compute capabilities; cubinspect gpus \(example?.query ?? "") lists the GPUs of one.",
@@ -110,12 +163,12 @@ extension ScanReport {
     return text
   }
 
-  private func text(of finding: Finding, _ style: TextStyle) -> String {
+  private func text(of finding: Finding, _ findings: Findings, _ style: TextStyle) -> String {
+    let part = findings.part
     let mark = finding.verdict?.mark ?? "✗"
     let color = finding.verdict.map(\.color) ?? .red
-    let names = finding.libraries.map { name(of: $0) }
-    let shown = named(names, atMost: 4)
-    let isEveryDevice = finding.devices.count == devices.count && !isQuestion
+    let shown = named(finding.units.map { part.name(of: $0) }, atMost: 4)
+    let isEveryDevice = finding.devices.count == devices.count && !question.namesDevices
     let on =
       finding.devices.isEmpty || isEveryDevice
       ? "" : " on \(finding.devices.map { devices[$0].label }.joined(separator: ", "))"
@@ -127,9 +180,11 @@ extension ScanReport {
     } else {
       text += "\n" + wrapped(shown, first: "    ", width: style.width)
     }
-    for layer in layers(of: finding) { text += wrapped(layer, first: "    layer: ", width: style.width) }
+    for layer in layers(of: finding, part) {
+      text += wrapped(layer, first: "    layer: ", width: style.width)
+    }
     text += wrapped(finding.what, first: "    ", width: style.width)
-    let kernels = self.kernels(of: finding)
+    let kernels = findings.kernels(of: finding)
     if !kernels.isEmpty {
       text += wrapped(
         named(kernels.map(printable), atMost: Self.shownKernels), first: "    kernels: ", width: style.width)
@@ -143,12 +198,11 @@ extension ScanReport {
   }
 
   /// The layers that brought the files of a finding: which they are, and the commands that made them.
-  private func layers(of finding: Finding) -> [String] {
+  private func layers(of finding: Finding, _ part: ViewAssessment) -> [String] {
+    guard let image = part.view.image else { return [] }
     var seen: Set<String> = []
-    return finding.libraries.flatMap { judged[$0].files }.compactMap { file in
-      let place = result.libraries[file].place
-      let root = result.roots[place.root]
-      guard let image = root.image, let layer = root.layer(of: place.path) else { return nil }
+    return finding.units.flatMap { part.units[$0].files }.compactMap { file in
+      guard let layer = part.view.files[file].layer else { return nil }
       let command = image.layers[layer].createdBy.map {
         ", " + printable(String($0.prefix(Self.shownCommand)))
       }
@@ -169,111 +223,98 @@ extension ScanReport {
   }
 
   /// One sentence on the targets that were required.
-  private func promise(_ style: TextStyle) -> String {
-    let targets = requirements.map(\.description).joined(separator: ", ")
-    let failing = requirementResults.count { !$0.allSatisfy(\.isMet) }
+  private func promise(_ parts: [ViewAssessment], _ style: TextStyle) -> String {
+    let targets = question.requirements.map(\.description).joined(separator: ", ")
+    let units = parts.flatMap(\.units)
+    let failing = units.count { !$0.requirements.allSatisfy(\.isMet) }
     let sentence =
-      if judged.isEmpty {
+      if units.isEmpty {
         "there is no device code that could carry \(targets)"
       } else if failing > 0 {
-        "\(grouped(failing)) of \(counted(judged.count, "library", "libraries")) "
+        "\(grouped(failing)) of \(counted(units.count, "library", "libraries")) "
           + "\(failing == 1 ? "does" : "do") not carry all of \(targets)"
       } else {
         "every library carries \(targets)"
       }
-    return style.paint(meetsRequirements ? "✓" : "✗", meetsRequirements ? .green : .red) + " "
-      + style.paint(sentence, .bold) + "\n"
+    let isKept = !units.isEmpty && failing == 0
+    return style.paint(isKept ? "✓" : "✗", isKept ? .green : .red) + " " + style.paint(sentence, .bold) + "\n"
   }
 
-  /// One sentence per GPU that was asked for.
-  private func answer(_ style: TextStyle) -> String {
-    devices.indices.map { index in
-      let verdict = overall(device: index)
-      let driver = devices[index].device.driver.map { " with driver \($0)" } ?? ""
-      let lines = wrapped(
-        "\(devices[index].label)\(driver): \(sentence(verdict, device: index))", first: verdict.mark + " ",
-        width: style.width)
-      return style.paint(verdict.mark, verdict.color)
-        + style.paint(String(lines.dropFirst(verdict.mark.count).dropLast()), .bold) + "\n"
-    }.joined()
-  }
-
-  /// The answer, with the share of the libraries where it is not the same for all.
-  private func sentence(_ verdict: Verdict, device: Int) -> String {
-    let judged = verdicts.map { $0[device].verdict }.filter { $0 != .noDeviceCode }
-    let concerned = judged.count { $0 == verdict }
-    guard verdict == .incompatible, concerned < judged.count else { return verdict.answer }
-    return "no, \(grouped(concerned)) of \(counted(judged.count, "library", "libraries")) "
-      + (concerned == 1 ? "does not run" : "do not run")
-  }
-
-  private func notes(_ style: TextStyle) -> String {
+  private func notes(_ part: ViewAssessment, _ style: TextStyle) -> String {
     var text = ""
-    for (index, root) in result.roots.enumerated() {
-      guard let image = root.image else { continue }
+    func note(_ sentence: String) { text += wrapped(sentence, first: "note: ", width: style.width) }
+    if let image = part.view.image {
       let name = image.names.first.map { " \(printable($0))" } ?? ""
-      let layers = counted(image.layers.count, "layer")
-      text += wrapped(
-        "\(self.name(ofRoot: index)) is the image\(name) for \(printable("\(image.platform)")) with \(layers)",
-        first: "note: ", width: style.width)
+      note(
+        "\(part.name) is the image\(name) for \(printable(image.platform)) with "
+          + counted(image.layers.count, "layer"))
     }
-    for (what, files) in Dictionary(grouping: result.recognised, by: \.what).sorted(by: { $0.key < $1.key }) {
-      let names = files.map { name(of: $0.place) }
-      text += wrapped(
-        "\(printable(what)), not judged: \(named(names, atMost: 3))", first: "note: ", width: style.width)
+    for (what, files) in Dictionary(grouping: part.view.otherFiles, by: \.what).sorted(by: { $0.key < $1.key }
+    ) {
+      note("\(printable(what)), not judged: \(named(files.map { part.shown($0.path) }, atMost: 3))")
     }
-    if isQuestion {
-      for (library, verdicts) in verdicts.enumerated() {
-        for (device, verdict) in zip(devices, verdicts) where !verdict.presumed.isEmpty {
-          let modules = verdict.presumed.reduce(0) { $0 + $1.modules.count }
-          text += wrapped(
-            "\(name(of: library)) picks its kernels by GPU: \(counted(modules, "module")) without code for "
-              + "\(device.label) \(modules == 1 ? "is" : "are") taken to be for others",
-            first: "note: ", width: style.width)
-        }
-        for (device, verdict) in zip(devices, verdicts) where judged[library].isCollection {
-          let counts = verdict.specialised
-          guard counts.mayRun > 0, counts.none > 0 else { continue }
-          text += wrapped(
-            "\(name(of: library)) \(counts.mayRun == 1 ? "has 1" : "have \(grouped(counts.mayRun))") for \(device.label); "
-              + "the others are taken to be for other GPUs",
-            first: "note: ", width: style.width)
-        }
-      }
-    }
-    if result.counts.linksOutside > 0 {
-      text += wrapped(
-        result.counts.linksOutside == 1
+    if question.namesDevices { for device in devices.indices { notes(part, device).forEach(note) } }
+    if part.view.linksOutside > 0 {
+      note(
+        part.view.linksOutside == 1
           ? "a symbolic link leads outside and was not followed"
-          : "\(grouped(result.counts.linksOutside)) symbolic links lead outside and were not followed",
-        first: "note: ", width: style.width)
+          : "\(grouped(part.view.linksOutside)) symbolic links lead outside and were not followed")
     }
     return text.isEmpty ? "" : "\n" + text
   }
 
-  /// How much was scanned and found, in one sentence.
-  ///
-  /// - Parameter seconds: how long the scan took.
-  public func summary(seconds: Double) -> String {
-    let counts = result.counts
-    var text =
-      "\(counted(counts.filesVisited, "file")), \(byteCount(counts.bytesRead)) read in \(duration(seconds)): "
-      + "\(counted(counts.librariesWithDeviceCode, "library with device code", "libraries with device code")), "
-      + "\(counted(counts.modules, "module")), \(counted(counts.images, "image"))"
-    if !result.problems.isEmpty { text += ", \(counted(result.problems.count, "problem"))" }
-    return text + "."
+  /// What was set aside or assumed for one GPU.
+  private func notes(_ part: ViewAssessment, _ device: Int) -> [String] {
+    let label = devices[device].label
+    var notes: [String] = []
+    for package in part.packages {
+      var (others, notTaken): ([Int], [Int: [Int]]) = ([], [:])
+      for (unit, standing) in zip(package.units, package.verdicts[device].standings) {
+        switch standing {
+        case .forOtherGPUs: others.append(unit)
+        case .notTaken(let taken): notTaken[taken, default: []].append(unit)
+        case .counts, .withoutCode: break
+        }
+      }
+      if !others.isEmpty {
+        notes.append(
+          "\(named(others.map { part.name(of: $0) }, atMost: 3)) \(others.count == 1 ? "is" : "are") for other GPUs than "
+            + "\(label): what \(others.count == 1 ? "it does" : "they do") is missing on this one")
+      }
+      for (taken, units) in notTaken.sorted(by: { $0.key < $1.key }) {
+        notes.append(
+          "\(part.name(of: taken)) is judged for \(label), in place of \(counted(units.count, "file")) for other versions of "
+            + "CUDA or other GPUs")
+      }
+    }
+    for (index, unit) in part.units.enumerated() {
+      let verdict = unit.verdicts[device]
+      let presumed = verdict.presumed.reduce(0) { $0 + $1.modules.count }
+      if presumed > 0 {
+        notes.append(
+          "\(part.name(of: index)) picks its kernels by GPU: \(counted(presumed, "module")) without code for "
+            + "\(label) \(presumed == 1 ? "is" : "are") taken to be for others")
+      }
+      let counts = verdict.specialised
+      if unit.isCollection, counts.mayRun > 0, counts.none > 0 {
+        notes.append(
+          "\(part.name(of: index)) \(counts.mayRun == 1 ? "has 1" : "have \(grouped(counts.mayRun))") for \(label); "
+            + "the others are taken to be for other GPUs")
+      }
+    }
+    return notes
   }
 }
 
 /// The first problems, each with the path that `path` says.
 func problemLines(
-  _ problems: [FileProblem], _ style: TextStyle, path: (FilePlace) -> String
+  _ problems: [FileProblem], _ style: TextStyle, path: (FileProblem) -> String
 ) -> String {
   guard !problems.isEmpty else { return "" }
   let shown = 20
   var text = "\n"
   for entry in problems.prefix(shown) {
-    let sentence = "\(path(entry.place)): \(printable(entry.problem.description))"
+    let sentence = "\(path(entry)): \(printable(entry.problem.description))"
     text += wrapped(sentence, first: style.paint("problem", .yellow) + ": ", indent: 9, width: style.width)
   }
   if problems.count > shown {
@@ -282,11 +323,60 @@ func problemLines(
   return text
 }
 
-/// `12 ms`, `3.4 s`.
-private func duration(_ seconds: Double) -> String {
-  let milliseconds = Int((seconds * 1000).rounded())
-  if milliseconds < 1000 { return "\(max(milliseconds, 1)) ms" }
-  return "\(milliseconds / 1000).\(milliseconds % 1000 / 100) s"
+extension Answer.Kind {
+  /// The mark in front of an answer.
+  var mark: String {
+    switch self {
+    case .yes: "✓"
+    case .partly: "◐"
+    case .no: "✗"
+    case .unknown: "?"
+    case .nothing: "–"
+    }
+  }
+
+  var color: TextStyle.Color {
+    switch self {
+    case .yes: .green
+    case .partly, .unknown: .yellow
+    case .no: .red
+    case .nothing: .dim
+    }
+  }
+
+  /// The answer to "does it run?".
+  func word(_ verdict: Verdict) -> String {
+    switch self {
+    case .yes: verdict == .jit ? "yes, after the driver has compiled PTX at the first start" : "yes"
+    case .partly: "partly"
+    case .no: "no"
+    case .unknown: verdict == .notGuaranteed ? "perhaps" : "not known"
+    case .nothing: "nothing here uses a GPU"
+    }
+  }
+}
+
+extension TableRow.Cell {
+  var mark: String {
+    switch self {
+    case .verdict(let verdict): verdict.mark
+    case .setAside: "·"
+    }
+  }
+
+  var color: TextStyle.Color {
+    switch self {
+    case .verdict(let verdict): verdict.color
+    case .setAside: .dim
+    }
+  }
+
+  var meaning: String {
+    switch self {
+    case .verdict(let verdict): verdict.meaning
+    case .setAside: "for other GPUs or another CUDA"
+    }
+  }
 }
 
 extension Verdict {
@@ -333,18 +423,6 @@ extension Verdict {
     case .notGuaranteed: "not guaranteed"
     case .incompatible: "incompatible"
     case .noDeviceCode: "no device code"
-    }
-  }
-
-  /// The answer to "does it run?".
-  var answer: String {
-    switch self {
-    case .native: "yes, everything runs as it is"
-    case .jit: "yes, after the driver has compiled PTX at the first start"
-    case .partial: "partly, some kernels fail when they are called"
-    case .notGuaranteed: "perhaps, NVIDIA does not promise it"
-    case .incompatible: "no"
-    case .noDeviceCode: "there is no device code to run"
     }
   }
 }

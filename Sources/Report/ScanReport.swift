@@ -1,144 +1,97 @@
-import Archives
+public import Assessment
 import Bytes
-public import Compatibility
-public import Scan
-public import Stack
+import Compatibility
+import Stack
 
-/// One GPU, or one generation of GPUs, that a scan was judged for.
-public struct JudgedDevice: Hashable, Sendable {
-  /// As it was asked for; for the generations of a scan without question the compute capability.
-  public var query: String
-  public var device: Device
+/// What the command `scan` shows: an assessment, in text or JSON. Nothing is judged here.
+public struct ScanReport: Sendable {
+  public var assessment: Assessment
 
-  public init(query: String, device: Device) {
-    self.query = query
-    self.device = device
+  public init(_ assessment: Assessment) { self.assessment = assessment }
+
+  var question: Question { assessment.question }
+  var devices: [RequestedDevice] { question.devices }
+
+  /// Everything that went wrong, each with where that is for a message.
+  public var problems: [String] {
+    assessment.views.flatMap { part in
+      part.view.problems.map { "\(part.path($0.path)): \($0.problem.description)" }
+    }
   }
 
-  /// For a sentence: `A100 (8.0)`, or `8.0`.
+  /// How much was scanned and found, in one sentence.
+  ///
+  /// - Parameter seconds: how long the scan took.
+  public func summary(seconds: Double) -> String {
+    let counts = assessment.counts
+    let problems = assessment.views.reduce(0) { $0 + $1.view.problems.count }
+    var text =
+      "\(counted(counts.filesVisited, "file")), \(byteCount(counts.bytesRead)) read in \(duration(seconds)): "
+      + "\(counted(counts.librariesWithDeviceCode, "library with device code", "libraries with device code")), "
+      + "\(counted(counts.modules, "module")), \(counted(counts.images, "image"))"
+    if problems > 0 { text += ", \(counted(problems, "problem"))" }
+    return text + "."
+  }
+}
+
+extension RequestedDevice {
+  /// For a sentence: the product where one is known, else what was asked for.
   var label: String {
     let computeCapability = device.computeCapability.description
+    if let name = device.name { return "\(printable(name)) (\(computeCapability))" }
     return query == computeCapability ? computeCapability : "\(printable(query)) (\(computeCapability))"
   }
 }
 
-/// What a scan found, judged for some GPUs: what the command `scan` shows.
-public struct ScanReport: Sendable {
-  public var result: ScanResult
-  public var devices: [JudgedDevice]
-  public var requirements: [TargetRequirement]
-  /// What was judged, in the order of the libraries.
-  public var judged: [JudgedCode]
-  /// For all that was judged the verdict on every device.
-  public var verdicts: [[LibraryVerdict]]
-  /// For all that was judged the result of every requirement.
-  public var requirementResults: [[RequirementResult]]
-  /// Whether the devices were asked for, or are the generations shown when nobody asks.
-  public var isQuestion: Bool
-  /// What is known of the software around the device code.
-  public var facts: StackFacts
-  /// The software around the device code, judged; nil where there is none.
-  public var stack: StackReport?
-
-  public init(
-    _ result: ScanResult, devices: [JudgedDevice], requirements: [TargetRequirement] = [], isQuestion: Bool,
-    facts: StackFacts = StackFacts()
-  ) {
-    self.result = result
-    self.devices = devices
-    self.requirements = requirements
-    self.isQuestion = isQuestion
-    self.facts = facts
-    judged = result.judgedCode(facts)
-    verdicts = judged.map { code in
-      devices.map { code.library.verdict(on: $0.device, kernels: code.kernels) }
-    }
-    requirementResults = judged.map { code in
-      requirements.map { code.library.check($0) }
-    }
-    stack = StackReport(
-      facts, result.stackLibraries(judged, facts), devices: devices, isQuestion: isQuestion)
+extension ViewAssessment {
+  /// The view for a person: what was named, with the platform or the name of an image where several are in one archive.
+  var name: String {
+    let first = view.paths.first ?? Path("")
+    if view.paths.count > 1 { return "\(counted(view.paths.count, "wheel")) installed together" }
+    return view.label.map { "\(first) (\(printable($0)))" } ?? first.description
   }
 
-  /// Whether any verdict is at `level` or worse; a failed check of the stack counts as `incompatible`.
-  public func reaches(_ level: FailLevel) -> Bool {
-    verdicts.contains { $0.contains { level.includes($0.verdict) } }
-      || stack?.summary.answer == .fail && level.includes(.incompatible)
+  /// Where a file is, for a message.
+  func path(_ path: Path) -> String {
+    if view.kind == .file || path.bytes.isEmpty { return name }
+    return view.paths.count > 1 ? path.description : "\(name)/\(path)"
   }
 
-  /// Whether everything that was required is there; false also when there is no device code to carry it.
-  public var meetsRequirements: Bool {
-    requirements.isEmpty
-      || !judged.isEmpty && requirementResults.allSatisfy { $0.allSatisfy(\.isMet) }
-  }
+  /// A path of the view in its table.
+  func shown(_ path: Path) -> String { view.kind == .file ? name : path.description }
 
-  /// The verdict over all that was judged on one device.
-  public func overall(device: Int) -> Verdict { overall(device: device, of: judged.indices) }
-
-  /// The verdict over a part of what was judged, by indices.
-  func overall(device: Int, of part: some Sequence<Int>) -> Verdict {
-    Verdict.worst(of: part.map { verdicts[$0][device].verdict })
-  }
-
-  /// Where a file is, for a message: its root and its path from there.
-  public func path(of place: FilePlace) -> String {
-    let root = result.roots[place.root]
-    if root.kind == .file || place.path.bytes.isEmpty { return name(ofRoot: place.root) }
-    return "\(name(ofRoot: place.root))/\(place.path)"
-  }
-
-  /// What was judged for a person: the path of the file, or the folder of several with their number.
-  func name(of index: Int) -> String {
-    named(name(of: judged[index].place), judged[index])
-  }
+  /// A unit for a person: the path of the file, or the folder of several with their number.
+  func name(of unit: Int) -> String { named(shown(units[unit].path), units[unit]) }
 
   /// `name`, and how many files it is where it is several.
-  func named(_ name: String, _ code: JudgedCode) -> String {
-    code.isCollection ? "\(name.isEmpty ? "." : name) (\(counted(code.files.count, "cubin file")))" : name
+  func named(_ name: String, _ unit: AssessedUnit) -> String {
+    unit.isCollection ? "\(name.isEmpty ? "." : name) (\(counted(unit.files.count, "cubin file")))" : name
   }
 
-  /// The path of a file for a person: with the root in front when there are several.
-  func name(of place: FilePlace) -> String {
-    let root = result.roots[place.root]
-    if result.roots.count > 1, place.path.bytes.isEmpty { return name(ofRoot: place.root) }
-    return result.roots.count > 1 && root.kind != .file
-      ? path(of: place) : place.path.description
+  /// How a unit counts on a device: in the first package that has it.
+  func standing(of unit: Int, on device: Int) -> Standing {
+    for package in packages {
+      if let position = package.units.firstIndex(of: unit) {
+        return package.verdicts[device].standings[position]
+      }
+    }
+    return .counts
   }
 
-  /// The path of a root, with the platform or the name of the image where several are in one archive.
-  func name(ofRoot index: Int) -> String {
-    let root = result.roots[index]
-    let siblings = result.roots.filter { $0.path == root.path }
-    guard siblings.count > 1, let image = root.image else { return root.path.description }
-    let platforms = Set(siblings.compactMap { $0.image?.platform })
-    let own = platforms.count == siblings.count ? image.platform.description : image.names.first
-    return "\(root.path) (\(printable(own ?? image.digest ?? "image \(index)")))"
+  /// What a unit is worth on a device with what stands in the way of its package.
+  func verdict(of unit: Int, on device: Int) -> Verdict {
+    let own = units[unit].verdicts[device].verdict
+    let verdicts = packages.filter { $0.units.contains(unit) }.map { $0.verdicts[device] }
+    let isStopped =
+      own != .noDeviceCode && !verdicts.isEmpty
+      && verdicts.allSatisfy { $0.verdict == .incompatible && $0.code != .incompatible }
+    return isStopped ? .incompatible : own
   }
 }
 
-/// What was judged, by where it belongs: indices of ``ScanReport/judged``, ascending.
-struct Belongings {
-  /// By package of the facts.
-  var packages: [[Int]]
-  /// By environment of the facts: what lies in it, whether a package owns it or not.
-  var environments: [[Int]]
-  /// By root of the scan.
-  var roots: [[Int]]
-
-  init(_ report: ScanReport) {
-    let (result, facts) = (report.result, report.facts)
-    packages = facts.packages.map { _ in [] }
-    environments = facts.installed.map { _ in [] }
-    roots = result.roots.map { _ in [] }
-    for (index, code) in report.judged.enumerated() {
-      for package in code.packages { packages[package].append(index) }
-      // What is in several environments under several names counts in each.
-      var places = [code.place]
-      if let file = code.files.first, !code.isCollection { places += result.libraries[file].aliases }
-      for root in Set(places.map(\.root)) { roots[root].append(index) }
-      for environment in Set(places.compactMap { facts.environmentIndex(of: result.path(of: $0)) }) {
-        environments[environment].append(index)
-      }
-    }
-  }
+/// `12 ms`, `3.4 s`.
+private func duration(_ seconds: Double) -> String {
+  let milliseconds = Int((seconds * 1000).rounded())
+  if milliseconds < 1000 { return "\(max(milliseconds, 1)) ms" }
+  return "\(milliseconds / 1000).\(milliseconds % 1000 / 100) s"
 }

@@ -1,19 +1,26 @@
+import Assessment
 import Bytes
 import Compatibility
 import DeviceCode
-import Scan
 import Stack
 
 /// One row of a scan's table: a package, a library, many device code files of one folder with the same verdicts, or an
 /// environment above its packages.
 struct TableRow {
+  /// What a row says of one device.
+  enum Cell: Hashable {
+    case verdict(Verdict)
+    /// It is for other GPUs, or another file is taken in its place.
+    case setAside
+  }
+
   var name: String
   /// Spaces before the name.
   var indent = 0
   var isPackage = false
   var modules: Int
-  var verdicts: [Verdict]
-  var aliases: [FilePlace] = []
+  var cells: [Cell]
+  var aliases: [Path] = []
 
   /// The row below a heading.
   var indented: TableRow {
@@ -23,35 +30,41 @@ struct TableRow {
   }
 }
 
-extension ScanReport {
+/// Makes the rows of one view.
+struct TableRows {
+  let part: ViewAssessment
+  let devices: Int
+
+  private var view: View { part.view }
+
   /// From this number of files on, those of one folder and kind with the same verdicts share a row.
   private static let foldedCount = 20
+  /// Libraries of a package with the same verdicts that are shown one by one.
+  private static let shownLibraries = 4
 
   private struct Fold: Hashable {
-    var root: Int
-    var folder: [UInt8]
+    var folder: Path
     var format: InspectedFile.Format
-    var verdicts: [Verdict]
+    var cells: [TableRow.Cell]
   }
 
-  /// A package with all that was judged of it, or something judged that no package owns.
-  private struct Item {
+  /// A package with its units, or a unit that no package owns.
+  private struct Item: Hashable {
     var package: Int?
-    var judged: [Int]
+    var units: [Int]
+    /// The index of its environment in the facts.
     var environment: Int?
   }
 
-  /// The rows: packages and what belongs to none in the order of the libraries. Where packages lie in several
-  /// environments these are headings; a root that is a single package needs none.
-  var tableRows: [TableRow] { rowsOfCode + rowsOfOtherPackages }
-
-  /// The packages among the roots that hold no device code, where others do.
-  var rowsOfOtherPackages: [TableRow] {
-    let withCode = Set(result.libraries.flatMap { [$0.place.root] + $0.aliases.map(\.root) })
-    return result.roots.indices.filter { result.roots[$0].isPackage && !withCode.contains($0) }.map {
-      TableRow(
-        name: name(ofRoot: $0), modules: 0, verdicts: devices.map { _ in Verdict.noDeviceCode })
-    }
+  /// The rows: packages and what belongs to none in the order of their files. Where packages lie in several environments
+  /// these are headings; a view that is a single package needs none.
+  var all: [TableRow] {
+    rowsOfCode
+      + view.emptyPackages.map { path in
+        TableRow(
+          name: path.description, modules: 0,
+          cells: Array(repeating: .verdict(.noDeviceCode), count: devices))
+      }
   }
 
   private var rowsOfCode: [TableRow] {
@@ -59,10 +72,8 @@ extension ScanReport {
     let environments = Set(items.filter { $0.package != nil }.map(\.environment))
     guard environments.count > 1 else { return rows(of: items) }
     var rows: [TableRow] = []
-    var groups: [Int: [Item]] = [:]
-    for item in items {
-      if let environment = item.environment { groups[environment, default: []].append(item) }
-    }
+    let groups = Dictionary(grouping: items.filter { $0.environment != nil }) { $0.environment }
+    var seen: Set<Int> = []
     for item in items {
       guard let environment = item.environment, environments.contains(environment),
         let group = groups[environment]
@@ -70,120 +81,136 @@ extension ScanReport {
         rows += self.rows(of: [item])
         continue
       }
-      guard group[0].judged == item.judged, group[0].package == item.package else { continue }
-      let place = result.place(of: facts.installed[environment].folder)
-      if group.count == 1, let root = place?.root, result.roots[root].isPackage {
-        rows += self.rows(of: group)
-        continue
-      }
-      let name = place.map { self.name(of: $0) } ?? facts.installed[environment].folder.description
-      let root = facts.installed[environment].kind == .debian ? "system" : "."
-      rows.append(row(name.isEmpty ? root : name, group.flatMap(\.judged)))
-      rows += self.rows(of: group, below: facts.installed[environment].folder).map(\.indented)
+      guard seen.insert(environment).inserted else { continue }
+      let folder = view.stack.installed[environment].folder
+      let root = view.stack.installed[environment].kind == .debian ? "system" : "."
+      let packages = group.compactMap(\.package)
+      rows.append(
+        TableRow(
+          name: folder.bytes.isEmpty ? root : folder.description,
+          modules: moduleCount(group.flatMap(\.units)),
+          cells: (0..<devices).map { .verdict(part.verdict(ofPackages: packages, on: $0)) }))
+      rows += self.rows(of: group, below: folder).map(\.indented)
     }
     return rows
   }
 
   private var items: [Item] {
-    var packages: [Int: [Int]] = [:]
-    for (index, code) in judged.enumerated() {
-      for package in code.packages { packages[package, default: []].append(index) }
-    }
     var items: [Item] = []
-    var seen: Set<Int> = []
-    for (index, code) in judged.enumerated() {
-      if code.packages.isEmpty {
-        let environment = facts.environmentIndex(of: result.path(of: code.place))
-        items.append(Item(package: nil, judged: [index], environment: environment))
-      }
-      for package in code.packages where seen.insert(package).inserted {
-        let environment = facts.installed.firstIndex { $0.folder == facts.packages[package].environment }
-        items.append(Item(package: package, judged: packages[package] ?? [], environment: environment))
+    for (index, package) in part.packages.enumerated() where !package.units.isEmpty {
+      let environment =
+        package.package.flatMap { owner in
+          view.stack.installed.firstIndex { $0.folder == view.stack.packages[owner].environment }
+        } ?? view.stack.environmentIndex(of: part.units[package.units[0]].path)
+      if package.package != nil || package.isTorch {
+        items.append(Item(package: index, units: package.units, environment: environment))
+      } else {
+        items += package.units.map { Item(package: nil, units: [$0], environment: environment) }
       }
     }
-    return items
+    return items.sorted { $0.units[0] < $1.units[0] }
   }
 
   /// The rows of some items, those that no package owns named as from `folder`.
   private func rows(of items: [Item], below folder: Path? = nil) -> [TableRow] {
-    let folds = items.map { $0.package == nil ? fold($0.judged[0]) : nil }
+    let folds = items.map { $0.package == nil ? fold($0.units[0]) : nil }
     var members: [Fold: [Int]] = [:]
     for (index, fold) in folds.enumerated() {
       if let fold { members[fold, default: []].append(index) }
     }
     return items.indices.flatMap { index -> [TableRow] in
       let item = items[index]
-      if let package = item.package { return packageRows(package, item.judged) }
+      if let package = item.package { return packageRows(package, item.units) }
       guard let fold = folds[index], let group = members[fold], group.count >= Self.foldedCount else {
-        return [libraryRow(item.judged[0], below: folder)]
+        return [unitRow(item.units[0], below: folder)]
       }
       guard group[0] == index else { return [] }
-      let folder = name(of: FilePlace(root: fold.root, path: Path(bytes: fold.folder)))
-      let name = "\(folder.isEmpty ? "." : folder): \(counted(group.count, "\(fold.format.name) file"))"
-      return [row(name, group.map { items[$0].judged[0] })]
+      let name = fold.folder.bytes.isEmpty ? "." : fold.folder.description
+      return [
+        TableRow(
+          name: "\(name): \(counted(group.count, "\(fold.format.name) file"))",
+          modules: moduleCount(group.flatMap { items[$0].units }), cells: fold.cells)
+      ]
     }
   }
 
-  private func row(_ name: String, _ part: [Int]) -> TableRow {
-    let files = Set(part.flatMap { judged[$0].files })
-    return TableRow(
-      name: name, modules: files.reduce(0) { $0 + result.libraries[$1].file.inventory.modules.count },
-      verdicts: devices.indices.map { overall(device: $0, of: part) })
+  private func moduleCount(_ units: [Int]) -> Int {
+    Set(units.flatMap { part.units[$0].files }).reduce(0) { $0 + view.files[$1].unit.moduleCount }
   }
 
-  private func libraryRow(_ index: Int, below folder: Path?) -> TableRow {
-    var row = row(folder.map { name(of: index, below: $0) } ?? name(of: index), [index])
-    if !judged[index].isCollection { row.aliases = result.libraries[judged[index].files[0]].aliases }
-    return row
+  private func cells(of unit: Int) -> [TableRow.Cell] {
+    (0..<devices).map { device in
+      switch part.standing(of: unit, on: device) {
+      case .counts, .withoutCode: .verdict(part.verdict(of: unit, on: device))
+      case .forOtherGPUs, .notTaken: .setAside
+      }
+    }
+  }
+
+  private func unitRow(_ unit: Int, below folder: Path?) -> TableRow {
+    TableRow(
+      name: folder.map { name(of: unit, below: $0) } ?? part.name(of: unit), modules: moduleCount([unit]),
+      cells: cells(of: unit),
+      aliases: part.units[unit].isCollection ? [] : view.files[part.units[unit].files[0]].aliases)
   }
 
   /// A package, and the libraries in it where their verdicts differ: what most have in common is told last.
-  private func packageRows(_ index: Int, _ part: [Int]) -> [TableRow] {
-    let package = facts.packages[index]
-    var head = row("\(printable(package.name)) \(printable(package.version))", part)
-    head.isPackage = true
-    let groups = Dictionary(grouping: part) { verdicts[$0].map(\.verdict) }.values.sorted { $0[0] < $1[0] }
+  private func packageRows(_ index: Int, _ units: [Int]) -> [TableRow] {
+    let package = part.packages[index]
+    let owner = package.package.map { view.stack.packages[$0] }
+    let head = TableRow(
+      name: owner.map { "\(printable($0.name)) \(printable($0.version))" } ?? printable(package.name),
+      isPackage: true, modules: moduleCount(units),
+      cells: (0..<devices).map { .verdict(package.verdicts[$0].verdict) })
+    let groups = Dictionary(grouping: units) { cells(of: $0) }.values.sorted { $0[0] < $1[0] }
     guard groups.count > 1 else { return [head] }
+    let folder = owner?.environment ?? package.environment ?? Path("")
     let most = groups.max { $0.count < $1.count }
     var rows = [head]
     for group in groups where group != most || group.count < 3 {
-      rows += group.prefix(Self.shownLibraries).map {
-        row(name(of: $0, below: package.environment), [$0]).indented
+      rows += group.prefix(Self.shownLibraries).map { unit in
+        var row = unitRow(unit, below: folder).indented
+        row.aliases = []
+        return row
       }
       let rest = group.dropFirst(Self.shownLibraries)
-      if !rest.isEmpty { rows.append(row("\(grouped(rest.count)) more like it", Array(rest)).indented) }
+      if let first = rest.first {
+        rows.append(
+          TableRow(
+            name: "\(grouped(rest.count)) more like it", modules: moduleCount(Array(rest)),
+            cells: cells(of: first)
+          ).indented)
+      }
     }
     if let most, most.count >= 3 {
-      rows.append(row("\(grouped(most.count)) other libraries", most).indented)
+      rows.append(
+        TableRow(
+          name: "\(grouped(most.count)) other libraries", modules: moduleCount(most),
+          cells: cells(of: most[0])
+        ).indented)
     }
     return rows
   }
 
-  /// Libraries of a package with the same verdicts that are shown one by one.
-  private static let shownLibraries = 4
-
-  /// A library as from a folder that one of its names lies in.
-  private func name(of index: Int, below folder: Path) -> String {
-    let code = judged[index]
-    let names = code.isCollection ? [] : result.libraries[code.files[0]].aliases
+  /// A unit as from a folder that one of its names lies in.
+  private func name(of unit: Int, below folder: Path) -> String {
+    let code = part.units[unit]
+    let names = code.isCollection ? [] : view.files[code.files[0]].aliases
     let prefix = folder.bytes.isEmpty ? [] : folder.bytes + [UInt8(ascii: "/")]
-    let path = ([code.place] + names).lazy.map { result.path(of: $0) }.first { $0.bytes.starts(with: prefix) }
-    guard let path else { return name(of: index) }
-    return named(printable(path.bytes.dropFirst(prefix.count)), code)
+    guard let path = ([code.path] + names).first(where: { $0.bytes.starts(with: prefix) }) else {
+      return part.name(of: unit)
+    }
+    return part.named(printable(path.bytes.dropFirst(prefix.count)), code)
   }
 
   /// What a device code file shares with those that it may share a row with; nil for a host file.
-  private func fold(_ index: Int) -> Fold? {
-    let code = judged[index]
-    guard !code.isCollection else { return nil }
-    let format = result.libraries[code.files[0]].file.format
-    switch format {
+  private func fold(_ unit: Int) -> Fold? {
+    guard !part.units[unit].isCollection else { return nil }
+    let file = view.files[part.units[unit].files[0]]
+    switch file.format {
     case .cubin, .fatBinary, .ptx, .ltoIR: break
     default: return nil
     }
-    let path = code.place.path.bytes
-    let folder = path.lastIndex(of: UInt8(ascii: "/")).map { Array(path[..<$0]) } ?? []
-    return Fold(
-      root: code.place.root, folder: folder, format: format, verdicts: verdicts[index].map(\.verdict))
+    return Fold(folder: file.path.parent, format: file.format, cells: cells(of: unit))
   }
 }

@@ -20,7 +20,7 @@ public struct KernelIndex: Sendable {
   /// By the library's index in the scan.
   public var libraries: [Int: [ImageTarget: Target]] = [:]
   /// What went wrong while images were read.
-  public var problems: [FileProblem] = []
+  public var problems: [PlacedProblem] = []
 }
 
 extension ScanResult {
@@ -57,10 +57,10 @@ extension ScanResult {
               .codeSizes[index, default: 0] &+= copy.resources?.codeSize ?? 0
           }
         }
-        result.problems += kernels.problems.map { FileProblem(place: place, problem: $0) }
+        result.problems += kernels.problems.map { PlacedProblem(place: place, problem: $0) }
       } catch {
         for image in images { targets[ImageTarget(image), default: .init()].isComplete = false }
-        result.problems.append(FileProblem(place: place, problem: error))
+        result.problems.append(PlacedProblem(place: place, problem: error))
       }
       for image in images where targets[ImageTarget(image)] == nil { targets[ImageTarget(image)] = .init() }
       result.libraries[library] = targets

@@ -11,7 +11,7 @@ struct RootOpener {
   let jobs: Int
   let progress: ScanProgress?
   private(set) var roots: [ScanRoot] = []
-  private(set) var problems: [FileProblem] = []
+  private(set) var problems: [PlacedProblem] = []
   /// Layers by their digests: images for several platforms, and versions of one image, share them.
   private var layers: [String: TarArchive] = [:]
   /// Layers of all images so far.
@@ -41,7 +41,7 @@ struct RootOpener {
   private mutating func addRoot(_ root: ScanRoot, problems: [Problem] = []) {
     let place = FilePlace(root: roots.count, path: root.kind == .file ? root.path.lastComponent : Path(""))
     roots.append(root)
-    self.problems += problems.map { FileProblem(place: place, problem: $0) }
+    self.problems += problems.map { PlacedProblem(place: place, problem: $0) }
   }
 
   private mutating func addRoot(
@@ -106,7 +106,7 @@ struct RootOpener {
     addRoot(path, .condaPackage, ArchiveFiles(tree))
     let place = FilePlace(root: roots.count - 1, path: Path(""))
     for problem in package.problems where !tree.problems.contains(problem) {
-      problems.append(FileProblem(place: place, problem: problem))
+      problems.append(PlacedProblem(place: place, problem: problem))
     }
   }
 
@@ -128,7 +128,7 @@ struct RootOpener {
     guard !wrong.isEmpty else { return }
     if roots.count == first { return addRoot(ScanRoot(path: path, kind: .image), problems: wrong) }
     let place = FilePlace(root: first, path: Path(""))
-    problems += wrong.map { FileProblem(place: place, problem: $0) }
+    problems += wrong.map { PlacedProblem(place: place, problem: $0) }
   }
 
   private mutating func add(_ image: ContainerImage, at path: Path) {
@@ -149,7 +149,7 @@ struct RootOpener {
         layers: image.layers.map { ScanRoot.Layer(digest: $0.digest, createdBy: $0.createdBy) },
         configuration: image.configuration))
     let place = FilePlace(root: roots.count - 1, path: Path(""))
-    self.problems += problems.map { FileProblem(place: place, problem: $0) }
+    self.problems += problems.map { PlacedProblem(place: place, problem: $0) }
   }
 
   /// Reads and verifies layers, several at a time.

@@ -1,6 +1,7 @@
 public import Bytes
 public import Compatibility
 public import DeviceCode
+public import Stack
 
 /// A file with CUDA device code.
 public struct ScannedLibrary: Sendable {
@@ -9,17 +10,17 @@ public struct ScannedLibrary: Sendable {
   public var aliases: [FilePlace]
   public var file: InspectedFile
   /// The device code, prepared for judging.
-  public var library: Library
+  public var unit: CodeUnit
   /// The kernels of those modules whose names were read.
   public var kernels = KernelNames()
   /// A hash of how the file starts and ends; nil where that could not be read.
   var ends: Int?
 
-  public init(place: FilePlace, aliases: [FilePlace] = [], file: InspectedFile, library: Library) {
+  public init(place: FilePlace, aliases: [FilePlace] = [], file: InspectedFile, unit: CodeUnit) {
     self.place = place
     self.aliases = aliases
     self.file = file
-    self.library = library
+    self.unit = unit
   }
 }
 
@@ -36,7 +37,7 @@ public struct RecognisedFile: Hashable, Sendable {
 }
 
 /// A problem and the file that has it.
-public struct FileProblem: Hashable, Sendable {
+public struct PlacedProblem: Hashable, Sendable {
   public var place: FilePlace
   public var problem: Problem
 
@@ -46,43 +47,32 @@ public struct FileProblem: Hashable, Sendable {
   }
 }
 
-/// How much a scan has seen. Equal for every number of jobs.
-public struct ScanCounts: Hashable, Sendable {
-  /// Regular files, every hard link counted.
-  public var filesVisited = 0
-  public var directories = 0
+/// What lies under the roots besides device code and tells about the software around it.
+struct Surroundings: Sendable {
+  /// The files that facts may depend on.
+  var files: [FilePlace] = []
+  /// All symbolic links, and what they say.
+  var links: [(place: FilePlace, target: Path)] = []
   /// Host ELF files, whether they hold device code or not.
-  public var elfFiles = 0
-  public var librariesWithDeviceCode = 0
-  public var modules = 0
-  public var images = 0
-  /// Bytes of the files' contents; what it took to compare copies and to decompress members is not among them.
-  public var bytesRead: UInt64 = 0
-  /// Images that were decompressed, or read as a whole, for the names of their kernels.
-  public var imagesRead = 0
-  /// Symbolic links to directories, and to files that may hold device code, outside all roots: not followed.
-  public var linksOutside = 0
-
-  public init() {}
+  var libraries: [(place: FilePlace, library: HostLibrary)] = []
 }
 
-/// Everything that a scan found, in an order that does not depend on the number of jobs.
+/// What a walk found under all roots, in an order that does not depend on the number of jobs.
 public struct ScanResult: Sendable {
   public let roots: [ScanRoot]
-  /// Whether the wheels among the roots are one environment, as when they are installed together.
-  let wheelsAreTogether: Bool
   public var libraries: [ScannedLibrary]
   public var recognised: [RecognisedFile]
-  public var problems: [FileProblem]
+  public var problems: [PlacedProblem]
   public var counts: ScanCounts
-  public var surroundings = Surroundings()
+  var surroundings = Surroundings()
+  /// By root the symbolic links to directories, and to files that may hold device code, outside all roots.
+  var linksOutside: [Int: Int] = [:]
 
   public init(
     roots: [ScanRoot], libraries: [ScannedLibrary] = [], recognised: [RecognisedFile] = [],
-    problems: [FileProblem] = [], counts: ScanCounts = ScanCounts()
+    problems: [PlacedProblem] = [], counts: ScanCounts = ScanCounts()
   ) {
     self.roots = roots
-    wheelsAreTogether = roots.canBeInstalledTogether
     self.libraries = libraries
     self.recognised = recognised
     self.problems = problems

@@ -97,6 +97,9 @@ public struct FilePlace: Hashable, Sendable, Comparable {
     return root.path.appending(path.bytes)
   }
 
+  /// The folder that the file is in.
+  var folder: FilePlace { FilePlace(root: root, path: path.parent) }
+
   /// The place of an entry of this directory.
   func appending(_ name: [UInt8]) -> FilePlace {
     FilePlace(root: root, path: path.bytes.isEmpty ? Path(bytes: name) : path.appending(name))

@@ -1,21 +1,18 @@
 import Bytes
-public import Compatibility
+import Compatibility
 import DeviceCode
+import Stack
 import Synchronization
 
 extension ScanResult {
-  /// Reads the names of the kernels that the verdicts on `devices` depend on, on `jobs` threads.
+  /// Reads what the verdicts on the devices depend on besides headers, on `jobs` threads: the names of kernels, and the
+  /// directives of PTX that has to be compiled.
   ///
-  /// Nothing is read of a library whose modules all have machine code for every device. Of the others one image is read
-  /// for each of the modules that ``Library/modulesToName(on:kernels:)`` names. What cannot be read becomes a problem of
-  /// its file.
-  ///
-  /// - Parameters:
-  ///   - namesAll: read the names of all uncovered modules, also where nothing of a library runs.
-  ///   - progress: what counts the libraries while they are read.
-  public mutating func readKernels(
-    on devices: [Device], namesAll: Bool = true, jobs: Int, progress: ScanProgress? = nil
-  ) {
+  /// Nothing is read of a file whose modules all have machine code for every device. Of the others one image is read
+  /// for each of the modules that ``CodeUnit/modulesToName(on:kernels:)`` names, and the PTX that
+  /// ``CodeUnit/compiledPTX(on:)`` names. What cannot be read becomes a problem of its file.
+  mutating func readKernels(for purpose: FactsFor, jobs: Int, progress: ScanProgress?) {
+    let devices = purpose.devices
     // Of cubin files that are judged together no names are needed.
     var cubins: [FilePlace: Int] = [:]
     for entry in libraries where entry.file.format == .cubin { cubins[entry.place.folder, default: 0] += 1 }
@@ -26,9 +23,11 @@ extension ScanResult {
       {
         return false
       }
-      return devices.contains {
-        !libraries[index].library.modulesToName(on: $0, kernels: KernelNames(), namesAll: namesAll).isEmpty
-      }
+      return purpose.isEverything && entry.unit.hasPTX
+        || devices.contains {
+          !entry.unit.modulesToName(on: $0, kernels: KernelNames()).isEmpty
+            || !entry.unit.compiledPTX(on: $0).isEmpty
+        }
     }
     guard !candidates.isEmpty else { return }
     progress?.begin(.readingKernels, of: candidates.count)
@@ -49,7 +48,7 @@ extension ScanResult {
     @Sendable func read(_ index: Int, jobs: Int) {
       let library = before.libraries[index]
       var reader = NameReader(library, jobs: jobs, progress: progress)
-      reader.read(before.roots, library.place, on: devices, namesAll: namesAll)
+      reader.read(before.roots, library.place, for: purpose)
       progress?.finishStep()
       results.withLock { $0.append((index, reader.result)) }
     }
@@ -68,12 +67,15 @@ extension ScanResult {
     for (index, names) in results.withLock({ $0 }) {
       let place = libraries[index].place
       libraries[index].kernels = names.kernels
+      if !names.directives.isEmpty {
+        libraries[index].unit = CodeUnit(libraries[index].file.inventory, directives: names.directives)
+      }
       libraries[index].file.problems += names.problems
-      problems += names.problems.map { FileProblem(place: place, problem: $0) }
+      self.problems += names.problems.map { PlacedProblem(place: place, problem: $0) }
       counts.bytesRead += names.bytesRead
       counts.imagesRead += names.imagesRead
     }
-    problems.sort { ($0.place, $0.problem.offset ?? 0) < ($1.place, $1.problem.offset ?? 0) }
+    self.problems.sort { ($0.place, $0.problem.offset ?? 0) < ($1.place, $1.problem.offset ?? 0) }
   }
 }
 
@@ -81,41 +83,82 @@ extension ScannedLibrary {
   fileprivate var isSmall: Bool { file.inventory.images.count < 64 }
 }
 
-/// Reads the names of the kernels in some modules of one file.
+/// Reads the names of the kernels in some modules of one file, and the directives of its PTX.
 private struct NameReader {
   struct Result: Sendable {
     var kernels = KernelNames()
+    /// By image, where they differ from the header.
+    var directives: [Int: PTXHeader] = [:]
     var problems: [Problem] = []
     var bytesRead: UInt64 = 0
     var imagesRead = 0
   }
 
-  let library: Library
-  let inventory: Inventory
-  let jobs: Int
-  let progress: ScanProgress?
+  private var unit: CodeUnit
+  private let inventory: Inventory
+  private let jobs: Int
+  private let progress: ScanProgress?
+  /// The images whose directives were read, with or without success.
+  private var known: Set<Int> = []
   var result = Result()
 
   init(_ library: ScannedLibrary, jobs: Int, progress: ScanProgress?) {
-    self.library = library.library
+    unit = library.unit
     inventory = library.file.inventory
     self.jobs = jobs
     self.progress = progress
   }
 
-  mutating func read(_ roots: [ScanRoot], _ place: FilePlace, on devices: [Device], namesAll: Bool) {
+  mutating func read(_ roots: [ScanRoot], _ place: FilePlace, for purpose: FactsFor) {
     do throws(Problem) {
       let source = try roots.open(place)
       let reader = PayloadReader(source, inventory)
+      readDirectives(for: purpose, reader)
       while true {
         let modules = Set(
-          devices.flatMap { library.modulesToName(on: $0, kernels: result.kernels, namesAll: namesAll) })
+          purpose.devices.flatMap { unit.modulesToName(on: $0, kernels: result.kernels) })
         guard !modules.isEmpty else { break }
         read(modules.sorted(), reader)
       }
       result.bytesRead = source.bytesRead
     } catch {
       result.problems.append(error)
+    }
+  }
+
+  /// Reads directives until the verdicts rest on none that is not known.
+  private mutating func readDirectives(for purpose: FactsFor, _ reader: PayloadReader) {
+    while true {
+      var wanted: Set<Int> = []
+      if purpose.isEverything {
+        wanted = Set(inventory.images.indices.filter { inventory.images[$0].kind == .ptx })
+      } else {
+        for device in purpose.devices {
+          for (module, position) in unit.compiledPTX(on: device) {
+            wanted.insert(inventory.modules[module].images.lowerBound + position)
+          }
+        }
+      }
+      let images = wanted.subtracting(known).filter { inventory.images[$0].kind == .ptx }.sorted()
+      guard !images.isEmpty else { return }
+      known.formUnion(images)
+      let headers = reader.map(images, of: inventory, jobs: jobs, progress: progress) {
+        _, bytes throws(Problem) in
+        PTXHeader(String(decoding: bytes.prefix(4096), as: UTF8.self))
+      }
+      var isNew = false
+      for (index, header) in zip(images, headers) {
+        let image = inventory.images[index]
+        switch header {
+        case .success(let header?) where header.target != image.target || header.isa != image.ptxISA:
+          result.directives[index] = header
+          isNew = true
+        case .success: break
+        case .failure(let problem): result.problems.append(problem)
+        }
+      }
+      guard isNew else { return }
+      unit = CodeUnit(inventory, directives: result.directives)
     }
   }
 

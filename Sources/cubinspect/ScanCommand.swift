@@ -1,3 +1,4 @@
+import Assessment
 import Bytes
 import CommandLineSyntax
 import Compatibility
@@ -9,9 +10,7 @@ import Stack
 /// `cubinspect scan`.
 struct ScanCommand {
   private let paths: [Path]
-  private let devices: [JudgedDevice]
-  private let isQuestion: Bool
-  private let requirements: [TargetRequirement]
+  private let question: Question
   private let images: [ImageConfiguration]
   private let failLevel: FailLevel
   private let scanner: Scanner
@@ -29,30 +28,27 @@ struct ScanCommand {
     isQuiet = arguments.isQuiet
 
     let queries = arguments.values(of: .gpu)
-    isQuestion = !queries.isEmpty
     let driver = try Self.driver(arguments)
+    var devices: [RequestedDevice] = []
+    for query in queries { devices += try Self.devices(query, driver, arguments) }
     if queries.isEmpty {
       devices = ComputeCapability.current.map {
-        JudgedDevice(query: $0.description, device: Device($0, driver: driver))
+        RequestedDevice(query: $0.description, device: Device($0, driver: driver))
       }
-    } else {
-      var devices: [JudgedDevice] = []
-      for query in queries { devices += try Self.devices(query, driver, arguments) }
-      self.devices = devices
     }
     images = try Self.images(arguments)
 
+    var requirements: [TargetRequirement] = []
     if let value = arguments.value(of: .require) {
       do throws(TargetRequirement.Failure) {
         requirements = try TargetRequirement.list(value.text)
       } catch {
         throw arguments.invalid(.require, value, error.description)
       }
-    } else {
-      requirements = []
     }
+    question = Question(devices: devices, namesDevices: !queries.isEmpty, requirements: requirements)
     let level = arguments.value(of: .failOn).flatMap { FailLevel(rawValue: $0.text) }
-    failLevel = level ?? (isQuestion ? .incompatible : .never)
+    failLevel = level ?? (queries.isEmpty ? .never : .incompatible)
   }
 
   /// The driver that `--driver` names, or that of this machine; nil without one.
@@ -75,13 +71,13 @@ struct ScanCommand {
   /// The GPUs that one `--gpu` names: those of this machine for `auto`, with its driver where none is named.
   private static func devices(
     _ query: Argument, _ driver: DriverVersion?, _ arguments: ParsedArguments
-  ) throws(UsageError) -> [JudgedDevice] {
+  ) throws(UsageError) -> [RequestedDevice] {
     guard query.text != auto else {
       do throws(DetectedHost.Failure) {
         return try DriverProbe.host().devices().map { device in
           var device = device
           device.driver = driver ?? device.driver
-          return JudgedDevice(query: device.name ?? device.computeCapability.description, device: device)
+          return RequestedDevice(query: device.name ?? device.computeCapability.description, device: device)
         }
       } catch {
         throw arguments.invalid(.gpu, query, error.description)
@@ -89,7 +85,8 @@ struct ScanCommand {
     }
     do throws(GPUCatalogue.Failure) {
       return [
-        JudgedDevice(query: query.text, device: try GPUCatalogue.resolve(query.text).device(driver: driver))
+        RequestedDevice(
+          query: query.text, device: try GPUCatalogue.resolve(query.text).device(driver: driver))
       ]
     } catch {
       throw arguments.invalid(.gpu, query, error.description)
@@ -113,31 +110,26 @@ struct ScanCommand {
 
   func run() -> ExitStatus {
     let start = ContinuousClock.now
-    let (result, report) = ProgressLine.during(isQuiet: isQuiet) { progress in
+    let report = ProgressLine.during(isQuiet: isQuiet) { progress in
       var scanner = scanner
       scanner.progress = progress
-      var result = scanner.scan(paths)
-      // An overview says of most GPUs that a library does not run there, not which of its kernels.
-      result.readKernels(
-        on: devices.map(\.device), namesAll: isQuestion, jobs: scanner.jobs, progress: progress)
-      let facts = result.stackFacts(images: images)
-      let report = ScanReport(
-        result, devices: devices, requirements: requirements, isQuestion: isQuestion, facts: facts)
-      return (result, report)
+      let facts = scanner.scan(paths).facts(
+        for: .devices(question.devices.map(\.device)), images: images, jobs: scanner.jobs, progress: progress)
+      return ScanReport(Assessment(facts, question))
     }
     let elapsed = ContinuousClock.now - start
     let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
     let isWritten = outputs.write(
       style, text: { Array(report.text($0, seconds: seconds).utf8) }, json: { report.json(tool) })
     if !outputs.showsTextOnTerminal {
-      for problem in result.problems {
-        Terminal.report("\(report.path(of: problem.place)): \(problem.problem.description)")
-      }
+      for problem in report.problems { Terminal.report(problem) }
       // Who sees no text, but watches, is told that it is done and what was found.
       if !isQuiet, isatty(STDERR_FILENO) == 1 { Terminal.report(report.summary(seconds: seconds)) }
     }
     if !isWritten { return .usage }
-    if report.reaches(failLevel) || !report.meetsRequirements { return .finding }
-    return result.problems.contains { $0.problem.isFailure } ? .usage : .success
+    let assessment = report.assessment
+    if assessment.reaches(failLevel) || !assessment.meetsRequirements { return .finding }
+    let hasFailed = assessment.views.contains { $0.view.problems.contains { $0.problem.isFailure } }
+    return hasFailed ? .usage : .success
   }
 }

@@ -110,7 +110,7 @@ func parseNames(_ text: String) throws -> [ListedName] {
     guard words.count >= 4, words[0] == "ELF" || words[0] == "PTX", words[1] == "file",
       let number = Int(words[2].dropLast()), words[2].last == ":"
     else { throw UnknownLine(line: String(line)) }
-    // Library, number, target, extension: the library's own name may hold dots. An identifier stands for library
+    // CodeUnit, number, target, extension: the library's own name may hold dots. An identifier stands for library
     // and number.
     let parts = line.split(separator: ".")
     guard parts.count >= 3, parts[parts.count - 2].hasPrefix("sm_"),

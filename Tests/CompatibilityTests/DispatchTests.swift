@@ -40,7 +40,7 @@ struct DispatchTests {
   /// One kernel without a tag is enough for a gap, unless nearly all that lies beside it has one.
   @Test func oneUntaggedKernel() {
     let library = library(["sm_80", "sm_75"], ["sm_75"])
-    func verdict(_ kernels: [String]) -> LibraryVerdict {
+    func verdict(_ kernels: [String]) -> UnitVerdict {
       library.verdict(on: device("8.0"), kernels: names(["kernel"], kernels))
     }
     #expect(verdict(["volta_a", "helper"]).verdict == .partial)
@@ -120,7 +120,7 @@ struct DispatchTests {
     // PTX without a kernel is not compiled, and needs no driver that knows it.
     let native = Draft(["sm_75", "sm_80"])
     let ptx = Draft(images: [image("compute_75", isa: .init(8, 5))])
-    let compiled = Library(inventory([native, native, ptx]))
+    let compiled = CodeUnit(inventory([native, native, ptx]))
     let all = compiled.verdict(on: device("8.0"), kernels: names(["k"], ["l"], ["m"]))
     #expect(all.verdict == .jit && all.minimumDriver?.driver == .branch(555))
     let empty = compiled.verdict(on: device("8.0"), kernels: names(["k"], ["l"], []))
@@ -128,13 +128,14 @@ struct DispatchTests {
     #expect(empty.minimumDriver == nil)
     // As much of one as of the other: that is what the library is.
     #expect(
-      Library(inventory([native, ptx])).verdict(on: device("8.0"), kernels: names(["k"], [])).verdict == .jit)
+      CodeUnit(inventory([native, ptx])).verdict(on: device("8.0"), kernels: names(["k"], [])).verdict == .jit
+    )
   }
 
   /// What names do not prove is presumed where others prove that the library picks its kernels by generation.
   @Test func presumed() {
     let library = library(["sm_80"], ["sm_75"], ["sm_90"])
-    func verdict(_ own: String, _ turing: String, _ hopper: String, _ on: String = "8.0") -> LibraryVerdict {
+    func verdict(_ own: String, _ turing: String, _ hopper: String, _ on: String = "8.0") -> UnitVerdict {
       library.verdict(on: device(on), kernels: names([own], [turing], [hopper]))
     }
     let picked = verdict("ampere_gemm", "turing_gemm", "syrk")
@@ -151,13 +152,13 @@ struct DispatchTests {
 
   /// A template of which every module is for one target is compiled target by target, for a library that picks.
   @Test func madeForOneTarget() {
-    func verdict(_ modules: [[String]], _ own: String = "3Two", on: String = "8.0") -> LibraryVerdict {
+    func verdict(_ modules: [[String]], _ own: String = "3Two", on: String = "8.0") -> UnitVerdict {
       var kernels = KernelNames()
       kernels.add(["other"], ofModule: 0)
       for (index, tile) in (["3One", own, "5Three", "4Four"]).prefix(modules.count).enumerated() {
         kernels.add(["_Z6kernelI4GemmI\(tile)EEvv"], ofModule: index + 1)
       }
-      let library = Library(inventory(([["sm_70", "sm_80", "sm_90"]] + modules).map { Draft($0) }))
+      let library = CodeUnit(inventory(([["sm_70", "sm_80", "sm_90"]] + modules).map { Draft($0) }))
       return library.verdict(on: device(on), kernels: kernels)
     }
     let split = [["sm_70"], ["sm_80"], ["sm_90"]]
@@ -182,14 +183,14 @@ struct DispatchTests {
     {
       kernels.add([name], ofModule: index)
     }
-    let library = Library(inventory(([["sm_70", "sm_80", "sm_90"]] + split).map { Draft($0) }))
+    let library = CodeUnit(inventory(([["sm_70", "sm_80", "sm_90"]] + split).map { Draft($0) }))
     #expect(library.verdict(on: device("8.0"), kernels: kernels).uncovered.map(\.modules) == [[1], [3]])
   }
 
   /// What a library picks is no stand-in for what all of its callers need: one embedded module that runs, beside
   /// nothing else, excuses nothing.
   @Test func nothingIsPresumedWhereOnlySpecialisedModulesRun() {
-    let library = Library(
+    let library = CodeUnit(
       inventory([
         Draft(["sm_70"], .embedded), Draft(["sm_80"], .embedded),
         Draft(["sm_75", "sm_80"]), Draft(["sm_75", "sm_80"]),
@@ -203,7 +204,7 @@ struct DispatchTests {
   /// Code that only the driver holds back is meant for the device, whatever its name.
   @Test func whatAnotherDriverWouldRunIsAGap() {
     let ptx = image("compute_70", isa: .init(8, 5))
-    let library = Library(inventory([Draft(["sm_80"]), Draft(images: [ptx])]))
+    let library = CodeUnit(inventory([Draft(["sm_80"]), Draft(images: [ptx])]))
     let kernels = names(["ampere_a"], ["volta_b"])
     let old = library.verdict(on: device("8.0", driver: "470.57.02"), kernels: kernels)
     #expect(old.verdict == .partial && old.dedicated == 0)
@@ -236,7 +237,7 @@ struct DispatchTests {
 
   /// Whether there is any kernel at all is known from the first module that has one.
   @Test func nothingRuns() {
-    let library = Library(inventory(Array(repeating: Draft(["sm_75"]), count: 8)))
+    let library = CodeUnit(inventory(Array(repeating: Draft(["sm_75"]), count: 8)))
     func wanted(_ modules: [String]?...) -> [Int] {
       var names = KernelNames()
       for (index, kernels) in modules.enumerated() {

@@ -47,7 +47,7 @@ import Testing
     let images = [
       image("compute_80", isa: PTXISAVersion(8, 5)), image("compute_70", isa: PTXISAVersion(7, 0)),
     ]
-    let library = Library(inventory([Draft(images: images)]))
+    let library = CodeUnit(inventory([Draft(images: images)]))
     let free = library.verdict(ofModule: 0, on: device("9.0"))
     let held = library.verdict(ofModule: 0, on: device("9.0", driver: "535"))
     #expect(free.winner?.signature.targetName == "compute_80")
@@ -57,7 +57,7 @@ import Testing
   @Test func ofTwoEqualPTXTheNewerVersionCounts() {
     let versions = [nil, PTXISAVersion(8, 5), PTXISAVersion(7, 0)]
     for order in [versions, versions.reversed()] {
-      let library = Library(inventory([Draft(images: order.map { image("compute_80", isa: $0) })]))
+      let library = CodeUnit(inventory([Draft(images: order.map { image("compute_80", isa: $0) })]))
       let winner = library.verdict(ofModule: 0, on: device("9.0")).winner
       #expect(winner?.signature.ptxISA == PTXISAVersion(8, 5))
     }
@@ -82,13 +82,13 @@ import Testing
     ([], .registered, .empty),
   ])
   func roles(_ names: [String], _ place: Module.Place, _ role: ModuleRole) {
-    #expect(Library(inventory([Draft(names, place)])).role(ofModule: 0) == role)
+    #expect(CodeUnit(inventory([Draft(names, place)])).role(ofModule: 0) == role)
     #expect(ModuleRole(Module(place: place), names.map { image($0) }) == role)
   }
 
   @Test func aRelocatableCubinIsLinkInputWhereverItLies() {
     let draft = Draft(images: [image("sm_80", isRelocatable: true)], .embedded)
-    #expect(Library(inventory([draft])).role(ofModule: 0) == .linkInput)
+    #expect(CodeUnit(inventory([draft])).role(ofModule: 0) == .linkInput)
   }
 
   @Test func preLinkedPTXIsTheFallback() {
@@ -96,7 +96,7 @@ import Testing
       Draft(["sm_80"], preLinked: [1]), Draft(["sm_80", "compute_80"], .relocatable),
       Draft(["compute_70"], .relocatable),
     ])
-    let verdict = Library(linked).verdict(ofModule: 0, on: device("9.0"))
+    let verdict = CodeUnit(linked).verdict(ofModule: 0, on: device("9.0"))
     #expect(verdict.fit == .jit)
     #expect(verdict.winner?.isPreLinked == true)
     #expect(verdict.winner?.image == 2)
@@ -104,9 +104,9 @@ import Testing
     // PTX that nothing names helps nobody.
     var apart = linked
     apart.modules[0].preLinked = []
-    #expect(Library(apart).verdict(ofModule: 0, on: device("9.0")).fit == .none)
-    #expect(Library(linked).verdict(ofModule: 0, on: device("8.6")).fit == .minorCompatible)
-    #expect(Library(linked).verdict(ofModule: 0, on: device("7.5")).fit == .none)
+    #expect(CodeUnit(apart).verdict(ofModule: 0, on: device("9.0")).fit == .none)
+    #expect(CodeUnit(linked).verdict(ofModule: 0, on: device("8.6")).fit == .minorCompatible)
+    #expect(CodeUnit(linked).verdict(ofModule: 0, on: device("7.5")).fit == .none)
   }
 
   @Test func everyPreLinkedPartMustHaveThePTX() {
@@ -114,27 +114,27 @@ import Testing
       Draft(["sm_80"], preLinked: [1, 2]), Draft(["compute_80", "compute_90"], .relocatable),
       Draft(["sm_80", "compute_90"], .relocatable),
     ])
-    let library = Library(linked)
+    let library = CodeUnit(linked)
     #expect(library.verdict(ofModule: 0, on: device("9.0")).fit == .jit)
     // The second part has no PTX that 8.9 could compile, and the driver links all parts or none.
     let other = inventory([
       Draft(["sm_90"], preLinked: [1, 2]), Draft(["compute_80"], .relocatable),
       Draft(["sm_90"], .relocatable),
     ])
-    #expect(Library(other).verdict(ofModule: 0, on: device("8.9")).fit == .none)
+    #expect(CodeUnit(other).verdict(ofModule: 0, on: device("8.9")).fit == .none)
   }
 
   @Test(arguments: [ImageKind.ptx, .relocatablePTX])
   func relocatablePTXCountsWhenPreLinked(_ kind: ImageKind) {
     let ptx = DeviceImage(kind: kind, target: CodeTarget(80), isRelocatable: true)
     let linked = inventory([Draft(["sm_80"], preLinked: [1]), Draft(images: [ptx], .relocatable)])
-    #expect(Library(linked).verdict(ofModule: 0, on: device("9.0")).fit == .jit)
+    #expect(CodeUnit(linked).verdict(ofModule: 0, on: device("9.0")).fit == .jit)
   }
 
   @Test func indicesOutsideTheFileAreIgnored() {
     var broken = inventory([Draft(["sm_80"], preLinked: [7, -1])])
     broken.modules[0].images = 0..<9
-    let verdict = Library(broken).verdict(ofModule: 0, on: device("8.0"))
+    let verdict = CodeUnit(broken).verdict(ofModule: 0, on: device("8.0"))
     #expect(verdict.fit == .exact)
     #expect(verdict.images.count == 1)
   }

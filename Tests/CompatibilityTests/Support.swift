@@ -47,7 +47,7 @@ func inventory(_ drafts: [Draft]) -> Inventory {
 }
 
 /// A library of registered modules, each with the images of these names.
-func library(_ modules: [String]...) -> Library { Library(inventory(modules.map { Draft($0) })) }
+func library(_ modules: [String]...) -> CodeUnit { CodeUnit(inventory(modules.map { Draft($0) })) }
 
 func device(_ text: String, driver: String? = nil) -> Device {
   guard let computeCapability = ComputeCapability(text) else { fatalError("no compute capability: \(text)") }

@@ -19,7 +19,7 @@ import Testing
   }
 
   func check(_ requirement: String, _ drafts: [Draft]) throws -> RequirementResult {
-    Library(inventory(drafts)).check(try #require(TargetRequirement.list(requirement).first))
+    CodeUnit(inventory(drafts)).check(try #require(TargetRequirement.list(requirement).first))
   }
 
   @Test func everyPortableModuleMustCarryTheTarget() throws {

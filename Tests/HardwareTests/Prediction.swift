@@ -79,7 +79,7 @@ struct Prediction: Hashable, Sendable {
   private static func verdict(_ inventory: Inventory, _ kept: [Int], _ device: Device) -> ModuleVerdict {
     var module = inventory.modules[0]
     module.images = 0..<kept.count
-    let library = Library(Inventory(modules: [module], images: kept.map { inventory.images[$0] }))
+    let library = CodeUnit(Inventory(modules: [module], images: kept.map { inventory.images[$0] }))
     return library.verdict(ofModule: 0, on: device)
   }
 

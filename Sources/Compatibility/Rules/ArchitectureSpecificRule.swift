@@ -9,10 +9,4 @@ enum ArchitectureSpecificRule {
       : .init(excluded: .architectureSpecific, by: .architectureSpecific)
   }
 
-  static func message(_ judgement: ImageJudgement, _ image: ImageSignature, _ device: Device) -> String {
-    judgement.fit == .none
-      ? "\(image.targetName) uses features of compute capability \(image.computeCapability) and runs on no other, "
-        + "not on \(device.computeCapability)"
-      : "\(image.targetName) is made for exactly compute capability \(device.computeCapability)"
-  }
 }

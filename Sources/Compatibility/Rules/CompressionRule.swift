@@ -8,10 +8,4 @@ enum CompressionRule {
       ? .init(excluded: .compressionNewerThanDriver, by: .compression) : nil
   }
 
-  static func message(_ judgement: ImageJudgement, _ image: ImageSignature, _ device: Device) -> String {
-    let minimum = DriverTable.shared.compression
-      .first { $0.compression == image.compression.rawValue }?.minimumDriver
-    return "\(image.targetName) is compressed with \(image.compression.rawValue), which needs driver "
-      + "\(minimum?.description ?? "?") or newer, not \(device.driver?.description ?? "this one")"
-  }
 }

@@ -5,8 +5,4 @@ enum DriverRule {
     device.isSupportedByDriver == false ? .init(excluded: .gpuUnknownToDriver, by: .driver) : nil
   }
 
-  static func message(_ image: ImageSignature, _ device: Device) -> String {
-    "\(image.targetName) would run on \(device.computeCapability), but the driver "
-      + "\(device.driver?.description ?? "") does not support this GPU"
-  }
 }

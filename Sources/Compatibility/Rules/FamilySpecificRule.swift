@@ -19,16 +19,4 @@ enum FamilySpecificRule {
       : .init(excluded: .otherFamily, by: .familySpecific)
   }
 
-  static func message(_ judgement: ImageJudgement, _ image: ImageSignature, _ device: Device) -> String {
-    let members =
-      ArchitectureTable.shared.family(image.target.number)?.map(\.description).joined(separator: ", ")
-      ?? "\(image.computeCapability) and later members"
-    let own = device.computeCapability
-    return switch judgement.fit {
-    case .none: "\(image.targetName) runs on its family only (\(members)), not on \(own)"
-    case .notGuaranteed:
-      "\(image.targetName) runs on its family (\(members)); whether \(own) belongs to it is not known"
-    default: "\(image.targetName) runs on its family (\(members))"
-    }
-  }
 }

@@ -14,12 +14,4 @@ enum LoadableRule {
     }
   }
 
-  static func message(_ judgement: ImageJudgement, _ image: ImageSignature) -> String {
-    if judgement.reason == .unknownKind {
-      return "\(image.kind) for \(image.target) is a kind of code whose compatibility is not known"
-    }
-    return image.kind == .ltoIR
-      ? "\(image.targetName) is LTO-IR: the program must link it with nvJitLink before the driver can load it"
-      : "\(image.targetName) is relocatable code: it must be device-linked before the driver can load it"
-  }
 }

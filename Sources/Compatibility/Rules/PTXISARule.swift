@@ -14,15 +14,4 @@ enum PTXISARule {
     }
   }
 
-  static func message(_ judgement: ImageJudgement, _ image: ImageSignature, _ device: Device) -> String {
-    let isa = image.ptxISA?.description ?? "?"
-    let driver = device.driver?.description ?? "the driver"
-    guard judgement.fit == .none else {
-      return "\(image.targetName) is PTX \(isa); which versions \(driver) compiles is not known"
-    }
-    let newest = device.driver?.newestPTXISA.map { " (its newest is \($0))" } ?? ""
-    return
-      "\(image.targetName) is PTX \(isa), which \(driver) does not know\(newest): error 222, the provided PTX "
-      + "was compiled with an unsupported toolchain"
-  }
 }

@@ -8,10 +8,4 @@ enum PTXRule {
       ? .init(.jit, by: .ptx) : .init(excluded: .ptxTargetNewer, by: .ptx)
   }
 
-  static func message(_ judgement: ImageJudgement, _ image: ImageSignature, _ device: Device) -> String {
-    judgement.fit == .none
-      ? "\(image.targetName) is PTX for compute capability \(image.computeCapability) and higher, not for "
-        + "\(device.computeCapability)"
-      : "\(image.targetName) is PTX that the driver compiles for \(device.computeCapability) at first use"
-  }
 }

@@ -16,11 +16,4 @@ enum RenumberingRule {
     ArchitectureTable.shared.renumbered.first { $0.from == code && $0.to == device }
   }
 
-  static func message(_ image: ImageSignature, _ device: Device) -> String {
-    let toolkit = renumbering(of: image.computeCapability, to: device.computeCapability)?.sinceToolkit
-    return
-      "\(image.targetName) on \(device.computeCapability): compute capability \(image.computeCapability) has "
-      + "been called \(device.computeCapability) since CUDA \(toolkit?.description ?? "?"); older code is not "
-      + "guaranteed to run"
-  }
 }

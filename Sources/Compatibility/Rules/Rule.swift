@@ -15,11 +15,26 @@ public enum Rule: String, Hashable, Sendable, CaseIterable {
 
   /// Judges one image on one device. `linked`: the image is linked by the driver when it is loaded, as PTX that
   /// belongs to a device-linked module is, so that relocatable code counts.
+  ///
+  /// The driver picks PTX by the header of its entry and compiles the text, whose directives must fit as well: PTX with
+  /// `.target sm_90a` under a header of `compute_90` fails on other GPUs with CUDA_ERROR_INVALID_PTX (TensorFlow issue
+  /// 101746).
   public static func judge(
     _ image: ImageSignature, on device: Device, linked: Bool = false
   ) -> ImageJudgement {
+    let judgement = judgeHeader(image, on: device, linked: linked)
+    guard judgement.fit > .none, let own = image.byDirective else { return judgement }
+    let byText = judgeHeader(own, on: device, linked: linked)
+    guard byText.fit == .none else { return byText.fit < judgement.fit ? byText : judgement }
+    return byText.reason?.isByDriver == true
+      ? byText : ImageJudgement(excluded: .otherPTXTarget, by: byText.rule)
+  }
+
+  private static func judgeHeader(
+    _ image: ImageSignature, on device: Device, linked: Bool
+  ) -> ImageJudgement {
     if let judgement = LoadableRule.judge(image, linked: linked) { return judgement }
-    let byTarget = judgeTarget(image, on: device.computeCapability)
+    let byTarget = judgeTarget(image, on: device)
     guard byTarget.fit > .none, let driver = device.knownDriver else { return byTarget }
     return DriverRule.judge(on: device)
       ?? CompressionRule.judge(image, with: driver)
@@ -28,40 +43,22 @@ public enum Rule: String, Hashable, Sendable, CaseIterable {
   }
 
   /// Judges the target alone.
-  private static func judgeTarget(
-    _ image: ImageSignature, on device: ComputeCapability
-  ) -> ImageJudgement {
-    switch image.target.suffix {
+  private static func judgeTarget(_ image: ImageSignature, on device: Device) -> ImageJudgement {
+    let own = device.computeCapability
+    return switch image.target.suffix {
     case .architectureSpecific:
-      RenumberingRule.judge(image, on: device) ?? ArchitectureSpecificRule.judge(image, on: device)
+      RenumberingRule.judge(image, on: own) ?? ArchitectureSpecificRule.judge(image, on: own)
     case .familySpecific:
-      RenumberingRule.judge(image, on: device) ?? FamilySpecificRule.judge(image, on: device)
+      RenumberingRule.judge(image, on: own) ?? FamilySpecificRule.judge(image, on: own)
     case .none:
       image.isPTX
-        ? PTXRule.judge(image, on: device)
-        : RenumberingRule.judge(image, on: device)
+        ? PTXRule.judge(image, on: own)
+        : RenumberingRule.judge(image, on: own)
           ?? TegraRule.judge(image, on: device)
-          ?? CubinRule.judge(image, on: device)
+          ?? CubinRule.judge(image, on: own)
     }
   }
 
-  /// Says in one sentence what `judgement`, made by this rule, means.
-  public static func message(
-    _ judgement: ImageJudgement, image: ImageSignature, device: Device
-  ) -> String {
-    switch judgement.rule {
-    case .loadable: LoadableRule.message(judgement, image)
-    case .renumbering: RenumberingRule.message(image, device)
-    case .architectureSpecific: ArchitectureSpecificRule.message(judgement, image, device)
-    case .familySpecific: FamilySpecificRule.message(judgement, image, device)
-    case .cubin: CubinRule.message(judgement, image, device)
-    case .tegra: TegraRule.message(image, device)
-    case .ptx: PTXRule.message(judgement, image, device)
-    case .ptxISA: PTXISARule.message(judgement, image, device)
-    case .compression: CompressionRule.message(judgement, image, device)
-    case .driver: DriverRule.message(image, device)
-    }
-  }
 }
 
 extension ImageSignature {

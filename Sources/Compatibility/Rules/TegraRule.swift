@@ -1,20 +1,17 @@
 import DeviceCode
 
-/// Machine code that would be minor-compatible is not guaranteed to run when either side is a Tegra: NVIDIA supports
-/// binary compatibility between desktop GPUs only. Source: CUDA programming guide, note in "Binary Compatibility";
-/// PyTorch's `DEVICE_REQUIREMENT` says the same.
+/// Machine code for desktop GPUs that would be minor-compatible does not run on a Tegra: NVIDIA supports binary
+/// compatibility between desktop GPUs only, and users report `cudaErrorNoKernelImageForDevice` and "named symbol not
+/// found". From the driver in the table on, which comes with the libraries of servers, it is reported to run, though NVIDIA
+/// promises nothing. Code for a Tegra on a desktop GPU is not guaranteed either way.
+///
+/// Source: CUDA programming guide, note in "Binary Compatibility"; PyTorch's `DEVICE_REQUIREMENT`; jax-ml/jax issues 22723
+/// and 40487; bitsandbytes pull request 1941.
 enum TegraRule {
-  static func judge(_ image: ImageSignature, on device: ComputeCapability) -> ImageJudgement? {
-    let code = image.computeCapability
-    guard code.major == device.major, code.minor < device.minor, code.isTegra || device.isTegra else {
-      return nil
-    }
-    return .init(.notGuaranteed, by: .tegra)
-  }
-
-  static func message(_ image: ImageSignature, _ device: Device) -> String {
+  static func judge(_ image: ImageSignature, on device: Device) -> ImageJudgement? {
     let (code, own) = (image.computeCapability, device.computeCapability)
-    return "\(image.targetName) on \(own): NVIDIA supports no binary compatibility between desktop and Tegra "
-      + "(\(own.isTegra ? own : code) is Tegra), and reports from the field conflict"
+    guard code.major == own.major, code.minor < own.minor, code.isTegra || own.isTegra else { return nil }
+    return code.isTegra || device.runsDesktopCodeOnTegra == true
+      ? .init(.notGuaranteed, by: .tegra) : .init(excluded: .desktopCodeOnTegra, by: .tegra)
   }
 }

@@ -45,17 +45,30 @@ public struct ArchitectureTable: Sendable, Codable {
     public var source: Int
   }
 
+  /// From where on a Tegra is reported to run machine code for desktop GPUs, because its libraries are those of servers.
+  public struct DesktopCode: Sendable, Codable {
+    public var computeCapability: ComputeCapability
+    /// The first release of Jetson Linux (L4T).
+    public var jetsonLinux: [Int]
+    public var driverBranch: Int
+    /// The newest CUDA version that its driver supports.
+    public var cuda: CUDAVersion
+    /// Index into ``ArchitectureTable/sources``.
+    public var source: Int
+  }
+
   /// Oldest first.
   public var rows: [Row] { didSet { tegra = Self.tegra(of: rows) } }
   public var families: [Family]
   public var renumbered: [Renumbering]
+  public var desktopCodeOnTegra: [DesktopCode]
   public var sources: [String]
   /// The numbers of the Tegra rows.
   private(set) var tegra: Set<UInt32>
 
   enum CodingKeys: String, CodingKey {
     case rows = "computeCapabilities"
-    case families, renumbered, sources
+    case families, renumbered, desktopCodeOnTegra, sources
   }
 
   public init(from decoder: any Decoder) throws {
@@ -63,6 +76,7 @@ public struct ArchitectureTable: Sendable, Codable {
     rows = try container.decode([Row].self, forKey: .rows)
     families = try container.decode([Family].self, forKey: .families)
     renumbered = try container.decode([Renumbering].self, forKey: .renumbered)
+    desktopCodeOnTegra = try container.decode([DesktopCode].self, forKey: .desktopCodeOnTegra)
     sources = try container.decode([String].self, forKey: .sources)
     tegra = Self.tegra(of: rows)
   }
@@ -89,17 +103,19 @@ extension ArchitectureTable: DataTable {
   public static var resource: [UInt8] { PackageResources.architectures_json }
   public var rowSources: [Int] {
     rows.map(\.source) + families.map(\.source) + renumbered.map(\.source)
+      + desktopCodeOnTegra.map(\.source)
   }
 
   public mutating func add(_ other: ArchitectureTable) {
     rows.add(other.rows, by: \.computeCapability)
     families.add(other.families, by: \.target)
     renumbered.add(other.renumbered, by: \.from)
+    desktopCodeOnTegra.add(other.desktopCodeOnTegra, by: \.computeCapability)
   }
 
   public func problems(in tables: TableSet) -> [Problem] {
     problemsOfRows(tables[DriverTable.self], tables[ToolkitTable.self]) + problemsOfFamilies()
-      + problemsOfRenumberings()
+      + problemsOfRenumberings() + problemsOfDesktopCode()
   }
 
   private func problemsOfRows(_ drivers: DriverTable, _ toolkits: ToolkitTable) -> [Problem] {
@@ -173,6 +189,18 @@ extension ArchitectureTable: DataTable {
           rest.map(\.description).joined(separator: ", ") + ", as in family \(family.target)",
           self.family(member.number).map { $0.map(\.description).joined(separator: ", ") })
       }
+    }
+    return check.problems
+  }
+
+  private func problemsOfDesktopCode() -> [Problem] {
+    var check = ListCheck(Self.self, "desktopCodeOnTegra")
+    check.expectAscending(desktopCodeOnTegra.map(\.computeCapability), "computeCapability")
+    for row in desktopCodeOnTegra {
+      check.expect(
+        self[row.computeCapability]?.tegra == true, row.computeCapability, "computeCapability",
+        "one of a Tegra",
+        row.computeCapability)
     }
     return check.problems
   }

@@ -8,18 +8,19 @@ public struct FactCollector {
   private let libraries: [HostLibrary]
   private let librariesByPath: [Path: HostLibrary]
   let files: Set<Path>
-  private var problems: [TreeProblem] = []
+  private var problems: [FileProblem] = []
 
   /// The facts of `tree`, with what is known of its ELF files and of the image that it belongs to, and the packages that
   /// the files in `deviceCode` belong to.
   ///
-  /// Files that cannot be read are among the result's problems. The order of the result does not depend on the order
+  /// The problems are those of files that cannot be read, by path. The order of the result does not depend on the order
   /// of `tree` and `libraries`.
   public static func facts(
     of tree: Tree, libraries: [HostLibrary], deviceCode: [Path] = [], images: [ImageConfiguration] = []
-  ) -> StackFacts {
+  ) -> (facts: StackFacts, problems: [FileProblem]) {
     var collector = FactCollector(tree, libraries)
-    return collector.collect(deviceCode, images)
+    let facts = collector.collect(deviceCode, images)
+    return (facts, collector.problems.sorted { $0.path < $1.path })
   }
 
   private init(_ tree: Tree, _ libraries: [HostLibrary]) {
@@ -72,6 +73,7 @@ public struct FactCollector {
     facts.compatPackages = interesting.libraries.compactMap { compatPackage(at: $0) }
     facts.staticRuntimes = librariesWithRuntime()
       .map { StaticRuntime(path: $0.path, toolkit: $0.compiler.flatMap { CUDAVersion(release: $0) }) }
+    facts.jetsonLinux = jetsonLinux(debian)
     let resolver = LibraryResolver(tree, files: files, libraries: libraries)
     facts.missing = resolver.missing(for: libraries, environments: folders)
     let machines = Dictionary(grouping: libraries, by: \.machine).mapValues(\.count)
@@ -80,7 +82,6 @@ public struct FactCollector {
     facts.isSystem = ["etc/os-release", "usr/lib/os-release"].contains { name in
       files.contains(Path(name)) || tree.links[Path(name)] != nil
     }
-    facts.problems = problems.sorted { $0.path < $1.path }
     return facts
   }
 
@@ -102,7 +103,7 @@ public struct FactCollector {
 
   /// Notes what is wrong with a file.
   mutating func note(_ problem: Problem, of path: Path) {
-    problems.append(TreeProblem(path: path, problem: problem))
+    problems.append(FileProblem(path: path, problem: problem))
   }
 
   private mutating func distribution(at path: Path) -> Distribution? {
@@ -207,6 +208,21 @@ public struct FactCollector {
       }
     }
     return torch
+  }
+
+  /// The release of Jetson Linux, by the file that it installs or by its core package.
+  private mutating func jetsonLinux(_ debian: [DebianPackage]) -> Fact<String>? {
+    let path = Path("etc/nv_tegra_release")
+    if let bytes = contents(of: path),
+      let line = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).first,
+      // `# R36 (release), REVISION: 4.3, GCID: …`
+      let match = line.firstMatch(of: /R(\d+) \(release\), REVISION: ([\d.]+)/)
+    {
+      return Fact("\(match.1).\(match.2)", in: path, says: String(line.prefix(64)))
+    }
+    guard let core = debian.first(where: { $0.name == "nvidia-l4t-core" }) else { return nil }
+    let release = DebianPackage.upstream(core.version)
+    return Fact(release, in: core.path, says: "nvidia-l4t-core \(core.version)")
   }
 
   /// The libraries that register device code where no CUDA runtime comes from another library, directly or not.

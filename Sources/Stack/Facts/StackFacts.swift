@@ -78,7 +78,6 @@ public struct StackFacts: Sendable {
   public var missing: [MissingLibrary]
   /// Configurations of the image, or of several when somebody gave several.
   public var images: [ImageConfiguration]
-  public var problems: [TreeProblem]
   /// The packages that own files with device code, by environment, ecosystem and name.
   public var packages: [Package] = []
   /// Where packages are installed, by folder. A conda prefix stands for the Python environment in it too.
@@ -90,15 +89,15 @@ public struct StackFacts: Sendable {
   var owners: [Path: Int] = [:]
   /// The processor that most of the libraries are for; nil without libraries.
   public var machine: ELFMachine?
-  /// Whether the files are packages as they are handed out, which do not bring what they require.
-  public var arePackages = false
+  /// The release of Jetson Linux (L4T) of a Tegra's root file system: `36.4.3`.
+  public var jetsonLinux: Fact<String>?
   /// The root is that of a whole system, so that what is missing under it is missing indeed.
   public var isSystem = false
 
   public init(
     environments: [PythonEnvironment] = [], toolkits: [Toolkit] = [], components: [Component] = [],
     compatPackages: [CompatPackage] = [], staticRuntimes: [StaticRuntime] = [],
-    missing: [MissingLibrary] = [], images: [ImageConfiguration] = [], problems: [TreeProblem] = []
+    missing: [MissingLibrary] = [], images: [ImageConfiguration] = []
   ) {
     self.environments = environments
     self.toolkits = toolkits
@@ -107,12 +106,17 @@ public struct StackFacts: Sendable {
     self.staticRuntimes = staticRuntimes
     self.missing = missing
     self.images = images
-    self.problems = problems
   }
 
   /// The environment that a file belongs to.
   public func environment(of file: Path) -> PythonEnvironment? {
     environments.last { file.isInside($0.folder) }
+  }
+
+  /// Whether anything is known of the software around the device code but what the code itself tells.
+  public var hasStack: Bool {
+    environments.contains { $0.torch != nil || !$0.frameworks.isEmpty || !$0.components.isEmpty }
+      || !toolkits.isEmpty || !components.isEmpty || !compatPackages.isEmpty || !images.isEmpty
   }
 
   /// All installations of PyTorch, in the order of their folders.

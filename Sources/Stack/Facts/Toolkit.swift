@@ -58,7 +58,7 @@ public struct Toolkit: Hashable, Sendable {
 
 extension CUDAVersion {
   /// The version that a release such as `12.4.1` or `13.2.0.046` belongs to; nil for anything else.
-  init?(release: some StringProtocol) {
+  package init?(release: some StringProtocol) {
     let parts = release.split(separator: ".", omittingEmptySubsequences: false)
     guard parts.count >= 2 else { return nil }
     self.init("\(parts[0]).\(parts[1])")

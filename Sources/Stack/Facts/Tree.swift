@@ -28,17 +28,6 @@ public struct Fact<Value: Hashable & Sendable>: Hashable, Sendable {
   }
 }
 
-/// A problem and the file that has it.
-public struct TreeProblem: Hashable, Sendable {
-  public var path: Path
-  public var problem: Problem
-
-  public init(path: Path, problem: Problem) {
-    self.path = path
-    self.problem = problem
-  }
-}
-
 /// What facts are gathered from: the names under a root, and a way to read files. A directory, a wheel and an image
 /// are all the same here.
 public struct Tree: Sendable {
@@ -75,7 +64,7 @@ public struct Tree: Sendable {
       "METADATA", "PKG-INFO", "RECORD", "WHEEL", "version.py", "build_info.py", "build_and_package_info.py",
       "cpp_lib.json", "top_level.txt",
       // Of toolkits and of the system.
-      "nvcc", "version.json", "version.txt", "cuda.h", "os-release",
+      "nvcc", "version.json", "version.txt", "cuda.h", "os-release", "nv_tegra_release",
       // Of a conda package that is not installed, in its folder `info`.
       "index.json",
     ].map { Array($0.utf8) })
@@ -99,12 +88,14 @@ extension Path {
   }
 
   /// `name` inside this directory; of the root just the name.
-  func child(_ name: some StringProtocol) -> Path { bytes.isEmpty ? Path(name) : appending(name.utf8) }
+  package func child(_ name: some StringProtocol) -> Path {
+    bytes.isEmpty ? Path(name) : appending(name.utf8)
+  }
 
-  func hasSuffix(_ suffix: String) -> Bool { bytes[...].hasSuffix(suffix) }
+  package func hasSuffix(_ suffix: String) -> Bool { bytes[...].hasSuffix(suffix) }
 
   /// Whether it is `folder` or lies below it.
-  func isInside(_ folder: Path) -> Bool {
+  package func isInside(_ folder: Path) -> Bool {
     folder.bytes.isEmpty
       || bytes.starts(with: folder.bytes)
         && (bytes.count == folder.bytes.count || bytes[folder.bytes.count] == UInt8(ascii: "/"))

@@ -17,6 +17,8 @@ public struct LibraryTable: Sendable, Codable {
     public var debian: [String]?
     /// The start of its file name: `libcublas`.
     public var library: String?
+    /// The start of the names of those of its files without which the others do nothing: `libcudnn_ops`.
+    public var decisive: String?
     /// Its version is that of the CUDA toolkit that it belongs to.
     public var hasCUDAVersion: Bool?
     /// Index into ``LibraryTable/sources``.
@@ -58,6 +60,18 @@ public struct LibraryTable: Sendable, Codable {
   public func cudaMajor(of soname: LibraryName) -> Int? {
     guard let major = soname.version.first else { return nil }
     return cudaMajors.first { $0.soname == "\(soname.stem).so.\(major)" }?.cudaMajor
+  }
+
+  /// Whether a file is one of NVIDIA's libraries, by its name: `libcudnn_ops.so.9`, `libcublasLt.so.12`.
+  public func isNVIDIAs(_ file: Path) -> Bool {
+    guard let stem = LibraryName(file.lastComponent.text)?.stem else { return false }
+    return components.contains { $0.library.map { stem.hasPrefix($0) } ?? false }
+  }
+
+  /// Whether a file is one without which the rest of its library does nothing.
+  public func isDecisive(_ file: Path) -> Bool {
+    guard let stem = LibraryName(file.lastComponent.text)?.stem else { return false }
+    return components.contains { $0.decisive.map { stem.hasPrefix($0) } ?? false }
   }
 
   /// Whether a needed library comes with the driver or with the system.

@@ -1,22 +1,25 @@
+import Assessment
+import Bytes
 import Compatibility
 import Stack
+import StackFixtures
 import Testing
 
 @Suite struct RecommendationTests {
   private func question(
     _ version: String, cuda: String?, _ targets: [String], _ devices: [(String, String?)],
     build: (inout TreeBuilder) -> Void = { _ in }
-  ) throws -> StackQuestion {
+  ) throws -> Case {
     var tree = TreeBuilder()
     tree.torch(version, cuda: cuda, in: "site/")
     build(&tree)
-    return StackQuestion(
+    return Case(
       facts: tree.facts(), devices: try devices.map { try device($0.0, driver: $0.1) },
-      libraries: targets.isEmpty ? [] : [stackLibrary("site/torch/lib/libtorch_cuda.so", [targets])])
+      files: targets.isEmpty ? [] : [codeFile("site/torch/lib/libtorch_cuda.so", [targets])])
   }
 
-  private func recommendations(_ question: StackQuestion) -> [Recommendation] {
-    question.recommendations(for: question.checks())
+  private func recommendations(_ question: Case) -> [Recommendation] {
+    question.recommendations()
   }
 
   @Test func anOldBuildOnAnA100() throws {
@@ -46,9 +49,9 @@ import Testing
       let folder = "opt/venv/lib/python\(python)/site-packages/"
       tree.torch("1.12.1+cu102", cuda: "10.2", in: folder)
       return recommendations(
-        StackQuestion(
+        Case(
           facts: tree.facts(), devices: [try device("NVIDIA A100-PCIE-40GB", driver: "460.32.03")],
-          libraries: [stackLibrary("\(folder)torch/lib/libtorch_cuda.so", [["sm_70"]])])
+          files: [codeFile("\(folder)torch/lib/libtorch_cuda.so", [["sm_70"]])])
       ).first
     }
     #expect(try recommendation("3.10")?.command?.contains("torch==1.12.1+cu113") == true)
@@ -206,10 +209,10 @@ import Testing
     tree.add("CUDA Version 11.8.89\n", at: "usr/local/cuda-11.8/version.txt")
     tree.add("x", at: "usr/local/cuda-11.8/bin/nvcc")
     let list = recommendations(
-      StackQuestion(
+      Case(
         facts: tree.facts(), devices: [try device("NVIDIA B200", driver: "580.65.06")],
-        libraries: ["opt/a/lib/python3.11", "opt/b/lib/python3.12"].map {
-          stackLibrary("\($0)/site-packages/torch/lib/libtorch_cuda.so", [["sm_90"]])
+        files: ["opt/a/lib/python3.11", "opt/b/lib/python3.12"].map {
+          codeFile("\($0)/site-packages/torch/lib/libtorch_cuda.so", [["sm_90"]])
         }))
     #expect(
       list.map(\.kind) == [
@@ -231,7 +234,7 @@ import Testing
       tree.add("my_ops/_C.so,,\n", at: "site/my_ops-1.0.dist-info/RECORD")
       tree.library("site/my_ops/_C.so")
     }
-    question.libraries.append(stackLibrary("site/my_ops/_C.so", [["sm_90"]]))
+    question.libraries.append(codeFile("site/my_ops/_C.so", [["sm_90"]]))
     let list = recommendations(question)
     #expect(list.map(\.message) == ["build my-ops 1.0 for 12.0"])
     #expect(list.map(\.command) == ["TORCH_CUDA_ARCH_LIST=\"12.0\""])
@@ -240,7 +243,7 @@ import Testing
   @Test func whatFailsElsewhereIsNoFaultOfPyTorch() throws {
     var question = try question(
       "2.4.1+cu121", cuda: "12.1", ["sm_80"], [("NVIDIA A100-PCIE-40GB", "535.54.03")])
-    question.libraries.append(stackLibrary("site/ops/_C.so", [["compute_80"]], isa: "9.0"))
+    question.libraries.append(codeFile("site/ops/_C.so", [["compute_80"]], isa: "9.0"))
     let list = recommendations(question)
     #expect(list.map(\.kind) == [.installDriver, .architectureList])
     #expect(list[0].message.hasPrefix("driver 580.65.06 is the oldest"))
@@ -250,9 +253,9 @@ import Testing
     var tree = TreeBuilder()
     tree.torch("2.15.0+cu132", cuda: "13.2", in: "a/")
     tree.torch("2.4.1+cpu", cuda: nil, in: "b/")
-    let question = StackQuestion(
+    let question = Case(
       facts: tree.facts(), devices: [try device("Tesla V100-SXM2-32GB", driver: "580.95.05")],
-      libraries: [stackLibrary("a/torch/lib/libtorch_cuda.so", [["sm_75"]])])
+      files: [codeFile("a/torch/lib/libtorch_cuda.so", [["sm_75"]])])
     #expect(
       recommendations(question).map(\.command) == [
         "pip install torch==2.14.1 --index-url https://download.pytorch.org/whl/cu126",

@@ -1,6 +1,7 @@
 import Bytes
 import Compatibility
 import ELFFile
+import Stack
 
 /// Something that mends the stack, computed from the tables.
 public struct Recommendation: Hashable, Sendable {
@@ -46,14 +47,14 @@ struct TorchChoice: Hashable {
   var fit: Fit
 }
 
-extension StackQuestion {
+extension Assessor {
   /// What mends the failed checks, most important first. `checks` are those of the question.
-  public func recommendations(for checks: [Check]) -> [Recommendation] {
+  func recommendations(for checks: [Check]) -> [Recommendation] {
     var list: [Recommendation] = []
     var choices: [TorchChoice] = []
     // Other failures stay with any driver.
-    var isEverything = !StackSummary(checks, namesDriver: true).deciding.contains {
-      $0.status == .fail && !$0.id.dependsOnDriver
+    var isEverything = !checks.contains {
+      $0.status == .fail && !$0.id.dependsOnDriver && !$0.id.isAboutBuilding && $0.id != .flagsContents
     }
     for torch in facts.torches {
       let isBad = torch.isWithoutCUDA || checks.contains { $0.isFailure(of: torch) }
@@ -177,7 +178,7 @@ extension StackQuestion {
 
   private func torchRecommendations(_ torch: TorchInstallation, _ choice: TorchChoice?) -> [Recommendation] {
     let table = PyTorchTable.shared
-    let names = list(devices.map(\.label))
+    let names = listed(devices.map(\.label))
     guard let choice else {
       let uncovered = devices.filter { device in
         !table.releases.flatMap(\.builds).contains { build in
@@ -190,7 +191,7 @@ extension StackQuestion {
         return [
           Recommendation(
             .noOfficialBuild,
-            "no official build of PyTorch carries code for \(list(uncovered.map(\.label))): build it from source"
+            "no official build of PyTorch carries code for \(listed(uncovered.map(\.label))): build it from source"
           )
         ]
       }
@@ -262,7 +263,7 @@ extension StackQuestion {
       return [
         Recommendation(
           .installDriver,
-          "no driver satisfies everything: \(list(Array(demand.demands.prefix(2)).map(\.message)))")
+          "no driver satisfies everything: \(listed(Array(demand.demands.prefix(2)).map(\.message)))")
       ]
     }
     // Nobody has to ask for what is there.
@@ -347,10 +348,10 @@ extension StackQuestion {
     if !compilers.isEmpty || !lacking.isEmpty, !devices.isEmpty, !facts.torches.isEmpty {
       let architectures = Set(devices.map(\.computeCapability)).sorted().map(\.description)
       let shown = lacking.prefix(3) + (lacking.count > 3 ? ["\(lacking.count - 3) others"] : [])
-      let what = lacking.isEmpty ? "extensions" : Stack.list(Array(shown))
+      let what = lacking.isEmpty ? "extensions" : listed(Array(shown))
       list.append(
         Recommendation(
-          .architectureList, "build \(what) for \(Stack.list(architectures))",
+          .architectureList, "build \(what) for \(listed(architectures))",
           command: "TORCH_CUDA_ARCH_LIST=\"\(architectures.joined(separator: ";"))\""))
     }
     return list

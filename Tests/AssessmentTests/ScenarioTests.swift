@@ -1,7 +1,10 @@
+import Assessment
+import Bytes
 import Compatibility
 import DeviceCode
 import ELFFile
 import Stack
+import StackFixtures
 import Testing
 
 /// Whole stacks, with the answers that people need.
@@ -26,20 +29,17 @@ import Testing
     tree.library("site/torch/lib/libcudart-80664282.so.10.2", soname: "libcudart-80664282.so.10.2")
     tree.library("site/torch/lib/libtorch_cuda.so", needed: ["libcudart-80664282.so.10.2", "libcuda.so.1"])
     tree.images = [image("cuda>=10.2", cuda: "10.2")]
-    let question = StackQuestion(
+    let question = Case(
       facts: tree.facts(), devices: [try device("NVIDIA A100-PCIE-40GB", driver: "460.32.03")],
-      libraries: [
-        stackLibrary(
+      files: [
+        codeFile(
           "site/torch/lib/libtorch_cuda.so",
           Array(repeating: ["sm_37", "sm_50", "sm_60", "sm_70"], count: 3))
       ])
     let checks = question.checks()
-    let summary = StackSummary(checks, namesDriver: true)
-    #expect(
-      summary.lines == [
-        .driverAndCUDA: .pass, .torchAndCUDA: .pass, .driverAndGPU: .pass, .torchAndGPU: .fail,
-      ])
-    #expect(summary.answer == .fail)
+    #expect(SummaryLine.allCases.map { question.assessment.status(of: $0) } == [.pass, .pass, .pass, .fail])
+    #expect(question.answers == [.no])
+    #expect(question.assessment.answers[0].reasons.map(\.code) == [.noKernelImage])
     #expect(
       checks.messages(.torchGPU) == [
         "PyTorch 1.12.1+cu102 has no code that runs on NVIDIA A100-PCIE-40GB (8.0) in libtorch_cuda.so"
@@ -66,28 +66,31 @@ import Testing
       image(
         try #require(PublishedImages.shared.images.first { $0.cuda == "11.7" }).requirement, cuda: "11.7.1")
     ]
-    func checks(_ tree: TreeBuilder) throws -> [Check] {
-      StackQuestion(
+    func assess(_ tree: TreeBuilder, _ kind: View.Kind = .directory) throws -> ViewAssessment {
+      Case(
         facts: tree.facts(), devices: [try device("NVIDIA A100-PCIE-40GB", driver: "525.116.03")],
-        libraries: [
-          stackLibrary(
+        files: [
+          codeFile(
             "site/torch/lib/libtorch_cuda.so",
             [["sm_37", "sm_50", "sm_60", "sm_70", "sm_75", "sm_80", "sm_86"]])
-        ]
-      ).checks()
+        ], kind: kind
+      ).assessment
     }
     // As a wheel alone, whose requirements are not there yet, and with them.
-    let wheel = try checks(tree)
-    #expect(wheel.allSatisfy { $0.status == .pass }, "\(wheel.filter { $0.status != .pass })")
+    let wheel = try assess(tree, .wheel)
+    #expect(wheel.checks.allSatisfy { $0.status == .pass }, "\(wheel.checks.filter { $0.status != .pass })")
+    #expect(wheel.answers.map(\.kind) == [.yes])
+    // In an image nothing brings them later.
+    let image = try assess(tree, .image)
+    #expect(image.checks.statuses(.torchLibraries) == [.fail])
+    #expect(image.answers.map(\.kind) == [.no])
+    #expect(image.answers[0].reasons.map(\.code) == [.libraries])
     addLibraries(["libcudnn.so.8", "libcublas.so.11"], to: &tree)
     tree.distribution("nvidia-cudnn-cu11", "8.5.0.96", in: "site/")
     tree.distribution("nvidia-cuda-runtime-cu11", "11.7.99", in: "site/")
-    let installed = try checks(tree)
-    #expect(
-      StackSummary(installed, namesDriver: true).answer == .pass, "\(installed.filter { $0.status != .pass })"
-    )
-    #expect(Set(StackSummary(installed, namesDriver: true).lines.values) == [.pass])
-    #expect(StackSummary(installed, namesDriver: true).lines.count == 4)
+    let installed = try assess(tree, .image)
+    #expect(installed.answers.map(\.kind) == [.yes], "\(installed.checks.filter { $0.status != .pass })")
+    #expect(SummaryLine.allCases.map { installed.status(of: $0) } == [.pass, .pass, .pass, .pass])
   }
 
   @Test func missingAndWrongLibraries() throws {
@@ -102,7 +105,7 @@ import Testing
         "site/torch/lib/libtorch_cuda.so",
         needed: ["libcudart.so.12", "libcudnn.so.9", "libc10.so", "libcuda.so.1"])
       tree.library("site/torch/lib/libc10.so")
-      let question = StackQuestion(facts: tree.facts(), devices: [try device("8.0")], libraries: [])
+      let question = Case(facts: tree.facts(), devices: [try device("8.0")], files: [])
       return try #require(question.checks().first { $0.id == .torchLibraries })
     }
     let good = try check { tree in addLibraries(["libcudart.so.12", "libcudnn.so.9"], to: &tree) }
@@ -112,7 +115,7 @@ import Testing
     let withoutCuDNN = try check { tree in addLibraries(["libcudart.so.12"], to: &tree) }
     #expect(withoutCuDNN.status == .fail)
     #expect(
-      withoutCuDNN.message == "PyTorch 2.4.1+cu121 needs libcudnn.so.9, which nothing under the root provides"
+      withoutCuDNN.message == "PyTorch 2.4.1+cu121 needs libcudnn.so.9, which is missing"
     )
 
     let otherCuDNN = try check { tree in addLibraries(["libcudart.so.12", "libcudnn.so.8"], to: &tree) }
@@ -138,20 +141,21 @@ import Testing
     tree.torch("2.4.1+cu121", cuda: "12.1", in: "site/")
     tree.add("CUDA Version 11.8.89\n", at: "usr/local/cuda-11.8/version.txt")
     tree.add("x", at: "usr/local/cuda-11.8/bin/nvcc")
-    let question = StackQuestion(facts: tree.facts(), devices: [try device("8.0")], libraries: [])
+    let question = Case(facts: tree.facts(), devices: [try device("8.0")], files: [])
     let checks = question.checks()
     #expect(checks.statuses(.toolkitTorch) == [.fail])
     #expect(checks.statuses(.toolkitGPU) == [.pass])
-    #expect(checks.statuses(.torchLibraries) == [.pass])
+    // Nothing was found that would need a library, or be one.
+    #expect(checks.statuses(.torchLibraries) == [.unknown])
     // Building is not running.
-    #expect(StackSummary(checks, namesDriver: true).answer != .fail)
+    #expect(question.answers == [.unknown])
   }
 
   @Test func pytorchThatNeedsAnotherCUDA() throws {
     var tree = TreeBuilder()
     tree.torch("2.4.1+cu121", cuda: "12.1", in: "site/")
     tree.library("site/torch/lib/libtorch_cuda.so", needed: ["libcudart.so.11.0"])
-    let checks = StackQuestion(facts: tree.facts(), devices: [try device("8.0")], libraries: []).checks()
+    let checks = Case(facts: tree.facts(), devices: [try device("8.0")], files: []).checks()
     #expect(checks.statuses(.torchLibraries) == [.fail])
     #expect(checks.messages(.torchLibraries)[0].contains("needs libcudart.so.11.0"))
   }
@@ -160,9 +164,9 @@ import Testing
     var tree = TreeBuilder()
     tree.torch("2.4.1+cu121", cuda: "12.1", in: "a/")
     tree.torch("2.4.1+cpu", cuda: nil, in: "b/")
-    let checks = StackQuestion(
+    let checks = Case(
       facts: tree.facts(), devices: [try device("8.0", driver: "535.54.03")],
-      libraries: [stackLibrary("a/torch/lib/libtorch_cuda.so", [["sm_80"]])]
+      files: [codeFile("a/torch/lib/libtorch_cuda.so", [["sm_80"]])]
     ).checks()
     #expect(checks.statuses(.torchCount) == [.warn])
     #expect(checks.messages(.torchCount)[0].contains("2.4.1+cu121 in a and 2.4.1+cpu in b"))
@@ -182,13 +186,13 @@ import Testing
       tree.add("x", at: "usr/local/cuda-\(version)/bin/nvcc")
     }
     tree.links = ["usr/local/cuda": "cuda-11.8"]
-    let question = StackQuestion(
+    let question = Case(
       facts: tree.facts(),
       devices: [
         try device("NVIDIA GeForce RTX 3090", driver: "570.86.15"),
         try device("NVIDIA H100 NVL", driver: "570.86.15"),
       ],
-      libraries: [stackLibrary("site/torch/lib/libtorch_cuda.so", [["sm_80", "sm_86", "sm_90"]])])
+      files: [codeFile("site/torch/lib/libtorch_cuda.so", [["sm_80", "sm_86", "sm_90"]])])
     let checks = question.checks()
     #expect(
       checks.filter { $0.id == .toolkitTorch }.map(\.subject) == [
@@ -196,7 +200,7 @@ import Testing
       ])
     #expect(checks.statuses(.toolkitTorch) == [.fail, .pass])
     #expect(checks.statuses(.toolkitGPU) == [.pass, .pass, .pass, .pass])
-    #expect(StackSummary(checks, namesDriver: true).answer == .pass)
+    #expect(question.answers == [.yes, .yes])
     // All devices give the same answer, so it is given once.
     #expect(checks.filter { $0.id == .driverRuntime }.map(\.device) == [nil])
     #expect(checks.filter { $0.id == .torchGPU }.map(\.device) == [0, 1])
@@ -207,8 +211,8 @@ import Testing
     tree.torch("2.5.1+cu124", cuda: "12.4", in: "site/")
     tree.add(#"{"cuda": {"version": "12.8.1"}}"#, at: "usr/local/cuda/version.json")
     tree.add("x", at: "usr/local/cuda/bin/nvcc")
-    let question = StackQuestion(
-      facts: tree.facts(), devices: [try device("7.0"), try device("10.7"), try device("2.0")], libraries: [])
+    let question = Case(
+      facts: tree.facts(), devices: [try device("7.0"), try device("10.7"), try device("2.0")], files: [])
     let checks = question.checks()
     #expect(checks.statuses(.toolkitTorch) == [.warn])
     #expect(checks.statuses(.toolkitGPU) == [.pass, .fail, .fail])
@@ -220,11 +224,11 @@ import Testing
     var tree = TreeBuilder()
     tree.torch("2.15.0+cu132", cuda: "13.2", flags: "sm_75 sm_80 sm_86 sm_90 sm_100 sm_120", in: "site/")
     let targets = ["sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120"]
-    let question = StackQuestion(
+    let question = Case(
       facts: tree.facts(), devices: [try device("Tesla V100-SXM2-32GB", driver: "580.95.05")],
-      libraries: [
-        stackLibrary("site/torch/lib/libtorch_cuda.so", Array(repeating: targets, count: 4)),
-        stackLibrary(
+      files: [
+        codeFile("site/torch/lib/libtorch_cuda.so", Array(repeating: targets, count: 4)),
+        codeFile(
           "site/torch/lib/libtorch_cuda_linalg.so",
           [targets] + Array(repeating: Array(targets.dropFirst()), count: 32)),
       ])
@@ -237,22 +241,24 @@ import Testing
         "but 32 of 33 modules of libtorch_cuda_linalg.so lack some of it"))
 
     var onT4 = question
-    onT4.devices = [try device("Tesla T4", driver: "580.95.05")]
+    onT4.question.devices[0].device = try device("Tesla T4", driver: "580.95.05")
+    #expect(onT4.answers == [.partly])
     let partial = onT4.checks()
     #expect(partial.statuses(.torchGPU) == [.warn])
-    #expect(partial.messages(.torchGPU)[0].contains("32 of 33 modules of libtorch_cuda_linalg.so"))
+    #expect(
+      partial.messages(.torchGPU)[0].contains("in libtorch_cuda_linalg.so; others of its libraries have"))
   }
 
   /// The checks of a library without anything around it.
-  private func checksOnA100(of library: StackLibrary, driver: String?) throws -> [Check] {
-    StackQuestion(
+  private func checksOnA100(of library: CodeFile, driver: String?) throws -> [Check] {
+    Case(
       facts: TreeBuilder().facts(), devices: [try device("NVIDIA A100-PCIE-40GB", driver: driver)],
-      libraries: [library]
+      files: [library]
     ).checks()
   }
 
   @Test func ptxThatTheDriverDoesNotKnow() throws {
-    let library = stackLibrary("app/libkernels.so", [["compute_80"]], isa: "9.0")
+    let library = codeFile("app/libkernels.so", [["compute_80"]], isa: "9.0")
     func checks(_ driver: String?) throws -> [Check] { try checksOnA100(of: library, driver: driver) }
     let old = try checks("535.54.03")
     #expect(old.statuses(.ptxDriver) == [.fail])
@@ -267,7 +273,7 @@ import Testing
   }
 
   @Test func compressionThatTheDriverDoesNotKnow() throws {
-    let library = stackLibrary("app/libkernels.so", [["sm_80"]], zstd: true)
+    let library = codeFile("app/libkernels.so", [["sm_80"]], zstd: true)
     func checks(_ driver: String?) throws -> [Check] { try checksOnA100(of: library, driver: driver) }
     let old = try checks("535.54.03")
     #expect(old.statuses(.compressionDriver) == [.fail])
@@ -279,9 +285,9 @@ import Testing
 
   @Test func ptxTakesThePlaceOfWhatIsNotDecompressed() throws {
     func checks(_ driver: String) throws -> [Check] {
-      StackQuestion(
+      Case(
         facts: TreeBuilder().facts(), devices: [try device("NVIDIA A100-PCIE-40GB", driver: driver)],
-        libraries: [stackLibrary("app/libkernels.so", [["sm_80/zstd", "compute_80"]], isa: "8.0")]
+        files: [codeFile("app/libkernels.so", [["sm_80/zstd", "compute_80"]], isa: "8.0")]
       ).checks()
     }
     #expect(try checks("535.54.03").statuses(.compressionDriver) == [.warn])
@@ -290,18 +296,18 @@ import Testing
   }
 
   @Test func ptxNewerThanTheTables() throws {
-    let checks = StackQuestion(
+    let checks = Case(
       facts: TreeBuilder().facts(), devices: [try device("NVIDIA A100-PCIE-40GB", driver: "700.10")],
-      libraries: [stackLibrary("app/libkernels.so", [["compute_80"]], isa: "9.9")]
+      files: [codeFile("app/libkernels.so", [["compute_80"]], isa: "9.9")]
     ).checks()
     #expect(checks.statuses(.ptxDriver) == [.unknown])
   }
 
   @Test func theDriverIsToBlameOnce() throws {
     // A driver without the GPU fails by itself, not once more for every library.
-    let checks = StackQuestion(
+    let checks = Case(
       facts: TreeBuilder().facts(), devices: [try device("NVIDIA B200", driver: "535.54.03")],
-      libraries: [stackLibrary("app/libkernels.so", [["sm_100/zstd"]])]
+      files: [codeFile("app/libkernels.so", [["sm_100/zstd"]])]
     ).checks()
     #expect(checks.filter { $0.status == .fail }.map(\.id) == [.driverGPU])
   }
@@ -311,12 +317,12 @@ import Testing
     tree.torch("2.7.1+cu128", cuda: "12.8", in: "site/")
     // Code that only the newer driver libraries take.
     let libraries = [
-      stackLibrary("site/torch/lib/libtorch_cuda.so", [["sm_80"], ["compute_80"]], isa: "8.7"),
-      stackLibrary("site/torch/lib/libtorch_cuda_linalg.so", [["sm_80"]], zstd: true),
+      codeFile("site/torch/lib/libtorch_cuda.so", [["sm_80"], ["compute_80"]], isa: "8.7"),
+      codeFile("site/torch/lib/libtorch_cuda_linalg.so", [["sm_80"]], zstd: true),
     ]
     tree.library("usr/local/cuda-12.8/compat/libcuda.so.570.86.15")
     func checks(_ gpu: String, _ driver: String) throws -> [Check] {
-      StackQuestion(facts: tree.facts(), devices: [try device(gpu, driver: driver)], libraries: libraries)
+      Case(facts: tree.facts(), devices: [try device(gpu, driver: driver)], files: libraries)
         .checks()
     }
     // CUDA 12 runs on 535 anyway; what the package adds is the compiler and zstd.
@@ -347,8 +353,8 @@ import Testing
       "usr/local/cuda-13.1/compat/libcuda.so.590.44.01",
       notes: [ELFNote(owner: "NVIDIA Corporation", type: 0, description: Array(note.utf8))])
     func check(_ gpu: String, _ driver: String) throws -> Check {
-      let question = StackQuestion(
-        facts: tree.facts(), devices: [try device(gpu, driver: driver)], libraries: [])
+      let question = Case(
+        facts: tree.facts(), devices: [try device(gpu, driver: driver)], files: [])
       return try #require(question.checks().first { $0.id == .driverRuntime })
     }
     #expect(try check("NVIDIA H100 NVL", "535.54.03").status == .pass)
@@ -371,13 +377,13 @@ import Testing
     ]
     func statuses(_ gpu: String) throws -> [Check.Status] {
       let device = try device(gpu, driver: "570.86.15")
-      let checks = StackQuestion(facts: tree.facts(), devices: [device], libraries: []).checks()
+      let checks = Case(facts: tree.facts(), devices: [device], files: []).checks()
       return checks.statuses(.driverRuntime) + checks.statuses(.driverImage)
     }
     #expect(try device("A100").name == nil)
     #expect(try statuses("A100") == [.pass, .pass])
     func message(_ gpu: String) throws -> String? {
-      StackQuestion(facts: StackFacts(), devices: [try device(gpu, driver: "570.86.15")], libraries: [])
+      Case(facts: StackFacts(), devices: [try device(gpu, driver: "570.86.15")], files: [])
         .checks()
         .messages(.driverGPU).first
     }
@@ -392,8 +398,8 @@ import Testing
     var tree = TreeBuilder()
     tree.torch("2.15.0+cu132", cuda: "13.2", in: "site/")
     func check(_ driver: String?) throws -> Check {
-      let question = StackQuestion(
-        facts: tree.facts(), devices: [try device("NVIDIA L4", driver: driver)], libraries: [])
+      let question = Case(
+        facts: tree.facts(), devices: [try device("NVIDIA L4", driver: driver)], files: [])
       return try #require(question.checks().first { $0.id == .driverRuntime })
     }
     #expect(try check("575.57.08").status == .fail)
@@ -416,8 +422,8 @@ import Testing
       var tree = TreeBuilder()
       tree.images = [image(requirement, cuda: "12.8.1")]
       if disabled { tree.images[0].environment["NVIDIA_DISABLE_REQUIRE"] = "1" }
-      let question = StackQuestion(
-        facts: tree.facts(), devices: [try device(gpu, driver: driver)], libraries: [])
+      let question = Case(
+        facts: tree.facts(), devices: [try device(gpu, driver: driver)], files: [])
       return try #require(question.checks().first { $0.id == .driverImage })
     }
     let published = try #require(PublishedImages.shared.images.first { $0.cuda == "12.8" }).requirement
@@ -441,7 +447,7 @@ import Testing
         "NVIDIA_VISIBLE_DEVICES": "void", "NVIDIA_DRIVER_CAPABILITIES": "video",
       ])
     ]
-    let checks = StackQuestion(facts: tree.facts(), devices: [try device("8.0")], libraries: []).checks()
+    let checks = Case(facts: tree.facts(), devices: [try device("8.0")], files: []).checks()
     #expect(checks.statuses(.imageDevices) == [.warn, .warn])
   }
 
@@ -453,12 +459,12 @@ import Testing
       tree.add("\(file),,\n", at: "site/\(name.replacing("-", with: "_"))-1.0.dist-info/RECORD")
       tree.library("site/\(file)")
     }
-    let question = StackQuestion(
+    let question = Case(
       facts: tree.facts(), devices: [try device("NVIDIA GeForce RTX 5090", driver: "570.86.15")],
-      libraries: [
-        stackLibrary("site/my_ops/_C.so", [["sm_80", "sm_90"]]),
-        stackLibrary("site/torch/lib/libtorch_cuda.so", [["sm_90", "sm_120"]]),
-        stackLibrary("site/torchvision/_C.so", [["sm_120"]]),
+      files: [
+        codeFile("site/my_ops/_C.so", [["sm_80", "sm_90"]]),
+        codeFile("site/torch/lib/libtorch_cuda.so", [["sm_90", "sm_120"]]),
+        codeFile("site/torchvision/_C.so", [["sm_120"]]),
       ])
     let checks = question.checks()
     #expect(checks.statuses(.torchGPU) == [.pass])
@@ -466,8 +472,8 @@ import Testing
     #expect(packages.map(\.subject) == ["my-ops 1.0", "torchvision 1.0"])
     #expect(packages.map(\.status) == [.fail, .pass])
     #expect(packages[0].evidence.map(\.path) == ["site/my_ops/_C.so"])
-    #expect(StackSummary(checks, namesDriver: true).answer == .fail)
-    #expect(StackSummary(checks, namesDriver: true).lines[.torchAndGPU] == .pass)
+    #expect(question.answers == [.partly])
+    #expect(question.assessment.status(of: .torchAndGPU) == .pass)
   }
 
   /// PyTorch calls NVIDIA's libraries for some of its functions: without one of them the others run.
@@ -479,16 +485,17 @@ import Testing
       "nvidia/cusparselt/lib/libcusparseLt.so.0,,\n",
       at: "site/nvidia_cusparselt_cu12-0.7.1.dist-info/RECORD")
     tree.library("site/nvidia/cusparselt/lib/libcusparseLt.so.0")
-    func checks(_ path: String, tree: TreeBuilder) throws -> [Check] {
-      StackQuestion(
+    func assess(_ path: String, tree: TreeBuilder) throws -> ViewAssessment {
+      Case(
         facts: tree.facts(), devices: [try device("Tesla V100-SXM2-32GB", driver: "580.65.06")],
-        libraries: [
-          stackLibrary("site/torch/lib/libtorch_cuda.so", [["sm_70", "sm_80"]]),
-          stackLibrary(path, [["sm_80", "sm_90"]]),
+        files: [
+          codeFile("site/torch/lib/libtorch_cuda.so", [["sm_70", "sm_80"]]),
+          codeFile(path, [["sm_80", "sm_90"]]),
         ]
-      ).checks()
+      ).assessment
     }
-    let beside = try checks("site/nvidia/cusparselt/lib/libcusparseLt.so.0", tree: tree)
+    let assessment = try assess("site/nvidia/cusparselt/lib/libcusparseLt.so.0", tree: tree)
+    let beside = assessment.checks
     #expect(beside.statuses(.torchGPU) == [.pass])
     #expect(beside.statuses(.packageGPU) == [.warn])
     #expect(
@@ -496,37 +503,58 @@ import Testing
         "nvidia-cusparselt-cu12 0.7.1 has no code that runs on Tesla V100-SXM2-32GB (7.0) in libcusparseLt.so.0; what "
           + "PyTorch calls in it fails"
       ])
-    #expect(StackSummary(beside, namesDriver: true).answer == .warn)
-    // The same inside PyTorch's own folder; a library of PyTorch's own is another matter.
-    let inside = try checks("site/torch/lib/libcusparseLt-f80c68d1.so.0", tree: tree)
-    #expect(inside.statuses(.torchGPU) == [.warn])
-    #expect(try checks("site/torch/lib/libtorch_cuda_linalg.so", tree: tree).statuses(.torchGPU) == [.fail])
+    // Nothing here says that PyTorch requires it.
+    #expect(assessment.answers.map(\.kind) == [.yes])
+    var requiring = tree
+    requiring.torch("2.14.1+cu126", cuda: "12.6", requires: ["nvidia-cusparselt-cu12==0.7.1"], in: "site/")
+    let required = try assess("site/nvidia/cusparselt/lib/libcusparseLt.so.0", tree: requiring)
+    #expect(required.answers.map(\.kind) == [.partly])
+    #expect(required.answers[0].reasons.map(\.code) == [.requiredPackage])
+    // The same inside PyTorch's own folder, and a library of PyTorch's own.
+    for name in ["libcusparseLt-f80c68d1.so.0", "libtorch_cuda_linalg.so"] {
+      let inside = try assess("site/torch/lib/\(name)", tree: tree)
+      #expect(inside.checks.statuses(.torchGPU) == [.warn])
+      #expect(inside.answers.map(\.kind) == [.partly])
+    }
     // Alone there is nothing that would run without it.
     var alone = TreeBuilder()
     alone.distribution("nvidia-cusparselt-cu12", "0.7.1", in: "site/")
-    let lone = StackQuestion(
+    let lone = Case(
       facts: alone.facts(), devices: [try device("Tesla V100-SXM2-32GB", driver: "580.65.06")],
-      libraries: [stackLibrary("site/nvidia/cusparselt/lib/libcusparseLt.so.0", [["sm_80"]])])
+      files: [codeFile("site/nvidia/cusparselt/lib/libcusparseLt.so.0", [["sm_80"]])])
     #expect(lone.checks().statuses(.packageGPU) == [.fail])
   }
 
   /// What was not asked is no part of the answer: a driver that nobody named, building, what flags promise.
-  @Test func theAnswerIsAboutWhatWasAsked() {
-    func answer(_ checks: [Check], namesDriver: Bool = true) -> Check.Status {
-      StackSummary(checks, namesDriver: namesDriver).answer
+  @Test func theAnswerIsAboutWhatWasAsked() throws {
+    var tree = TreeBuilder()
+    tree.torch("2.4.1+cu121", cuda: "12.1", flags: "sm_80 sm_90", in: "site/")
+    tree.library("site/torch/lib/libtorch_cuda.so", needed: ["libcudart.so.12"])
+    addLibraries(["libcudart.so.12"], to: &tree)
+    tree.add(#"{"cuda": {"version": "11.8.0"}}"#, at: "usr/local/cuda/version.json")
+    tree.add("x", at: "usr/local/cuda/bin/nvcc")
+    func answer(_ driver: String?) throws -> Answer.Kind {
+      Case(
+        facts: tree.facts(), devices: [try device("8.0", driver: driver)],
+        files: [codeFile("site/torch/lib/libtorch_cuda.so", [["sm_80"]])]
+      ).answers[0]
     }
-    let fine = Check(.torchGPU, .pass, "")
-    #expect(answer([fine, Check(.driverRuntime, .unknown, "")], namesDriver: false) == .pass)
-    #expect(answer([fine, Check(.driverRuntime, .unknown, "")]) == .unknown)
-    #expect(answer([fine, Check(.driverRuntime, .fail, "")], namesDriver: false) == .fail)
-    #expect(answer([fine, Check(.torchGPU, .unknown, "")], namesDriver: false) == .unknown)
-    #expect(answer([fine, Check(.toolkitTorch, .fail, ""), Check(.flagsContents, .warn, "")]) == .pass)
-    #expect(answer([]) == .unknown)
-    let summary = StackSummary(
-      [fine, Check(.packageGPU, .fail, device: 1, ""), Check(.packageGPU, .pass, device: 0, "")],
-      namesDriver: true)
-    #expect([0, 1].map { summary.answer(onDevice: $0) } == [.pass, .fail])
-    #expect(summary.answer == .fail)
+    #expect(try answer(nil) == .yes)
+    #expect(try answer("535.54.03") == .yes)
+    #expect(try answer("450.80.02") == .no)
+    #expect(Case(facts: StackFacts(), devices: [try device("8.0")], files: []).answers == [.nothing])
+  }
+
+  /// Without CUDA nothing of PyTorch uses the GPU that was asked about.
+  @Test func pytorchWithoutCUDA() throws {
+    var tree = TreeBuilder()
+    tree.torch("2.4.1+cpu", cuda: nil, in: "site/")
+    let question = Case(facts: tree.facts(), devices: [try device("8.0")], files: [])
+    #expect(question.answers == [.no])
+    #expect(question.assessment.answers[0].reasons.map(\.code) == [.builtWithoutCUDA])
+    var overview = question
+    overview.question.namesDevices = false
+    #expect(overview.checks().statuses(.torchLibraries) == [.warn])
   }
 
   @Test func packagesThatPickALibrary() throws {
@@ -534,14 +562,25 @@ import Testing
     tree.distribution("vllm", "0.33.0", in: "site/")
     tree.add("vllm/fa2.so,,\nvllm/fa3.so,,\n", at: "site/vllm-0.33.0.dist-info/RECORD")
     for file in ["fa2", "fa3"] { tree.library("site/vllm/\(file).so") }
-    let checks = StackQuestion(
-      facts: tree.facts(), devices: [try device("8.0")],
-      libraries: [
-        stackLibrary("site/vllm/fa2.so", [["sm_80"]]), stackLibrary("site/vllm/fa3.so", [["sm_90a"]]),
-      ]
-    ).checks()
-    #expect(checks.statuses(.packageGPU) == [.warn])
-    #expect(checks.messages(.packageGPU)[0].contains("in fa3.so; others of its libraries have"))
+    func assess(_ gpu: String, _ targets: [[String]]) throws -> ViewAssessment {
+      Case(
+        facts: tree.facts(), devices: [try device(gpu)],
+        files: [codeFile("site/vllm/fa2.so", targets), codeFile("site/vllm/fa3.so", [["sm_90a"]])]
+      ).assessment
+    }
+    let a100 = try assess("8.0", [["sm_80"]])
+    #expect(a100.checks.statuses(.packageGPU) == [.pass])
+    #expect(a100.checks.messages(.packageGPU)[0].hasSuffix("fa3.so is for other GPUs"))
+    #expect(a100.packages[0].verdicts[0].standings == [.counts, .forOtherGPUs])
+    #expect(a100.answers.map(\.kind) == [.yes])
+    // Whoever made it knew this GPU, since there is machine code for it.
+    #expect(try assess("12.0", [["sm_80", "sm_120"]]).answers.map(\.kind) == [.yes])
+    // A program that was made before this GPU may take the newest code that it has.
+    #expect(try assess("12.0", [["compute_80"]]).answers.map(\.kind) == [.partly])
+    // By itself it is what was asked about.
+    let alone = Case(
+      facts: StackFacts(), devices: [try device("8.0")], files: [codeFile("fa3.so", [["sm_90a"]])])
+    #expect(alone.answers == [.no])
   }
 
   @Test func packagesMadeForAnotherPyTorch() throws {
@@ -551,7 +590,7 @@ import Testing
     tree.distribution("jax-cuda12-plugin", "0.12.0", in: "site/")
     tree.distribution("torchvision", "0.30.0", requires: ["torch==2.15.0"], in: "site/")
     tree.add("__version__ = '0.30.0+cu132'\n", at: "site/torchvision/version.py")
-    let checks = StackQuestion(facts: tree.facts(), devices: [try device("8.0")], libraries: []).checks()
+    let checks = Case(facts: tree.facts(), devices: [try device("8.0")], files: []).checks()
     let packages = Dictionary(
       uniqueKeysWithValues: checks.filter { $0.id == .packageTorch }.map { ($0.subject, $0.status) })
     #expect(
@@ -562,9 +601,9 @@ import Testing
     var tree = TreeBuilder()
     tree.torch("2.4.1+cu121", cuda: "12.1", flags: "sm_80 sm_90 compute_90", in: "site/")
     func check(_ modules: [[String]]) throws -> Check {
-      let question = StackQuestion(
+      let question = Case(
         facts: tree.facts(), devices: [try device("8.0")],
-        libraries: [stackLibrary("site/torch/lib/libtorch_cuda.so", modules, isa: "8.1")])
+        files: [codeFile("site/torch/lib/libtorch_cuda.so", modules, isa: "8.1")])
       return try #require(question.checks().first { $0.id == .flagsContents })
     }
     #expect(try check([["sm_80", "sm_90", "compute_90"]]).status == .pass)
@@ -577,7 +616,7 @@ import Testing
     var tree = TreeBuilder()
     tree.library("opt/app/lib/libapp.so", needed: ["libcudart.so.12", "libcuda.so.1"])
     func statuses() throws -> [Check.Status] {
-      StackQuestion(facts: tree.facts(), devices: [try device("8.0")], libraries: []).checks()
+      Case(facts: tree.facts(), devices: [try device("8.0")], files: []).checks()
         .statuses(.missingLibraries)
     }
     // A folder of libraries is no system: what they need may be anywhere.
@@ -589,9 +628,9 @@ import Testing
   }
 
   @Test func linkInputsAreNotJudged() throws {
-    let checks = StackQuestion(
+    let checks = Case(
       facts: TreeBuilder().facts(), devices: [try device("8.0")],
-      libraries: [StackLibrary(path: "a/empty.so", library: Library(Inventory()))]
+      files: [CodeFile(path: "a/empty.so", unit: CodeUnit(Inventory()))]
     ).checks()
     #expect(checks.statuses(.packageGPU) == [])
   }
@@ -601,17 +640,17 @@ import Testing
     tree.distribution("a", "1", in: "site/")
     tree.distribution("b", "1", in: "site/")
     tree.library("site/a/_C.so", needed: ["libnvinfer.so.10"])
-    let checks = StackQuestion(facts: tree.facts(), devices: [try device("8.0")], libraries: []).checks()
+    let checks = Case(facts: tree.facts(), devices: [try device("8.0")], files: []).checks()
     #expect(
       checks.messages(.missingLibraries) == [
-        "nothing under the root provides libnvinfer.so.10 (for site/a/_C.so)"
+        "some libraries need libnvinfer.so.10, which is missing"
       ])
   }
 
   @Test func gpusAndDrivers() throws {
     func check(_ gpu: String, _ driver: String?) throws -> Check {
-      let question = StackQuestion(
-        facts: StackFacts(), devices: [try device(gpu, driver: driver)], libraries: [])
+      let question = Case(
+        facts: StackFacts(), devices: [try device(gpu, driver: driver)], files: [])
       return try #require(question.checks().first { $0.id == .driverGPU })
     }
     #expect(try check("NVIDIA A100-PCIE-40GB", "460.32.03").status == .pass)
@@ -625,25 +664,25 @@ import Testing
   @Test func theLowestDriver() throws {
     var tree = TreeBuilder()
     tree.torch("2.4.1+cu121", cuda: "12.1", in: "site/")
-    func demand(_ gpus: [String], _ libraries: [StackLibrary]) throws -> DriverDemand {
+    func demand(_ gpus: [String], _ files: [CodeFile]) throws -> DriverDemand {
       let devices = try gpus.map { try device($0) }
-      let question = StackQuestion(facts: tree.facts(), devices: devices, libraries: libraries)
+      let question = Case(facts: tree.facts(), devices: devices, files: libraries)
       return try #require(question.driverDemand())
     }
-    let plain = stackLibrary("site/torch/lib/libtorch_cuda.so", [["sm_80", "sm_90"]])
+    let plain = codeFile("site/torch/lib/libtorch_cuda.so", [["sm_80", "sm_90"]])
     let runtime = try demand(["8.0"], [plain])
     #expect(runtime.driver?.description == "525.60.13")
     #expect(runtime.demands.map(\.id) == [.driverRuntime])
     #expect(runtime.demands.map(\.subject) == ["CUDA 12.1"])
     #expect(runtime.asking == "CUDA 12.1 of PyTorch 2.4.1+cu121 asks for it")
 
-    let zstd = stackLibrary("site/ops/_C.so", [["sm_80"]], zstd: true)
+    let zstd = codeFile("site/ops/_C.so", [["sm_80"]], zstd: true)
     let compressed = try demand(["8.0"], [plain, zstd])
     #expect(compressed.driver?.description == "550.54.14")
     #expect(compressed.demands.map(\.id) == [.compressionDriver])
     #expect(compressed.demands.first?.evidence.map(\.path) == ["site/ops/_C.so"])
 
-    let ptx = stackLibrary("site/ops/_C.so", [["compute_80"]], isa: "9.3")
+    let ptx = codeFile("site/ops/_C.so", [["compute_80"]], isa: "9.3")
     #expect(try demand(["8.0"], [plain, ptx]).driver?.description == "610.43.02")
     #expect(try demand(["10.0"], [plain]).driver?.branchNumber == 570)
     // No driver supports both Kepler and Blackwell.
@@ -656,6 +695,6 @@ import Testing
     #expect(image.driver?.description == "550.54.14")
     #expect(image.demands.map(\.id) == [.driverImage])
     // What no driver mends is no demand on the driver.
-    #expect(try demand(["9.0"], [stackLibrary("site/x.so", [["sm_80"]])]).driver?.description == "550.54.14")
+    #expect(try demand(["9.0"], [codeFile("site/x.so", [["sm_80"]])]).driver?.description == "550.54.14")
   }
 }

@@ -1,11 +1,14 @@
 public import DeviceCode
 
-/// The device code of one file, prepared for judging: modules with the same images are judged once.
-public struct Library: Sendable {
+/// Device code that is judged as one: the modules of a file, or of several files among which a program chooses.
+///
+/// It holds what the rules ask of the modules, and nothing of a GPU. Modules that no rule can tell apart are one group, so
+/// that 18,000 of them cost a few rows.
+public struct CodeUnit: Hashable, Sendable {
   /// Modules that no rule can tell apart.
-  struct Group: Sendable {
+  struct Group: Hashable, Sendable {
     var role: ModuleRole
-    /// Positions in ``Library/signatures``.
+    /// Positions in ``CodeUnit/signatures``.
     var images: [Int]
     /// The same for the PTX of modules that were device-linked into these.
     var preLinked: [Int]
@@ -19,19 +22,20 @@ public struct Library: Sendable {
     var preLinked: [Int]
   }
 
-  let inventory: Inventory
   let signatures: [ImageSignature]
   /// Ordered by their first module.
   let groups: [Group]
-  /// For every module its position in ``groups``.
-  private let groupOfModule: [Int]
 
-  public init(_ inventory: Inventory) {
-    self.inventory = inventory
+  /// Prepares the modules of `inventory`.
+  ///
+  /// - Parameter directives: what the PTX of some images says of itself, by image, where their headers say something else.
+  ///   The driver picks an image by its header and compiles the text.
+  public init(_ inventory: Inventory, directives: [Int: PTXHeader] = [:]) {
     var signatures: [ImageSignature] = []
     var positions: [ImageSignature: Int] = [:]
     let imagePositions = inventory.images.map { image in
-      let signature = ImageSignature(image)
+      var signature = ImageSignature(image)
+      signature.directive = directives[image.index].map { .init(target: $0.target, isa: $0.isa) }
       if let known = positions[signature] { return known }
       positions[signature] = signatures.count
       signatures.append(signature)
@@ -39,21 +43,48 @@ public struct Library: Sendable {
     }
     var groups: [Group] = []
     var known: [GroupKey: Int] = [:]
-    groupOfModule = inventory.modules.indices.map { index in
+    for index in inventory.modules.indices {
       let module = inventory.modules[index]
       let images = module.images.clamped(to: inventory.images.indices)
       let key = GroupKey(
         role: ModuleRole(place: module.place, images.lazy.map { signatures[imagePositions[$0]] }),
         images: Array(imagePositions[images]),
-        preLinked: Library.preLinkedPTX(of: module, in: inventory).map { imagePositions[$0] })
+        preLinked: CodeUnit.preLinkedPTX(of: module, in: inventory).map { imagePositions[$0] })
       if let group = known[key] {
         groups[group].modules.append(index)
-        return group
+        continue
       }
       known[key] = groups.count
       groups.append(
         Group(role: key.role, images: key.images, preLinked: key.preLinked, modules: [index]))
-      return groups.count - 1
+    }
+    self.signatures = signatures
+    self.groups = groups
+  }
+
+  /// The code of several files among which a program picks, as a library picks among what is embedded in it: each file's
+  /// modules count as specialised. Module `n` is the only module of file `n`.
+  public init(alternatives units: [CodeUnit]) {
+    var signatures: [ImageSignature] = []
+    var positions: [ImageSignature: Int] = [:]
+    var groups: [Group] = []
+    var known: [GroupKey: Int] = [:]
+    for (index, unit) in units.enumerated() {
+      let images = unit.groups.flatMap(\.images).map { position in
+        let signature = unit.signatures[position]
+        if let known = positions[signature] { return known }
+        positions[signature] = signatures.count
+        signatures.append(signature)
+        return signatures.count - 1
+      }
+      let key = GroupKey(
+        role: ModuleRole(place: .embedded, images.map { signatures[$0] }), images: images, preLinked: [])
+      if let group = known[key] {
+        groups[group].modules.append(index)
+      } else {
+        known[key] = groups.count
+        groups.append(Group(role: key.role, images: images, preLinked: [], modules: [index]))
+      }
     }
     self.signatures = signatures
     self.groups = groups
@@ -76,55 +107,68 @@ public struct Library: Sendable {
   public var targets: [ImageSignature] {
     let role: ModuleRole = groups.contains { $0.role == .portable } ? .portable : .specialised
     var seen: Set<String> = []
-    return groups.filter { $0.role == role }.flatMap { $0.images + $0.preLinked }.map { signatures[$0] }
-      .sorted { ($0.isPTX ? 1 : 0, $0.target) < ($1.isPTX ? 1 : 0, $1.target) }
-      .filter { seen.insert($0.targetName).inserted }
+    return groups.filter { $0.role == role }.flatMap { $0.images + $0.preLinked }.map {
+      signatures[$0].byHeader
+    }
+    .sorted { ($0.isPTX ? 1 : 0, $0.target) < ($1.isPTX ? 1 : 0, $1.target) }
+    .filter { seen.insert($0.targetName).inserted }
   }
 
   /// Whether it makes a difference what a driver knows: there is PTX, or compressed code that not every driver reads.
   public var dependsOnDriver: Bool { signatures.contains { MinimumDriver($0) != nil } }
 
-  /// The role of a module.
-  public func role(ofModule index: Int) -> ModuleRole { groups[groupOfModule[index]].role }
+  /// How many modules hold code, those included that are not judged.
+  public var moduleCount: Int { groups.reduce(0) { $0 + ($1.role == .empty ? 0 : $1.modules.count) } }
 
-  /// Judges one module, with its evidence.
-  public func verdict(ofModule index: Int, on device: Device) -> ModuleVerdict {
-    let judgements = Judgements(signatures, on: device)
-    let images = judgedImages(of: groups[groupOfModule[index]], module: index, judgements)
-    return ModuleVerdict(images)
-  }
+  /// Whether some image is PTX.
+  public var hasPTX: Bool { signatures.contains(where: \.isPTX) }
 
-  private func judgedImages(
-    of group: Group, module index: Int, _ judgements: Judgements
-  ) -> [JudgedImage] {
-    let module = inventory.modules[index]
-    let own = zip(module.images, group.images).map { image, signature in
-      JudgedImage(
-        image: image, signature: signatures[signature], judgement: judgements.alone[signature],
-        isPreLinked: false)
-    }
-    let preLinked = zip(Library.preLinkedPTX(of: module, in: inventory), group.preLinked)
-      .map { image, signature in
-        JudgedImage(
-          image: image, signature: signatures[signature], judgement: judgements.linked[signature],
-          isPreLinked: true)
+  /// Whether every image that a driver can load is for one GPU or family only: it has the suffix `a` or `f`.
+  var isWhollySpecific: Bool {
+    let loadable = groups.filter { $0.role == .portable || $0.role == .specialised }
+    return !loadable.isEmpty
+      && loadable.allSatisfy { group in
+        group.images.allSatisfy { signatures[$0].target.suffix != .none } && group.preLinked.isEmpty
       }
-    return own + preLinked
   }
 
-  /// Judges the library.
+  /// The role of a module, by its index in the file; nil where there is none.
+  public func role(ofModule index: Int) -> ModuleRole? {
+    groups.first { $0.modules.contains(index) }?.role
+  }
+
+  /// Judges one module, with its evidence; nil where there is none with this index.
+  public func verdict(ofModule index: Int, on device: Device) -> ModuleVerdict? {
+    groups.first { $0.modules.contains(index) }.map { group in
+      ModuleVerdict(judgedImages(of: group, Judgements(signatures, on: device)))
+    }
+  }
+
+  private func judgedImages(of group: Group, _ judgements: Judgements) -> [JudgedImage] {
+    func judged(_ position: Int, _ judgement: ImageJudgement, isPreLinked: Bool) -> JudgedImage {
+      let signature = signatures[position]
+      // What the text of PTX says is evidence only where it decides.
+      let isByText = judgement.reason == .otherPTXTarget
+      return JudgedImage(
+        signature: isByText ? signature : signature.byHeader, judgement: judgement, isPreLinked: isPreLinked)
+    }
+    return group.images.map { judged($0, judgements.alone[$0], isPreLinked: false) }
+      + group.preLinked.map { judged($0, judgements.linked[$0], isPreLinked: true) }
+  }
+
+  /// Judges the unit on a device, the driver included where one is known.
   ///
   /// Modules without code for the device are gaps, unless the names of their kernels tell otherwise;
   /// ``modulesToName(on:kernels:)`` says which names it takes.
-  public func verdict(on device: Device, kernels: KernelNames = KernelNames()) -> LibraryVerdict {
+  public func verdict(on device: Device, kernels: KernelNames = KernelNames()) -> UnitVerdict {
     let judgements = Judgements(signatures, on: device)
-    var verdict = LibraryVerdict(
+    var verdict = UnitVerdict(
       device: device, verdict: .noDeviceCode, portable: .init(), dedicated: 0, providedElsewhere: 0,
       withoutKernels: .init(), specialised: .init(), linkInputs: 0, minimumDriver: nil, uncovered: [],
       presumed: [], advice: [])
     var gaps: [(group: Group, images: [JudgedImage])] = []
     var lesser: [(group: Group, winner: JudgedImage)] = []
-    var specialisedGaps: [LibraryVerdict.Uncovered] = []
+    var specialisedGaps: [UnitVerdict.Uncovered] = []
     var running: [Group] = []
     var needs = DriverNeeds()
     for group in groups {
@@ -132,7 +176,7 @@ public struct Library: Sendable {
       case .empty: break
       case .linkInput: verdict.linkInputs += group.modules.count
       case .portable, .specialised:
-        let images = judgedImages(of: group, module: group.modules[0], judgements)
+        let images = judgedImages(of: group, judgements)
         let winner = ModuleVerdict(images).winner
         let fit = winner?.judgement.fit ?? .none
         if fit > .none { running.append(group) }
@@ -157,11 +201,19 @@ public struct Library: Sendable {
       if empty < group.modules.count { needs.add(winner, group.role) }
     }
     excuse(gaps, running: running, kernels, in: &verdict)
-    verdict.verdict = Library.combine(verdict)
+    // What runs is only weighed where something does not: the names of all modules that run have been read then.
+    if verdict.gaps > 0 {
+      let portable = running.filter { $0.role == .portable }
+      let empty = portable.reduce(0) { $0 + emptyModules(of: $1, kernels) }
+      verdict.runningWithKernels =
+        verdict.portable.total > 0 ? verdict.portable.mayRun - empty : verdict.specialised.mayRun
+    }
+    verdict.verdict = CodeUnit.combine(verdict)
+    verdict.isForOtherGPUs = verdict.verdict == .incompatible && isForOthers(gaps, kernels, verdict)
     if verdict.portable.total == 0 && verdict.specialised.mayRun == 0 { verdict.uncovered = specialisedGaps }
     if !device.computeCapability.isTegra { verdict.minimumDriver = needs.minimum(for: verdict) }
-    verdict.uncovered.sort { $0.modules[0] < $1.modules[0] }
-    verdict.presumed.sort { $0.modules[0] < $1.modules[0] }
+    verdict.uncovered = UnitVerdict.Uncovered.merged(verdict.uncovered)
+    verdict.presumed = UnitVerdict.Uncovered.merged(verdict.presumed)
     verdict.advice = Advice.all(for: verdict)
     return verdict
   }
@@ -171,30 +223,68 @@ public struct Library: Sendable {
   ///
   /// First those without code for the device. Where their own names do not settle it, those that run, which may have the
   /// same kernels. At last those that run less than well beside many that run well: they may hold no kernel. Where nothing
-  /// runs at all, one kernel suffices to know it: more and more modules until one is found.
-  ///
-  /// - Parameter namesAll: every uncovered module is wanted, whatever it does to the verdict.
-  public func modulesToName(on device: Device, kernels: KernelNames, namesAll: Bool = true) -> [Int] {
+  /// runs at all, one kernel that is not named for other GPUs settles it: more and more modules until one is found.
+  public func modulesToName(on device: Device, kernels: KernelNames) -> [Int] {
+    if device.isSupportedByDriver == false { return [] }
     let verdict = verdict(on: device, kernels: kernels)
     let open = (verdict.uncovered + verdict.presumed).flatMap(\.modules).sorted()
     let unnamed = open.filter { !kernels.isRead($0) }
-    let mayRun = verdict.portable.mayRun + verdict.specialised.mayRun > 0
-    if !mayRun, !namesAll {
-      let isSettled =
-        verdict.portable.total == 0
-        || open.contains { kernels.isRead($0) && kernels[$0]?.isEmpty != true }
+    guard verdict.running > 0 else {
+      if verdict.portable.total == 0 || isWhollySpecific { return [] }
+      let rule = DispatchRule(kernels, on: device.computeCapability, running: [], others: [])
+      let isSettled = open.contains { module in
+        guard kernels.isRead(module) else { return false }
+        let standing = rule.standing(ofModule: module, targets: [])
+        return standing != .dedicated && standing != .withoutKernels
+      }
       return isSettled ? [] : Array(unnamed.prefix(max(1, open.count - unnamed.count)))
     }
-    if !unnamed.isEmpty || !mayRun { return unnamed }
+    if !unnamed.isEmpty { return unnamed }
     let mayBeEmpty =
       verdict.portable.isMostlyNative && (verdict.verdict == .jit || verdict.verdict == .notGuaranteed)
     guard !open.isEmpty || mayBeEmpty else { return [] }
     let judgements = Judgements(signatures, on: device)
     return groups.filter { group in
       guard group.role == .portable || group.role == .specialised && !open.isEmpty else { return false }
-      let fit = ModuleVerdict(judgedImages(of: group, module: group.modules[0], judgements)).fit
+      let fit = ModuleVerdict(judgedImages(of: group, judgements)).fit
       return fit > .none && (!open.isEmpty || !fit.isNative)
     }.flatMap(\.modules).filter { !kernels.isRead($0) }.sorted()
+  }
+
+  /// The modules that run on `device` by compiling PTX, each with the position of that PTX among its images: the verdict
+  /// rests on what the PTX says of itself.
+  public func compiledPTX(on device: Device) -> [(module: Int, image: Int)] {
+    let judgements = Judgements(signatures, on: device)
+    return groups.flatMap { group -> [(module: Int, image: Int)] in
+      guard group.role == .portable || group.role == .specialised else { return [] }
+      let images = judgedImages(of: group, judgements)
+      guard let winner = ModuleVerdict(images).winner, winner.signature.isPTX, !winner.isPreLinked,
+        let position = images.firstIndex(of: winner)
+      else { return [] }
+      return group.modules.map { ($0, position) }
+    }
+  }
+
+  /// Whether a unit of which nothing runs on the device was made for other GPUs on purpose: all its code is for one GPU
+  /// or family, or the names of all its kernels are those of other generations. What another driver would run was not.
+  private func isForOthers(
+    _ gaps: [(group: Group, images: [JudgedImage])], _ kernels: KernelNames, _ verdict: UnitVerdict
+  ) -> Bool {
+    guard !verdict.uncovered.contains(where: { $0.reasons.contains(where: \.isByDriver) }) else {
+      return false
+    }
+    if isWhollySpecific { return true }
+    guard verdict.running == 0, verdict.specialised.total == 0 else { return false }
+    let rule = DispatchRule(kernels, on: verdict.device.computeCapability, running: [], others: [])
+    var isAnyDedicated = false
+    for module in gaps.flatMap(\.group.modules) {
+      switch rule.standing(ofModule: module, targets: []) {
+      case .dedicated: isAnyDedicated = true
+      case .withoutKernels: break
+      default: return false
+      }
+    }
+    return isAnyDedicated
   }
 
   private func emptyModules(of group: Group, _ kernels: KernelNames) -> Int {
@@ -204,7 +294,7 @@ public struct Library: Sendable {
   /// Tells the gaps among modules without code for the device from those that are none by the names of their kernels.
   private func excuse(
     _ gaps: [(group: Group, images: [JudgedImage])], running: [Group], _ kernels: KernelNames,
-    in verdict: inout LibraryVerdict
+    in verdict: inout UnitVerdict
   ) {
     guard !running.isEmpty else {
       // Nothing is picked where nothing runs, but there may be nothing to run.
@@ -253,7 +343,7 @@ public struct Library: Sendable {
   /// Whether the library is shown to pick its kernels by generation, so that no module without code for the device need
   /// be a gap: some are named for other generations, what runs is named or made for the device's own, and what is not
   /// known to be for others is no more than what is.
-  private func picksByGeneration(_ verdict: LibraryVerdict, _ rule: DispatchRule) -> Bool {
+  private func picksByGeneration(_ verdict: UnitVerdict, _ rule: DispatchRule) -> Bool {
     let left = verdict.uncovered.reduce(0) { $0 + $1.modules.count }
     return verdict.portable.mayRun > 0 && verdict.dedicated > 0
       && (rule.runsOwnGeneration || verdict.specialised.runs > 0)
@@ -268,9 +358,10 @@ public struct Library: Sendable {
 
   /// The verdict that follows from the counts.
   ///
-  /// Portable modules all have to run, but for those that are no gaps. Specialised ones are made for one device each:
-  /// those for other devices are no gaps, but one that runs is something that runs, and alone the best of them decides.
-  private static func combine(_ verdict: LibraryVerdict) -> Verdict {
+  /// Portable modules all have to run, but for those that are no gaps; where next to none of them does, the unit does not
+  /// run, whatever specialised ones do: those are made for one device each and serve single features. Where there are no
+  /// others the best of them decides.
+  private static func combine(_ verdict: UnitVerdict) -> Verdict {
     let specialised = verdict.specialised
     var required = verdict.portable
     required.jit -= verdict.withoutKernels.jit
@@ -283,7 +374,7 @@ public struct Library: Sendable {
       let loadable = verdict.portable.total - verdict.withoutKernels.total + specialised.total
       return loadable > 0 ? .incompatible : .noDeviceCode
     }
-    return judged == .incompatible && specialised.mayRun > 0 ? .partial : judged
+    return judged == .partial && verdict.isNearlyNothing ? .incompatible : judged
   }
 }
 
@@ -314,7 +405,7 @@ private struct DriverNeeds {
 
   /// What the modules need that decide the verdict: a library picks among its specialised modules by itself, so they
   /// count only where there are no portable ones, and their PTX only where it is the best.
-  func minimum(for verdict: LibraryVerdict) -> MinimumDriver? {
+  func minimum(for verdict: UnitVerdict) -> MinimumDriver? {
     if verdict.portable.total > 0 { return portable }
     return verdict.verdict == .native ? nativeSpecialised : otherSpecialised
   }

@@ -3,7 +3,7 @@ import DeviceCode
 import FuzzSupport
 import Testing
 
-@Suite struct LibraryVerdictTests {
+@Suite struct UnitVerdictTests {
   @Test func theOldWheelOnANewGPU() {
     let old = ["sm_37", "sm_50", "sm_60", "sm_70"]
     let a100 = device("8.0")
@@ -64,11 +64,11 @@ import Testing
     ([["lto_80"], ["sm_80"]], "8.0", .native),
   ])
   func verdicts(_ modules: [[String]], _ on: String, _ expected: Verdict) {
-    #expect(Library(inventory(modules.map { Draft($0) })).verdict(on: device(on)).verdict == expected)
+    #expect(CodeUnit(inventory(modules.map { Draft($0) })).verdict(on: device(on)).verdict == expected)
   }
 
   @Test func flashAttention3() {
-    let library = Library(inventory(Array(repeating: Draft(["sm_90a"]), count: 33)))
+    let library = CodeUnit(inventory(Array(repeating: Draft(["sm_90a"]), count: 33)))
     let ampere = library.verdict(on: device("8.0"))
     #expect(ampere.verdict == .incompatible)
     #expect(ampere.specialised.none == 33 && ampere.portable.total == 0)
@@ -84,7 +84,7 @@ import Testing
   @Test func linearAlgebraOfTorch() {
     let newer = ["sm_80", "sm_86", "sm_90", "sm_100", "sm_120"]
     let drafts = [Draft(["sm_75"] + newer)] + Array(repeating: Draft(newer), count: 32)
-    let library = Library(inventory(drafts))
+    let library = CodeUnit(inventory(drafts))
     let turing = library.verdict(on: device("7.5"))
     #expect(turing.verdict == .partial)
     #expect(turing.portable.runs == 1 && turing.portable.total == 33 && turing.portable.none == 32)
@@ -98,20 +98,20 @@ import Testing
     let drafts =
       [Draft(["sm_80", "sm_90", "sm_100"])] + Array(repeating: Draft(["sm_90"], .embedded), count: 29)
       + Array(repeating: Draft(["sm_100"], .embedded), count: 29)
-    let verdict = Library(inventory(drafts)).verdict(on: device("8.0"))
+    let verdict = CodeUnit(inventory(drafts)).verdict(on: device("8.0"))
     #expect(verdict.verdict == .native)
     #expect(verdict.specialised.total == 58 && verdict.specialised.runs == 0)
-    #expect(Library(inventory(drafts)).verdict(on: device("9.0")).specialised.runs == 29)
+    #expect(CodeUnit(inventory(drafts)).verdict(on: device("9.0")).specialised.runs == 29)
   }
 
   @Test func linkInputsAreCountedAndNeverJudged() {
     let drafts = [
       Draft(["sm_80"], preLinked: [1]), Draft(["sm_80", "compute_80"], .relocatable), Draft(["lto_75"]),
     ]
-    let verdict = Library(inventory(drafts)).verdict(on: device("9.0"))
+    let verdict = CodeUnit(inventory(drafts)).verdict(on: device("9.0"))
     #expect(verdict.verdict == .jit)
     #expect(verdict.linkInputs == 2 && verdict.portable.total == 1)
-    let unlinked = Library(inventory([Draft(["sm_80", "compute_80"], .relocatable)]))
+    let unlinked = CodeUnit(inventory([Draft(["sm_80", "compute_80"], .relocatable)]))
     #expect(unlinked.verdict(on: device("8.0")).verdict == .noDeviceCode)
     #expect(unlinked.verdict(on: device("8.0")).advice == [.linkDeviceCode])
     #expect(unlinked.verdict(on: device("8.0")).uncovered.isEmpty)
@@ -119,7 +119,7 @@ import Testing
 
   @Test func minimumDriver() {
     func minimum(_ images: [DeviceImage], _ on: String, driver: String? = nil) -> MinimumDriver? {
-      Library(inventory([Draft(images: images)])).verdict(on: device(on, driver: driver)).minimumDriver
+      CodeUnit(inventory([Draft(images: images)])).verdict(on: device(on, driver: driver)).minimumDriver
     }
     let ptx = image("compute_80", isa: PTXISAVersion(8, 5))
     #expect(minimum([ptx], "9.0")?.driver == .branch(555))
@@ -139,7 +139,7 @@ import Testing
     let jit = Draft(images: [image("compute_75", isa: PTXISAVersion(9, 0))], .embedded)
     let zstd = Draft(images: [image("sm_80", compression: .zstd)], .embedded)
     func minimum(_ drafts: [Draft], _ on: String) -> String? {
-      Library(inventory(drafts)).verdict(on: device(on)).minimumDriver?.driver.description
+      CodeUnit(inventory(drafts)).verdict(on: device(on)).minimumDriver?.driver.description
     }
     #expect(minimum([Draft(["sm_80"]), jit, zstd], "8.0") == nil)
     #expect(minimum([jit, zstd], "8.0") == "550.54.14")
@@ -150,7 +150,7 @@ import Testing
     let zstd = image("sm_80", compression: .zstd)
     let ptx = image("compute_75", isa: PTXISAVersion(9, 0), compression: .zstd)
     func advice(_ drafts: [Draft]) -> Advice? {
-      Library(inventory(drafts)).verdict(on: device("8.0", driver: "535")).advice.first
+      CodeUnit(inventory(drafts)).verdict(on: device("8.0", driver: "535")).advice.first
     }
     let release = DriverVersion("550.54.14") ?? .branch(0)
     #expect(advice([Draft(images: [ptx, zstd])]) == .updateDriver(release, .compression(.zstd)))
@@ -161,11 +161,11 @@ import Testing
 
   @Test func adviceNamesTheDriverThatHelps() {
     let ptx = image("compute_80", isa: PTXISAVersion(8, 5))
-    let library = Library(inventory([Draft(images: [ptx])]))
+    let library = CodeUnit(inventory([Draft(images: [ptx])]))
     let verdict = library.verdict(on: device("9.0", driver: "535.54.03"))
     #expect(verdict.verdict == .incompatible)
     #expect(verdict.advice.first == .updateDriver(.branch(555), .ptxISA(PTXISAVersion(8, 5))))
-    let zstd = Library(inventory([Draft(images: [image("sm_90", compression: .zstd)])]))
+    let zstd = CodeUnit(inventory([Draft(images: [image("sm_90", compression: .zstd)])]))
     #expect(
       zstd.verdict(on: device("9.0", driver: "535.54.03")).advice.first
         == .updateDriver(DriverVersion.release([550, 54, 14], text: "550.54.14"), .compression(.zstd)))
@@ -208,10 +208,10 @@ import Testing
         Self.names.randomElement(using: &generator) ?? "sm_80"
       }
     }
-    let before = Library(inventory(modules.map { Draft($0) }))
+    let before = CodeUnit(inventory(modules.map { Draft($0) }))
     for index in modules.indices { modules[index].shuffle(using: &generator) }
-    let shuffled = Library(inventory(modules.map { Draft($0) }))
-    let reordered = Library(inventory(modules.reversed().map { Draft($0) }))
+    let shuffled = CodeUnit(inventory(modules.map { Draft($0) }))
+    let reordered = CodeUnit(inventory(modules.reversed().map { Draft($0) }))
     for device in Self.devices {
       let one = before.verdict(on: device)
       for other in [shuffled.verdict(on: device), reordered.verdict(on: device)] {
@@ -239,10 +239,10 @@ import Testing
         }
     }
     for _ in 0..<6 {
-      let before = Library(inventory(modules.map { Draft($0) }))
+      let before = CodeUnit(inventory(modules.map { Draft($0) }))
       let changed = Int.random(in: 0..<4, using: &generator)
       modules[changed].append(Self.names.randomElement(using: &generator) ?? "sm_80")
-      let after = Library(inventory(modules.map { Draft($0) }))
+      let after = CodeUnit(inventory(modules.map { Draft($0) }))
       for device in Self.devices {
         let (old, new) = (before.verdict(on: device).verdict, after.verdict(on: device).verdict)
         #expect((new.severity ?? 9) <= (old.severity ?? 9), "\(modules) on \(device.computeCapability)")
@@ -263,10 +263,10 @@ import Testing
           Self.names.randomElement(using: &generator) ?? "sm_80"
         }, places.randomElement(using: &generator) ?? .registered)
     }
-    let library = Library(inventory(drafts))
+    let library = CodeUnit(inventory(drafts))
     for device in Self.devices {
       let verdict = library.verdict(on: device)
-      var portable = LibraryVerdict.Counts()
+      var portable = UnitVerdict.Counts()
       var gaps: [Int] = []
       for module in drafts.indices where library.role(ofModule: module) == .portable {
         let fit = library.verdict(ofModule: module, on: device).fit

@@ -1,4 +1,5 @@
 import Compatibility
+import Stack
 
 /// Whether driver libraries in an image can stand in for those of a host.
 enum ForwardCompatibility: Hashable {
@@ -49,7 +50,7 @@ enum ForwardCompatibility: Hashable {
   }
 }
 
-extension StackQuestion {
+extension Assessor {
   /// The package that takes the place of the driver's libraries on a device; nil where none is admitted.
   func usablePackage(on device: Device) -> CompatPackage? {
     facts.compatPackages.filter { package in
@@ -57,18 +58,5 @@ extension StackQuestion {
     }.max { left, right in
       (left.cuda ?? CUDAVersion(0, 0)) < (right.cuda ?? CUDAVersion(0, 0))
     }
-  }
-
-  /// The device with the driver libraries that its programs load: those of a forward-compatibility package where one
-  /// is admitted, which then also compile PTX and decompress.
-  func effective(_ device: Device) -> Device {
-    guard let package = usablePackage(on: device), let driver = DriverVersion(package.driver.value) else {
-      return device
-    }
-    // What the kernel module does not support no library supports.
-    guard device.isSupportedByDriver != false else { return device }
-    var effective = device
-    effective.driver = driver
-    return effective
   }
 }

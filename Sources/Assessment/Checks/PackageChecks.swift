@@ -1,7 +1,8 @@
 import Bytes
 import Compatibility
+import Stack
 
-extension StackQuestion {
+extension Assessor {
   /// The checks among the packages under the root.
   func packageChecks() -> [Check] {
     var checks: [Check] = []
@@ -10,44 +11,66 @@ extension StackQuestion {
         Check(
           .torchCount, .warn,
           "PyTorch is installed \(facts.torches.count) times: "
-            + list(
+            + listed(
               facts.torches.map {
                 "\($0.version.value) in \($0.folder.bytes.isEmpty ? Path(".") : $0.folder)"
-              })
-            + "; each is judged by itself",
+              }), detail: "each is judged by itself",
           evidence: facts.torches.map(\.version.evidence)))
     }
     for environment in facts.environments {
       if let torch = environment.torch { checks.append(torchLibraries(torch, in: environment)) }
       checks += packageTorch(in: environment)
     }
-    if let missing = missingLibraries() { checks.append(missing) }
+    checks += missingLibraries()
     return checks
   }
 
-  /// Whether it is a package, or several, and not an environment that they were installed into.
+  /// Whether it is a package, or several, and not an environment that they were installed into: a wheel, or what was unpacked
+  /// from one. Then what it requires is declared and comes when it is installed.
   private func isNotInstalled(_ environment: PythonEnvironment) -> Bool {
-    facts.arePackages
-      || environment.distributions.count <= 1
-        && environment.components.allSatisfy { component in
-          environment.torch.map { component.path.isInside($0.folder.child("torch")) } ?? false
-        }
+    if view.kind.isPackage { return true }
+    let name = environment.folder.lastComponent
+    return !view.kind.isSystem && name != Path("site-packages") && name != Path("dist-packages")
+      && environment.distributions.count <= 1
+      && environment.components.allSatisfy { component in
+        environment.torch.map { component.path.isInside($0.folder.child("torch")) } ?? false
+      }
+  }
+
+  /// The package of an environment that is PyTorch.
+  private func torchPackages(_ environment: PythonEnvironment) -> [Int] {
+    packages.indices.filter { packages[$0].isTorch && packages[$0].environment == environment.folder }
   }
 
   private func torchLibraries(_ torch: TorchInstallation, in environment: PythonEnvironment) -> Check {
-    let name = "PyTorch \(torch.version.value)"
-    func check(_ status: Check.Status, _ message: String, _ evidence: [Evidence] = []) -> Check {
-      Check(
-        .torchLibraries, status, subject: name, environment: environment.folder, message,
+    let name = torch.label
+    func check(
+      _ status: Check.Status, _ summary: String, detail: String? = nil, _ evidence: [Evidence] = []
+    ) -> Check {
+      var check = Check(
+        .torchLibraries, status, subject: name, environment: environment.folder, summary, detail: detail,
         evidence: [torch.version.evidence] + evidence)
+      check.packages = torchPackages(environment)
+      return check
     }
+    func builtWithoutCUDA(
+      _ status: Check.Status, _ summary: String, detail: String, _ evidence: [Evidence] = []
+    ) -> Check {
+      var check = check(status, summary, detail: detail, evidence)
+      check.isBuiltWithoutCUDA = true
+      return check
+    }
+    // Whoever asks about no GPU may want it so.
+    let withoutCUDA = devices.isEmpty || !namesDevices ? Check.Status.warn : .fail
     if let rocm = torch.rocm {
-      return check(
-        .warn, "\(name) was built for AMD GPUs (ROCm \(rocm.value)) and does not use NVIDIA's",
-        [rocm.evidence])
+      return builtWithoutCUDA(
+        withoutCUDA, "\(name) was built for AMD GPUs (ROCm \(rocm.value)) and does not use NVIDIA's",
+        detail: "torch.cuda.is_available() is about AMD's", [rocm.evidence])
     }
     if torch.isWithoutCUDA {
-      return check(.warn, "\(name) was built without CUDA and runs on the processor only")
+      return builtWithoutCUDA(
+        withoutCUDA, "\(name) was built without CUDA and runs on the processor only",
+        detail: "torch.cuda.is_available() is False")
     }
     guard let cuda = torch.cuda else {
       return check(.unknown, "which CUDA \(name) was built with is not known")
@@ -60,7 +83,7 @@ extension StackQuestion {
     if !strangers.isEmpty {
       return check(
         .fail,
-        "\(name) says that it was built with CUDA \(cuda.value), but needs \(list(strangers.map(\.value)))",
+        "\(name) says that it was built with CUDA \(cuda.value), but needs \(listed(strangers.map(\.value)))",
         [cuda.evidence] + strangers.map(\.evidence))
     }
     let missing = facts.missing.filter { library in
@@ -71,7 +94,8 @@ extension StackQuestion {
       let required = torch.requires.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.value)" }
       if isNotInstalled(environment) && !required.isEmpty {
         return check(
-          .pass, "\(name) requires the libraries of CUDA \(cuda.value) that it needs: \(list(required))",
+          .pass, "the libraries of CUDA \(cuda.value) that \(name) needs are declared as its requirements",
+          detail: listed(required),
           torch.requires.sorted { $0.key < $1.key }.map(\.value.evidence))
       }
       // Where another version lies instead, say so.
@@ -84,20 +108,20 @@ extension StackQuestion {
       }
       return check(
         .fail,
-        "\(name) needs \(list(missing.map(\.soname))), which nothing under the root provides"
-          + (others.isEmpty ? "" : "; there is \(list(others))"),
+        "\(name) needs \(listed(missing.map(\.soname), atMost: 4)), which \(missing.count == 1 ? "is" : "are") missing",
+        detail: others.isEmpty ? nil : "there is \(listed(others))",
         missing.flatMap { library in
           library.neededBy.prefix(1).map { Evidence(path: $0, says: "needs \(library.soname)") }
         } + torch.needed.filter { fact in missing.contains { $0.soname == fact.value } }.map(\.evidence))
     }
     let answer = comparePins(of: torch, cuda, in: environment)
-    return check(answer.status, answer.message, answer.evidence)
+    return check(answer.status, answer.summary, answer.evidence)
   }
 
   /// Compares what is installed with what the distribution requires.
   private func comparePins(
     of torch: TorchInstallation, _ cuda: Fact<CUDAVersion>, in environment: PythonEnvironment
-  ) -> (status: Check.Status, message: String, evidence: [Evidence]) {
+  ) -> (status: Check.Status, summary: String, evidence: [Evidence]) {
     let name = "PyTorch \(torch.version.value)"
     var different: [(text: String, isMajor: Bool, evidence: [Evidence])] = []
     for (distribution, pin) in torch.requires.sorted(by: { $0.key < $1.key }) {
@@ -113,14 +137,19 @@ extension StackQuestion {
     }
     let evidence = [cuda.evidence] + different.flatMap(\.evidence)
     if different.contains(where: \.isMajor) {
-      return (.fail, "\(name) finds \(list(different.map(\.text)))", evidence)
+      return (.fail, "\(name) finds \(listed(different.map(\.text)))", evidence)
     }
     if !different.isEmpty {
       return (
-        .warn, "\(name) finds \(list(different.map(\.text))), which it was not tested with", evidence
+        .warn, "\(name) finds \(listed(different.map(\.text))), which it was not tested with", evidence
       )
     }
     let cudnn = torch.needed.first { LibraryName($0.value)?.stem == "libcudnn" }
+    if torch.needed.isEmpty, environment.components.isEmpty {
+      return (
+        .unknown, "which libraries \(name) needs is not known, because none of its own were found", evidence
+      )
+    }
     return (
       .pass,
       "\(name) finds the libraries of CUDA \(cuda.value) that it needs"
@@ -134,9 +163,11 @@ extension StackQuestion {
     let own = torch.version.value
     return environment.frameworks.compactMap { framework in
       let name = "\(framework.name) \(framework.version)"
-      func check(_ status: Check.Status, _ message: String, _ evidence: [Evidence]) -> Check {
+      func check(
+        _ status: Check.Status, _ summary: String, detail: String? = nil, _ evidence: [Evidence]
+      ) -> Check {
         Check(
-          .packageTorch, status, subject: name, environment: environment.folder, message,
+          .packageTorch, status, subject: name, environment: environment.folder, summary, detail: detail,
           evidence: evidence + [torch.version.evidence])
       }
       if let wanted = framework.torch, !isSame(wanted.value, own) {
@@ -149,7 +180,8 @@ extension StackQuestion {
         ? check(.pass, "\(name) and PyTorch \(own) use CUDA \(major.value)", [major.evidence])
         : check(
           .warn,
-          "\(name) uses CUDA \(major.value), PyTorch \(own) CUDA \(cuda.value): two runtimes in one process",
+          "\(name) uses CUDA \(major.value), PyTorch \(own) CUDA \(cuda.value)",
+          detail: "two CUDA runtimes in one process",
           [major.evidence])
     }
   }
@@ -160,8 +192,11 @@ extension StackQuestion {
     return wanted.prefix { $0 != "+" } == own.prefix { $0 != "+" }
   }
 
-  /// What is missing besides the libraries that PyTorch's check names.
-  private func missingLibraries() -> Check? {
+  /// What is missing besides the libraries that PyTorch's check names, for each package that needs it.
+  ///
+  /// A package whose every library needs something that is missing does not start. Where only some of its libraries do, they
+  /// are taken to be for other uses: a plug-in for software that is not there.
+  private func missingLibraries() -> [Check] {
     let others = facts.missing.filter { library in
       library.neededBy.contains { path in
         guard let environment = facts.environment(of: path) else { return facts.isSystem }
@@ -169,12 +204,28 @@ extension StackQuestion {
           && environment.torch.map { !path.isInside($0.libraryFolder) } ?? true
       }
     }
-    guard !others.isEmpty else { return nil }
-    let shown = others.prefix(5).map { "\($0.soname) (for \($0.neededBy[0]))" }
-    return Check(
-      .missingLibraries, .warn,
-      "nothing under the root provides \(list(shown))"
-        + (others.count > 5 ? " and \(others.count - 5) other libraries" : ""),
-      evidence: others.map { Evidence(path: $0.neededBy[0], says: "needs \($0.soname)") })
+    guard !others.isEmpty else { return [] }
+    let missing = Set(others.flatMap(\.neededBy))
+    func check(_ status: Check.Status, subject: String?, _ libraries: [MissingLibrary], who: String) -> Check
+    {
+      Check(
+        .missingLibraries, status, subject: subject,
+        "\(who) \(listed(libraries.map(\.soname), atMost: 4)), which \(libraries.count == 1 ? "is" : "are") missing",
+        evidence: libraries.map { Evidence(path: $0.neededBy[0], says: "needs \($0.soname)") })
+    }
+    var checks: [Check] = []
+    var told: Set<Path> = []
+    for (index, package) in packages.enumerated() where !package.units.isEmpty && !package.isTorch {
+      let paths = package.units.map { units[$0].path }
+      guard paths.allSatisfy({ missing.contains($0) }) else { continue }
+      let needed = others.filter { library in library.neededBy.contains { paths.contains($0) } }
+      var check = check(.fail, subject: package.name, needed, who: "\(package.name) needs")
+      check.packages = [index]
+      checks.append(check)
+      told.formUnion(paths)
+    }
+    let rest = others.filter { !$0.neededBy.allSatisfy { told.contains($0) } }
+    if !rest.isEmpty { checks.append(check(.warn, subject: nil, rest, who: "some libraries need")) }
+    return checks
   }
 }

@@ -1,7 +1,7 @@
 public import DeviceCode
 
-/// What one library is worth on one device, with all counts and the evidence.
-public struct LibraryVerdict: Hashable, Sendable {
+/// What one unit of device code is worth on one device, with all counts and the evidence.
+public struct UnitVerdict: Hashable, Sendable {
   /// How many modules of a set have which fit.
   public struct Counts: Hashable, Sendable {
     public var exact: Int
@@ -57,6 +57,14 @@ public struct LibraryVerdict: Hashable, Sendable {
 
     /// The images' targets as the tools spell them, in the order of the file.
     public var targets: [String] { images.map(\.signature.targetName) }
+    /// Groups with the same images and reasons as one, ordered by their first module.
+    static func merged(_ groups: [Uncovered]) -> [Uncovered] {
+      var modules: [[JudgedImage]: [Int]] = [:]
+      for group in groups { modules[group.images, default: []] += group.modules }
+      return modules.map { Uncovered(modules: $0.value.sorted(), images: $0.key) }
+        .sorted { $0.modules[0] < $1.modules[0] }
+    }
+
     /// The reasons, one per image.
     public var reasons: [ExclusionReason] { images.compactMap(\.judgement.reason) }
   }
@@ -85,6 +93,12 @@ public struct LibraryVerdict: Hashable, Sendable {
   /// prove it: most of their kernels are named for other generations, or the library is shown to pick its kernels by
   /// generation. Ordered by their first module.
   public var presumed: [Uncovered]
+  /// Portable modules that run or may run and hold kernels, of a unit without any the specialised ones; nil where nothing is
+  /// a gap, so that nobody had to look.
+  public var runningWithKernels: Int?
+  /// Nothing of it runs because it was made for other GPUs on purpose: all its code has the suffix `a` or `f` of another
+  /// GPU or family, or the names of all its kernels are those of other generations.
+  public var isForOtherGPUs = false
   /// What helps, most helpful first.
   public var advice: [Advice]
 
@@ -94,6 +108,22 @@ public struct LibraryVerdict: Hashable, Sendable {
   public var running: Int { portable.mayRun + specialised.mayRun }
   /// How many of them are gaps.
   public var gaps: Int { uncovered.reduce(0) { $0 + $1.modules.count } }
+
+  /// Whether some modules run, but so few beside the gaps that the unit does not do its work.
+  var isNearlyNothing: Bool {
+    Self.isNearlyNothing(running: runningWithKernels ?? running, gaps: gaps)
+  }
+
+  /// Whether modules that run are so few beside the gaps that together they do not do their work.
+  public static func isNearlyNothing(running: Int, gaps: Int) -> Bool {
+    running * fewestShare < running + gaps
+  }
+
+  /// Whether another driver would run more of it.
+  public var isHeldByDriver: Bool { uncovered.contains { $0.reasons.contains(where: \.isByDriver) } }
+
+  /// A unit of which less than one part in so many runs counts as one that does not run.
+  static let fewestShare = 10
 
   /// How many portable modules without code for the device are no gaps.
   public var excused: Int {

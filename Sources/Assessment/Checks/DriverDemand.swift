@@ -1,4 +1,5 @@
 public import Compatibility
+import Stack
 
 /// The oldest driver with which everything runs that a driver decides.
 public struct DriverDemand: Hashable, Sendable {
@@ -10,33 +11,32 @@ public struct DriverDemand: Hashable, Sendable {
   public var reasons: [String]
 
   /// The reasons as the subject of a sentence with its verb.
-  public var asking: String { list(reasons) + (reasons.count == 1 ? " asks for it" : " ask for it") }
+  public var asking: String { listed(reasons) + (reasons.count == 1 ? " asks for it" : " ask for it") }
 }
 
-extension StackQuestion {
+extension Assessor {
   /// The oldest driver that passes all checks which depend on the driver, and what demands it; nil where nothing
   /// asks for a driver, and for Tegras, whose drivers are numbered differently.
   ///
   /// Tried are the releases that the tables name, and the branches of which they name none.
-  public func driverDemand() -> DriverDemand? {
+  func driverDemand() -> DriverDemand? {
     guard !devices.isEmpty, !devices.contains(where: { $0.computeCapability.isTegra }) else { return nil }
-    var question = self
-    question.libraries.removeAll { !$0.library.dependsOnDriver }
-    /// What a driver fails by itself, and the question with it, of which the code is judged only where it counts.
-    var last: (question: StackQuestion, failed: [Check])?
+    var assessor = self
+    /// What the last driver fails by itself. The code is judged only where it counts.
+    var failed: [Check] = []
+    var isFirst = true
     func demand(_ driver: DriverVersion?) -> DriverDemand {
-      let demands = last.map { $0.failed + $0.question.driverFailures() } ?? []
+      let demands = isFirst ? [] : failed + assessor.driverFailures(on: assessor.devices)
       var reasons: [String] = []
       for reason in demands.map(reason) where !reasons.contains(reason) { reasons.append(reason) }
       return DriverDemand(driver: driver, demands: demands, reasons: reasons)
     }
     for driver in Self.candidates {
-      question = question.with(driver: driver)
-      let failed = question.driverChecks().filter { $0.id.dependsOnDriver && $0.status == .fail }
-      if failed.isEmpty, question.driverFailures().isEmpty {
-        return demand(driver)
-      }
-      last = (question, failed)
+      var next = assessor
+      for index in next.devices.indices { next.devices[index].driver = driver }
+      let fails = next.driverChecks().filter { $0.id.dependsOnDriver && $0.status == .fail }
+      if fails.isEmpty, next.driverFailures(on: next.devices).isEmpty { return demand(driver) }
+      (assessor, failed, isFirst) = (next, fails, false)
     }
     return demand(nil)
   }

@@ -1,4 +1,5 @@
 public import Bytes
+public import Stack
 
 /// One thing that must hold for the software to run on the devices, or to be built for them.
 public struct Check: Hashable, Sendable {
@@ -50,23 +51,33 @@ public struct Check: Hashable, Sendable {
   public var device: Int?
   /// The folder of the Python environment that it is about.
   public var environment: Path?
-  /// One or two sentences for a person, without a full stop at the end.
-  public var message: String
+  /// What is the case, in a clause without a full stop at the end.
+  public var summary: String
+  /// What that means, or what CUDA says then; a clause that follows the summary.
+  public var detail: String?
   public var evidence: [Evidence]
+  /// It says that PyTorch was built without CUDA.
+  var isBuiltWithoutCUDA = false
+  /// The packages that do not run when it fails, by their indices; nil where that is everything in the view.
+  var packages: [Int]?
+
+  /// The summary and the detail.
+  public var message: String { summary + (detail.map { "; " + $0 } ?? "") }
 
   /// Where the rule comes from.
   public var source: String { id.source }
 
   public init(
     _ id: ID, _ status: Status, subject: String? = nil, device: Int? = nil, environment: Path? = nil,
-    _ message: String, evidence: [Evidence] = []
+    _ summary: String, detail: String? = nil, evidence: [Evidence] = []
   ) {
     self.id = id
     self.status = status
     self.subject = subject
     self.device = device
     self.environment = environment
-    self.message = message
+    self.summary = summary
+    self.detail = detail
     self.evidence = evidence
   }
 }

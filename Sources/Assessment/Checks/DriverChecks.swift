@@ -1,5 +1,6 @@
 import Bytes
 import Compatibility
+import Stack
 
 /// A CUDA runtime that something brings along, with all that uses it.
 struct RuntimeDemand: Hashable {
@@ -7,7 +8,19 @@ struct RuntimeDemand: Hashable {
   /// Only the major version is known.
   var isMajorOnly: Bool
   var users: [String]
+  var owners: [Owner]
   var evidence: [Evidence]
+
+  /// Whose programs load it.
+  enum Owner: Hashable {
+    /// A distribution of a Python environment, by its name in normal form.
+    case distribution(String, environment: Path)
+    /// Whatever in a Python environment has none of its own.
+    case environment(Path)
+    case file(Path)
+    /// Whatever is outside of all Python environments.
+    case system
+  }
 
   /// `CUDA 12.4`, `CUDA 12`.
   var name: String { isMajorOnly ? "CUDA \(cuda.major)" : "CUDA \(cuda)" }
@@ -15,56 +28,90 @@ struct RuntimeDemand: Hashable {
   var minimumDriver: DriverVersion? { cuda.minimumDriver }
 }
 
-extension StackQuestion {
+extension Assessor {
   /// The CUDA runtimes under the root, oldest first.
   var runtimes: [RuntimeDemand] {
     var demands: [RuntimeDemand] = []
-    func add(_ cuda: CUDAVersion, isMajorOnly: Bool = false, _ user: String, _ evidence: Evidence) {
+    func add(
+      _ cuda: CUDAVersion, isMajorOnly: Bool = false, _ user: String, _ owner: RuntimeDemand.Owner,
+      _ evidence: Evidence
+    ) {
       if let index = demands.firstIndex(where: { $0.cuda == cuda && $0.isMajorOnly == isMajorOnly }) {
         if !demands[index].users.contains(user) { demands[index].users.append(user) }
+        if !demands[index].owners.contains(owner) { demands[index].owners.append(owner) }
         demands[index].evidence.append(evidence)
       } else {
         demands.append(
-          RuntimeDemand(cuda: cuda, isMajorOnly: isMajorOnly, users: [user], evidence: [evidence]))
+          RuntimeDemand(
+            cuda: cuda, isMajorOnly: isMajorOnly, users: [user], owners: [owner], evidence: [evidence]))
       }
     }
-    func add(_ components: [Component]) {
+    func add(_ components: [Component], _ owner: RuntimeDemand.Owner) {
       for component in components where component.name == "CUDA runtime" {
         let user =
           component.path.lastComponent == Path("METADATA")
           ? component.version.evidence.says : "\(component.path)"
         if let cuda = component.cuda {
-          add(cuda, user, component.version.evidence)
+          add(cuda, user, owner, component.version.evidence)
         } else if let major = component.cudaMajor {
-          add(CUDAVersion(major, 0), isMajorOnly: true, user, component.version.evidence)
+          add(CUDAVersion(major, 0), isMajorOnly: true, user, owner, component.version.evidence)
         }
       }
     }
     for environment in facts.environments {
       if let torch = environment.torch, let cuda = torch.cuda {
-        add(cuda.value, "PyTorch \(torch.version.value)", cuda.evidence)
+        add(cuda.value, torch.label, .distribution("torch", environment: environment.folder), cuda.evidence)
       }
       for framework in environment.frameworks {
         let user = "\(framework.name) \(framework.version)"
+        let owner = RuntimeDemand.Owner.distribution(framework.name, environment: environment.folder)
         if let cuda = framework.cuda {
-          add(cuda.value, user, cuda.evidence)
+          add(cuda.value, user, owner, cuda.evidence)
         } else if let major = framework.cudaMajor {
-          add(CUDAVersion(major.value, 0), isMajorOnly: true, user, major.evidence)
+          add(CUDAVersion(major.value, 0), isMajorOnly: true, user, owner, major.evidence)
         }
       }
-      add(environment.components)
+      add(environment.components, .environment(environment.folder))
     }
-    add(facts.components)
+    add(facts.components, .system)
     for runtime in facts.staticRuntimes {
       guard let cuda = runtime.toolkit else { continue }
       add(
-        cuda, "\(runtime.path)",
-        Evidence(path: runtime.path, says: "device code of CUDA \(cuda), and no runtime that it needs"))
+        cuda, "\(runtime.path)", .file(runtime.path),
+        Evidence(path: runtime.path, says: "built with CUDA \(cuda); its runtime is linked statically"))
     }
     // A bare major version says nothing where the exact one is known.
     return demands.filter { demand in
       !demand.isMajorOnly || !demands.contains { !$0.isMajorOnly && $0.cuda.major == demand.cuda.major }
     }.sorted { $0.cuda < $1.cuda }
+  }
+
+  /// The packages whose programs load one of the runtimes of `demand`.
+  private func packages(using demand: RuntimeDemand) -> [Int] {
+    packages.indices.filter { index in
+      let package = packages[index]
+      return demand.owners.contains { owner in
+        switch owner {
+        case .distribution(let name, let environment):
+          package.environment == environment && package.distribution == name
+        case .environment(let folder):
+          package.environment == folder
+            && cudaMajor(of: package).map { $0 == demand.cuda.major } ?? true
+        case .file(let path): package.units.contains { units[$0].paths.contains(path) }
+        case .system: package.environment == nil
+        }
+      }
+    }
+  }
+
+  /// The major version of CUDA that a package says it is for.
+  private func cudaMajor(of package: AssessedPackage) -> Int? {
+    guard let environment = facts.environments.first(where: { $0.folder == package.environment }) else {
+      return nil
+    }
+    if package.isTorch { return environment.torch?.cuda?.value.major }
+    let framework = environment.frameworks.first { $0.name == package.distribution }
+    return framework?.cuda?.value.major ?? framework?.cudaMajor?.value
   }
 
   func driverChecks() -> [Check] {
@@ -83,8 +130,8 @@ extension StackQuestion {
 
   private func driverGPU(_ index: Int) -> Check {
     let device = devices[index]
-    func check(_ status: Check.Status, _ message: String) -> Check {
-      Check(.driverGPU, status, device: index, message)
+    func check(_ status: Check.Status, _ summary: String, detail: String? = nil) -> Check {
+      Check(.driverGPU, status, device: index, summary, detail: detail)
     }
     guard let row = ArchitectureTable.shared[device.computeCapability] else {
       return check(.unknown, "which drivers support \(device.label) is not known")
@@ -92,7 +139,8 @@ extension StackQuestion {
     guard let first = row.firstDriver else {
       return check(
         .unknown,
-        "\(device.label) is a Tegra: its driver comes with JetPack, not in branches of desktop drivers")
+        "\(device.label) is a Tegra",
+        detail: "its driver comes with JetPack, not in branches of desktop drivers")
     }
     let range = row.lastDriver.map { "branches R\(first) to R\($0)" } ?? "branch R\(first) or newer"
     guard let driver = device.driver else {
@@ -102,17 +150,23 @@ extension StackQuestion {
     case true?: check(.pass, "driver \(driver) supports \(device.label)")
     case false?: check(.fail, "driver \(driver) does not support \(device.label), which needs \(range)")
     case nil:
-      check(.unknown, "whether driver \(driver) supports \(device.label) is not known; it needs \(range)")
+      check(
+        .unknown, "whether driver \(driver) supports \(device.label) is not known",
+        detail: "it needs \(range)")
     }
   }
 
   private func driverRuntime(_ runtime: RuntimeDemand, _ index: Int) -> Check {
     let device = devices[index]
-    let users = list(Array(runtime.users.prefix(3))) + (runtime.users.count > 3 ? " and others" : "")
-    func check(_ status: Check.Status, _ message: String, _ more: [Evidence] = []) -> Check {
-      Check(
-        .driverRuntime, status, subject: runtime.name, device: index, message,
+    let users = listed(Array(runtime.users.prefix(3))) + (runtime.users.count > 3 ? " and others" : "")
+    func check(
+      _ status: Check.Status, _ summary: String, detail: String? = nil, _ more: [Evidence] = []
+    ) -> Check {
+      var check = Check(
+        .driverRuntime, status, subject: runtime.name, device: index, summary, detail: detail,
         evidence: runtime.evidence + more)
+      check.packages = packages(using: runtime)
+      return check
     }
     let brings = runtime.users.count > 1 ? "bring" : "brings"
     let minimum = runtime.minimumDriver
@@ -120,27 +174,27 @@ extension StackQuestion {
       let needs = minimum.map { "needs driver \($0) or newer" } ?? "needs a driver that supports it"
       return check(.unknown, "no driver is given; \(runtime.name), which \(users) \(brings), \(needs)")
     }
-    let packages = facts.compatPackages.map { ($0, ForwardCompatibility($0, on: device)) }
+    let compatible = facts.compatPackages.map { ($0, ForwardCompatibility($0, on: device)) }
     // On GeForce the image's driver libraries refuse, even where nobody needs them.
-    let refused = packages.first { $0.1 == .wrongGPU }
+    let refused = compatible.first { $0.1 == .wrongGPU }
     if let newest = driver.maxCUDA, newest >= runtime.cuda {
-      if let refused { return check(.warn, forwardWarning(refused.0, device), [refused.0.driver.evidence]) }
+      if let refused { return forwardWarning(refused.0, device) { check($0, $1, detail: $2, $3) } }
       return check(
         .pass, "driver \(driver) runs CUDA up to \(newest), and \(users) \(brings) \(runtime.name)")
     }
     let isEnough = minimum.flatMap { driver.isAtLeast($0) }
     if isEnough == true {
-      if let refused { return check(.warn, forwardWarning(refused.0, device), [refused.0.driver.evidence]) }
+      if let refused { return forwardWarning(refused.0, device) { check($0, $1, detail: $2, $3) } }
       let newest = driver.maxCUDA.map { "is of CUDA \($0)" } ?? "is newer than the tables"
       return check(
         .pass,
-        "driver \(driver) \(newest) and runs \(runtime.name) of \(users) by minor-version compatibility, which does not "
-          + "cover PTX of newer versions")
+        "driver \(driver) \(newest) and runs \(runtime.name) of \(users) by minor-version compatibility",
+        detail: "that does not cover PTX of newer versions")
     }
     let tooOld =
       "driver \(driver) is too old for \(runtime.name) of \(users)"
       + (minimum.map { ", which needs \($0)" } ?? "")
-    for (package, answer) in packages
+    for (package, answer) in compatible
     where package.cuda.map({ $0 >= runtime.cuda || $0.major == runtime.cuda.major }) ?? false {
       let evidence = [package.driver.evidence]
       switch answer {
@@ -149,21 +203,23 @@ extension StackQuestion {
           "\(tooOld), but the forward-compatibility package in \(package.folder) (\(package.driver.value)) stands in for it"
         return isSupported
           ? check(.pass, message, evidence)
-          : check(.warn, message + "; NVIDIA does not support it on this branch any more", evidence)
+          : check(.warn, message, detail: "NVIDIA does not support it on this branch any more", evidence)
       case .wrongGPU:
         return check(
-          .fail,
-          "\(tooOld); the forward-compatibility package in \(package.folder) does not run on GeForce: \"forward "
+          .fail, tooOld,
+          detail: "the forward-compatibility package in \(package.folder) does not run on GeForce, \"forward "
             + "compatibility was attempted on non supported HW\" (CUDA error 804)", evidence)
       case .wrongBranch:
         return check(
-          .fail,
-          "\(tooOld); the forward-compatibility package in \(package.folder) does not run on this branch (CUDA error 803)",
+          .fail, tooOld,
+          detail:
+            "the forward-compatibility package in \(package.folder) does not run on this branch (CUDA error 803)",
           evidence)
       case .unknown:
         return check(
-          .unknown,
-          "\(tooOld); whether the forward-compatibility package in \(package.folder) runs on \(device.label) with this "
+          .unknown, tooOld,
+          detail:
+            "whether the forward-compatibility package in \(package.folder) runs on \(device.label) with this "
             + "driver is not known: NVIDIA supports data-centre GPUs and some branches only", evidence)
       case .notNeeded: break
       }
@@ -172,12 +228,19 @@ extension StackQuestion {
       return check(.unknown, "whether driver \(driver) runs \(runtime.name) of \(users) is not known")
     }
     return check(
-      .fail, "\(tooOld): \"CUDA driver version is insufficient for CUDA runtime version\" (CUDA error 35)")
+      .fail, tooOld,
+      detail: "\"CUDA driver version is insufficient for CUDA runtime version\" (CUDA error 35)")
   }
 
-  private func forwardWarning(_ package: CompatPackage, _ device: Device) -> String {
-    "the driver is new enough, but the image's driver libraries in \(package.folder) refuse \(device.label) where they are "
-      + "found first: \"forward compatibility was attempted on non supported HW\" (CUDA error 804)"
+  private func forwardWarning(
+    _ package: CompatPackage, _ device: Device,
+    _ check: (Check.Status, _ summary: String, _ detail: String?, [Evidence]) -> Check
+  ) -> Check {
+    check(
+      .warn,
+      "the driver is new enough, but the image's driver libraries in \(package.folder) refuse \(device.label) where they "
+        + "are found first", "\"forward compatibility was attempted on non supported HW\" (CUDA error 804)",
+      [package.driver.evidence])
   }
 
   private func imageChecks() -> [Check] {
@@ -194,7 +257,7 @@ extension StackQuestion {
       if image.hasCompute == false {
         checks.append(
           Check(
-            .imageDevices, .warn, subject: "NVIDIA_DRIVER_CAPABILITIES",
+            .imageDevices, .fail, subject: "NVIDIA_DRIVER_CAPABILITIES",
             "\(name) asks for no compute libraries of the driver, so CUDA does not start",
             evidence: image.evidence(of: "NVIDIA_DRIVER_CAPABILITIES")))
       }
@@ -205,7 +268,7 @@ extension StackQuestion {
           checks += all.map { check in
             guard all.count > 1, let device = check.device else { return check }
             var check = check
-            check.message = "for \(devices[device].label) \(check.message)"
+            check.summary = "for \(devices[device].label) \(check.summary)"
             return check
           }
         }
@@ -213,7 +276,7 @@ extension StackQuestion {
         checks.append(
           Check(
             .driverImage, image.disablesRequirements ? .pass : .fail, subject: "CUDA_VERSION",
-            "\(name) cannot be started where requirements are enforced: \(error)",
+            "\(name) cannot be started where requirements are enforced", detail: "\(error)",
             evidence: image.evidence(of: "CUDA_VERSION")))
       }
     }
@@ -224,9 +287,9 @@ extension StackQuestion {
     _ named: ImageConfiguration.NamedRequirement, of image: ImageConfiguration, name: String, _ index: Int
   ) -> Check {
     let device = devices[index]
-    func check(_ status: Check.Status, _ message: String) -> Check {
+    func check(_ status: Check.Status, _ summary: String, detail: String? = nil) -> Check {
       Check(
-        .driverImage, status, subject: named.variable, device: index, message,
+        .driverImage, status, subject: named.variable, device: index, summary, detail: detail,
         evidence: image.evidence(of: named.variable))
     }
     if image.disablesRequirements {
@@ -244,7 +307,8 @@ extension StackQuestion {
     }
     if case .malformed(let part)? = outcomes.first(where: { if case .malformed = $0 { true } else { false } })
     {
-      return check(.fail, "\(name) requires something without meaning: \"\(part)\". \(Self.enforcement)")
+      return check(
+        .fail, "\(name) requires something without meaning, \"\(part)\"", detail: Self.enforcement)
     }
     let failures = outcomes.compactMap { outcome in
       if case .unsatisfied(let failure) = outcome { failure } else { nil }
@@ -256,34 +320,35 @@ extension StackQuestion {
         if named.requirement.evaluate(on: bare) != .satisfied {
           return check(
             .unknown,
-            "whether \(name) takes driver \(driver) depends on the brand of the GPU: \(named.requirement.summary)"
+            "whether \(name) accepts driver \(driver) depends on the brand of the GPU",
+            detail: named.requirement.summary
           )
         }
       }
-      return check(.pass, "\(name) takes driver \(driver): \(named.requirement.summary)")
+      return check(.pass, "\(name) accepts driver \(driver)", detail: named.requirement.summary)
     }
     if failures.count < outcomes.count {
       return check(
         .unknown,
-        "whether \(name) takes driver \(driver) depends on the brand of the GPU, which only the driver knows: "
-          + named.requirement.summary)
+        "whether \(name) accepts driver \(driver) depends on the brand of the GPU, which only the driver knows",
+        detail: named.requirement.summary)
     }
     let cuda = driver.maxCUDA.map { " (CUDA \($0))" } ?? ""
     return check(
       .fail,
-      "\(name) does not take driver \(driver)\(cuda): \"unsatisfied condition: \(failure.alternative)\". "
-        + Self.enforcement)
+      "\(name) refuses driver \(driver)\(cuda), \"unsatisfied condition: \(failure.alternative)\"",
+      detail: Self.enforcement)
   }
 
   /// Which modes of the container toolkit hold an image to its requirements.
   static let enforcement: String = {
     let modes = ContainerTable.shared.modes
     func names(_ list: [ContainerTable.Mode]) -> String {
-      Stack.list(
+      listed(
         list.map { mode in mode.mode + (mode.isDefaultSince.map { " (the default since \($0))" } ?? "") })
     }
     return
-      "The NVIDIA container toolkit enforces this in its modes \(names(modes.filter(\.enforced))), not in "
+      "the NVIDIA container toolkit enforces this in its modes \(names(modes.filter(\.enforced))), not in "
       + names(modes.filter { !$0.enforced })
   }()
 }
@@ -293,7 +358,8 @@ extension Requirement {
   var summary: String {
     let parts = text.split(separator: " ")
     guard let first = parts.first, parts.count > 1 else { return "\"\(text)\"" }
-    return "\"\(first)\" or one of \(parts.count - 1) other conditions on brand and driver"
+    return
+      "\"\(first)\" or one of \(parts.count - 1) other \(parts.count == 2 ? "condition" : "conditions") on brand and driver"
   }
 }
 

@@ -1,7 +1,8 @@
 import Bytes
 import Compatibility
+import Stack
 
-extension StackQuestion {
+extension Assessor {
   /// The toolkits with a compiler, that which `/usr/local/cuda` leads to first.
   var compilers: [Toolkit] {
     facts.toolkits.filter(\.hasCompiler).enumerated().sorted {
@@ -18,9 +19,9 @@ extension StackQuestion {
 
   private func toolkitGPU(_ toolkit: Toolkit, _ index: Int) -> Check {
     let device = devices[index]
-    func check(_ status: Check.Status, _ message: String) -> Check {
+    func check(_ status: Check.Status, _ summary: String, detail: String? = nil) -> Check {
       Check(
-        .toolkitGPU, status, subject: "\(toolkit.folder)", device: index, message,
+        .toolkitGPU, status, subject: "\(toolkit.folder)", device: index, summary, detail: detail,
         evidence: [toolkit.version?.evidence].compactMap { $0 })
     }
     guard let cuda = toolkit.cuda else {
@@ -38,7 +39,8 @@ extension StackQuestion {
     if let last = row.lastToolkit, last < cuda {
       return check(
         .fail,
-        "CUDA \(cuda) in \(toolkit.folder) does not compile for \(device.label) any more; \(last) is the last that does"
+        "CUDA \(cuda) in \(toolkit.folder) does not compile for \(device.label) any more",
+        detail: "\(last) is the last that does"
       )
     }
     return check(.pass, "CUDA \(cuda) in \(toolkit.folder) compiles for \(device.label)")
@@ -47,22 +49,23 @@ extension StackQuestion {
   private func toolkitTorch(_ toolkit: Toolkit, _ torch: TorchInstallation) -> Check? {
     guard let own = toolkit.cuda, let cuda = torch.cuda else { return nil }
     let name = "PyTorch \(torch.version.value)"
-    func check(_ status: Check.Status, _ message: String) -> Check {
+    func check(_ status: Check.Status, _ summary: String, detail: String? = nil) -> Check {
       Check(
-        .toolkitTorch, status, subject: "\(toolkit.folder)", environment: torch.folder, message,
+        .toolkitTorch, status, subject: "\(toolkit.folder)", environment: torch.folder, summary,
+        detail: detail,
         evidence: [toolkit.version?.evidence, cuda.evidence].compactMap { $0 })
     }
     if own.major != cuda.value.major {
       return check(
         .fail,
-        "extensions of \(name) (CUDA \(cuda.value)) cannot be built with CUDA \(own) in \(toolkit.folder): PyTorch refuses "
-          + "another major version")
+        "extensions of \(name) (CUDA \(cuda.value)) cannot be built with CUDA \(own) in \(toolkit.folder)",
+        detail: "PyTorch refuses another major version")
     }
     if own != cuda.value {
       return check(
         .warn,
-        "extensions of \(name) (CUDA \(cuda.value)) can be built with CUDA \(own) in \(toolkit.folder); PyTorch warns of "
-          + "the other minor version")
+        "extensions of \(name) (CUDA \(cuda.value)) can be built with CUDA \(own) in \(toolkit.folder)",
+        detail: "PyTorch warns of the other minor version")
     }
     return check(.pass, "CUDA \(own) in \(toolkit.folder) builds extensions of \(name)")
   }

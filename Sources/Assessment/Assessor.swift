@@ -1,0 +1,117 @@
+import Bytes
+import Compatibility
+import Stack
+
+/// The facts of a view and the devices that are asked about: what the checks are functions of.
+struct Assessor {
+  let view: View
+  /// Every device has to run all of it; one without a driver is on a host whose driver nobody knows.
+  var devices: [Device]
+  /// Whether somebody asked about these devices, or they are the generations of an overview.
+  let namesDevices: Bool
+  var units: [AssessedUnit]
+  var packages: [AssessedPackage]
+
+  var facts: StackFacts { view.stack }
+
+  init(_ view: View, devices: [Device], namesDevices: Bool) {
+    self.view = view
+    self.devices = devices
+    self.namesDevices = namesDevices
+    units = view.units()
+    packages = view.packages(units)
+    judgeCode()
+  }
+
+  /// Fills in the verdicts on units and packages.
+  private mutating func judgeCode() {
+    for index in units.indices {
+      let (code, kernels) = (units[index].code, units[index].kernels)
+      units[index].verdicts = devices.map { code.verdict(on: effective($0), kernels: kernels) }
+      units[index].plain = zip(devices, units[index].verdicts).map { device, verdict in
+        verdict.device.knownDriver == nil
+          ? verdict : code.verdict(on: effective(device).withoutDriver, kernels: kernels)
+      }
+    }
+    for index in packages.indices {
+      let rule = PackageRule(package: packages[index], units: units, cuda: cuda(of: packages[index]))
+      packages[index].verdicts = devices.indices.map { rule.judge(units.map(\.verdicts), on: $0) }
+      packages[index].plain = devices.indices.map { rule.judge(units.map(\.plain), on: $0) }
+    }
+  }
+
+  /// The version of CUDA that the programs of a package run with: that of PyTorch beside it, else of the runtime.
+  private func cuda(of package: AssessedPackage) -> CUDAVersion? {
+    guard let environment = facts.environments.first(where: { $0.folder == package.environment }) else {
+      return nil
+    }
+    return environment.torch?.cuda?.value
+      ?? environment.components.first { $0.name == "CUDA runtime" && $0.cuda != nil }?.cuda
+  }
+
+  /// All checks, those about the driver first; the order depends on nothing but the facts and the devices.
+  func checks() -> [Check] {
+    driverChecks() + packageChecks() + deviceCodeChecks() + toolkitChecks()
+  }
+
+  /// The device with what its programs find: the driver libraries of a forward-compatibility package where one is admitted,
+  /// which then also compile PTX and decompress, and the release of Jetson Linux.
+  func effective(_ device: Device) -> Device {
+    var effective = device
+    if device.computeCapability.isTegra, let release = facts.jetsonLinux {
+      effective.jetsonLinux = release.value.split(separator: ".").compactMap { Int($0) }
+    }
+    // What the kernel module does not support no library supports.
+    if device.isSupportedByDriver != false, let package = usablePackage(on: device),
+      let driver = DriverVersion(package.driver.value)
+    {
+      effective.driver = driver
+    }
+    return effective
+  }
+}
+
+extension Device {
+  /// The device with a driver that supports everything; what its driver says of a Tegra stays.
+  var withoutDriver: Device {
+    guard !computeCapability.isTegra else { return self }
+    var device = self
+    device.driver = nil
+    return device
+  }
+
+  /// The names of the products that it may be; empty where nobody knows.
+  var candidates: [String] { name.map { [$0] } ?? products }
+
+  /// What it is sold as; nil where its name is not known, where the catalogue does not have it, and where products
+  /// that it may be are sold as different things.
+  var segment: GPU.Segment? {
+    let segments = candidates.map { name in
+      GPUCatalogue.shared.gpus.first { $0.name == name && $0.segment != .label }?.segment
+    }
+    return Set(segments).count == 1 ? segments[0] : nil
+  }
+
+  /// The brands that `NVIDIA_REQUIRE_*` may know it by, likeliest first; empty where nobody knows.
+  var brands: [String] {
+    var brands: [String] = []
+    for candidate in candidates {
+      for brand in ContainerTable.shared.brands(ofGPU: candidate) where !brands.contains(brand) {
+        brands.append(brand)
+      }
+    }
+    return brands
+  }
+}
+
+/// `a, b and c`.
+func listed(_ items: [String]) -> String {
+  guard let last = items.last else { return "" }
+  return items.count == 1 ? last : items.dropLast().joined(separator: ", ") + " and " + last
+}
+
+/// The first `count` of `items`, and how many others there are.
+func listed(_ items: [String], atMost count: Int, others: String = "others") -> String {
+  items.count <= count + 1
+    ? listed(items) : listed(items.prefix(count) + ["\(items.count - count) \(others)"])
+}

@@ -1,0 +1,249 @@
+import Bytes
+import Compatibility
+import DeviceCode
+import Stack
+
+extension Assessor {
+  /// The checks about the device code itself: they tell the verdicts on the packages that stand.
+  func deviceCodeChecks() -> [Check] {
+    packages.flatMap { package in
+      devices.indices.flatMap { device in
+        [codeCheck(package, device)].compactMap { $0 } + driverLimits(package, device)
+      }
+    } + facts.torches.compactMap { flagsContents($0) }
+  }
+
+  private func check(
+    _ id: Check.ID, _ status: Check.Status, _ package: AssessedPackage, _ device: Int, _ summary: String,
+    detail: String? = nil, _ units: [Int]
+  ) -> Check {
+    Check(
+      id, status, subject: package.name, device: device, environment: package.environment, summary,
+      detail: detail,
+      evidence: units.map { Evidence(path: self.units[$0].path, says: carried(by: $0)) })
+  }
+
+  private func carried(by unit: Int) -> String {
+    let targets = units[unit].code.targets.map(\.targetName)
+    return targets.isEmpty ? "no portable device code" : targets.joined(separator: " ")
+  }
+
+  private func names(_ units: [Int]) -> String {
+    listed(units.map { "\(self.units[$0].path.lastComponent)" }, atMost: 3)
+  }
+
+  /// Whether the code is for the GPU, whatever the driver.
+  private func codeCheck(_ package: AssessedPackage, _ device: Int) -> Check? {
+    let label = devices[device].label
+    let verdict = package.plain[device]
+    let name = package.name
+    let id = package.isTorch ? Check.ID.torchGPU : .packageGPU
+    func check(_ status: Check.Status, _ summary: String, detail: String? = nil, _ units: [Int]) -> Check {
+      self.check(id, status, package, device, summary, detail: detail, units)
+    }
+    /// The units that count and have this verdict.
+    func units(_ wanted: Verdict) -> [Int] {
+      verdict.counting.map { package.units[$0] }.filter { self.units[$0].plain[device].verdict == wanted }
+    }
+    let counting = verdict.counting.map { package.units[$0] }
+    let others = zip(package.units, verdict.standings).filter { $1 == .forOtherGPUs }.map(\.0)
+    let missing = others.isEmpty ? nil : "\(names(others)) \(others.count == 1 ? "is" : "are") for other GPUs"
+    switch verdict.code {
+    case .noDeviceCode:
+      guard package.isTorch, let torch = facts.torches.first(where: { $0.folder == package.environment }),
+        torch.cuda != nil
+      else { return nil }
+      return Check(
+        id, .unknown, subject: name, device: device, environment: package.environment,
+        "no device code of \(name) was found", evidence: [torch.version.evidence])
+    case .native:
+      return check(.pass, "\(name) has machine code for \(label)", detail: missing, counting)
+    case .jit:
+      let units = units(.jit)
+      return check(
+        .warn, "\(name) has PTX instead of machine code for \(label) in \(names(units))",
+        detail: "the driver compiles it at the first start, which can take minutes", units)
+    case .notGuaranteed:
+      return check(
+        .warn, "\(name) may run on \(label), but NVIDIA does not support it", units(.notGuaranteed))
+    case .partial:
+      let incompatible = units(.incompatible)
+      if !incompatible.isEmpty {
+        return check(
+          .warn, "\(name) has no code that runs on \(label) in \(names(incompatible))",
+          detail: "others of its libraries have", incompatible)
+      }
+      let partial = units(.partial)
+      let shares = partial.map { unit in
+        let verdict = self.units[unit].plain[device]
+        return "\(verdict.gaps) of \(verdict.modules) modules of \(self.units[unit].path.lastComponent)"
+      }
+      return check(
+        .warn,
+        "on \(label) the kernels of \(listed(shares, atMost: 3, others: "other libraries")) fail when they are called",
+        detail: "the rest of \(name) has code for it", partial)
+    case .incompatible:
+      let incompatible = units(.incompatible)
+      let detail =
+        incompatible.contains { unit in
+          self.units[unit].plain[device].uncovered.contains { $0.reasons.contains(.desktopCodeOnTegra) }
+        } ? desktopCodeOnTegra(device) : nil
+      let isPart = facts.torches.contains { $0.folder == package.environment } && package.isNVIDIAs
+      return check(
+        isPart ? .warn : .fail,
+        "\(name) has no code that runs on \(label) in \(names(incompatible.isEmpty ? counting : incompatible))",
+        detail: detail ?? (isPart ? "what PyTorch calls in it fails" : nil),
+        incompatible.isEmpty ? counting : incompatible)
+    }
+  }
+
+  /// Why code for desktop GPUs is expected to fail on a Tegra.
+  private func desktopCodeOnTegra(_ device: Int) -> String {
+    let own = effective(devices[device])
+    let why = "its machine code is for desktop GPUs, which NVIDIA does not support on Tegra"
+    return own.runsDesktopCodeOnTegra == nil
+      ? "expect it to fail, because \(why) and which JetPack runs there is not known" : why
+  }
+
+  /// What the driver does not know but must to load the code: the version of its PTX, and how it is compressed.
+  private func driverFailures(_ package: AssessedPackage, _ verdicts: [UnitVerdict], _ device: Int) -> [Check]
+  {
+    guard let driver = verdicts.first?.device.knownDriver else { return [] }
+    func check(_ id: Check.ID, _ reason: ExclusionReason, _ summary: String, detail: String) -> Check? {
+      let units = zip(package.units, verdicts).filter { _, verdict in
+        verdict.uncovered.contains { $0.reasons.contains(reason) }
+      }.map(\.0)
+      return units.isEmpty ? nil : self.check(id, .fail, package, device, summary, detail: detail, units)
+    }
+    let newest = driver.newestPTXISA.map { " (its newest is \($0))" } ?? ""
+    let minimum = DriverTable.shared.compression.first.map { ", which needs \($0.minimumDriver)" } ?? ""
+    return [
+      check(
+        .ptxDriver, .ptxISANewerThanDriver,
+        "driver \(driver) does not support the version of PTX\(newest) that it would have to compile for \(package.name)",
+        detail: "\"the provided PTX was compiled with an unsupported toolchain\" (CUDA error 222)"),
+      check(
+        .compressionDriver, .compressionNewerThanDriver,
+        "driver \(driver) does not decompress the device code of \(package.name)\(minimum)",
+        detail: "\"device kernel image is invalid\" (CUDA error 200)"),
+    ].compactMap { $0 }
+  }
+
+  /// The failed checks of the driver against the code that counts of all packages, with other devices than were asked about.
+  func driverFailures(on devices: [Device]) -> [Check] {
+    packages.flatMap { package in
+      devices.indices.flatMap { index -> [Check] in
+        var part = package
+        part.units = package.plain[index].counting.map { package.units[$0] }.filter {
+          units[$0].code.dependsOnDriver
+        }
+        let device = effective(devices[index])
+        let verdicts = part.units.map { units[$0].code.verdict(on: device, kernels: units[$0].kernels) }
+        return driverFailures(part, verdicts, index)
+      }
+    }
+  }
+
+  /// Whether the driver knows all that it must, and what it takes instead.
+  private func driverLimits(_ package: AssessedPackage, _ device: Int) -> [Check] {
+    let own = effective(devices[device])
+    if own.isSupportedByDriver == false { return [] }
+    let driver = own.knownDriver
+    var part = package
+    part.units = package.plain[device].counting.map { package.units[$0] }
+    let verdicts = part.units.map { units[$0].verdicts[device] }
+    let plain = part.units.map { units[$0].plain[device] }
+    var checks = driverFailures(part, verdicts, device)
+    func add(_ id: Check.ID, _ status: Check.Status, _ summary: String, _ units: [Int]) {
+      checks.append(check(id, status, package, device, summary, units))
+    }
+    /// The units of which more modules have this fate with the driver than without.
+    func more(_ count: (UnitVerdict) -> Int) -> [Int] {
+      part.units.indices.filter { count(verdicts[$0]) > count(plain[$0]) }.map { part.units[$0] }
+    }
+    func needs(_ isNeeded: (MinimumDriver.Need) -> Bool) -> (driver: DriverVersion, units: [Int])? {
+      let list = part.units.indices.filter { plain[$0].minimumDriver.map { isNeeded($0.need) } ?? false }
+      let newest = list.compactMap { plain[$0].minimumDriver }.max { $0.driver.isAtLeast($1.driver) == false }
+      return newest.map { ($0.driver, list.map { part.units[$0] }) }
+    }
+
+    if !checks.contains(where: { $0.id == .ptxDriver }) {
+      let guessed = more { $0.portable.notGuaranteed + $0.specialised.notGuaranteed }
+      if let driver, !guessed.isEmpty {
+        add(
+          .ptxDriver, .unknown, "whether driver \(driver) supports the PTX of \(package.name) is not known",
+          guessed)
+      } else if let compiled = needs({ if case .ptxISA = $0 { true } else { false } }) {
+        add(
+          .ptxDriver, driver == nil ? .unknown : .pass,
+          driver.map { "driver \($0) supports the PTX of \(package.name) that it compiles" }
+            ?? "no driver is given; the PTX of \(package.name) needs \(compiled.driver) or newer",
+          compiled.units)
+      }
+    }
+    if !checks.contains(where: { $0.id == .compressionDriver }) {
+      let replaced = more { $0.portable.jit + $0.specialised.jit }
+      if let driver, !replaced.isEmpty {
+        add(
+          .compressionDriver, .warn,
+          "driver \(driver) does not decompress machine code of \(package.name) and compiles PTX instead",
+          replaced)
+      } else if let compressed = needs({ if case .compression = $0 { true } else { false } }) {
+        add(
+          .compressionDriver, driver == nil ? .unknown : .pass,
+          driver.map { "driver \($0) decompresses the device code of \(package.name)" }
+            ?? "no driver is given; the compressed device code of \(package.name) needs \(compressed.driver) or newer",
+          compressed.units)
+      }
+    }
+    return checks
+  }
+
+  /// Whether PyTorch's own libraries carry what PyTorch says of itself.
+  private func flagsContents(_ torch: TorchInstallation) -> Check? {
+    guard let flags = torch.flags else { return nil }
+    let own = units.filter { unit in
+      unit.path.isInside(torch.libraryFolder) && unit.path.lastComponent.text.hasPrefix("libtorch")
+    }
+    guard !own.isEmpty else { return nil }
+    func check(_ status: Check.Status, _ summary: String, _ more: [Evidence] = []) -> Check {
+      Check(
+        .flagsContents, status, subject: torch.label, environment: torch.folder, summary,
+        evidence: [flags.evidence] + more)
+    }
+    var missing: [String] = []
+    var lacking: [(path: Path, modules: Set<Int>, total: Int)] = own.map { ($0.path, [], 0) }
+    for requirement in flags.value.requirements {
+      var carrying = 0
+      for (index, unit) in own.enumerated() {
+        let result = unit.code.check(requirement)
+        guard result.status != .noDeviceCode else { continue }
+        carrying += result.carrying
+        lacking[index].modules.formUnion(result.missing)
+        lacking[index].total = result.carrying + result.missing.count
+      }
+      if carrying == 0 { missing.append(requirement.targetName) }
+    }
+    if !missing.isEmpty {
+      return check(
+        .fail, "\(torch.label) says that it carries \(listed(missing)), but no code in it is for that")
+    }
+    lacking.removeAll { $0.modules.isEmpty }
+    if !lacking.isEmpty {
+      let shown = lacking.map { "\($0.modules.count) of \($0.total) modules of \($0.path.lastComponent)" }
+      return check(
+        .warn, "\(torch.label) says that it carries \(flags.value), but \(listed(shown)) lack some of it",
+        lacking.map {
+          Evidence(path: $0.path, says: "\($0.modules.count) of \($0.total) modules lack a target")
+        })
+    }
+    return check(.pass, "\(torch.label) carries what it says: \(flags.value)")
+  }
+}
+
+extension TargetRequirement {
+  /// As targets are spelled: `sm_80`, also for the compute capability 8.0.
+  fileprivate var targetName: String {
+    if case .native(let computeCapability) = self { "sm_\(computeCapability.target)" } else { description }
+  }
+}

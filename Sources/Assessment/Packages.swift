@@ -1,0 +1,269 @@
+public import Bytes
+public import Compatibility
+import Stack
+
+/// What runs together or not at all: a package with device code, PyTorch, or the files of a folder that no package owns.
+public struct AssessedPackage: Sendable {
+  /// For people: `PyTorch 2.4.1+cu121`, `xformers 0.0.30`, `build/lib`.
+  public var name: String
+  /// The folder of the Python environment that it is in.
+  public var environment: Path?
+  /// Its index in the facts of the stack; nil for PyTorch without a record and for files that no package owns.
+  public var package: Int?
+  public var isTorch = false
+  /// One of NVIDIA's libraries, or several: cuBLAS, cuDNN. They pick among their kernels by GPU.
+  public var isNVIDIAs = false
+  /// The name of its distribution in normal form, by which others require it; nil where it has none.
+  public var distribution: String?
+  /// Indices of the units, by path. Empty for PyTorch without device code.
+  public var units: [Int] = []
+  /// For every device.
+  public var verdicts: [PackageVerdict] = []
+  /// The same by the code alone, with a driver that supports everything.
+  var plain: [PackageVerdict] = []
+}
+
+/// How much a unit counts in its package on a device.
+public enum Standing: Hashable, Sendable {
+  /// It has to run.
+  case counts
+  /// It was made for other GPUs on purpose, and what it does is missing on this one.
+  case forOtherGPUs
+  /// Another file of the package is taken in its place: the one with this index.
+  case notTaken(unit: Int)
+  /// It holds nothing that a driver loads.
+  case withoutCode
+}
+
+/// What a package is worth on one device.
+public struct PackageVerdict: Sendable {
+  /// By its code and the driver's, before what else stands in the way.
+  public var code: Verdict
+  /// With everything that stands in the way: the driver, missing libraries, packages that it requires.
+  public var verdict: Verdict
+  /// For every unit of the package, in their order.
+  public var standings: [Standing]
+  /// Why it does not run, or not all of it.
+  public var reasons: [Reason] = []
+
+  /// The positions of the units that count.
+  var counting: [Int] { standings.indices.filter { standings[$0] == .counts } }
+}
+
+extension View {
+  /// The packages with device code, PyTorch first, then by the paths of their files.
+  func packages(_ units: [AssessedUnit]) -> [AssessedPackage] {
+    enum Key: Hashable {
+      case torch(Path)
+      case package(Int)
+      case folder(Path)
+    }
+    var packages: [AssessedPackage] = []
+    var positions: [Key: Int] = [:]
+    func add(_ unit: Int, at path: Path, package: Int?) {
+      let environment = stack.environment(of: path)
+      let torch = environment?.torch.flatMap { path.isInside($0.folder.child("torch")) ? $0 : nil }
+      let key: Key =
+        torch.map { .torch($0.folder) } ?? package.map { .package($0) } ?? .folder(path.parent)
+      if let position = positions[key] {
+        if packages[position].units.last != unit { packages[position].units.append(unit) }
+        return
+      }
+      positions[key] = packages.count
+      var new = AssessedPackage(
+        name: name(ofPackage: package, torch: torch, at: path), environment: environment?.folder,
+        package: package)
+      new.isTorch = torch != nil
+      let owner = package.map { stack.packages[$0] }
+      new.distribution = torch != nil ? "torch" : owner?.ecosystem == .python ? owner?.name : nil
+      new.units = [unit]
+      packages.append(new)
+    }
+    for (index, unit) in units.enumerated() {
+      let file = files[unit.files[0]]
+      // A copy counts in each package and each environment that has it.
+      for path in unit.isCollection ? [unit.path] : [file.path] + file.aliases {
+        let package = unit.isCollection ? unit.packages.first : stack.packageIndex(of: path)
+        if path != unit.path, package == nil, stack.environment(of: path) == nil { continue }
+        add(index, at: path, package: package)
+      }
+    }
+    for torch in stack.torches where positions[.torch(torch.folder)] == nil {
+      var new = AssessedPackage(name: torch.label, environment: torch.folder, package: nil)
+      new.isTorch = true
+      new.distribution = "torch"
+      packages.append(new)
+    }
+    for index in packages.indices {
+      packages[index].isNVIDIAs =
+        packages[index].distribution?.hasPrefix("nvidia-") == true
+        || !packages[index].isTorch && !packages[index].units.isEmpty
+          && packages[index].units.allSatisfy { LibraryTable.shared.isNVIDIAs(units[$0].path) }
+    }
+    return packages.filter(\.isTorch) + packages.filter { !$0.isTorch }
+  }
+
+  private func name(ofPackage package: Int?, torch: TorchInstallation?, at path: Path) -> String {
+    if let torch { return torch.label }
+    if let package { return "\(stack.packages[package].name) \(stack.packages[package].version)" }
+    return "\(path.parent.bytes.isEmpty ? path : path.parent)"
+  }
+}
+
+extension TorchInstallation {
+  /// `PyTorch 2.4.1+cu121`.
+  var label: String { "PyTorch \(version.value)" }
+}
+
+/// Judges a package on one device by the verdicts on its units.
+struct PackageRule {
+  let package: AssessedPackage
+  let units: [AssessedUnit]
+  /// The version of CUDA that the program runs with, by which it picks among files for several: 12.8; nil where nobody
+  /// knows.
+  let cuda: CUDAVersion?
+
+  /// Whether a unit is a library of NVIDIA's.
+  func isNVIDIAs(_ position: Int) -> Bool {
+    package.isNVIDIAs || LibraryTable.shared.isNVIDIAs(units[package.units[position]].path)
+  }
+
+  /// Judges the package by the verdicts on all units of the view on every device.
+  func judge(_ verdicts: [[UnitVerdict]], on device: Int) -> PackageVerdict {
+    OnDevice(rule: self, verdicts: package.units.map { verdicts[$0][device] }).judge()
+  }
+}
+
+/// A package on one device. Positions are those of its units.
+private struct OnDevice {
+  let rule: PackageRule
+  let verdicts: [UnitVerdict]
+
+  private var package: AssessedPackage { rule.package }
+  private func path(_ position: Int) -> Path { rule.units[package.units[position]].path }
+  private func isNVIDIAs(_ position: Int) -> Bool { rule.isNVIDIAs(position) }
+
+  /// What a unit is worth in its package. NVIDIA's libraries pick their kernels by GPU, without saying so in every name:
+  /// what has no code in one that runs is taken to be for others, as NVIDIA supports the library on the GPU or not at all.
+  private func worth(_ position: Int) -> Verdict {
+    let verdict = verdicts[position]
+    guard verdict.verdict == .partial, isNVIDIAs(position), !verdict.isHeldByDriver else {
+      return verdict.verdict
+    }
+    let native = verdict.portable.exact + verdict.portable.minorCompatible + verdict.specialised.exact
+    return native > 0 ? .native : verdict.portable.runs + verdict.specialised.runs > 0 ? .jit : .notGuaranteed
+  }
+
+  func judge() -> PackageVerdict {
+    var result = PackageVerdict(
+      code: .noDeviceCode, verdict: .noDeviceCode, standings: package.units.map { _ in .counts })
+    for position in package.units.indices where verdicts[position].verdict == .noDeviceCode {
+      result.standings[position] = .withoutCode
+    }
+    choose(among: &result)
+    // The code of others that it brings along does not make up for its own.
+    let brought = Set(result.counting.filter { !package.isNVIDIAs && isNVIDIAs($0) })
+    let own = result.counting.filter { !brought.contains($0) }
+    let deciding = own.isEmpty ? result.counting : own
+    let isNative = deciding.contains { worth($0) == .native }
+    if deciding.contains(where: { worth($0) != .incompatible }) {
+      for position in deciding
+      where verdicts[position].isForOtherGPUs && (isNative || isOlderThanCode(of: position)) {
+        result.standings[position] = .forOtherGPUs
+      }
+    }
+    let counting = deciding.filter { result.standings[$0] == .counts }
+    result.code = combined(counting)
+    let isIncomplete = brought.contains { worth($0) == .incompatible }
+    if !own.isEmpty, isIncomplete, let severity = result.code.severity,
+      severity < Verdict.partial.severity ?? 0
+    {
+      result.code = .partial
+    }
+    result.verdict = result.code
+    return result
+  }
+
+  /// Whether the device is older than all that a unit was made for, so that who made it knew the device.
+  private func isOlderThanCode(of position: Int) -> Bool {
+    let own = verdicts[position].device.computeCapability
+    return rule.units[package.units[position]].code.targets.allSatisfy { ComputeCapability($0.target) > own }
+  }
+
+  /// The verdict over units that all count.
+  private func combined(_ positions: [Int]) -> Verdict {
+    let all = positions.map(worth)
+    let worst = Verdict.worst(of: all)
+    guard worst == .incompatible || worst == .partial else { return worst }
+    if all.allSatisfy({ $0 == .incompatible }) { return worst }
+    // cuDNN's other libraries do nothing without the one for elementary operations.
+    if package.isNVIDIAs,
+      zip(positions, all).contains(where: {
+        $1 == .incompatible && LibraryTable.shared.isDecisive(path($0))
+      })
+    {
+      return .incompatible
+    }
+    var weight = Weight()
+    for (position, worth) in zip(positions, all) { weight.add(verdicts[position], as: worth) }
+    return weight.isNearlyNothing ? .incompatible : .partial
+  }
+
+  /// Sets aside the files that others are taken in place of.
+  private func choose(among result: inout PackageVerdict) {
+    var families: [String: [(position: Int, choice: Alternative.Choice)]] = [:]
+    for position in result.counting where !rule.units[package.units[position]].isCollection {
+      if let alternative = Alternative(path(position)) {
+        families[alternative.family, default: []].append((position, alternative.choice))
+      }
+    }
+    for family in families.values where Set(family.map(\.choice)).count > 1 {
+      guard let taken = taken(of: family) else { continue }
+      for member in family where member.position != taken {
+        result.standings[member.position] = .notTaken(unit: package.units[taken])
+      }
+    }
+  }
+
+  /// The file that is taken: by the version of CUDA where it is known, else the one that runs best.
+  private func taken(of family: [(position: Int, choice: Alternative.Choice)]) -> Int? {
+    var candidates = family
+    let versions = family.compactMap { if case .cuda(let version) = $0.choice { version } else { nil } }
+    if let cuda = rule.cuda, versions.count == family.count {
+      let wanted = cuda.major * 10 + cuda.minor
+      // `cuda12` is every 12.x.
+      let fitting =
+        versions.filter { $0 <= wanted && $0 / 10 == cuda.major } + versions.filter { $0 == cuda.major }
+      if let best = fitting.max() {
+        candidates = family.filter { $0.choice == .cuda(best) }
+      }
+    }
+    return candidates.min { left, right in
+      rank(left.position) < rank(right.position)
+    }?.position
+  }
+
+  private func rank(_ position: Int) -> (Int, Int, Int) {
+    let verdict = verdicts[position]
+    // Of equals the newest, which comes last.
+    return (verdict.verdict.severity ?? 9, -verdict.running, -position)
+  }
+}
+
+/// How many modules run, and how many should and do not.
+struct Weight {
+  private var running = 0
+  private var gaps = 0
+
+  /// - Parameter worth: what the unit counts as.
+  mutating func add(_ verdict: UnitVerdict, as worth: Verdict) {
+    if worth != .partial, worth != .incompatible {
+      running += verdict.running
+    } else {
+      running += verdict.runningWithKernels ?? verdict.running
+      gaps += verdict.gaps
+    }
+  }
+
+  var isNearlyNothing: Bool { UnitVerdict.isNearlyNothing(running: running, gaps: gaps) }
+}

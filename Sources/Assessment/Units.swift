@@ -1,0 +1,96 @@
+public import Bytes
+public import Compatibility
+import DeviceCode
+import Stack
+
+/// Device code that is judged as one, with its verdicts: that of a file, or that of cubin files among which a program picks.
+public struct AssessedUnit: Sendable {
+  /// The file; of several the folder that holds all of them.
+  public var path: Path
+  /// Indices of the view's files, by their paths: more than one for cubin files only.
+  public var files: [Int]
+  /// Where each of them is: for a package in several environments its own copies.
+  public var paths: [Path]
+  public var code: CodeUnit
+  /// The kernels of those modules whose names were read.
+  public var kernels: KernelNames
+  /// Indices of the packages that the files belong to, in the facts of the stack: several where the same file is in
+  /// several environments.
+  public var packages: [Int]
+  /// What the code is worth on each device with its driver, whatever else stands in the way.
+  public var verdicts: [UnitVerdict] = []
+  /// The same with a driver that supports everything.
+  var plain: [UnitVerdict] = []
+  /// For each requirement how far it is kept.
+  public var requirements: [RequirementResult] = []
+
+  /// Whether it stands for several files.
+  public var isCollection: Bool { files.count > 1 }
+}
+
+extension View {
+  /// The device code of the view, by path.
+  ///
+  /// The cubin files of one package, or of one folder where no package has them, are one: each is for a single target,
+  /// and the program that brought them picks one at run time.
+  func units() -> [AssessedUnit] {
+    enum Owner: Hashable {
+      case package(Int)
+      case folder(Path)
+    }
+    var units: [AssessedUnit] = []
+    var collections: [Owner: [(path: Path, file: Int)]] = [:]
+    func add(_ index: Int, packages: [Int]) {
+      let file = files[index]
+      units.append(
+        AssessedUnit(
+          path: file.path, files: [index], paths: [file.path], code: file.unit, kernels: file.kernels,
+          packages: packages))
+    }
+    for (index, file) in files.enumerated() {
+      var packages: [Int] = []
+      var own: [Owner: Path] = [:]
+      for path in [file.path] + file.aliases {
+        guard let package = stack.packageIndex(of: path) else { continue }
+        if !packages.contains(package) { packages.append(package) }
+        own[.package(package)] = own[.package(package)] ?? path
+      }
+      if file.format == .cubin, kind != .file {
+        if own.isEmpty { own[.folder(file.path.parent)] = file.path }
+        for (owner, path) in own { collections[owner, default: []].append((path, index)) }
+      } else {
+        add(index, packages: packages)
+      }
+    }
+    var alone: [Int: [Int]] = [:]
+    for (owner, members) in collections {
+      let members = members.sorted { $0.path < $1.path }
+      var package: [Int] = []
+      if case .package(let index) = owner { package = [index] }
+      if members.count == 1 {
+        alone[members[0].file, default: []] += package
+        continue
+      }
+      units.append(
+        AssessedUnit(
+          path: .folder(of: members.map(\.path)), files: members.map(\.file), paths: members.map(\.path),
+          code: CodeUnit(alternatives: members.map { files[$0.file].unit }), kernels: KernelNames(),
+          packages: package))
+    }
+    for (file, packages) in alone { add(file, packages: packages.sorted()) }
+    return units.sorted { left, right in
+      left.path == right.path
+        ? left.packages.lexicographicallyPrecedes(right.packages) : left.path < right.path
+    }
+  }
+}
+
+extension Path {
+  /// The innermost folder that holds all of `files`, which are sorted.
+  fileprivate static func folder(of files: [Path]) -> Path {
+    guard let first = files.first, let last = files.last else { return Path("") }
+    // Of sorted paths the first and the last differ earliest.
+    let common = zip(first.bytes, last.bytes).prefix { $0 == $1 }.map(\.0)
+    return Path(bytes: common + [0]).parent
+  }
+}

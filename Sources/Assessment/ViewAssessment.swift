@@ -1,0 +1,276 @@
+import Bytes
+public import Compatibility
+public import Stack
+
+/// The judgement of one view: what is asked, asked of one installation.
+public struct ViewAssessment: Sendable {
+  public var view: View
+  /// The device code, by path.
+  public var units: [AssessedUnit]
+  /// The packages with device code, PyTorch first.
+  public var packages: [AssessedPackage]
+  public var checks: [Check]
+  /// One for each device of the question.
+  public var answers: [Answer]
+  /// What mends it, most important first.
+  public var recommendations: [Recommendation]
+  /// The oldest driver that satisfies everything on all devices; nil where nothing asks for a driver.
+  public var demand: DriverDemand?
+  /// Whether the driver is part of the question.
+  public var namesDriver: Bool
+
+  public init(_ view: View, _ question: Question) {
+    var assessor = Assessor(
+      view, devices: question.devices.map(\.device), namesDevices: question.namesDevices)
+    self.view = view
+    namesDriver = question.namesDriver
+    let all = assessor.checks()
+    checks = question.namesDevices ? all : all.withoutDevices(namesDriver: question.namesDriver)
+    // What was found about the generations of an overview is in the table and not worth a line each.
+    answers = assessor.answers(all)
+    if question.namesDevices {
+      for index in answers.indices { answers[index].oldestDriver = assessor.demand(ofDevice: index)?.driver }
+      demand = assessor.driverDemand()
+      recommendations = assessor.recommendations(for: checks)
+    } else {
+      var plain = assessor
+      plain.devices = []
+      recommendations = plain.recommendations(for: checks).filter {
+        $0.kind == .installLibraries || $0.kind == .toolkit
+      }
+    }
+    for index in assessor.units.indices {
+      assessor.units[index].requirements = question.requirements.map { assessor.units[index].code.check($0) }
+    }
+    units = assessor.units
+    packages = assessor.packages
+  }
+
+  /// The verdict over packages on a device: those that were given, by index.
+  public func verdict(ofPackages indices: some Sequence<Int>, on device: Int) -> Verdict {
+    .over(indices.map { packages[$0].verdicts[device].verdict })
+  }
+}
+
+extension Verdict {
+  /// The verdict over packages that are used side by side: incompatible where none runs, partial where some do not.
+  static func over(_ verdicts: [Verdict]) -> Verdict {
+    let worst = Verdict.worst(of: verdicts)
+    guard worst == .incompatible else { return worst }
+    return verdicts.allSatisfy { $0 == .incompatible || $0 == .noDeviceCode } ? .incompatible : .partial
+  }
+}
+
+extension Assessor {
+  /// The demand of one device alone.
+  func demand(ofDevice index: Int) -> DriverDemand? {
+    var one = self
+    one.devices = [devices[index]]
+    for package in packages.indices { one.packages[package].plain = [packages[package].plain[index]] }
+    return one.driverDemand()
+  }
+
+  /// One answer for each device, from the verdicts on the packages and the checks that stop them. Fills in the final
+  /// verdicts.
+  mutating func answers(_ checks: [Check]) -> [Answer] {
+    devices.indices.map { device in
+      answer(on: device, checks.filter { $0.device == nil || $0.device == device })
+    }
+  }
+
+  private mutating func answer(on device: Int, _ checks: [Check]) -> Answer {
+    stop(on: device, by: checks)
+    propagate(on: device)
+    let verdicts = packages.map { $0.verdicts[device] }
+    var counting = packages.indices.filter { verdicts[$0].verdict != .noDeviceCode }
+    // What nobody calls does not count beside programs.
+    if counting.contains(where: { !packages[$0].isNVIDIAs }) {
+      counting.removeAll { packages[$0].isNVIDIAs }
+    }
+    let verdict = Verdict.over(counting.map { verdicts[$0].verdict })
+    var reasons: [Reason] = []
+    let bySeverity = counting.sorted { left, right in
+      (verdicts[left].verdict.severity ?? -1, right) > (verdicts[right].verdict.severity ?? -1, left)
+    }
+    for reason in bySeverity.flatMap({ verdicts[$0].reasons }) where !reasons.contains(reason) {
+      reasons.append(reason)
+    }
+    // What stops everything stops what holds no code too.
+    let stops = checks.filter { $0.status == .fail && $0.isStop && ($0.packages?.isEmpty ?? true) }
+    if counting.isEmpty, !stops.isEmpty {
+      return Answer(.no, .incompatible, reasons: stops.map { Reason($0) })
+    }
+    let open = checks.filter { isOpen($0, on: device) }.map { Reason($0) }
+    switch verdict {
+    case .native, .jit:
+      return open.isEmpty
+        ? Answer(.yes, verdict, reasons: reasons) : Answer(.unknown, verdict, reasons: open + reasons)
+    case .notGuaranteed: return Answer(.unknown, verdict, reasons: reasons + open)
+    case .partial: return Answer(.partly, verdict, reasons: reasons)
+    case .incompatible: return Answer(.no, verdict, reasons: reasons)
+    case .noDeviceCode:
+      let unread = unread + open
+      return unread.isEmpty
+        ? Answer(.nothing, verdict, reasons: [Reason(.nothingUsesGPU, "nothing here uses a GPU")])
+        : Answer(.unknown, verdict, reasons: unread)
+    }
+  }
+
+  /// Whether a check leaves open what the answer depends on. What an unnamed driver does is no part of the question, and the
+  /// drivers of Tegras are numbered differently.
+  private func isOpen(_ check: Check, on device: Int) -> Bool {
+    guard check.status == .unknown else { return false }
+    switch check.id {
+    case .torchGPU: return true
+    case .driverGPU, .driverRuntime, .driverImage, .ptxDriver, .compressionDriver:
+      return devices[device].knownDriver != nil
+    default: return false
+    }
+  }
+
+  /// What there is and was not looked at, where no device code was found.
+  private var unread: [Reason] {
+    var reasons: [Reason] = []
+    if view.problems.contains(where: { $0.problem.isFailure }) {
+      reasons.append(Reason(.notKnown, "not everything could be read"))
+    }
+    if view.linksOutside > 0 {
+      reasons.append(
+        Reason(
+          .notKnown,
+          view.linksOutside == 1
+            ? "a symbolic link leads outside and was not followed"
+            : "\(view.linksOutside) symbolic links lead outside and were not followed"))
+    }
+    return reasons
+  }
+
+  /// Applies to the packages what the checks say of their code and of what stands in its way.
+  private mutating func stop(on device: Int, by checks: [Check]) {
+    for index in packages.indices {
+      let code = packages[index].verdicts[device].code
+      packages[index].verdicts[device].verdict = code
+      guard code != .native, code != .noDeviceCode else { continue }
+      packages[index].verdicts[device].reasons = checks.filter { check in
+        check.subject == packages[index].name && check.environment == packages[index].environment
+          && check.isAboutCode && check.status != .pass
+          && (check.status != .unknown || code == .notGuaranteed)
+      }.map { Reason($0, code: code) }
+    }
+    for check in checks where check.status == .fail && check.isStop {
+      for index in check.packages.map({ Array($0) }) ?? Array(packages.indices) {
+        // What holds no code is not stopped by a driver, but PyTorch without CUDA is by itself.
+        if packages[index].verdicts[device].verdict == .noDeviceCode, check.id != .torchLibraries { continue }
+        packages[index].verdicts[device].verdict = .incompatible
+        packages[index].verdicts[device].reasons.insert(Reason(check), at: 0)
+      }
+    }
+  }
+
+  /// Carries what does not run to the packages that require it, within each Python environment.
+  private mutating func propagate(on device: Int) {
+    for environment in facts.environments {
+      let own = packages.indices.filter {
+        packages[$0].environment == environment.folder && packages[$0].distribution != nil
+      }
+      guard own.count > 1 else { continue }
+      var requires: [String: Set<String>] = [:]
+      for distribution in environment.distributions {
+        let names = distribution.requires.lazy.filter { !$0.isOptional }.map(\.name)
+        requires[distribution.normalizedName, default: []].formUnion(names)
+      }
+      let byName = Dictionary(own.compactMap { index in packages[index].distribution.map { ($0, index) } }) {
+        first, _ in first
+      }
+      for index in own {
+        for name in reachable(from: packages[index].distribution ?? "", requires) {
+          guard let other = byName[name], other != index,
+            packages[other].verdicts[device].code == .incompatible
+              || packages[other].verdicts[device].verdict == .incompatible,
+            packages[index].verdicts[device].verdict != .incompatible,
+            packages[index].verdicts[device].verdict != .noDeviceCode
+          else { continue }
+          // A program calls NVIDIA's libraries for some of its work, and PyTorch for all of it.
+          let isPart = packages[other].isNVIDIAs
+          if isPart, requires[packages[index].distribution ?? ""]?.contains(name) != true { continue }
+          let verdict = packages[index].verdicts[device].verdict
+          packages[index].verdicts[device].verdict = isPart ? .worst(of: [verdict, .partial]) : .incompatible
+          packages[index].verdicts[device].reasons.append(
+            Reason(
+              .requiredPackage, package: packages[index].name,
+              "\(packages[index].name) requires \(packages[other].name), which does not run on "
+                + devices[device].label))
+        }
+      }
+    }
+  }
+
+  /// The names that a distribution requires, directly or not.
+  private func reachable(from name: String, _ requires: [String: Set<String>]) -> [String] {
+    var seen: Set<String> = [name]
+    var rest = [name]
+    while let next = rest.popLast() {
+      for other in requires[next] ?? [] where seen.insert(other).inserted { rest.append(other) }
+    }
+    return seen.subtracting([name]).sorted()
+  }
+}
+
+extension Reason {
+  /// The reason that a check on the code of a package with this verdict is.
+  fileprivate init(_ check: Check, code: Verdict) {
+    self.init(check)
+    guard check.id == .torchGPU || check.id == .packageGPU else { return }
+    switch code {
+    case .partial: self.code = .someKernelsMissing
+    case .jit: self.code = .compiledAtFirstStart
+    case .notGuaranteed: self.code = .notGuaranteed
+    default: break
+    }
+  }
+}
+
+extension Check {
+  /// Whether nothing runs of what it is about when it fails.
+  var isStop: Bool {
+    switch id {
+    case .driverGPU, .driverRuntime, .driverImage, .imageDevices, .torchLibraries, .missingLibraries: true
+    default: false
+    }
+  }
+
+  /// Whether it tells a verdict on device code.
+  var isAboutCode: Bool {
+    switch id {
+    case .torchGPU, .packageGPU, .ptxDriver, .compressionDriver: true
+    default: false
+    }
+  }
+}
+
+extension [Check] {
+  /// The checks of an overview, where no device was asked about: what each generation answers for itself about the driver
+  /// becomes one check.
+  fileprivate func withoutDevices(namesDriver: Bool) -> [Check] {
+    let open =
+      namesDriver ? filter { $0.device != nil && ($0.id == .driverRuntime || $0.id == .driverImage) } : []
+    var merged: [Check] = []
+    for check in open where !merged.contains(where: { $0.id == check.id && $0.subject == check.subject }) {
+      var one = check
+      one.device = nil
+      let statuses = Set(open.filter { $0.id == check.id && $0.subject == check.subject }.map(\.status))
+      if statuses != [.pass], statuses != [.fail] {
+        one.status = .unknown
+        one.summary =
+          (check.id == .driverRuntime
+            ? "whether the driver runs \(check.subject ?? "the CUDA runtime")"
+            : "whether the image accepts the driver")
+          + " depends on the GPU, and none is given"
+        one.detail = nil
+      }
+      merged.append(one)
+    }
+    return filter { $0.device == nil && (namesDriver || $0.status != .unknown || !$0.id.dependsOnDriver) }
+      + merged
+  }
+}

@@ -1,0 +1,215 @@
+import Archives
+import Bytes
+import Compatibility
+import DeviceCode
+import Stack
+import Synchronization
+
+/// One scan under way.
+final class Walk: Sendable {
+  enum Item: Sendable {
+    case directory(FilePlace)
+    case file(FilePlace, isRoot: Bool)
+    /// Files of the archive that is a root.
+    case batch(ArchiveFiles.Batch, root: Int)
+  }
+
+  /// What tells two names of one file from two files.
+  enum Identity: Hashable {
+    case file(FileIdentity)
+    case member(root: Int, layer: Int, member: Int)
+  }
+
+  struct File {
+    /// nil until it has been read.
+    var contents: (file: InspectedFile, unit: CodeUnit, host: HostLibrary?, ends: Int?)?
+    var places: [FilePlace] = []
+  }
+
+  struct State {
+    var counts = ScanCounts()
+    var problems: [PlacedProblem] = []
+    /// Everything that was read, by what it is; every name that it has.
+    var files: [Identity: File] = [:]
+    var surroundings = Surroundings()
+    /// Members of archives that are worth reading, and their sizes as stored.
+    var members: [(size: UInt64, place: FilePlace)] = []
+  }
+
+  let roots: [ScanRoot]
+  let queue = WorkQueue<Item>()
+  let state: Mutex<State>
+  let progress: ScanProgress?
+
+  init(_ roots: [ScanRoot], problems: [PlacedProblem], progress: ScanProgress?) {
+    self.roots = roots
+    self.progress = progress
+    var state = State(problems: problems)
+    let unreadable = Set(problems.map(\.place.root))
+    for (index, root) in roots.enumerated() {
+      let place = FilePlace(root: index, path: root.kind == .file ? root.path.lastComponent : Path(""))
+      if let archive = root.archive {
+        state.counts.directories += archive.directoryCount
+        state.surroundings.links += archive.symbolicLinks.map {
+          (FilePlace(root: index, path: $0.path), $0.target)
+        }
+        for batch in archive.batches { queue.add(.batch(batch, root: index)) }
+      } else if root.isHostDirectory {
+        queue.add(.directory(place))
+      } else if root.kind == .file, !unreadable.contains(index) {
+        queue.add(.file(place, isRoot: true))
+      }
+    }
+    self.state = Mutex(state)
+  }
+
+  func run(jobs: Int) {
+    queue.run(jobs: jobs) { visit($0) }
+    // The queue gives the newest first, so the largest come first: no thread is left alone with one at the end.
+    let members = state.withLock { $0.members }.sorted { ($0.size, $1.place) < ($1.size, $0.place) }
+    for member in members { queue.add(.file(member.place, isRoot: false)) }
+    queue.run(jobs: jobs) { visit($0) }
+  }
+
+  private func visit(_ item: Item) {
+    switch item {
+    case .directory(let place): visit(directory: place)
+    case .file(let place, let isRoot): visit(file: place, isRoot: isRoot)
+    case .batch(let batch, let root): visit(batch: batch, root: root)
+    }
+  }
+
+  /// What was seen on the way to the files that are worth reading.
+  private struct Seen {
+    var files = 0
+    var bytesRead = 0
+    var problems: [PlacedProblem] = []
+    var surroundings = Surroundings()
+  }
+
+  private func add(_ seen: Seen, directories: Int = 0) {
+    state.withLock {
+      $0.counts.directories += directories
+      $0.counts.filesVisited += seen.files
+      $0.counts.bytesRead += UInt64(seen.bytesRead)
+      $0.problems += seen.problems
+      $0.surroundings.files += seen.surroundings.files
+      $0.surroundings.links += seen.surroundings.links
+    }
+  }
+
+  private func visit(directory place: FilePlace) {
+    var seen = Seen()
+    var prefix = [UInt8](repeating: 0, count: InspectedFile.prefixSize)
+    do throws(Problem) {
+      let directory = try Directory(path: place.fullPath(in: roots), followsLink: place.path.bytes.isEmpty)
+      while let entry = try directory.next() {
+        let entryPlace = place.appending(entry.name)
+        switch entry.kind {
+        case .directory: queue.add(.directory(entryPlace))
+        case .regular:
+          seen.files += 1
+          if Tree.needs(entry.name, in: place.path) { seen.surroundings.files.append(entryPlace) }
+          do throws(Problem) {
+            // Most files are told by their first word; only what may be PTX text needs more.
+            let count = try directory.prefix(
+              of: entry.name, into: &prefix, needsMore: InspectedFile.needsLongPrefix)
+            seen.bytesRead += count
+            if InspectedFile.mayHoldDeviceCode(prefix: prefix[..<count]) {
+              queue.add(.file(entryPlace, isRoot: false))
+            }
+          } catch {
+            seen.problems.append(PlacedProblem(place: entryPlace, problem: error))
+          }
+        case .symbolicLink:
+          if let contents = directory.contents(ofLink: entry.name) {
+            seen.surroundings.links.append((entryPlace, contents))
+          }
+        case .fifo, .socket, .characterDevice, .blockDevice: break
+        case .unknown:
+          let problem = Problem(.unreadable, "file status", observed: "its kind cannot be told")
+          seen.problems.append(PlacedProblem(place: entryPlace, problem: problem))
+        }
+      }
+    } catch {
+      seen.problems.append(PlacedProblem(place: place, problem: error))
+    }
+    progress?.add(files: seen.files, bytes: UInt64(seen.bytesRead))
+    add(seen, directories: 1)
+  }
+
+  private func visit(batch: ArchiveFiles.Batch, root: Int) {
+    guard let archive = roots[root].archive else { return }
+    var seen = Seen()
+    var members: [(size: UInt64, place: FilePlace)] = []
+    for index in batch.files {
+      let place = FilePlace(root: root, path: archive.files[index].path)
+      seen.files += 1
+      if Tree.needs(place.path.lastComponent.bytes, in: place.folder.path) {
+        seen.surroundings.files.append(place)
+      }
+      do throws(Problem) {
+        var prefix = try archive.prefix(index, count: 64)
+        if let first = prefix.first, prefix.count == 64, InspectedFile.needsLongPrefix(first) {
+          prefix = try archive.prefix(index, count: InspectedFile.prefixSize)
+        }
+        seen.bytesRead += prefix.count
+        progress?.add(files: 1, bytes: UInt64(prefix.count))
+        guard InspectedFile.mayHoldDeviceCode(prefix: prefix[...]) else { continue }
+      } catch {
+        seen.problems.append(PlacedProblem(place: place, problem: error))
+        continue
+      }
+      // While the stream is here, everything that is wanted of the file is near.
+      if batch.stream != nil {
+        visit(file: place, isRoot: false)
+      } else {
+        members.append((archive.storedSize(index), place))
+      }
+    }
+    batch.stream?.release()
+    add(seen)
+    state.withLock { $0.members += members }
+  }
+
+  private func visit(file place: FilePlace, isRoot: Bool) {
+    do throws(Problem) {
+      let source = try roots.open(place)
+      let identity: Identity
+      if let file = source as? FileBytes {
+        identity = .file(file.identity)
+      } else if let archive = roots[place.root].archive, let index = archive.index(of: place.path) {
+        let file = archive.files[index]
+        identity = .member(root: place.root, layer: file.layer, member: file.member)
+      } else {
+        return
+      }
+      if isRoot { progress?.add(files: 1) }
+      let isFirst = state.withLock { state in
+        if isRoot {
+          state.counts.filesVisited += 1
+          state.surroundings.files.append(place)
+        }
+        state.files[identity, default: File()].places.append(place)
+        return state.files[identity]?.places.count == 1
+      }
+      guard isFirst else { return }
+      // Before the reader goes on: some sources are slow to go back.
+      let start = try? source.bytes(at: 0, count: Int(min(endSize, source.size)), "file")
+      var file = InspectedFile(source)
+      let unit = CodeUnit(file.inventory)
+      let host = HostLibrary(path: place.path, file: file)
+      // It would keep the file open, and of a member all that was decompressed around it.
+      file.elf = nil
+      let ends = file.inventory.modules.isEmpty ? nil : start.flatMap { try? hashOfEnds(source, start: $0) }
+      let contents = (file, unit, host, ends)
+      progress?.add(bytes: source.bytesRead, libraries: file.inventory.modules.isEmpty ? 0 : 1)
+      state.withLock {
+        $0.files[identity]?.contents = contents
+        $0.counts.bytesRead += source.bytesRead
+      }
+    } catch {
+      state.withLock { $0.problems.append(PlacedProblem(place: place, problem: error)) }
+    }
+  }
+}
