@@ -15,7 +15,7 @@ import Testing
     (["compute_80", "sm_80"], "8.6", .minorCompatible, "sm_80"),
     (["compute_50", "compute_80", "compute_90"], "8.9", .jit, "compute_80"),
     (["sm_80", "compute_80"], "9.0", .jit, "compute_80"),
-    (["sm_80"], "8.7", .notGuaranteed, "sm_80"),
+    (["sm_87"], "8.9", .notGuaranteed, "sm_87"),
     (["sm_80", "compute_80"], "8.7", .jit, "compute_80"),
     (["sm_90", "sm_90a"], "9.0", .exact, "sm_90a"),
     (["sm_100", "sm_100f"], "10.3", .minorCompatible, "sm_100f"),

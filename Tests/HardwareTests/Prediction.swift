@@ -36,7 +36,7 @@ struct Prediction: Hashable, Sendable {
   init(_ question: HardwareCase, _ file: InspectedFile, on device: Device) {
     let kept = Prediction.kept(file.inventory, question.environment ?? [:])
     let verdict = Prediction.verdict(file.inventory, kept, device)
-    guard let winner = verdict.winner else {
+    guard let winner = verdict.winner, let position = verdict.images.firstIndex(of: winner) else {
       let without = Prediction.verdict(file.inventory, Array(file.inventory.images.indices), device)
       let isCompilerMissing =
         question.environment?["CUDA_DISABLE_PTX_JIT"] == "1" && without.winner != nil
@@ -46,7 +46,7 @@ struct Prediction: Hashable, Sendable {
           : kept.isEmpty ? nil : Prediction.error(verdict.images.map(\.judgement.reason), in: file.format))
       return
     }
-    let image = question.images[kept[winner.image]]
+    let image = question.images[kept[position]]
     let kind = winner.signature.kind
     guard let payload = image.payload else {
       self = .runs(verdict.fit, image.number)
@@ -80,14 +80,15 @@ struct Prediction: Hashable, Sendable {
     var module = inventory.modules[0]
     module.images = 0..<kept.count
     let library = CodeUnit(Inventory(modules: [module], images: kept.map { inventory.images[$0] }))
-    return library.verdict(ofModule: 0, on: device)
+    return library.verdict(ofModule: 0, on: device) ?? ModuleVerdict([])
   }
 
   /// The error of a module without an image that runs: what keeps those out whose target would do, where that is one
   /// thing; else that no target does.
   private static func error(_ reasons: [ExclusionReason?], in format: InspectedFile.Format) -> DriverError? {
     let targets: Set<ExclusionReason?> = [
-      .differentMajor, .newerMinor, .architectureSpecific, .otherFamily, .ptxTargetNewer,
+      .differentMajor, .newerMinor, .architectureSpecific, .otherFamily, .desktopCodeOnTegra,
+      .ptxTargetNewer,
     ]
     return switch Set(reasons).subtracting(targets) {
     case [.ptxISANewerThanDriver]: .unsupportedPTXVersion

@@ -6,8 +6,8 @@ import Foundation
 public import Stack
 
 /// What published images require, from `imageRequirements.json`.
-public struct PublishedImages: Decodable {
-  public struct Image: Decodable {
+public struct PublishedImages: Decodable, Sendable {
+  public struct Image: Decodable, Sendable {
     public var image: String
     public var requirement: String
 
