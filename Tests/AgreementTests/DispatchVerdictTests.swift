@@ -92,7 +92,8 @@ struct DispatchVerdictTests {
     Row(
       wheel: "torch", size: "large", path: "torch/lib/libtorch_cuda_linalg.so",
       verdicts: [
-        (.incompatible, 32), (.native, 0), (.native, 0), (.native, 0), (.native, 0), (.native, 0), (.native, 0),
+        (.incompatible, 32), (.native, 0), (.native, 0), (.native, 0), (.native, 0), (.native, 0),
+        (.native, 0),
       ]),
   ]
 

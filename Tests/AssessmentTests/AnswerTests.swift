@@ -58,9 +58,10 @@ import Testing
       devices: [RequestedDevice(query: "8.0", device: try device("8.0"))], namesDevices: true)
     let assessment = Assessment(Facts(views: [good, without]), question)
     #expect(assessment.views.map { $0.answers.map(\.kind) } == [[.yes], [.no]])
-    #expect(assessment.views.map { $0.packages.map(\.name) } == [
-      ["PyTorch 2.4.1+cu121"], ["PyTorch 2.4.1+cpu"],
-    ])
+    #expect(
+      assessment.views.map { $0.packages.map(\.name) } == [
+        ["PyTorch 2.4.1+cu121"], ["PyTorch 2.4.1+cpu"],
+      ])
     #expect(assessment.answers.map(\.kind) == [.no])
     #expect(assessment.answers[0].reasons.map(\.code) == [.builtWithoutCUDA])
     #expect(assessment.reaches(.incompatible) && !assessment.reaches(.never))
@@ -116,8 +117,9 @@ import Testing
       var tree = TreeBuilder()
       tree.torch("2.9.0+cu130", cuda: "13.0", in: "site/")
       if let release {
-        tree.add("# R\(release.prefix { $0 != "." }) (release), REVISION: "
-          + "\(release.drop { $0 != "." }.dropFirst()), GCID: 1\n", at: "etc/nv_tegra_release")
+        tree.add(
+          "# R\(release.prefix { $0 != "." }) (release), REVISION: "
+            + "\(release.drop { $0 != "." }.dropFirst()), GCID: 1\n", at: "etc/nv_tegra_release")
       }
       return Case(
         facts: tree.facts(), devices: [try device("Jetson AGX Orin", driver: driver)],

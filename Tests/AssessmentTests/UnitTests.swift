@@ -31,7 +31,8 @@ import Testing
 
   @Test func cubinsOfAPackageAreOne() throws {
     var tree = TreeBuilder()
-    record(["kernels/a/1.cubin", "kernels/b/2.cubin", "kernels/lib.so"], of: "kernels", in: "site/", to: &tree)
+    record(
+      ["kernels/a/1.cubin", "kernels/b/2.cubin", "kernels/lib.so"], of: "kernels", in: "site/", to: &tree)
     let assessment = try assess(
       tree,
       [
@@ -45,9 +46,10 @@ import Testing
         == ["site/kernels", "site/kernels/lib.so", "site/loose", "site/single/5.cubin"].map { Path($0) })
     #expect(units.map(\.files.count) == [2, 1, 2, 1])
     #expect(units.map(\.isCollection) == [true, false, true, false])
-    #expect(units.map { $0.packages.map { assessment.view.stack.packages[$0].name } } == [
-      ["kernels"], ["kernels"], [], [],
-    ])
+    #expect(
+      units.map { $0.packages.map { assessment.view.stack.packages[$0].name } } == [
+        ["kernels"], ["kernels"], [], [],
+      ])
     let verdicts = (0..<3).map { device in units.map { $0.verdicts[device].verdict } }
     #expect(verdicts[0] == [.native, .incompatible, .incompatible, .incompatible])
     #expect(verdicts[1] == [.native, .incompatible, .incompatible, .incompatible])
@@ -79,9 +81,10 @@ import Testing
         ["a/k/1.cubin", "a/k/2.cubin"], ["a/k/x.so"], ["b/k/1.cubin", "b/k/2.cubin", "b/k/3.cubin"],
       ])
     #expect(assessment.packages.map(\.units) == [[0, 1], [1, 2]])
-    #expect(assessment.packages.map { $0.verdicts.map(\.verdict) } == [
-      [.native, .incompatible], [.native, .partial],
-    ])
+    #expect(
+      assessment.packages.map { $0.verdicts.map(\.verdict) } == [
+        [.native, .incompatible], [.native, .partial],
+      ])
   }
 
   /// Who names a file asks about it.

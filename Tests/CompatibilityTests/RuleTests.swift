@@ -165,8 +165,10 @@ import Testing
     func fit(_ text: String, _ on: String, header: String = "compute_90", driver: String? = nil) throws
       -> ImageJudgement
     {
-      let lines = try #require(PTXHeader(".version \(text.split(separator: " ")[0])\n.target "
-        + "\(text.split(separator: " ")[1])\n"))
+      let lines = try #require(
+        PTXHeader(
+          ".version \(text.split(separator: " ")[0])\n.target "
+            + "\(text.split(separator: " ")[1])\n"))
       let unit = CodeUnit(
         inventory([Draft(images: [image(header, isa: PTXISAVersion(8, 0))])]), directives: [0: lines])
       return try #require(

@@ -101,7 +101,9 @@ import Testing
   }
 
   /// Less than one portable module in ten that hold kernels: the unit does not do its work.
-  @Test(arguments: [(1, 9, Verdict.partial), (1, 10, .incompatible), (2, 18, .partial), (2, 19, .incompatible)])
+  @Test(arguments: [
+    (1, 9, Verdict.partial), (1, 10, .incompatible), (2, 18, .partial), (2, 19, .incompatible),
+  ])
   func nextToNothing(running: Int, gaps: Int, expected: Verdict) {
     func unit(_ empty: Int) -> CodeUnit {
       CodeUnit(

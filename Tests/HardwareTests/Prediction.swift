@@ -36,14 +36,17 @@ struct Prediction: Hashable, Sendable {
   init(_ question: HardwareCase, _ file: InspectedFile, on device: Device) {
     let kept = Prediction.kept(file.inventory, question.environment ?? [:])
     let verdict = Prediction.verdict(file.inventory, kept, device)
-    guard let winner = verdict.winner, let position = verdict.images.firstIndex(of: winner) else {
+    guard let verdict, let winner = verdict.winner,
+      let position = verdict.images.firstIndex(of: winner)
+    else {
       let without = Prediction.verdict(file.inventory, Array(file.inventory.images.indices), device)
       let isCompilerMissing =
-        question.environment?["CUDA_DISABLE_PTX_JIT"] == "1" && without.winner != nil
+        question.environment?["CUDA_DISABLE_PTX_JIT"] == "1" && without?.winner != nil
       self = .fails(
         isCompilerMissing
           ? .jitCompilationDisabled
-          : kept.isEmpty ? nil : Prediction.error(verdict.images.map(\.judgement.reason), in: file.format))
+          : kept.isEmpty
+            ? nil : Prediction.error(verdict?.images.map(\.judgement.reason) ?? [], in: file.format))
       return
     }
     let image = question.images[kept[position]]
@@ -76,11 +79,11 @@ struct Prediction: Hashable, Sendable {
     }
   }
 
-  private static func verdict(_ inventory: Inventory, _ kept: [Int], _ device: Device) -> ModuleVerdict {
+  private static func verdict(_ inventory: Inventory, _ kept: [Int], _ device: Device) -> ModuleVerdict? {
     var module = inventory.modules[0]
     module.images = 0..<kept.count
     let library = CodeUnit(Inventory(modules: [module], images: kept.map { inventory.images[$0] }))
-    return library.verdict(ofModule: 0, on: device) ?? ModuleVerdict([])
+    return library.verdict(ofModule: 0, on: device)
   }
 
   /// The error of a module without an image that runs: what keeps those out whose target would do, where that is one

@@ -111,7 +111,8 @@ struct ReportSchemaTests {
     let tree = try TemporaryTree()
     let files = ["118": "sm_70", "128": "sm_80"] as [String: Target]
     try tree.distribution(
-      "bits", "1.0", files: files.keys.sorted().map { "bits/lib_cuda\($0).so" } + ["bits/fa3.so", "bits/gap.so"])
+      "bits", "1.0",
+      files: files.keys.sorted().map { "bits/lib_cuda\($0).so" } + ["bits/fa3.so", "bits/gap.so"])
     for (version, target) in files {
       try tree.sharedLibrary("bits/lib_cuda\(version).so", modules: [FatBinaryBuilder([.cubin(target)])])
     }

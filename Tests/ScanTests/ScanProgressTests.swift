@@ -1,6 +1,7 @@
 import Bytes
 import Compatibility
 import FixtureSupport
+import Stack
 import Testing
 
 @testable import Scan

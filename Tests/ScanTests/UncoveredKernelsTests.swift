@@ -2,6 +2,7 @@ import Bytes
 import Compatibility
 import DeviceCode
 import FixtureSupport
+import Stack
 import Testing
 
 @testable import Scan

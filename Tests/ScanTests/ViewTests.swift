@@ -25,7 +25,8 @@ struct ViewTests {
     _ version: String = "2.4.1+cu121", targets: Target = "sm_80", in folder: String
   ) throws {
     try tree.torch(
-      version, cuda: "12.1", flags: "\(targets.prefix)_\(targets.number)", modules: [FatBinaryBuilder([.cubin(targets)])],
+      version, cuda: "12.1", flags: "\(targets.prefix)_\(targets.number)",
+      modules: [FatBinaryBuilder([.cubin(targets)])],
       needed: ["libcudart.so.12"], in: folder)
   }
 
@@ -143,7 +144,8 @@ struct ViewTests {
     ) {
       var layer = TarBuilder()
       let site = "usr/lib/python3.12/site-packages/"
-      layer.add(Array("Name: torch\nVersion: \(version.prefix { $0 != "+" })\n".utf8),
+      layer.add(
+        Array("Name: torch\nVersion: \(version.prefix { $0 != "+" })\n".utf8),
         to: site + "torch-\(version.prefix { $0 != "+" }).dist-info/METADATA")
       layer.add(
         Array("__version__ = '\(version)'\ncuda = \(cuda.map { "'\($0)'" } ?? "None")\n".utf8),
@@ -169,7 +171,9 @@ struct ViewTests {
     #expect(views.map(\.kind) == [.image, .image, .image])
     #expect(views.map(\.label) == images.map(\.1))
     #expect(
-      views.map { $0.stack.torches.map(\.version.value) } == [["2.4.1+cu121"], ["2.5.0+cpu"], ["2.9.0+cu128"]]
+      views.map { $0.stack.torches.map(\.version.value) } == [
+        ["2.4.1+cu121"], ["2.5.0+cpu"], ["2.9.0+cu128"],
+      ]
     )
     #expect(
       views.map { $0.files.flatMap(\.unit.targets).map(\.targetName) } == [["sm_80"], [], ["sm_120"]])
@@ -205,7 +209,8 @@ struct ViewTests {
       try tree.write(wheel.bytes, to: "\(name).whl")
     }
     let view = try #require(facts("torch.whl", "ops.whl", "pure.whl").views.first)
-    #expect(view.kind == .wheel && view.paths.map(\.lastComponent.text) == ["torch.whl", "ops.whl", "pure.whl"])
+    #expect(
+      view.kind == .wheel && view.paths.map(\.lastComponent.text) == ["torch.whl", "ops.whl", "pure.whl"])
     #expect(view.emptyPackages.map(\.lastComponent.text) == ["pure.whl"])
     #expect(view.files.map(\.path) == [Path("torch/a.so")])
     #expect(view.files.map(\.aliases) == [[Path("ops/b.so")]])
