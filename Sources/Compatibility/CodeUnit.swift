@@ -115,7 +115,10 @@ public struct CodeUnit: Hashable, Sendable {
   }
 
   /// Whether it makes a difference what a driver knows: there is PTX, or compressed code that not every driver reads.
-  public var dependsOnDriver: Bool { signatures.contains { MinimumDriver($0) != nil } }
+  public var dependsOnDriver: Bool {
+    // PTX in a version that no table has asks for a driver as well, though nobody knows for which.
+    signatures.contains { $0.isPTX && ($0.ptxISA != nil || $0.directive != nil) || MinimumDriver($0) != nil }
+  }
 
   /// How many modules hold code, those included that are not judged.
   public var moduleCount: Int { groups.reduce(0) { $0 + ($1.role == .empty ? 0 : $1.modules.count) } }

@@ -275,11 +275,10 @@ import Testing
   /// How bad an answer is.
   private func rank(_ kind: Answer.Kind) -> Int {
     switch kind {
-    case .yes: 0
+    case .yes, .nothing: 0
     case .unknown: 1
     case .partly: 2
     case .no: 3
-    case .nothing: 4
     }
   }
 

@@ -49,6 +49,7 @@ struct ReportSchemaTests {
       (Path("d.ptx"), InspectedFile(MemoryBytes(Array(PTXText.text("compute_70").utf8)))),
       (Path("e.so"), InspectedFile(MemoryBytes(old.bytes))), (Path("f"), missing),
       (Path("g.txt"), InspectedFile(MemoryBytes([0x41]))),
+      (Path("i.a"), InspectedFile(MemoryBytes(ArchiveBuilder.bytes([("a.o", elf.bytes)])))),
     ]
     var cubin = CubinBuilder("sm_100f", abiVersion: 8)
     cubin.arguments = "-arch sm_100f -m 64"
