@@ -68,6 +68,18 @@ extension ViewAssessment {
     unit.isCollection ? "\(name.isEmpty ? "." : name) (\(counted(unit.files.count, "cubin file")))" : name
   }
 
+  /// What helps a unit. Nobody but NVIDIA compiles NVIDIA's libraries.
+  func advice(ofUnit unit: Int, on device: Int) -> [Advice] {
+    let advice = units[unit].verdicts[device].advice
+    guard units[unit].isNVIDIAs else { return advice }
+    return advice.filter { advice in
+      switch advice {
+      case .rebuild, .useBuildWith: false
+      default: true
+      }
+    }
+  }
+
   /// How a unit counts on a device: in the first package that has it.
   func standing(of unit: Int, on device: Int) -> Standing {
     for package in packages {
