@@ -126,7 +126,7 @@ extension DeviceImage {
   }
 
   /// `problem`, whose offset counts from the start of the image, where it lies.
-  private func moved(_ problem: Problem) -> Problem {
+  func moved(_ problem: Problem) -> Problem {
     var problem = problem
     problem.offset = place(problem.offset ?? 0)
     return problem
