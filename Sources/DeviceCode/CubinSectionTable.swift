@@ -62,15 +62,15 @@ struct CubinSectionTable {
     segments =
       segmentCount == 0
       ? 0..<0 : header.segmentOffset..<header.segmentOffset + segmentCount * UInt64(Self.segmentSize)
-    guard range.upperBound <= size else {
-      throw Problem(
-        .outOfBounds, "cubin section table", at: 40, expected: "within \(size) bytes",
-        observed: "\(sectionCount) rows at \(header.sectionOffset)")
-    }
     guard segments.upperBound <= size else {
       throw Problem(
         .outOfBounds, "cubin segment table", at: 32, expected: "within \(size) bytes",
         observed: "\(segmentCount) rows at \(header.segmentOffset)")
+    }
+    guard range.upperBound <= size else {
+      throw Problem(
+        .outOfBounds, "cubin section table", at: 40, expected: "within \(size) bytes",
+        observed: "\(sectionCount) rows at \(header.sectionOffset)")
     }
   }
 

@@ -49,7 +49,10 @@ extension InventoryBuilder {
     for module in inventory.modules where module.container == nil {
       moduleAtOffset[module.offset - base] = module.index
     }
-    guard !moduleAtOffset.isEmpty || inventory.modules.isEmpty else { return }
+    // Where fat binaries are there and could not be read, that has been reported; where there are none at all, the
+    // wrappers tell what was removed.
+    let hasFatBinaries = elf.sections.contains { FatBinary.sections.contains($0.name) && $0.hasContents }
+    guard !moduleAtOffset.isEmpty || !hasFatBinaries else { return }
     if hasSections {
       for section in elf.sections
       where section.name == Wrapper.section && !section.flags.contains(.compressed) {

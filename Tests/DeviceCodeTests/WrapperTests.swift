@@ -217,6 +217,14 @@ import Testing
     #expect(file.problems.count == 1)
   }
 
+  /// Fat binaries that are there and cannot be read are not reported again as wrappers of nothing.
+  @Test func fatBinariesThatCannotBeRead() {
+    var elf = ELFBuilder()
+    elf.addWrapper(of: elf.append([UInt8](repeating: 7, count: 64), to: ".nv_fatbin"))
+    #expect(inspect(elf).faults.map(\.field) == ["fat binary magic"])
+    #expect(inspect(elf).absentCode == [])
+  }
+
   @Test func wholeFilesHaveNone() {
     #expect(inspect(linked()).absentCode == [])
     #expect(inspect(linked(1)).absentCode == [])
