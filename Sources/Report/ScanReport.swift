@@ -15,7 +15,7 @@ public struct ScanReport: Sendable {
   /// Everything that went wrong, each with where that is for a message.
   public var problems: [String] {
     assessment.views.flatMap { part in
-      part.view.problems.map { "\(part.path($0.path)): \($0.problem.description)" }
+      part.view.problems.sentences { part.path($0.path) }
     }
   }
 
