@@ -12,8 +12,8 @@ public struct ViewAssessment: Sendable {
   public var checks: [Check]
   /// One for each device of the question.
   public var answers: [Answer]
-  /// What mends it, most important first.
-  public var recommendations: [Recommendation]
+  /// What mends it.
+  public var plan: Plan
   /// The oldest driver that satisfies everything on all devices; nil where nothing asks for a driver.
   public var demand: DriverDemand?
   /// Whether the driver is part of the question.
@@ -31,14 +31,9 @@ public struct ViewAssessment: Sendable {
     if question.namesDevices {
       for index in answers.indices { answers[index].oldestDriver = assessor.demand(ofDevice: index)?.driver }
       demand = assessor.driverDemand()
-      recommendations = assessor.recommendations(for: checks)
-    } else {
-      var plain = assessor
-      plain.devices = []
-      recommendations = plain.recommendations(for: checks).filter {
-        $0.kind == .installLibraries || $0.kind == .toolkit
-      }
     }
+    var planner = Planner(assessor, question)
+    plan = planner.make(answers)
     for index in assessor.units.indices {
       assessor.units[index].requirements = question.requirements.map { assessor.units[index].code.check($0) }
     }

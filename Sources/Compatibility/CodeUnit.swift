@@ -14,6 +14,11 @@ public struct CodeUnit: Hashable, Sendable {
     var preLinked: [Int]
     /// Indices of the modules, ascending.
     var modules: [Int]
+    /// Bytes of the largest image of each module, decompressed: how much code it is.
+    var size: UInt64
+
+    /// How much code some of the modules are, which are taken to be equal.
+    func size(ofModules count: Int) -> UInt64 { size / UInt64(max(1, modules.count)) * UInt64(count) }
   }
 
   private struct GroupKey: Hashable {
@@ -50,13 +55,15 @@ public struct CodeUnit: Hashable, Sendable {
         role: ModuleRole(place: module.place, images.lazy.map { signatures[imagePositions[$0]] }),
         images: Array(imagePositions[images]),
         preLinked: CodeUnit.preLinkedPTX(of: module, in: inventory).map { imagePositions[$0] })
+      let size = images.lazy.map { inventory.images[$0].size }.max() ?? 0
       if let group = known[key] {
         groups[group].modules.append(index)
+        groups[group].size &+= size
         continue
       }
       known[key] = groups.count
       groups.append(
-        Group(role: key.role, images: key.images, preLinked: key.preLinked, modules: [index]))
+        Group(role: key.role, images: key.images, preLinked: key.preLinked, modules: [index], size: size))
     }
     self.signatures = signatures
     self.groups = groups
@@ -79,11 +86,13 @@ public struct CodeUnit: Hashable, Sendable {
       }
       let key = GroupKey(
         role: ModuleRole(place: .embedded, images.map { signatures[$0] }), images: images, preLinked: [])
+      let size = unit.groups.reduce(0) { $0 &+ $1.size }
       if let group = known[key] {
         groups[group].modules.append(index)
+        groups[group].size &+= size
       } else {
         known[key] = groups.count
-        groups.append(Group(role: key.role, images: images, preLinked: [], modules: [index]))
+        groups.append(Group(role: key.role, images: images, preLinked: [], modules: [index], size: size))
       }
     }
     self.signatures = signatures
@@ -127,7 +136,7 @@ public struct CodeUnit: Hashable, Sendable {
   public var hasPTX: Bool { signatures.contains(where: \.isPTX) }
 
   /// Whether every image that a driver can load is for one GPU or family only: it has the suffix `a` or `f`.
-  var isWhollySpecific: Bool {
+  public var isWhollySpecific: Bool {
     let loadable = groups.filter { $0.role == .portable || $0.role == .specialised }
     return !loadable.isEmpty
       && loadable.allSatisfy { group in
@@ -204,13 +213,7 @@ public struct CodeUnit: Hashable, Sendable {
       if empty < group.modules.count { needs.add(winner, group.role) }
     }
     excuse(gaps, running: running, kernels, in: &verdict)
-    // What runs is only weighed where something does not: the names of all modules that run have been read then.
-    if verdict.gaps > 0 {
-      let portable = running.filter { $0.role == .portable }
-      let empty = portable.reduce(0) { $0 + emptyModules(of: $1, kernels) }
-      verdict.runningWithKernels =
-        verdict.portable.total > 0 ? verdict.portable.mayRun - empty : verdict.specialised.mayRun
-    }
+    verdict.weight = weight(of: verdict, running: running, kernels)
     verdict.verdict = CodeUnit.combine(verdict)
     if verdict.portable.total == 0 && verdict.specialised.mayRun == 0 { verdict.uncovered = specialisedGaps }
     verdict.isForOtherGPUs = verdict.verdict == .incompatible && isForOthers(gaps, kernels, verdict)
@@ -266,6 +269,21 @@ public struct CodeUnit: Hashable, Sendable {
       else { return [] }
       return group.modules.map { ($0, position) }
     }
+  }
+
+  /// How much code runs, and how much does not that should, among the modules that count.
+  private func weight(of verdict: UnitVerdict, running: [Group], _ kernels: KernelNames) -> Weight {
+    let role: ModuleRole = verdict.portable.total > 0 ? .portable : .specialised
+    var weight = Weight()
+    for group in running where group.role == role {
+      weight.running &+= group.size(ofModules: group.modules.count - emptyModules(of: group, kernels))
+    }
+    let uncovered = Set(verdict.uncovered.flatMap(\.modules))
+    guard !uncovered.isEmpty else { return weight }
+    for group in groups where group.role == role {
+      weight.gaps &+= group.size(ofModules: group.modules.count(where: uncovered.contains))
+    }
+    return weight
   }
 
   /// Whether a unit of which nothing runs on the device was made for other GPUs on purpose: all its code is for one GPU
@@ -377,7 +395,7 @@ public struct CodeUnit: Hashable, Sendable {
       let loadable = verdict.portable.total - verdict.withoutKernels.total + specialised.total
       return loadable > 0 ? .incompatible : .noDeviceCode
     }
-    return judged == .partial && verdict.isNearlyNothing ? .incompatible : judged
+    return judged == .partial && verdict.weight.isNearlyNothing ? .incompatible : judged
   }
 }
 

@@ -99,7 +99,8 @@ struct Findings {
     var finding = Finding(
       severity: verdict.verdict.severity ?? 0, verdict: verdict.verdict, units: [unit],
       devices: [device],
-      what: "", why: [], todo: question.namesDevices ? Finding.Step.all(verdict.advice) : [],
+      what: "", why: [],
+      todo: question.namesDevices ? Finding.Step.all(part.advice(ofUnit: unit, on: device)) : [],
       uncovered: [unit: Set(verdict.uncovered.flatMap(\.modules))])
     switch verdict.verdict {
     case .native: return nil

@@ -142,15 +142,12 @@ private struct NameReader {
       let images = wanted.subtracting(known).filter { inventory.images[$0].kind == .ptx }.sorted()
       guard !images.isEmpty else { return }
       known.formUnion(images)
-      let headers = reader.map(images, of: inventory, jobs: jobs, progress: progress) {
-        _, bytes throws(Problem) in
-        PTXHeader(String(decoding: bytes.prefix(4096), as: UTF8.self))
-      }
+      let headers = reader.ptxHeaders(of: images)
       var isNew = false
       for (index, header) in zip(images, headers) {
         let image = inventory.images[index]
         switch header {
-        case .success(let header?) where header.target != image.target || header.isa != image.ptxISA:
+        case .success(let header) where header.target != image.target || header.isa != image.ptxISA:
           result.directives[index] = header
           isNew = true
         case .success: break
