@@ -27,21 +27,33 @@ import Testing
   }
 
   @Test func installing() throws {
-    func command(_ version: String, _ cuda: String) throws -> String {
+    func command(
+      _ version: String, _ cuda: String, over installed: String = "1.4.0", _ companions: String...,
+      onAArch64: Bool = false
+    ) throws -> String {
       let release = try #require(pytorch.release(of: version))
       let build = try #require(release.builds.first { $0.cuda.description == cuda })
-      return pytorch.command(installing: build, of: release, version: version)
+      return pytorch.command(
+        installing: build, of: release, version: version, over: installed, companions: companions,
+        onAArch64: onAArch64)
     }
     #expect(try command("2.15.0", "13.2") == "pip install torch==2.15.0")
-    #expect(
-      try command("2.4.1", "11.8")
-        == "pip install torch==2.4.1 --index-url https://download.pytorch.org/whl/cu118")
+    // Pip would answer that 2.4.1 is there, whichever build it is.
+    #expect(try command("2.4.1", "11.8", over: "2.4.1+cu121").contains("torch==2.4.1+cu118 "))
+    #expect(try command("2.15.0", "13.2", over: "2.15.0+cpu").contains("torch==2.15.0+cu132 "))
+    #expect(try command("2.4.1", "11.8").hasSuffix("https://download.pytorch.org/whl/cu118"))
     #expect(
       try command("1.12.1", "11.3")
         == "pip install torch==1.12.1+cu113 --extra-index-url https://download.pytorch.org/whl/cu113")
     #expect(
       try command("1.9.1", "11.1")
         == "pip install torch==1.9.1+cu111 -f https://download.pytorch.org/whl/torch_stable.html")
+    // What belongs to it comes along.
+    #expect(
+      try command("2.4.1", "11.8", "torchvision", "torchaudio", "torchtext").contains(
+        "torch==2.4.1+cu118 torchvision==0.19.1+cu118 torchaudio==2.4.1+cu118 "))
+    // PyPI's build for AArch64 had no CUDA for long.
+    #expect(try command("2.4.1", "12.1", onAArch64: true) != command("2.4.1", "12.1"))
     #expect(pytorch.install.last?.until == nil)
   }
 
