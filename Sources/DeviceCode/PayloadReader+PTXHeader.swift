@@ -12,7 +12,7 @@ extension PayloadReader {
   /// concatenated entry share one stream, which is decompressed as a whole.
   ///
   /// - Throws: a ``Problem/Code/invalidValue`` problem when `image` is no PTX or does not start as PTX does, and whatever
-  ///   of ``bytes(of:)-(Payload)``, all at the offset of the payload or inside it.
+  ///   reading and decompressing throws, at the offset of the payload or inside it.
   public func ptxHeader(of image: DeviceImage) throws(Problem) -> PTXHeader {
     try ptxHeader(of: image) { (payload) throws(Problem) in try bytes(of: payload) }
   }
