@@ -146,11 +146,15 @@ extension Assessor {
       let code = packages[index].verdicts[device].code
       packages[index].verdicts[device].verdict = code
       guard code != .native, code != .noDeviceCode else { continue }
-      packages[index].verdicts[device].reasons = checks.filter { check in
+      let plain = packages[index].plain[device].code
+      let about = checks.filter { check in
         check.subject == packages[index].name && check.environment == packages[index].environment
           && check.isAboutCode && check.status != .pass
           && (check.status != .unknown || code == .notGuaranteed)
-      }.map { Reason($0, code: code) }
+      }
+      packages[index].verdicts[device].reasons = [Check.Status.fail, .warn, .unknown].flatMap { status in
+        about.filter { $0.status == status }.map { Reason($0, code: plain) }
+      }
     }
     for check in checks where check.status == .fail && check.isStop {
       for index in check.packages.map({ Array($0) }) ?? Array(packages.indices) {
@@ -212,7 +216,7 @@ extension Assessor {
 }
 
 extension Reason {
-  /// The reason that a check on the code of a package with this verdict is.
+  /// The reason that a check is which told this verdict on the code of a package.
   fileprivate init(_ check: Check, code: Verdict) {
     self.init(check)
     guard check.id == .torchGPU || check.id == .packageGPU else { return }

@@ -124,7 +124,10 @@ public struct CodeUnit: Hashable, Sendable {
   }
 
   /// Whether it makes a difference what a driver knows: there is PTX, or compressed code that not every driver reads.
-  public var dependsOnDriver: Bool { signatures.contains { MinimumDriver($0) != nil } }
+  public var dependsOnDriver: Bool {
+    // PTX in a version that no table has asks for a driver as well, though nobody knows for which.
+    signatures.contains { $0.isPTX && ($0.ptxISA != nil || $0.directive != nil) || MinimumDriver($0) != nil }
+  }
 
   /// How many modules hold code, those included that are not judged.
   public var moduleCount: Int { groups.reduce(0) { $0 + ($1.role == .empty ? 0 : $1.modules.count) } }
@@ -220,8 +223,8 @@ public struct CodeUnit: Hashable, Sendable {
     excuse(gaps, running: running, kernels, in: &verdict)
     verdict.weight = weight(of: verdict, running: running, kernels)
     verdict.verdict = CodeUnit.combine(verdict)
-    verdict.isForOtherGPUs = verdict.verdict == .incompatible && isForOthers(gaps, kernels, verdict)
     if verdict.portable.total == 0 && verdict.specialised.mayRun == 0 { verdict.uncovered = specialisedGaps }
+    verdict.isForOtherGPUs = verdict.verdict == .incompatible && isForOthers(gaps, kernels, verdict)
     if !device.computeCapability.isTegra { verdict.minimumDriver = needs.minimum(for: verdict) }
     verdict.uncovered = UnitVerdict.Uncovered.merged(verdict.uncovered)
     verdict.presumed = UnitVerdict.Uncovered.merged(verdict.presumed)
