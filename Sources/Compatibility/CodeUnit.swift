@@ -132,6 +132,14 @@ public struct CodeUnit: Hashable, Sendable {
   /// How many modules hold code, those included that are not judged.
   public var moduleCount: Int { groups.reduce(0) { $0 + ($1.role == .empty ? 0 : $1.modules.count) } }
 
+  /// How many modules a driver loads; of a unit for the device linker only, how many there are.
+  public var loadableCount: Int {
+    let count = groups.reduce(0) {
+      $0 + ($1.role == .portable || $1.role == .specialised ? $1.modules.count : 0)
+    }
+    return count > 0 ? count : moduleCount
+  }
+
   /// Whether some image is PTX.
   public var hasPTX: Bool { signatures.contains(where: \.isPTX) }
 

@@ -32,22 +32,20 @@ extension Cubin {
     target = Self.target(flags: header.flags, abiVersion: abiVersion)
     isRelocatable = header.type == ELFType.relocatable.rawValue
     if abiVersion < 8, header.version > 1 { toolkit = "\(header.version / 10).\(header.version % 10)" }
-    var end = max(table.range.upperBound, table.segments.upperBound)
-    try table.forEach(&window) { (_, row) throws(Problem) in end = max(end, row.range.upperBound) }
-    size = end
-    // Notes are read in a second pass, so that the window walks the table in one direction. Those of real cubins do not
-    // overlap, so together they are smaller than the cubin.
-    guard abiVersion >= 8 else { return }
+    size = max(table.range.upperBound, table.segments.upperBound)
     var notes: [CubinSectionTable.Row] = []
-    var left = end
+    // Those of real cubins do not overlap: together they are smaller than the cubin.
+    var left = window.source.size
     try table.forEach(&window) { (_, row) throws(Problem) in
-      guard row.type == CubinSectionType.note || row.type == CubinSectionType.compatibility,
-        row.size > 0, row.size <= Self.noteLimit
+      size = max(size, row.range.upperBound)
+      guard abiVersion >= 8, row.size > 0, row.size <= Self.noteLimit,
+        row.type == CubinSectionType.note || row.type == CubinSectionType.compatibility
       else { return }
       guard row.size <= left else { throw Problem(.overlap, "cubin notes", at: row.offset) }
       left -= row.size
       notes.append(row)
     }
+    // Behind the table, so that the window walks it in one direction.
     for row in notes {
       try window.withBytes(at: row.offset, count: Int(row.size), "cubin note") { (view) throws(Problem) in
         if row.type == CubinSectionType.note { try readNote(view) } else { try readCompatibility(view) }

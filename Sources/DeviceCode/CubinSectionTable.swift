@@ -81,17 +81,24 @@ struct CubinSectionTable {
     _ window: inout ByteWindow, _ body: (Int, Row) throws(Problem) -> Void
   ) throws(Problem) {
     let size = window.source.size
-    for index in 0..<count {
-      let place = range.lowerBound + UInt64(index * Self.rowSize)
-      let row = try window.withBytes(at: place, count: Self.rowSize, "cubin section table") {
-        (view) throws(Problem) in try Row(view)
+    // As many rows as the window holds are taken at once.
+    let step = max(1, window.capacity / Self.rowSize)
+    for start in stride(from: 0, to: count, by: step) {
+      let rows = start..<min(start + step, count)
+      let place = range.lowerBound + UInt64(start * Self.rowSize)
+      try window.withBytes(at: place, count: rows.count * Self.rowSize, "cubin section table") {
+        (view) throws(Problem) in
+        for index in rows {
+          let row = try Row(view, at: (index - start) * Self.rowSize)
+          if row.hasContents, row.offset > size || row.size > size - row.offset {
+            throw Problem(
+              .outOfBounds, "cubin section \(index)",
+              at: range.lowerBound + UInt64(index * Self.rowSize) + 24,
+              expected: "within \(size) bytes", observed: "\(row.size) bytes at \(row.offset)")
+          }
+          try body(index, row)
+        }
       }
-      if row.hasContents, row.offset > size || row.size > size - row.offset {
-        throw Problem(
-          .outOfBounds, "cubin section \(index)", at: place + 24, expected: "within \(size) bytes",
-          observed: "\(row.size) bytes at \(row.offset)")
-      }
-      try body(index, row)
     }
   }
 }
@@ -111,14 +118,14 @@ extension CubinSectionTable {
     var link: UInt32
     var info: UInt32
 
-    init(_ view: borrowing ByteView) throws(Problem) {
-      name = try view.u32(0, "section name")
-      type = try view.u32(4, "section type")
-      flags = try view.u64(8, "section flags")
-      offset = try view.u64(24, "section offset")
-      size = try view.u64(32, "section size")
-      link = try view.u32(40, "section link")
-      info = try view.u32(44, "section information")
+    init(_ view: borrowing ByteView, at place: Int = 0) throws(Problem) {
+      name = try view.u32(place, "section name")
+      type = try view.u32(place + 4, "section type")
+      flags = try view.u64(place + 8, "section flags")
+      offset = try view.u64(place + 24, "section offset")
+      size = try view.u64(place + 32, "section size")
+      link = try view.u32(place + 40, "section link")
+      info = try view.u32(place + 44, "section information")
     }
 
     var hasContents: Bool { CubinSectionType.hasContents(type) }

@@ -67,12 +67,15 @@ struct StackText {
   /// The checks that did not pass, the failed ones first; without those that only want a driver to be named.
   private var remarks: [Check] {
     let order: [Check.Status] = [.fail, .warn, .unknown]
+    // What is the same for several GPUs is told once.
+    var seen: Set<String> = []
     return order.flatMap { status in
       part.checks.filter { check in
         check.status == status
           && (question.namesDriver || status != .unknown || !check.id.dependsOnDriver)
           // What PyTorch says of itself is of interest where nobody asks whether it runs.
           && !(check.id == .flagsContents && question.namesDevices)
+          && seen.insert(check.message).inserted
       }
     }
   }
