@@ -90,6 +90,8 @@ extension Assessor {
     for reason in bySeverity.flatMap({ verdicts[$0].reasons }) where !reasons.contains(reason) {
       reasons.append(reason)
     }
+    // Whether a driver supports the GPU is of no interest where nothing uses a driver.
+    let checks = counting.isEmpty && !usesDriver ? checks.filter { $0.id != .driverGPU } : checks
     // What stops everything stops what holds no code too.
     let stops = checks.filter { $0.status == .fail && $0.isStop && ($0.packages?.isEmpty ?? true) }
     if counting.isEmpty, !stops.isEmpty {
@@ -109,6 +111,13 @@ extension Assessor {
         ? Answer(.nothing, verdict, reasons: [Reason(.nothingUsesGPU, "nothing here uses a GPU")])
         : Answer(.unknown, verdict, reasons: unread)
     }
+  }
+
+  /// Whether something besides device code uses a driver: a CUDA runtime, PyTorch, an image that asks for one.
+  private var usesDriver: Bool {
+    !runtimes.isEmpty || !facts.torches.isEmpty
+      || facts.images.contains { image in image.environment.keys.contains { $0.hasPrefix("NVIDIA_REQUIRE_") }
+      }
   }
 
   /// Whether a check leaves open what the answer depends on. What an unnamed driver does is no part of the question, and the

@@ -88,6 +88,11 @@ import Testing
       return question.assessment.answers[0]
     }
     #expect(try answer { _ in }.kind == .nothing)
+    // What no driver is asked for, none stops.
+    for driver in ["418.226.00", "700.10"] {
+      let question = Case(facts: StackFacts(), devices: [try device("8.0", driver: driver)], files: [])
+      #expect(question.answers == [.nothing])
+    }
     #expect(try answer { $0.linksOutside = 2 }.kind == .unknown)
     #expect(try answer { $0.linksOutside = 2 }.reasons.map(\.code) == [.notKnown])
     #expect(
