@@ -109,22 +109,28 @@ extension Assessor {
   private func driverFailures(_ package: AssessedPackage, _ verdicts: [UnitVerdict], _ device: Int) -> [Check]
   {
     guard let driver = verdicts.first?.device.knownDriver else { return [] }
-    func check(_ id: Check.ID, _ reason: ExclusionReason, _ summary: String, detail: String) -> Check? {
+    func check(
+      _ id: Check.ID, _ reason: ExclusionReason, _ summary: (_ files: String) -> String, detail: String
+    ) -> Check? {
       let units = zip(package.units, verdicts).filter { _, verdict in
         verdict.uncovered.contains { $0.reasons.contains(reason) }
       }.map(\.0)
-      return units.isEmpty ? nil : self.check(id, .fail, package, device, summary, detail: detail, units)
+      return units.isEmpty
+        ? nil : self.check(id, .fail, package, device, summary(names(units)), detail: detail, units)
     }
     let newest = driver.newestPTXISA.map { " (its newest is \($0))" } ?? ""
     let minimum = DriverTable.shared.compression.first.map { ", which needs \($0.minimumDriver)" } ?? ""
     return [
       check(
         .ptxDriver, .ptxISANewerThanDriver,
-        "driver \(driver) does not support the version of PTX\(newest) that it would have to compile for \(package.name)",
+        {
+          "driver \(driver) does not support the version of PTX\(newest) that it would have to compile for \(package.name) "
+            + "in \($0)"
+        },
         detail: "\"the provided PTX was compiled with an unsupported toolchain\" (CUDA error 222)"),
       check(
         .compressionDriver, .compressionNewerThanDriver,
-        "driver \(driver) does not decompress the device code of \(package.name)\(minimum)",
+        { "driver \(driver) does not decompress the device code of \(package.name) in \($0)\(minimum)" },
         detail: "\"device kernel image is invalid\" (CUDA error 200)"),
     ].compactMap { $0 }
   }
