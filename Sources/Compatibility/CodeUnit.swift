@@ -33,14 +33,17 @@ public struct CodeUnit: Hashable, Sendable {
 
   /// Prepares the modules of `inventory`.
   ///
-  /// - Parameter directives: what the PTX of some images says of itself, by image, where their headers say something else.
-  ///   The driver picks an image by its header and compiles the text.
+  /// The driver picks PTX by the header of its entry and compiles the text, so what the text says of itself counts too.
+  ///
+  /// - Parameter directives: what the PTX of some images says of itself, by image, where that was not read with them.
   public init(_ inventory: Inventory, directives: [Int: PTXHeader] = [:]) {
     var signatures: [ImageSignature] = []
     var positions: [ImageSignature: Int] = [:]
     let imagePositions = inventory.images.map { image in
       var signature = ImageSignature(image)
-      signature.directive = directives[image.index].map { .init(target: $0.target, isa: $0.isa) }
+      if let own = image.ptxHeader ?? directives[image.index], own.differs(from: image) {
+        signature.directive = .init(target: own.target, isa: own.isa)
+      }
       if let known = positions[signature] { return known }
       positions[signature] = signatures.count
       signatures.append(signature)
