@@ -9,14 +9,19 @@ extension View {
     var view = self
     switch change {
     case .torch(let choice, let environment): view.replaceTorch(choice, in: environment)
-    case .libraries(let environment):
-      view.stack.missing.removeAll { library in
-        library.neededBy.allSatisfy { $0.isInside(environment.child("torch")) }
-      }
+    case .libraries(let environment): view.removeMissing(neededIn: environment.child("torch"))
     case .driver: break
     case .image: view.stack.images = []
     }
     return view
+  }
+
+  /// Nothing in `folder` lacks a library any more; what others lack stays.
+  private mutating func removeMissing(neededIn folder: Path) {
+    for index in stack.missing.indices {
+      stack.missing[index].neededBy.removeAll { $0.isInside(folder) }
+    }
+    stack.missing.removeAll(where: \.neededBy.isEmpty)
   }
 
   /// PyTorch's own files give way to the code of the new build, and the libraries of NVIDIA's that it required to those that
@@ -39,7 +44,7 @@ extension View {
       records.contains($0.path) || $0.path.isInside(folder.child("nvidia"))
         || $0.path.isInside(folder.child("torch"))
     }
-    stack.missing.removeAll { library in library.neededBy.allSatisfy { $0.isInside(folder.child("torch")) } }
+    removeMissing(neededIn: folder.child("torch"))
     stack.staticRuntimes.removeAll { $0.path.isInside(folder.child("torch")) }
     files.removeAll { file in
       file.path.isInside(folder.child("torch"))

@@ -197,11 +197,14 @@ private struct OnDevice {
     let worst = Verdict.worst(of: all)
     guard worst == .incompatible || worst == .partial else { return worst }
     if all.allSatisfy({ $0 == .incompatible }) { return worst }
-    // NVIDIA supports a library on a GPU or not at all: what one that runs has no code for is never called there.
+    // NVIDIA supports a library on a GPU or not at all: what one that runs has no code for is never called there. What
+    // another driver would run is.
+    let isHeld = positions.contains { verdicts[$0].isHeldByDriver }
     if package.isNVIDIAs {
       // cuDNN's other libraries do nothing without the one for elementary operations, and all of it runs with that.
       let decisive = zip(positions, all).filter { LibraryTable.shared.isDecisive(path($0.0)) }.map(\.1)
-      if !decisive.isEmpty { return .worst(of: decisive) }
+      let worst = Verdict.worst(of: decisive)
+      if worst == .incompatible || !decisive.isEmpty && !isHeld { return worst }
     }
     let weight = zip(positions, all).reduce(Weight()) { sum, entry in
       var own = verdicts[entry.0].weight
@@ -210,9 +213,7 @@ private struct OnDevice {
       return sum + own
     }
     if weight.isNearlyNothing { return .incompatible }
-    guard package.isNVIDIAs, !positions.contains(where: { verdicts[$0].isHeldByDriver }) else {
-      return .partial
-    }
+    if !package.isNVIDIAs || isHeld { return .partial }
     return .worst(of: all.filter { $0 != .partial && $0 != .incompatible })
   }
 

@@ -25,7 +25,9 @@ public struct ViewAssessment: Sendable {
     self.view = view
     namesDriver = question.namesDriver
     let all = assessor.checks()
-    checks = question.namesDevices ? all : all.withoutDevices(namesDriver: question.namesDriver)
+    checks =
+      question.namesDevices
+      ? all : all.withoutDevices(assessor.devices, namesDriver: question.namesDriver)
     // What was found about the generations of an overview is in the table and not worth a line each.
     answers = assessor.answers(all)
     if question.namesDevices {
@@ -90,6 +92,8 @@ extension Assessor {
     for reason in bySeverity.flatMap({ verdicts[$0].reasons }) where !reasons.contains(reason) {
       reasons.append(reason)
     }
+    // Whether a driver supports the GPU is of no interest where nothing uses a driver.
+    let checks = counting.isEmpty && !usesDriver ? checks.filter { $0.id != .driverGPU } : checks
     // What stops everything stops what holds no code too.
     let stops = checks.filter { $0.status == .fail && $0.isStop && ($0.packages?.isEmpty ?? true) }
     if counting.isEmpty, !stops.isEmpty {
@@ -109,6 +113,13 @@ extension Assessor {
         ? Answer(.nothing, verdict, reasons: [Reason(.nothingUsesGPU, "nothing here uses a GPU")])
         : Answer(.unknown, verdict, reasons: unread)
     }
+  }
+
+  /// Whether something besides device code uses a driver: a CUDA runtime, PyTorch, an image that asks for one.
+  private var usesDriver: Bool {
+    !runtimes.isEmpty || !facts.torches.isEmpty
+      || facts.images.contains { image in image.environment.keys.contains { $0.hasPrefix("NVIDIA_REQUIRE_") }
+      }
   }
 
   /// Whether a check leaves open what the answer depends on. What an unnamed driver does is no part of the question, and the
@@ -154,9 +165,10 @@ extension Assessor {
       }
       packages[index].verdicts[device].reasons = [Check.Status.fail, .warn, .unknown].flatMap { status in
         about.filter { $0.status == status }.map { Reason($0, code: plain) }
-      }
+      }.filter { code != .incompatible || $0.code != .compiledAtFirstStart }
     }
-    for check in checks where check.status == .fail && check.isStop {
+    // The first of them comes first.
+    for check in checks.reversed() where check.status == .fail && check.isStop {
       for index in check.packages.map({ Array($0) }) ?? Array(packages.indices) {
         // What holds no code is not stopped by a driver, but PyTorch without CUDA is by itself.
         if packages[index].verdicts[device].verdict == .noDeviceCode, check.id != .torchLibraries { continue }
@@ -250,9 +262,12 @@ extension Check {
 extension [Check] {
   /// The checks of an overview, where no device was asked about: what each generation answers for itself about the driver
   /// becomes one check.
-  fileprivate func withoutDevices(namesDriver: Bool) -> [Check] {
-    let open =
-      namesDriver ? filter { $0.device != nil && ($0.id == .driverRuntime || $0.id == .driverImage) } : []
+  fileprivate func withoutDevices(_ devices: [Device], namesDriver: Bool) -> [Check] {
+    // A Tegra, whose drivers are numbered differently, leaves nothing open for the others.
+    let open = filter { check in
+      guard namesDriver, let device = check.device, devices[device].knownDriver != nil else { return false }
+      return check.id == .driverRuntime || check.id == .driverImage
+    }
     var merged: [Check] = []
     for check in open where !merged.contains(where: { $0.id == check.id && $0.subject == check.subject }) {
       var one = check

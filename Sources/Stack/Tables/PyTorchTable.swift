@@ -75,6 +75,15 @@ public struct PyTorchTable: Sendable, Codable {
     public var source: Int
   }
 
+  /// What installs on AArch64 without a package index.
+  public struct DefaultOnAArch64: Sendable, Codable {
+    /// The last series that it is true of.
+    public var until: String
+    public var hasCUDA: Bool
+    /// Index into ``PyTorchTable/sources``.
+    public var source: Int
+  }
+
   /// How a build is installed that is not the default one.
   public struct Install: Sendable, Codable {
     /// The last series that it is for; nil for all that follow.
@@ -93,8 +102,8 @@ public struct PyTorchTable: Sendable, Codable {
   public var companions: [Companions]
   /// Oldest first.
   public var cuDNN: [CuDNNCoverage]
-  /// The last series whose default build on AArch64 is one without CUDA.
-  public var onlyCPUOnAArch64Until: String
+  /// Oldest first; later series have CUDA.
+  public var aarch64: [DefaultOnAArch64]
   public var sources: [String]
 
   /// The table, decoded at first use.
@@ -118,8 +127,8 @@ public struct PyTorchTable: Sendable, Codable {
       guard let until = row.until else { return true }
       return releases.firstIndex { $0.series == until }.map { position <= $0 } ?? false
     }
-    let isOnPyPI =
-      build.isDefault && !(onAArch64 && SeriesKey(release.series) <= SeriesKey(onlyCPUOnAArch64Until))
+    let onArm = aarch64.first { SeriesKey(release.series) <= SeriesKey($0.until) }
+    let isOnPyPI = build.isDefault && !(onAArch64 && onArm?.hasCUDA == false)
     let isPlain = isOnPyPI && installed.prefix { $0 != "+" } != version[...]
     let local = isPlain ? "" : "+\(build.variant)"
     var packages = ["torch==\(version)\(local)"]
@@ -212,7 +221,7 @@ extension PyTorchTable: DataTable {
   public static var resource: [UInt8] { PackageResources.pytorch_json }
   public var rowSources: [Int] {
     releases.flatMap(\.builds).map(\.source) + install.map(\.source) + companions.map(\.source)
-      + cuDNN.map(\.source)
+      + cuDNN.map(\.source) + aarch64.map(\.source)
   }
 
   public mutating func add(_ other: PyTorchTable) {
@@ -220,6 +229,7 @@ extension PyTorchTable: DataTable {
     install.add(other.install, by: \.key)
     companions.add(other.companions, by: \.key)
     cuDNN.add(other.cuDNN, by: \.key)
+    aarch64.add(other.aarch64, by: \.key)
   }
 
   public func problems(in tables: TableSet) -> [Problem] {
@@ -265,7 +275,10 @@ extension PyTorchTable: DataTable {
         tables[ArchitectureTable.self][row.first] != nil, row.key, "first",
         "one of architectures.computeCapabilities", row.first)
     }
+    var onArm = ListCheck(Self.self, "aarch64")
+    onArm.expectAscending(aarch64.map(\.key), "until")
     return check.problems + builds.problems + commands.problems + others.problems + coverage.problems
+      + onArm.problems
   }
 
   private func check(_ build: Build, of release: Release, in tables: TableSet, _ check: inout ListCheck) {
@@ -302,6 +315,10 @@ extension PyTorchTable.Install {
 
 extension PyTorchTable.Companions {
   fileprivate var key: SeriesKey { SeriesKey(torch) }
+}
+
+extension PyTorchTable.DefaultOnAArch64 {
+  fileprivate var key: SeriesKey { SeriesKey(until) }
 }
 
 extension PyTorchTable.CuDNNCoverage {
