@@ -362,8 +362,9 @@ extension Requirement {
   var summary: String {
     let parts = text.split(separator: " ")
     guard let first = parts.first, parts.count > 1 else { return "\"\(text)\"" }
-    return
-      "\"\(first)\" or one of \(parts.count - 1) other \(parts.count == 2 ? "condition" : "conditions") on brand and driver"
+    return parts.count == 2
+      ? "\"\(first)\" or another condition on brand and driver"
+      : "\"\(first)\" or one of \(parts.count - 1) other conditions on brand and driver"
   }
 }
 
