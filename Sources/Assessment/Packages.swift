@@ -94,6 +94,12 @@ extension View {
       new.distribution = "torch"
       packages.append(new)
     }
+    // A lone file is named by itself, not by its folder.
+    for index in packages.indices where packages[index].package == nil && !packages[index].isTorch {
+      guard packages[index].units.count == 1, !units[packages[index].units[0]].isCollection else { continue }
+      packages[index].name =
+        kind == .file ? "\(paths.first ?? Path(""))" : "\(units[packages[index].units[0]].path)"
+    }
     for index in packages.indices {
       packages[index].isNVIDIAs =
         packages[index].distribution?.hasPrefix("nvidia-") == true

@@ -97,7 +97,7 @@ public struct UnitVerdict: Hashable, Sendable {
   /// specialised ones.
   public var weight = Weight()
   /// Nothing of it runs because it was made for other GPUs on purpose: all its code has the suffix `a` or `f` of another
-  /// GPU or family, or the names of all its kernels are those of other generations.
+  /// GPU or family, or its kernels, but for a few, are named for other generations.
   public var isForOtherGPUs = false
   /// What helps, most helpful first.
   public var advice: [Advice]

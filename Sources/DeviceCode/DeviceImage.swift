@@ -129,6 +129,9 @@ public struct DeviceImage: Hashable, Sendable {
   public var flags: EntryFlags
   /// For PTX, the version of the instruction set that the text declares.
   public var ptxISA: PTXISAVersion?
+  /// What the text of PTX says of itself, where its first bytes were read with its header: of all entries but the members of
+  /// concatenated ones.
+  public var ptxHeader: PTXHeader?
   /// For cubins, the ABI version (7, 8, …): `EI_ABIVERSION`.
   public var abiVersion: UInt16?
   /// The compiler release that made the image (`13.5`), where the bytes that were read tell it.

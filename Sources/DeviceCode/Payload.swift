@@ -40,12 +40,17 @@ public struct Payload: Hashable, Sendable {
 
 extension Payload {
   /// How it is compressed; nil where it is not.
-  var codec: Codec? {
+  var codec: Codec? { Codec(compression) }
+}
+
+extension Codec {
+  /// Nil for what is not compressed.
+  init?(_ compression: ImageCompression) {
     switch compression {
-    case .none: nil
-    case .lz4: .lz4
-    case .zstd: .zstd
-    case .zlib: .zlib
+    case .none: return nil
+    case .lz4: self = .lz4
+    case .zstd: self = .zstd
+    case .zlib: self = .zlib
     }
   }
 }

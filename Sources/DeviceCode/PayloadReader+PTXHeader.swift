@@ -59,23 +59,33 @@ extension PayloadReader {
     }
     let source = try source(of: payload)
     return try image.ptxHeader { (count) throws(Problem) in
-      guard let codec = payload.codec else {
-        return try source.bytes(at: payload.offset, count: count, "payload")
-      }
-      let end = payload.offset &+ payload.storedSize
-      guard payload.offset <= end, end <= source.size else {
-        throw Problem(.truncated, "payload", at: image.offset)
-      }
-      do throws(Problem) {
-        return try decompressPrefix(
-          of: SubrangeBytes(source, payload.offset..<end), codec, count: count, size: payload.size)
-      } catch {
-        var error = error
-        error.offset = image.offset
-        throw error
-      }
+      try prefix(of: image, in: source, payload.codec, count: count)
     }
   }
+}
+
+/// The first `count` bytes of the payload of an image that lies in `source`, decompressed.
+func prefix(
+  of image: DeviceImage, in source: any ByteSource, _ codec: Codec?, count: Int
+) throws(Problem) -> [UInt8] {
+  guard let codec else { return try source.bytes(at: image.offset, count: count, "payload") }
+  let end = image.offset &+ image.storedSize
+  guard image.offset <= end, end <= source.size else {
+    throw Problem(.truncated, "payload", at: image.offset)
+  }
+  do throws(Problem) {
+    return try decompressPrefix(
+      of: SubrangeBytes(source, image.offset..<end), codec, count: count, size: image.size)
+  } catch {
+    var error = error
+    error.offset = image.offset
+    throw error
+  }
+}
+
+extension PTXHeader {
+  /// Whether the text says something else than the header of the image that it is.
+  public func differs(from image: DeviceImage) -> Bool { target != image.target || isa != image.ptxISA }
 }
 
 extension DeviceImage {
@@ -83,7 +93,7 @@ extension DeviceImage {
   private static let ptxPrefixSize = 1 << 10
 
   /// The head of the PTX that the image is, of which `prefix` gives the first bytes.
-  fileprivate func ptxHeader(_ prefix: (Int) throws(Problem) -> [UInt8]) throws(Problem) -> PTXHeader {
+  func ptxHeader(_ prefix: (Int) throws(Problem) -> [UInt8]) throws(Problem) -> PTXHeader {
     var count = Self.ptxPrefixSize
     while true {
       count = Int(min(UInt64(count), size))

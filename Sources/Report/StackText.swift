@@ -20,7 +20,7 @@ struct StackText {
       && lines.allSatisfy { $0.1 == nil || $0.1 == .unknown } && remarks.isEmpty
       && part.plan.isEmpty
     if isSilent { return "" }
-    var text = question.namesDevices ? "\n" : ""
+    var text = question.namesDevices && facts.hasStack ? "\n" : ""
     if facts.hasStack { text += lines.map { line($0.0, $0.1 ?? .unknown, style) }.joined() }
     text += headline(style) + oldestDriver(style)
     if !remarks.isEmpty { text += "\n" + remarks.map { remark($0, style) }.joined() }

@@ -23,11 +23,8 @@ extension ScanResult {
       {
         return false
       }
-      return purpose.isEverything && entry.unit.hasPTX
-        || devices.contains {
-          !entry.unit.modulesToName(on: $0, kernels: KernelNames()).isEmpty
-            || !entry.unit.compiledPTX(on: $0).isEmpty
-        }
+      return entry.file.inventory.images.contains { $0.kind == .ptx && $0.ptxHeader == nil }
+        || devices.contains { !entry.unit.modulesToName(on: $0, kernels: KernelNames()).isEmpty }
     }
     guard !candidates.isEmpty else { return }
     progress?.begin(.readingKernels, of: candidates.count)
@@ -139,7 +136,10 @@ private struct NameReader {
           }
         }
       }
-      let images = wanted.subtracting(known).filter { inventory.images[$0].kind == .ptx }.sorted()
+      // Most were read with their headers.
+      let images = wanted.subtracting(known).filter {
+        inventory.images[$0].kind == .ptx && inventory.images[$0].ptxHeader == nil
+      }.sorted()
       guard !images.isEmpty else { return }
       known.formUnion(images)
       let headers = reader.ptxHeaders(of: images)
@@ -147,7 +147,7 @@ private struct NameReader {
       for (index, header) in zip(images, headers) {
         let image = inventory.images[index]
         switch header {
-        case .success(let header) where header.target != image.target || header.isa != image.ptxISA:
+        case .success(let header) where header.differs(from: image):
           result.directives[index] = header
           isNew = true
         case .success: break
