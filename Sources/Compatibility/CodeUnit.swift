@@ -226,8 +226,8 @@ public struct CodeUnit: Hashable, Sendable {
         verdict.portable.total > 0 ? verdict.portable.mayRun - empty : verdict.specialised.mayRun
     }
     verdict.verdict = CodeUnit.combine(verdict)
-    verdict.isForOtherGPUs = verdict.verdict == .incompatible && isForOthers(gaps, kernels, verdict)
     if verdict.portable.total == 0 && verdict.specialised.mayRun == 0 { verdict.uncovered = specialisedGaps }
+    verdict.isForOtherGPUs = verdict.verdict == .incompatible && isForOthers(gaps, kernels, verdict)
     if !device.computeCapability.isTegra { verdict.minimumDriver = needs.minimum(for: verdict) }
     verdict.uncovered = UnitVerdict.Uncovered.merged(verdict.uncovered)
     verdict.presumed = UnitVerdict.Uncovered.merged(verdict.presumed)

@@ -1,7 +1,7 @@
+import Assessment
 import Bytes
 import Compatibility
 import Foundation
-import Report
 import Scan
 import Stack
 import Testing
@@ -9,18 +9,18 @@ import Testing
 /// Wheels of PyTorch with their own facts, judged for GPUs and drivers.
 @Suite(.enabled(if: TestInputs.includesLarge, "only in make test-large"))
 struct RealStackTests {
-  private func report(
+  private func assess(
     _ gpu: String, driver: String, size: String = "large", cuda: CUDAVersion = CUDAVersion(13, 2),
     image: ImageConfiguration? = nil
-  ) throws -> StackReport {
+  ) throws -> ViewAssessment {
     let folder = try TestInputs.folder(of: "torch", size: size).resolvingSymlinksInPath()
-    let device = JudgedDevice(
+    let device = RequestedDevice(
       query: gpu, device: try GPUCatalogue.resolve(gpu).device(driver: DriverVersion(driver)))
-    var result = Scan.Scanner(jobs: 4).scan([Path(folder.path)])
-    result.readKernels(on: [device.device], jobs: 4)
-    let facts = result.stackFacts(images: [image].compactMap { $0 })
-    #expect(facts.torches.map(\.cuda?.value) == [cuda])
-    return try #require(ScanReport(result, devices: [device], isQuestion: true, facts: facts).stack)
+    let facts = Scan.Scanner(jobs: 4).scan([Path(folder.path)])
+      .facts(for: .devices([device.device]), images: [image].compactMap { $0 }, jobs: 4)
+    let view = try #require(facts.views.first)
+    #expect(view.stack.torches.map(\.cuda?.value) == [cuda])
+    return ViewAssessment(view, Question(devices: [device], namesDevices: true))
   }
 
   /// The stack that runs on an A100 after the one from before Ampere did not: PyTorch 1.13.1, CUDA 11.7.
@@ -30,37 +30,33 @@ struct RealStackTests {
       "NVIDIA_REQUIRE_CUDA":
         "cuda>=11.7 brand=tesla,driver>=450,driver<451 brand=tesla,driver>=470,driver<471",
     ])
-    let report = try report(
+    let assessment = try assess(
       "NVIDIA A100-PCIE-40GB", driver: "525.116.03", size: "dispatch", cuda: CUDAVersion(11, 7), image: image)
-    #expect(
-      report.summary.lines == [
-        .driverAndCUDA: .pass, .torchAndCUDA: .pass, .driverAndGPU: .pass, .torchAndGPU: .pass,
-      ])
-    #expect(report.summary.answer == .pass)
-    #expect(report.recommendations.isEmpty)
+    #expect(SummaryLine.allCases.map { assessment.status(of: $0) } == [.pass, .pass, .pass, .pass])
+    #expect(assessment.answers.map(\.kind) == [.yes])
+    #expect(assessment.recommendations.isEmpty)
     // The flags are of libtorch_python.so; not every module carries all of them.
-    #expect(report.checks.filter { $0.status != .pass }.map(\.id) == [.flagsContents])
+    #expect(assessment.checks.filter { $0.status != .pass }.map(\.id) == [.flagsContents])
   }
 
   @Test func newestBuildOnAV100() throws {
-    let report = try report("V100", driver: "580.65.06")
-    #expect(
-      report.summary.lines == [
-        .driverAndCUDA: .pass, .torchAndCUDA: .pass, .driverAndGPU: .pass, .torchAndGPU: .fail,
-      ])
-    let build = try #require(report.recommendations.first { $0.kind == .installTorch })
+    let assessment = try assess("V100", driver: "580.65.06")
+    #expect(SummaryLine.allCases.map { assessment.status(of: $0) } == [.pass, .pass, .pass, .fail])
+    #expect(assessment.answers.map(\.kind) == [.no])
+    let build = try #require(assessment.recommendations.first { $0.kind == .installTorch })
     #expect(
       build.command == "pip install torch==2.14.1 --index-url https://download.pytorch.org/whl/cu126")
     #expect(build.message.contains("sm_70"))
   }
 
   @Test func newestBuildOnAnH100() throws {
-    let report = try report("H100 NVL", driver: "580.65.06")
-    #expect(Set(report.summary.lines.values) == [.pass])
-    #expect(report.summary.lines.count == 4)
-    #expect(report.demand?.driver == DriverVersion("580.65.06"))
-    let tooOld = try self.report("H100 NVL", driver: "570.86.15")
-    #expect(tooOld.summary.lines[.driverAndCUDA] == .fail)
-    #expect(tooOld.summary.lines[.torchAndGPU] == .pass)
+    let assessment = try assess("H100 NVL", driver: "580.65.06")
+    #expect(SummaryLine.allCases.map { assessment.status(of: $0) } == [.pass, .pass, .pass, .pass])
+    #expect(assessment.answers.map(\.kind) == [.yes])
+    #expect(assessment.demand?.driver == DriverVersion("580.65.06"))
+    let tooOld = try assess("H100 NVL", driver: "570.86.15")
+    #expect(tooOld.status(of: .driverAndCUDA) == .fail)
+    #expect(tooOld.status(of: .torchAndGPU) == .pass)
+    #expect(tooOld.answers.map(\.kind) == [.no])
   }
 }

@@ -234,7 +234,7 @@ import Testing
       tree.add("my_ops/_C.so,,\n", at: "site/my_ops-1.0.dist-info/RECORD")
       tree.library("site/my_ops/_C.so")
     }
-    question.libraries.append(codeFile("site/my_ops/_C.so", [["sm_90"]]))
+    question.view.files.append(codeFile("site/my_ops/_C.so", [["sm_90"]]))
     let list = recommendations(question)
     #expect(list.map(\.message) == ["build my-ops 1.0 for 12.0"])
     #expect(list.map(\.command) == ["TORCH_CUDA_ARCH_LIST=\"12.0\""])
@@ -243,7 +243,7 @@ import Testing
   @Test func whatFailsElsewhereIsNoFaultOfPyTorch() throws {
     var question = try question(
       "2.4.1+cu121", cuda: "12.1", ["sm_80"], [("NVIDIA A100-PCIE-40GB", "535.54.03")])
-    question.libraries.append(codeFile("site/ops/_C.so", [["compute_80"]], isa: "9.0"))
+    question.view.files.append(codeFile("site/ops/_C.so", [["compute_80"]], isa: "9.0"))
     let list = recommendations(question)
     #expect(list.map(\.kind) == [.installDriver, .architectureList])
     #expect(list[0].message.hasPrefix("driver 580.65.06 is the oldest"))

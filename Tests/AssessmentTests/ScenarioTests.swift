@@ -666,7 +666,7 @@ import Testing
     tree.torch("2.4.1+cu121", cuda: "12.1", in: "site/")
     func demand(_ gpus: [String], _ files: [CodeFile]) throws -> DriverDemand {
       let devices = try gpus.map { try device($0) }
-      let question = Case(facts: tree.facts(), devices: devices, files: libraries)
+      let question = Case(facts: tree.facts(), devices: devices, files: files)
       return try #require(question.driverDemand())
     }
     let plain = codeFile("site/torch/lib/libtorch_cuda.so", [["sm_80", "sm_90"]])

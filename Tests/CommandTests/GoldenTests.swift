@@ -52,7 +52,7 @@ struct GoldenTests {
 
   static let schema: JSONSchema = {
     let path =
-      #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 } + "/Docs/Schema/report-1.json"
+      #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 } + "/Docs/Schema/report-2.json"
     guard let bytes = fileContents(path), let value = try? JSONValue(parsing: bytes),
       let schema = try? JSONSchema(value)
     else { fatalError("the schema cannot be read") }

@@ -243,7 +243,7 @@ struct HostileArchiveTests {
   /// The paths of the files with device code, with all their names.
   private static func found(in document: JSONValue) throws -> [[UInt8]] {
     var found: [[UInt8]] = []
-    for library in try #require(document["libraries"]?.elements) {
+    for library in document.libraries {
       for name in [library] + (library["aliases"]?.elements ?? []) {
         found.append(try name["pathBytes"]?.string.map(bytes) ?? Array(#require(name["path"]?.string).utf8))
       }
@@ -256,7 +256,7 @@ struct HostileArchiveTests {
     _ document: JSONValue, _ expected: [(code: String, text: String)],
     sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
-    var left = try #require(document["problems"]?.elements)
+    var left = document.problems
     for (code, text) in expected {
       let place = left.firstIndex {
         $0["code"]?.string == code && $0["message"]?.string?.hasPrefix(text) == true

@@ -125,7 +125,7 @@ struct InputTests {
     #expect(text.text.contains(#"\x1b[31m"#))
 
     let document = try run("scan", "lib", "-o", "json").document()
-    let libraries = try #require(document["libraries"]?.elements)
+    let libraries = document.libraries
     let paths = try libraries.map { library -> [UInt8] in
       guard let digits = library["pathBytes"]?.string else {
         return Array(try #require(library["path"]?.string).utf8)

@@ -188,3 +188,10 @@ func isSafe(_ bytes: [UInt8]) -> Bool {
     $0 == "\n" || ![.control, .format].contains($0.properties.generalCategory)
   }
 }
+
+extension JSONValue {
+  /// The libraries of all views of a scan.
+  var libraries: [JSONValue] { (self["views"]?.elements ?? []).flatMap { $0["libraries"]?.elements ?? [] } }
+  /// The problems of all views of a scan.
+  var problems: [JSONValue] { (self["views"]?.elements ?? []).flatMap { $0["problems"]?.elements ?? [] } }
+}

@@ -51,10 +51,11 @@ struct ViewAgreementTests {
   @Test(arguments: all) func rootFileSystems(_ name: String) throws {
     let views = try Views(name)
     let root = try views.scan(views.root, Self.question)
-    #expect(root.document["roots"]?.elements?.first?["kind"] == .string("rootFileSystem"))
+    #expect(root.view["kind"] == .string("rootFileSystem"))
     for file in ["root.tar", "root.tar.gz", "root.tar.zst"] {
       let tar = try views.scan(file, Self.question)
       #expect(tar.status == root.status, "\(file)")
+      #expect(tar.view["kind"] == root.view["kind"], "\(file)")
       #expect(tar.document.comparable == root.document.comparable, "\(file)")
     }
   }
@@ -64,9 +65,8 @@ struct ViewAgreementTests {
     let root = try views.scan(views.root, Self.question)
     let layout = try views.scan("layout", Self.question)
     // The configuration of the image says more than the files do.
-    #expect(layout.document["stack"] != root.document["stack"])
-    #expect(
-      layout.document.comparable.without("stack") == root.document.comparable.without("stack"))
+    #expect(layout.view["stack"] != root.view["stack"])
+    #expect(layout.document.comparable.withoutStack == root.document.comparable.withoutStack)
     for file in ["docker.tar", "docker.tar.gz", "docker.tar.zst", "oci.tar", "oci-zstd.tar"] {
       let image = try views.scan(file, Self.question)
       #expect(image.status == layout.status, "\(file)")
@@ -87,7 +87,7 @@ struct ViewAgreementTests {
     #expect(wheel.values.allSatisfy { $0 == 1 || $0 == 2 })
     #expect(Set(layout.layers.keys) == Set(layout.paths))
     for gone in ["deleted.so", "hidden.so", "gone.so"] { #expect(!layout.text.contains(gone)) }
-    let image = try #require(layout.document["roots"]?.elements?.first?["image"])
+    let image = try #require(layout.view["image"])
     #expect(
       image["layers"]?.elements?.map { $0["createdBy"] } == [
         .string("system"), .string("wheel"), .string("update"), .string("umoci insert"),
@@ -104,15 +104,16 @@ struct ViewAgreementTests {
     let views = try Views("small")
     let layout = try views.scan("layout", Self.question)
     let both = try views.scan("platforms.tar", Self.question)
-    let platforms = both.document["roots"]?.elements?.map { $0["image"]?["platform"] }
-    #expect(platforms == [.string("linux/amd64"), .string("linux/arm64")])
-    let libraries = both.document["libraries"]?.elements ?? []
-    #expect(libraries.filter { $0["root"] == .integer(1) }.map { $0["path"] } == [.string("opt/arm.so")])
+    let parts = both.document["views"]?.elements ?? []
+    #expect(
+      parts.map { $0["image"]?["platform"] } == [.string("linux/amd64"), .string("linux/arm64")])
+    #expect(parts.map { $0["label"] } == [.string("linux/amd64"), .string("linux/arm64")])
+    #expect(parts.last?["libraries"]?.elements?.map { $0["path"] } == [.string("opt/arm.so")])
     // The first is the image that the layout has alone.
-    let own = libraries.filter { $0["root"] == .integer(0) }
-    #expect(own == layout.document["libraries"]?.elements)
+    #expect(parts.first?.withoutPlace == layout.view.withoutPlace)
     let arm = try views.scan("platforms.tar", Self.question + ["--platform", "linux/arm64"])
-    #expect(arm.document["roots"]?.elements?.map { $0["image"]?["platform"] } == [.string("linux/arm64")])
+    #expect(arm.view["image"]?["platform"] == .string("linux/arm64"))
+    #expect(arm.view.withoutPlace == parts.last?.withoutPlace)
     #expect(arm.paths == ["opt/arm.so"])
   }
 
@@ -131,9 +132,9 @@ struct ViewAgreementTests {
     try tree.write(bytes, to: "damaged.tar")
     let damaged = try views.scan(tree("damaged.tar"))
     #expect(damaged.status == 2)
-    let problems = damaged.document["problems"]?.elements ?? []
+    let problems = damaged.view["problems"]?.elements ?? []
     #expect(problems.map { $0["code"] }.contains(.string("mismatch")), "\(problems)")
-    #expect(sound.document["problems"]?.elements?.contains { $0["code"] == .string("mismatch") } == false)
+    #expect(sound.view["problems"]?.elements?.contains { $0["code"] == .string("mismatch") } == false)
     #expect(damaged.messages.contains("layer digest"))
   }
 }
@@ -197,11 +198,13 @@ private struct Views {
     var messages: String
     var document: JSONValue
 
-    var paths: [String] { document["libraries"]?.elements?.compactMap { $0["path"]?.string } ?? [] }
+    /// The first installation.
+    var view: JSONValue { document["views"]?.elements?.first ?? .null }
+    var paths: [String] { view["libraries"]?.elements?.compactMap { $0["path"]?.string } ?? [] }
     /// The layer of each library.
     var layers: [String: Int] {
       var found: [String: Int] = [:]
-      for library in document["libraries"]?.elements ?? [] {
+      for library in view["libraries"]?.elements ?? [] {
         if case .integer(let layer)? = library["layer"], let path = library["path"]?.string {
           found[path] = layer
         }
@@ -210,7 +213,8 @@ private struct Views {
     }
     /// The text without what says where it was read from, and how much.
     var lines: String {
-      text.replacing(/"bytesRead": ?[0-9]+/, with: "").replacing(/"roots": ?\[[^\]]*\]/, with: "")
+      text.replacing(/"bytesRead": ?[0-9]+/, with: "").replacing(/"paths": ?\[[^\]]*\]/, with: "")
+        .replacing(/"kind": "(wheel|directory)"/, with: "")
     }
   }
 }
@@ -224,9 +228,23 @@ extension JSONValue {
 
   /// A document of `scan` without what must differ between two forms of the same files.
   var comparable: JSONValue {
-    var result = without("roots")
+    var result = self
     result["summary"] = result["summary"]?.without("bytesRead")
+    result["views"] = .array((result["views"]?.elements ?? []).map(\.withoutPlace))
+    return result
+  }
+
+  /// A view without what says where it was read.
+  var withoutPlace: JSONValue {
+    var result = without("paths", "kind", "label", "image")
     result["libraries"] = .array((result["libraries"]?.elements ?? []).map { $0.without("layer") })
+    return result
+  }
+
+  /// A document without what is around the device code.
+  var withoutStack: JSONValue {
+    var result = self
+    result["views"] = .array((result["views"]?.elements ?? []).map { $0.without("stack") })
     return result
   }
 
@@ -234,9 +252,10 @@ extension JSONValue {
   func files(below folder: String) -> JSONValue {
     let prefix = folder.isEmpty ? "" : folder + "/"
     var result: [String: JSONValue] = [:]
+    let view = self["views"]?.elements?.first
     for key in ["libraries", "otherFiles", "problems"] {
       result[key] = .array(
-        (self[key]?.elements ?? []).filter { $0["path"]?.string?.hasPrefix(prefix) == true }
+        (view?[key]?.elements ?? []).filter { $0["path"]?.string?.hasPrefix(prefix) == true }
           .map { $0.without("layer").moved(from: prefix) })
     }
     return .object(result)

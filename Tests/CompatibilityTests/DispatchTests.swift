@@ -197,7 +197,7 @@ struct DispatchTests {
       ]))
     let verdict = library.verdict(
       on: device("7.0"), kernels: names(["attention_sm70"], nil, ["turing_a"], ["copy"]))
-    #expect(verdict.verdict == .partial && verdict.dedicated == 1 && verdict.presumed.isEmpty)
+    #expect(verdict.verdict == .incompatible && verdict.dedicated == 1 && verdict.presumed.isEmpty)
     #expect(verdict.uncovered.map(\.modules) == [[3]])
   }
 
@@ -224,9 +224,11 @@ struct DispatchTests {
     var unreadable = names(["b"], nil, ["c"])
     unreadable.addUnreadable(1)
     #expect(library.modulesToName(on: device("8.0"), kernels: unreadable) == [])
-    // Nothing runs, and nothing to know.
-    #expect(library.modulesToName(on: device("12.0"), kernels: names()) == [0, 1, 2])
-    #expect(library.modulesToName(on: device("12.0"), kernels: names(["a"], ["b"], ["c"])) == [])
+    // Nothing runs: one kernel that is not named for others settles it.
+    #expect(library.modulesToName(on: device("12.0"), kernels: names()) == [0])
+    #expect(library.modulesToName(on: device("12.0"), kernels: names(["a"])) == [])
+    #expect(library.modulesToName(on: device("12.0"), kernels: names(["sm90_a"])) == [1])
+    #expect(library.modulesToName(on: device("12.0"), kernels: names(["sm90_a"], ["sm90_b"])) == [2])
     let covered = CompatibilityTests.library(["sm_80", "sm_90"], ["sm_90a"])
     #expect(covered.modulesToName(on: device("8.6"), kernels: names()) == [])
     let compiled = CompatibilityTests.library(["sm_80"], ["compute_75"], ["sm_80"])
@@ -243,7 +245,7 @@ struct DispatchTests {
       for (index, kernels) in modules.enumerated() {
         if let kernels { names.add(kernels, ofModule: index) } else { names.addUnreadable(index) }
       }
-      return library.modulesToName(on: device("8.0"), kernels: names, namesAll: false)
+      return library.modulesToName(on: device("8.0"), kernels: names)
     }
     #expect(wanted() == [0])
     #expect(wanted([]) == [1])
@@ -251,9 +253,11 @@ struct DispatchTests {
     #expect(wanted([], [], [], []) == [4, 5, 6, 7])
     #expect(wanted([], [], ["k"], []) == [])
     #expect(wanted([], nil) == [])
+    // Kernels that are named for others settle nothing.
+    #expect(wanted(["turing_a"]) == [1])
+    #expect(wanted(["turing_a", "k"]) == [])
     #expect(wanted([], [], [], [], [], [], [], []) == [])
     let special = CompatibilityTests.library(["sm_90a"])
-    #expect(special.modulesToName(on: device("8.0"), kernels: KernelNames(), namesAll: false) == [])
-    #expect(special.modulesToName(on: device("8.0"), kernels: KernelNames()) == [0])
+    #expect(special.modulesToName(on: device("8.0"), kernels: KernelNames()) == [])
   }
 }

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct ModuleVerdictTests {
   func verdict(_ names: [String], on: String, driver: String? = nil) -> ModuleVerdict {
-    library(names).verdict(ofModule: 0, on: device(on, driver: driver))
+    library(names).firstModule(on: device(on, driver: driver))
   }
 
   @Test(arguments: [
@@ -15,7 +15,7 @@ import Testing
     (["compute_80", "sm_80"], "8.6", .minorCompatible, "sm_80"),
     (["compute_50", "compute_80", "compute_90"], "8.9", .jit, "compute_80"),
     (["sm_80", "compute_80"], "9.0", .jit, "compute_80"),
-    (["sm_80"], "8.7", .notGuaranteed, "sm_80"),
+    (["sm_87"], "8.9", .notGuaranteed, "sm_87"),
     (["sm_80", "compute_80"], "8.7", .jit, "compute_80"),
     (["sm_90", "sm_90a"], "9.0", .exact, "sm_90a"),
     (["sm_100", "sm_100f"], "10.3", .minorCompatible, "sm_100f"),
@@ -29,7 +29,7 @@ import Testing
       let verdict = verdict(names, on: on)
       #expect(verdict.fit == fit)
       #expect(verdict.winner?.signature.targetName == winner)
-      #expect(verdict.winner.map { names[$0.image] } == winner)
+      #expect(verdict.winner.flatMap { verdict.images.firstIndex(of: $0) }.map { names[$0] } == winner)
     }
   }
 
@@ -48,8 +48,8 @@ import Testing
       image("compute_80", isa: PTXISAVersion(8, 5)), image("compute_70", isa: PTXISAVersion(7, 0)),
     ]
     let library = CodeUnit(inventory([Draft(images: images)]))
-    let free = library.verdict(ofModule: 0, on: device("9.0"))
-    let held = library.verdict(ofModule: 0, on: device("9.0", driver: "535"))
+    let free = library.firstModule(on: device("9.0"))
+    let held = library.firstModule(on: device("9.0", driver: "535"))
     #expect(free.winner?.signature.targetName == "compute_80")
     #expect(held.winner?.signature.targetName == "compute_70")
   }
@@ -58,7 +58,7 @@ import Testing
     let versions = [nil, PTXISAVersion(8, 5), PTXISAVersion(7, 0)]
     for order in [versions, versions.reversed()] {
       let library = CodeUnit(inventory([Draft(images: order.map { image("compute_80", isa: $0) })]))
-      let winner = library.verdict(ofModule: 0, on: device("9.0")).winner
+      let winner = library.firstModule(on: device("9.0")).winner
       #expect(winner?.signature.ptxISA == PTXISAVersion(8, 5))
     }
   }
@@ -96,17 +96,19 @@ import Testing
       Draft(["sm_80"], preLinked: [1]), Draft(["sm_80", "compute_80"], .relocatable),
       Draft(["compute_70"], .relocatable),
     ])
-    let verdict = CodeUnit(linked).verdict(ofModule: 0, on: device("9.0"))
+    let verdict = CodeUnit(linked).firstModule(on: device("9.0"))
     #expect(verdict.fit == .jit)
     #expect(verdict.winner?.isPreLinked == true)
-    #expect(verdict.winner?.image == 2)
-    #expect(verdict.images.map(\.image) == [0, 2], "the pre-linked cubin and the other module do not count")
+    #expect(verdict.winner?.signature.targetName == "compute_80")
+    #expect(
+      verdict.images.map(\.signature.targetName) == ["sm_80", "compute_80"],
+      "the pre-linked cubin and the other module do not count")
     // PTX that nothing names helps nobody.
     var apart = linked
     apart.modules[0].preLinked = []
-    #expect(CodeUnit(apart).verdict(ofModule: 0, on: device("9.0")).fit == .none)
-    #expect(CodeUnit(linked).verdict(ofModule: 0, on: device("8.6")).fit == .minorCompatible)
-    #expect(CodeUnit(linked).verdict(ofModule: 0, on: device("7.5")).fit == .none)
+    #expect(CodeUnit(apart).firstModule(on: device("9.0")).fit == .none)
+    #expect(CodeUnit(linked).firstModule(on: device("8.6")).fit == .minorCompatible)
+    #expect(CodeUnit(linked).firstModule(on: device("7.5")).fit == .none)
   }
 
   @Test func everyPreLinkedPartMustHaveThePTX() {
@@ -115,26 +117,26 @@ import Testing
       Draft(["sm_80", "compute_90"], .relocatable),
     ])
     let library = CodeUnit(linked)
-    #expect(library.verdict(ofModule: 0, on: device("9.0")).fit == .jit)
+    #expect(library.firstModule(on: device("9.0")).fit == .jit)
     // The second part has no PTX that 8.9 could compile, and the driver links all parts or none.
     let other = inventory([
       Draft(["sm_90"], preLinked: [1, 2]), Draft(["compute_80"], .relocatable),
       Draft(["sm_90"], .relocatable),
     ])
-    #expect(CodeUnit(other).verdict(ofModule: 0, on: device("8.9")).fit == .none)
+    #expect(CodeUnit(other).firstModule(on: device("8.9")).fit == .none)
   }
 
   @Test(arguments: [ImageKind.ptx, .relocatablePTX])
   func relocatablePTXCountsWhenPreLinked(_ kind: ImageKind) {
     let ptx = DeviceImage(kind: kind, target: CodeTarget(80), isRelocatable: true)
     let linked = inventory([Draft(["sm_80"], preLinked: [1]), Draft(images: [ptx], .relocatable)])
-    #expect(CodeUnit(linked).verdict(ofModule: 0, on: device("9.0")).fit == .jit)
+    #expect(CodeUnit(linked).firstModule(on: device("9.0")).fit == .jit)
   }
 
   @Test func indicesOutsideTheFileAreIgnored() {
     var broken = inventory([Draft(["sm_80"], preLinked: [7, -1])])
     broken.modules[0].images = 0..<9
-    let verdict = CodeUnit(broken).verdict(ofModule: 0, on: device("8.0"))
+    let verdict = CodeUnit(broken).firstModule(on: device("8.0"))
     #expect(verdict.fit == .exact)
     #expect(verdict.images.count == 1)
   }

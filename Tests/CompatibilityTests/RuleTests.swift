@@ -37,14 +37,14 @@ import Testing
     Case("sm_80", "13.0", .differentMajor, .cubin),
     // Tegra.
     Case("sm_87", "8.7", .exact, .cubin),
-    Case("sm_80", "8.7", .notGuaranteed, .tegra),
+    Case("sm_80", "8.7", .desktopCodeOnTegra, .tegra),
     Case("sm_87", "8.9", .notGuaranteed, .tegra),
     Case("sm_89", "8.7", .newerMinor, .cubin),
-    Case("sm_70", "7.2", .notGuaranteed, .tegra),
+    Case("sm_70", "7.2", .desktopCodeOnTegra, .tegra),
     Case("sm_72", "7.5", .notGuaranteed, .tegra),
     Case("sm_87", "8.6", .newerMinor, .cubin),
     Case("sm_90", "8.7", .differentMajor, .cubin),
-    Case("sm_100", "10.1", .notGuaranteed, .tegra),
+    Case("sm_100", "10.1", .desktopCodeOnTegra, .tegra),
     // The suffix a.
     Case("sm_90a", "9.0", .exact, .architectureSpecific),
     Case("sm_100a", "10.3", .architectureSpecific, .architectureSpecific),
@@ -135,6 +135,56 @@ import Testing
     #expect(judge(zstd, "9.0", driver: "535").reason == .differentMajor)
     let ptx = image("compute_80", isa: PTXISAVersion(7, 0), compression: .zstd)
     #expect(judge(ptx, "8.0", driver: "535").reason == .compressionNewerThanDriver)
+  }
+
+  /// JetPack 7.2 brings libraries of servers, which are reported to run `sm_80` code on Orin.
+  @Test(arguments: [
+    ("8.7", "595.78", nil, true), ("8.7", "R595", nil, true), ("8.7", "580.95.05", nil, false),
+    ("8.7", "13.2", nil, true), ("8.7", "13.0", nil, false), ("8.7", nil, "39.2", true),
+    ("8.7", nil, "39.2.1", true), ("8.7", nil, "40", true), ("8.7", nil, "39.1.9", false),
+    ("8.7", nil, "36.4.3", false), ("8.7", nil, nil, nil),
+    // Who names a driver knows better than the files.
+    ("8.7", "540.4.0", "39.2", false),
+    // Nobody reports it of others.
+    ("7.2", "595.78", nil, false), ("7.2", nil, "39.2", false), ("8.6", "595.78", nil, nil),
+  ])
+  func desktopCodeOnTegra(on: String, driver: String?, release: String?, runs: Bool?) {
+    var device = device(on, driver: driver)
+    device.jetsonLinux = release?.split(separator: ".").compactMap { Int($0) }
+    #expect(device.runsDesktopCodeOnTegra == runs)
+    guard device.computeCapability.isTegra else { return }
+    let desktop = ImageSignature(image(on == "8.7" ? "sm_80" : "sm_70"))
+    let judgement = Rule.judge(desktop, on: device)
+    #expect(judgement.rule == .tegra)
+    #expect(judgement.fit == (runs == true ? .notGuaranteed : .none))
+    #expect(judgement.reason == (runs == true ? nil : .desktopCodeOnTegra))
+  }
+
+  /// The driver picks PTX by the header of its entry and compiles the text.
+  @Test func ptxWhoseTextNamesAnotherTarget() throws {
+    func fit(_ text: String, _ on: String, header: String = "compute_90", driver: String? = nil) throws
+      -> ImageJudgement
+    {
+      let lines = try #require(
+        PTXHeader(
+          ".version \(text.split(separator: " ")[0])\n.target "
+            + "\(text.split(separator: " ")[1])\n"))
+      let unit = CodeUnit(
+        inventory([Draft(images: [image(header, isa: PTXISAVersion(8, 0))])]), directives: [0: lines])
+      return try #require(
+        unit.verdict(ofModule: 0, on: device(on, driver: driver))?.images.first?.judgement)
+    }
+    // TensorFlow 2.18 to 2.20.
+    #expect(try fit("8.0 sm_90a", "9.0").fit == .jit)
+    #expect(try fit("8.0 sm_90a", "12.0").reason == .otherPTXTarget)
+    #expect(try fit("8.0 sm_100", "9.0").reason == .otherPTXTarget)
+    // A lower target than the header's is no harm.
+    #expect(try fit("8.0 sm_70", "9.0").fit == .jit)
+    // What the header excludes the text does not let in.
+    #expect(try fit("8.0 sm_70", "8.0").reason == .ptxTargetNewer)
+    // The text is in a version that the driver does not know, though the header is in one that it knows.
+    #expect(try fit("9.0 sm_90", "9.0", driver: "535").reason == .ptxISANewerThanDriver)
+    #expect(try fit("9.0 sm_90", "9.0", driver: "580.65.06").fit == .jit)
   }
 
   @Test func everyExclusionHasAReason() {

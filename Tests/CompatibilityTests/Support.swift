@@ -49,6 +49,14 @@ func inventory(_ drafts: [Draft]) -> Inventory {
 /// A library of registered modules, each with the images of these names.
 func library(_ modules: [String]...) -> CodeUnit { CodeUnit(inventory(modules.map { Draft($0) })) }
 
+extension CodeUnit {
+  /// The verdict on the first module of a unit that has one.
+  func firstModule(on device: Device) -> ModuleVerdict {
+    guard let verdict = verdict(ofModule: 0, on: device) else { fatalError("no module") }
+    return verdict
+  }
+}
+
 func device(_ text: String, driver: String? = nil) -> Device {
   guard let computeCapability = ComputeCapability(text) else { fatalError("no compute capability: \(text)") }
   return Device(computeCapability, driver: driver.flatMap { DriverVersion($0) })

@@ -50,6 +50,19 @@ public struct ImageBuilder {
 
   public init() {}
 
+  /// One archive of several images.
+  public static func archive(of images: [ImageBuilder]) throws(Problem) -> [UInt8] {
+    var tar = TarBuilder()
+    var entries: [String] = []
+    for image in images {
+      let files = try image.files()
+      entries.append(String(decoding: files[0].contents.dropFirst().dropLast(), as: UTF8.self))
+      for (name, contents) in files.dropFirst() { tar.add(contents, to: name) }
+    }
+    tar.add(Array("[\(entries.joined(separator: ","))]".utf8), to: "manifest.json")
+    return tar.bytes
+  }
+
   /// The files of the archive: the manifest, the configuration and the layers.
   public func files() throws(Problem) -> [(name: String, contents: [UInt8])] {
     let tars = layers.map(\.tar.bytes)

@@ -36,17 +36,20 @@ struct Prediction: Hashable, Sendable {
   init(_ question: HardwareCase, _ file: InspectedFile, on device: Device) {
     let kept = Prediction.kept(file.inventory, question.environment ?? [:])
     let verdict = Prediction.verdict(file.inventory, kept, device)
-    guard let winner = verdict.winner else {
+    guard let verdict, let winner = verdict.winner,
+      let position = verdict.images.firstIndex(of: winner)
+    else {
       let without = Prediction.verdict(file.inventory, Array(file.inventory.images.indices), device)
       let isCompilerMissing =
-        question.environment?["CUDA_DISABLE_PTX_JIT"] == "1" && without.winner != nil
+        question.environment?["CUDA_DISABLE_PTX_JIT"] == "1" && without?.winner != nil
       self = .fails(
         isCompilerMissing
           ? .jitCompilationDisabled
-          : kept.isEmpty ? nil : Prediction.error(verdict.images.map(\.judgement.reason), in: file.format))
+          : kept.isEmpty
+            ? nil : Prediction.error(verdict?.images.map(\.judgement.reason) ?? [], in: file.format))
       return
     }
-    let image = question.images[kept[winner.image]]
+    let image = question.images[kept[position]]
     let kind = winner.signature.kind
     guard let payload = image.payload else {
       self = .runs(verdict.fit, image.number)
@@ -76,7 +79,7 @@ struct Prediction: Hashable, Sendable {
     }
   }
 
-  private static func verdict(_ inventory: Inventory, _ kept: [Int], _ device: Device) -> ModuleVerdict {
+  private static func verdict(_ inventory: Inventory, _ kept: [Int], _ device: Device) -> ModuleVerdict? {
     var module = inventory.modules[0]
     module.images = 0..<kept.count
     let library = CodeUnit(Inventory(modules: [module], images: kept.map { inventory.images[$0] }))
@@ -87,7 +90,8 @@ struct Prediction: Hashable, Sendable {
   /// thing; else that no target does.
   private static func error(_ reasons: [ExclusionReason?], in format: InspectedFile.Format) -> DriverError? {
     let targets: Set<ExclusionReason?> = [
-      .differentMajor, .newerMinor, .architectureSpecific, .otherFamily, .ptxTargetNewer,
+      .differentMajor, .newerMinor, .architectureSpecific, .otherFamily, .desktopCodeOnTegra,
+      .ptxTargetNewer,
     ]
     return switch Set(reasons).subtracting(targets) {
     case [.ptxISANewerThanDriver]: .unsupportedPTXVersion

@@ -1,3 +1,4 @@
+import Assessment
 import Bytes
 import Compatibility
 import DeviceCode
@@ -18,7 +19,7 @@ struct ReportSchemaTests {
   init() throws {
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent()
-    let file = root.appendingPathComponent("Docs/Schema/report-1.json")
+    let file = root.appendingPathComponent("Docs/Schema/report-2.json")
     source = try JSONValue(parsing: Array(Data(contentsOf: file)))
     schema = try JSONSchema(source)
   }
@@ -100,17 +101,34 @@ struct ReportSchemaTests {
     object.append([1], to: ".hip_fatbin")
     object.fileClass = 1
     try tree.write(object.bytes, to: "x/old.so")
-    var result = Scanner(jobs: 2).scan([Path(tree("x")), Path(tree("y/same.so")), Path(tree("missing"))])
-    let driver = DriverVersion("460.32.03")
-    let devices = try ["A100", "8.0", "8.7", "sm_70", "H100"].map {
-      JudgedDevice(query: $0, device: try GPUCatalogue.resolve($0).device(driver: driver))
+    return try judged(
+      ["x", "y/same.so", "missing"].map { Path(tree($0)) }, ["A100", "8.0", "8.7", "sm_70", "H100"],
+      driver: "460.32.03", requirements: "sm_80, compute_70, 9.0+PTX, sm_90a")
+  }
+
+  /// What is set aside: code for other GPUs, and files for another CUDA.
+  static func setAside() throws -> [UInt8] {
+    let tree = try TemporaryTree()
+    let files = ["118": "sm_70", "128": "sm_80"] as [String: Target]
+    try tree.distribution(
+      "bits", "1.0",
+      files: files.keys.sorted().map { "bits/lib_cuda\($0).so" } + ["bits/fa3.so", "bits/gap.so"])
+    for (version, target) in files {
+      try tree.sharedLibrary("bits/lib_cuda\(version).so", modules: [FatBinaryBuilder([.cubin(target)])])
     }
-    result.readKernels(on: devices.map(\.device), jobs: 2)
-    return ScanReport(
-      result, devices: devices,
-      requirements: try TargetRequirement.list("sm_80, compute_70, 9.0+PTX, sm_90a"),
-      isQuestion: true
-    ).json(tool)
+    try tree.sharedLibrary("bits/fa3.so", modules: [FatBinaryBuilder("sm_90a")])
+    // More modules for turing than for others, by their names.
+    func module(_ target: Target, _ kernels: String...) -> FatBinaryBuilder {
+      var cubin = CubinBuilder(target)
+      cubin.kernels = kernels
+      return FatBinaryBuilder([.cubin(target, payload: cubin.bytes)])
+    }
+    try tree.sharedLibrary(
+      "bits/gap.so",
+      modules: [
+        module("sm_80", "ampere_a"), module("sm_75", "turing_a", "turing_b", "c"), module("sm_90", "k"),
+      ])
+    return try judged([Path(tree.path)], ["8.0"])
   }
 
   /// Two environments, toolkits, an image, a forward-compatibility package, a runtime without a library, and what is
@@ -152,17 +170,23 @@ struct ReportSchemaTests {
       environment: ["CUDA_VERSION=12.8.1", "NVIDIA_REQUIRE_CUDA=cuda>=12.8", "SECRET=1"],
       architecture: "amd64",
       names: ["app:1"])
-    return try judged(Path(tree.path), images: [image])
+    return try judged([Path(tree.path)], images: [image])
   }
 
-  /// The stack under a root, for two GPUs.
-  private static func judged(_ root: Path, images: [ImageConfiguration] = []) throws -> [UInt8] {
-    var result = Scanner(jobs: 2).scan([root])
-    let devices = try ["V100", "A100"].map {
-      JudgedDevice(query: $0, device: try GPUCatalogue.resolve($0).device(driver: DriverVersion("535.54.03")))
+  /// What is under some paths, for two GPUs.
+  private static func judged(
+    _ paths: [Path], _ gpus: [String] = ["V100", "A100"], driver: String = "535.54.03",
+    requirements: String? = nil, images: [ImageConfiguration] = []
+  ) throws -> [UInt8] {
+    let devices = try gpus.map {
+      RequestedDevice(query: $0, device: try GPUCatalogue.resolve($0).device(driver: DriverVersion(driver)))
     }
-    let facts = result.stackFacts(images: images)
-    return ScanReport(result, devices: devices, isQuestion: true, facts: facts).json(tool)
+    let facts = Scanner(jobs: 2).scan(paths)
+      .facts(for: .devices(devices.map(\.device)), images: images, jobs: 2)
+    let question = Question(
+      devices: devices, namesDevices: true,
+      requirements: try requirements.map { try TargetRequirement.list($0) } ?? [])
+    return ScanReport(Assessment(facts, question)).json(tool)
   }
 
   /// An image that tells its digest, and one with a library in its second layer.
@@ -170,13 +194,19 @@ struct ReportSchemaTests {
     let tree = try TemporaryTree()
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent()
-    let layout = try judged(Path(root.appendingPathComponent("Fixtures/archives/layout").path))
+    let layout = try judged([Path(root.appendingPathComponent("Fixtures/archives/layout").path)])
     var builder = ImageBuilder()
     var layer = TarBuilder()
     builder.layers = [("FROM scratch", layer)]
     layer.add(ELFBuilder(fatBinaries: [FatBinaryBuilder("sm_80")]).bytes, to: "usr/lib/a.so")
     builder.layers.append(("RUN install", layer))
-    return [layout, try judged(Path(tree.write(builder.archive(), to: "image.tar")))]
+    var other = builder
+    other.names = ["other:1"]
+    other.variables = ["WHO=other"]
+    return [
+      layout, try judged([Path(tree.write(builder.archive(), to: "image.tar"))]),
+      try judged([Path(tree.write(ImageBuilder.archive(of: [builder, other]), to: "images.tar"))]),
+    ]
   }
 
   /// A comparison with every status, a name that is no text, and PTX versions and kernels lost and gained.
@@ -241,8 +271,8 @@ struct ReportSchemaTests {
 
   static func documents() throws -> [[UInt8]] {
     try [
-      list(), extract(), try scan(), try stack(), try kernels(), try kernels(isSummary: true), try diff(),
-      gpus(),
+      list(), extract(), try scan(), try setAside(), try stack(), try kernels(), try kernels(isSummary: true),
+      try diff(), gpus(),
     ] + images()
   }
 
@@ -292,7 +322,7 @@ struct ReportSchemaTests {
     (#""relocatable": true"#, #""relocatable": 0"#),
     (#""offset": "#, #""offset": -"#), (#""kind": "cubin""#, #""kind": "elf""#),
     (#""kind-0x4c""#, #""kind-76""#),
-    (#""code": "outOfBounds""#, #""code": "broken""#), (#""schemaVersion": 1"#, #""schemaVersion": 2"#),
+    (#""code": "outOfBounds""#, #""code": "broken""#), (#""schemaVersion": 2"#, #""schemaVersion": 1"#),
     (#""module": 0, "#, ""), (#""path": "a.so""#, #""path": "a.so", "more": 1"#),
     (#""format": "elf""#, #""format": "so""#),
     (#""flags": "0x"#, #""flags": "4x"#), (#""pathBytes": "62ff0a""#, #""pathBytes": "62f""#),
@@ -307,17 +337,28 @@ struct ReportSchemaTests {
     (#""computeCapability": "8.0""#, #""computeCapability": "8""#),
     (#""differentMajor""#, #""other""#), (#""none": 1"#, #""none": 1, "some": 1"#),
     (#""linksOutside": 0"#, #""linksOutside": null"#), (#""kind": "directory""#, #""kind": "folder""#),
-    (#""root": 0"#, #""root": "x""#), (#""status": "met""#, #""status": "yes""#),
+    (#""status": "met""#, #""status": "yes""#),
     (#""requirements": ["sm_80""#, #""requirements": ["gpu""#), (#""verdicts": ["#, #""judgements": ["#),
-    (#""field": "#, #""place": "#),
+    (#""field": "#, #""place": "#), (#""answer": "no""#, #""answer": "fail""#),
+    (#""code": "noKernelImage""#, #""code": "noKernel""#), (#""views": ["#, #""roots": ["#),
+    (#""ranges": [["#, #""ranges": [[-1, "#), (#""modules": 1, "ranges""#, #""module": 1, "ranges""#),
+    (#""numbers": ["#, #""numbers": ["R", "#), (#""paths": ["#, #""path": ["#),
   ])
   func scanWithAnErrorIsNot(right: String, wrong: String) throws {
     try expectRefused(Self.scan(), right, wrong)
   }
 
   @Test(arguments: [
+    (#""standing": "notTaken""#, #""standing": "left""#), (#""taken": "#, #""taken": -"#),
+    (#""standing": "forOtherGPUs""#, #""standing": null"#), (#""presumed": ["#, #""assumed": ["#),
+  ])
+  func standingWithAnErrorIsNot(right: String, wrong: String) throws {
+    try expectRefused(Self.setAside(), right, wrong)
+  }
+
+  @Test(arguments: [
     (#""id": "driverGPU""#, #""id": "driver""#), (#""status": "fail""#, #""status": "failed""#),
-    (#""answer": "fail""#, #""answer": "no""#), (#""kind": "installTorch""#, #""kind": "install""#),
+    (#""summary": "PyTorch"#, #""message": "PyTorch"#), (#""kind": "installTorch""#, #""kind": "install""#),
     (#""facts": {"#, #""facts": {"more": 1, "#), (#""hosts": [535"#, #""hosts": [-535"#),
     (#""says": "#, #""said": "#), (#""withoutCUDA": true"#, #""withoutCUDA": 1"#),
     (#""torchAndGPU": "fail""#, #""torchAndGPU": null"#), (#""demands": ["#, #""demand": ["#),
@@ -426,11 +467,18 @@ struct ReportSchemaTests {
     #expect(
       listed("kernelTarget", "properties", "body") == Set(KernelBody.Kind.allCases.map(\.rawValue)))
     #expect(listed("verdict") == Set(Verdict.allCases.map(\.rawValue)))
+    #expect(listed("answer", "properties", "answer") == Set(Answer.Kind.allCases.map(\.rawValue)))
+    #expect(listed("reason", "properties", "code") == Set(Reason.Code.allCases.map(\.rawValue)))
+    #expect(listed("rootKind") == Set(View.Kind.allCases.map(\.rawValue)))
+    let standings: [Standing] = [.counts, .forOtherGPUs, .notTaken(unit: 0), .withoutCode]
+    #expect(
+      listed("libraryVerdict", "properties", "standing")
+        == Set(standings.map { String("\($0)".prefix { $0 != "(" }) }))
     #expect(
       listed("composition", "properties", "cubinParts", "items", "properties", "part")
         == Set(CubinPart.allCases.map { "\($0)" }))
     #expect(
-      listed("uncoveredModule", "properties", "reasons", "items")
+      listed("uncovered", "properties", "reasons", "items")
         == Set(ExclusionReason.allCases.map(\.rawValue)))
     #expect(
       listed("requirementResult", "properties", "status")

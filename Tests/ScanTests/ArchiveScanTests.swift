@@ -3,9 +3,10 @@ import Bytes
 import Compatibility
 import DeviceCode
 import FixtureSupport
-import Scan
 import Stack
 import Testing
+
+@testable import Scan
 
 /// Packages and images are scanned as the files that they are unpacked to.
 struct ArchiveScanTests {
@@ -17,6 +18,8 @@ struct ArchiveScanTests {
   {
     Scan.Scanner(jobs: jobs, platform: platform).scan(names.map { Path(tree($0)) })
   }
+
+  private func facts(_ result: ScanResult) -> Facts { result.facts(for: .devices([]), jobs: 2) }
 
   private func library(_ targets: Target...) -> [UInt8] {
     ELFBuilder(fatBinaries: [FatBinaryBuilder(targets: targets)]).bytes
@@ -125,11 +128,14 @@ struct ArchiveScanTests {
     try write("torch", "2.9.0", "torch/a.so")
     try write("torch", "2.8.0", "torch/a.so")
     try write("nvidia_cudnn", "9.1", "nvidia/b.so")
-    var together = scan("torch-2.9.0.whl", "nvidia_cudnn-9.1.whl")
-    #expect(together.stackFacts().environments.map(\.distributions.count) == [2])
-    for library in together.libraries { #expect(together.place(of: library.place.path) == library.place) }
-    var apart = scan("torch-2.9.0.whl", "torch-2.8.0.whl")
-    #expect(apart.stackFacts().environments.map(\.distributions.count) == [1, 1])
+    let together = facts(scan("torch-2.9.0.whl", "nvidia_cudnn-9.1.whl")).views
+    #expect(together.map(\.paths.count) == [2])
+    #expect(together.map { $0.stack.environments.map(\.distributions.count) } == [[2]])
+    #expect(together.map { $0.files.map(\.path) } == [[Path("nvidia/b.so")]])
+    #expect(together.map { $0.files.map(\.aliases) } == [[[Path("torch/a.so")]]])
+    let apart = facts(scan("torch-2.9.0.whl", "torch-2.8.0.whl")).views
+    #expect(apart.map { $0.stack.environments.map(\.distributions.count) } == [[1], [1]])
+    #expect(apart.map { $0.files.map(\.path) } == [[Path("torch/a.so")], [Path("torch/a.so")]])
   }
 
   private func image() -> ImageBuilder {
@@ -167,14 +173,15 @@ struct ArchiveScanTests {
     let root = result.roots[0]
     #expect(result.libraries.map { root.layer(of: $0.place.path) } == [1, 0, 1])
     #expect(root.image?.layers.map(\.createdBy) == ["ADD base", "RUN change"])
-    #expect(result.libraries[2].library.targets.map(\.targetName) == ["sm_90"])
+    #expect(result.libraries[2].unit.targets.map(\.targetName) == ["sm_90"])
     #expect(names(result.libraries[1].aliases) == ["0:usr/lib/kept.so.1"])
     #expect(result.counts.linksOutside == 0)
     #expect(root.layer(of: Path("usr/lib/gone.so")) == nil)
-    var judged = result
-    let facts = judged.stackFacts()
-    #expect(facts.images.map(\.environment) == [["CUDA_VERSION": "12.8.1"]])
-    #expect(facts.images.map(\.names) == [["example.org/app:1.0"]])
+    let view = try #require(facts(result).views.first)
+    #expect(view.kind == .image && view.image?.platform == "linux/amd64" && view.label == nil)
+    #expect(view.files.map(\.layer) == [1, 0, 1])
+    #expect(view.stack.images.map(\.environment) == [["CUDA_VERSION": "12.8.1"]])
+    #expect(view.stack.images.map(\.names) == [["example.org/app:1.0"]])
   }
 
   /// A layer that is not what its digest says is left out, and the others keep their numbers.
@@ -230,7 +237,7 @@ struct ArchiveScanTests {
     tar.add(partial + [0], to: "c.so")
     try tree.write(tar.bytes, to: "x.tar")
     var result = scan("x.whl", "x.tar")
-    result.readKernels(on: [Device(ComputeCapability(7, 0))], jobs: jobs)
+    result.readKernels(for: .devices([Device(ComputeCapability(7, 0))]), jobs: jobs, progress: nil)
     #expect(result.libraries.map { $0.kernels[1] } == [["one", "two"], nil, ["one", "two"]])
     #expect(result.libraries.map(\.aliases.count) == [1, 0, 0])
     #expect(result.kernels(of: [0], jobs: jobs).names == ["one", "two"])

@@ -1,8 +1,10 @@
 import Bytes
 import Compatibility
 import FixtureSupport
-import Scan
+import Stack
 import Testing
+
+@testable import Scan
 
 /// What is counted while a scan runs.
 struct ScanProgressTests {
@@ -37,7 +39,7 @@ struct ScanProgressTests {
   @Test func countsOfReadingKernels() {
     let progress = ScanProgress()
     var result = Scan.Scanner(jobs: 2).scan([Path(tree("lib"))])
-    result.readKernels(on: [Device(ComputeCapability(8, 0))], jobs: 2, progress: progress)
+    result.readKernels(for: .devices([Device(ComputeCapability(8, 0))]), jobs: 2, progress: progress)
     let snapshot = progress.snapshot
     #expect(result.counts.imagesRead > 0)
     #expect(snapshot.images == result.counts.imagesRead)

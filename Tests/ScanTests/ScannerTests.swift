@@ -3,6 +3,7 @@ import DeviceCode
 import FixtureSupport
 import Glibc
 import Scan
+import Stack
 import Testing
 
 /// Which files a scan finds, under which names.

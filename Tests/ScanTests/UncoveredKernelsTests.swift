@@ -2,8 +2,10 @@ import Bytes
 import Compatibility
 import DeviceCode
 import FixtureSupport
-import Scan
+import Stack
 import Testing
+
+@testable import Scan
 
 /// Which kernels' names a scan reads, and that it reads no others.
 struct UncoveredKernelsTests {
@@ -29,7 +31,8 @@ struct UncoveredKernelsTests {
 
   private func scan(_ name: String, on devices: String..., jobs: Int = 2) -> ScanResult {
     var result = Scan.Scanner(jobs: jobs).scan([Path(tree(name))])
-    result.readKernels(on: devices.map { Device(ComputeCapability($0) ?? .init(0, 0)) }, jobs: jobs)
+    result.readKernels(
+      for: .devices(devices.map { Device(ComputeCapability($0) ?? .init(0, 0)) }), jobs: jobs, progress: nil)
     return result
   }
 
@@ -46,17 +49,50 @@ struct UncoveredKernelsTests {
     #expect(scan("lib", on: "10.0").counts.imagesRead > 0)
   }
 
-  @Test func anOverviewNamesNoKernelsWhereNothingRuns() throws {
+  /// Where nothing runs, names are read until one is found that is not for other GPUs.
+  @Test func namesAreReadUntilOneSettlesIt() throws {
     try write(
       "lib/old.so", [cubin("sm_75", [])], [cubin("sm_75", ["a"])], [broken("sm_75")], [broken("sm_75")])
     try write("lib/empty.so", [cubin("sm_75", [])], [cubin("sm_75", [])], [cubin("sm_75", [])])
-    var result = Scan.Scanner(jobs: 2).scan([Path(tree("lib"))])
+    try write("lib/others.so", [cubin("sm_75", ["turing_a"])], [cubin("sm_75", ["sm75_b"])])
+    try write("lib/special.so", [broken("sm_90a")], [broken("sm_100a")])
+    let result = scan("lib", on: "8.0")
     let device = Device(.init(8, 0))
-    result.readKernels(on: [device], namesAll: false, jobs: 2)
-    #expect(result.problems == [] && result.counts.imagesRead == 5)
+    #expect(result.problems == [] && result.counts.imagesRead == 7)
+    let verdicts = result.libraries.map { $0.unit.verdict(on: device, kernels: $0.kernels) }
+    #expect(verdicts.map(\.verdict) == [.noDeviceCode, .incompatible, .incompatible, .incompatible])
+    #expect(verdicts.map(\.isForOtherGPUs) == [false, false, true, true])
+  }
+
+  /// The directives of PTX that is compiled are read, and of no other PTX.
+  @Test func directivesOfCompiledPTX() throws {
+    func ptx(_ header: Target, _ own: String) -> FatBinaryBuilder.Entry {
+      .ptx(header, isa: (8, 0), payload: Array(".version 8.0\n.target \(own)\n.entry k() {}\n".utf8))
+    }
+    try write(
+      "a.so", [ptx("compute_90", "sm_90a")], [ptx("compute_90", "sm_90")],
+      [cubin("sm_120", ["x"]), ptx("compute_90", "sm_90a")])
+    let scanned = scan("a.so", on: "12.0")
+    #expect(scanned.problems == [])
+    let unit = scanned.libraries[0].unit
+    let fits = (0..<3).map { unit.verdict(ofModule: $0, on: Device(.init(12, 0)))?.fit }
+    #expect(fits == [Fit.none, .jit, .exact])
+    // Where it is compiled all the same it makes no difference.
+    #expect(scan("a.so", on: "9.0").libraries[0].unit.verdict(on: Device(.init(9, 0))).verdict == .jit)
+    // For everything all are read, so that the facts answer for every GPU.
+    var everything = Scan.Scanner(jobs: 2).scan([Path(tree("a.so"))])
+    everything.readKernels(for: .everything, jobs: 2, progress: nil)
+    for name in ["9.0", "10.0", "12.0", "12.1"] {
+      let device = Device(ComputeCapability(name) ?? .init(0, 0))
+      let alone = scan("a.so", on: name).libraries[0]
+      let all = everything.libraries[0]
+      #expect(
+        alone.unit.verdict(on: device, kernels: alone.kernels)
+          == all.unit.verdict(on: device, kernels: all.kernels), "on \(name)")
+    }
     #expect(
-      result.libraries.map { $0.library.verdict(on: device, kernels: $0.kernels).verdict }
-        == [.noDeviceCode, .incompatible])
+      everything.libraries[0].unit.verdict(ofModule: 2, on: Device(.init(13, 0)))?.images.last?.judgement
+        .reason == .otherPTXTarget)
   }
 
   @Test func tagsOfUncoveredModulesSuffice() throws {
@@ -67,7 +103,7 @@ struct UncoveredKernelsTests {
     #expect(library.kernels[0] == nil)
     #expect(library.kernels[1] == ["sm90_xmma_a"])
     #expect(library.kernels[2] == [])
-    let verdict = library.library.verdict(on: Device(.init(8, 0)), kernels: library.kernels)
+    let verdict = library.unit.verdict(on: Device(.init(8, 0)), kernels: library.kernels)
     #expect(verdict.verdict == .native && verdict.dedicated == 1 && verdict.withoutKernels.none == 1)
   }
 
@@ -77,7 +113,7 @@ struct UncoveredKernelsTests {
     let result = scan("a.so", on: "8.0")
     #expect(result.counts.imagesRead == 3)
     let library = result.libraries[0]
-    let verdict = library.library.verdict(on: Device(.init(8, 0)), kernels: library.kernels)
+    let verdict = library.unit.verdict(on: Device(.init(8, 0)), kernels: library.kernels)
     #expect(verdict.verdict == .native && verdict.providedElsewhere == 1)
   }
 
@@ -99,7 +135,7 @@ struct UncoveredKernelsTests {
     let result = scan("a.so", on: "8.0")
     #expect(result.libraries[0].kernels[1] == ["a"])
     let library = result.libraries[0]
-    #expect(library.library.verdict(on: Device(.init(8, 0)), kernels: library.kernels).verdict == .partial)
+    #expect(library.unit.verdict(on: Device(.init(8, 0)), kernels: library.kernels).verdict == .partial)
   }
 
   @Test func whatCannotBeReadIsAProblemAndAGap() throws {
@@ -108,7 +144,7 @@ struct UncoveredKernelsTests {
     #expect(result.problems.map(\.problem.code) == [.corruptData])
     #expect(result.libraries[0].file.problems.count == 1)
     let library = result.libraries[0]
-    let verdict = library.library.verdict(on: Device(.init(8, 0)), kernels: library.kernels)
+    let verdict = library.unit.verdict(on: Device(.init(8, 0)), kernels: library.kernels)
     #expect(verdict.verdict == .partial && verdict.uncovered.flatMap(\.modules) == [1, 2])
   }
 
@@ -144,8 +180,8 @@ struct UncoveredKernelsTests {
       let device = Device(ComputeCapability(name) ?? .init(0, 0))
       let alone = scan("a.so", on: name).libraries[0]
       #expect(
-        alone.library.verdict(on: device, kernels: alone.kernels)
-          == together.library.verdict(on: device, kernels: together.kernels), "on \(name)")
+        alone.unit.verdict(on: device, kernels: alone.kernels)
+          == together.unit.verdict(on: device, kernels: together.kernels), "on \(name)")
     }
   }
 }

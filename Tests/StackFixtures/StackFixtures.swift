@@ -6,8 +6,8 @@ import Foundation
 public import Stack
 
 /// What published images require, from `imageRequirements.json`.
-public struct PublishedImages: Decodable {
-  public struct Image: Decodable {
+public struct PublishedImages: Decodable, Sendable {
+  public struct Image: Decodable, Sendable {
     public var image: String
     public var requirement: String
 
@@ -102,7 +102,12 @@ public struct TreeBuilder {
   }
 
   /// What the collector finds, every library taken to hold device code; `reversed` hands the files over in another order.
-  public func facts(reversed: Bool = false) -> StackFacts {
+  public func facts(reversed: Bool = false) -> StackFacts { collect(reversed: reversed).facts }
+
+  /// What is wrong with the files that it reads.
+  public func problems() -> [FileProblem] { collect(reversed: false).problems }
+
+  private func collect(reversed: Bool) -> (facts: StackFacts, problems: [FileProblem]) {
     let files = files
     // As a scan hands them over: without the files that no fact depends on.
     let order = files.keys.filter { needs($0) }.sorted {
@@ -114,8 +119,7 @@ public struct TreeBuilder {
     }
     return FactCollector.facts(
       of: tree, libraries: reversed ? libraries.reversed() : libraries, deviceCode: libraries.map(\.path),
-      images: images
-    ).facts
+      images: images)
   }
 }
 

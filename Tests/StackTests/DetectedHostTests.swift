@@ -1,6 +1,7 @@
 import Bytes
 import Compatibility
 import Stack
+import StackFixtures
 import Testing
 
 @Suite struct DetectedHostTests {

@@ -5,6 +5,7 @@ import ELFFile
 import FixtureSupport
 import FuzzSupport
 import Stack
+import StackFixtures
 import Testing
 
 @Suite struct FactTests {
@@ -32,7 +33,7 @@ import Testing
       ])
     #expect(torch.needed.map(\.value) == ["libcudart.so.12", "libcudnn.so.9"])
     #expect(!torch.isWithoutCUDA)
-    #expect(facts.problems.isEmpty)
+    #expect(tree.problems().isEmpty)
   }
 
   @Test func torchWithoutVersionFile() throws {
@@ -105,22 +106,43 @@ import Testing
     #expect(python("") == nil)
   }
 
+  /// The release of Jetson Linux, by the file that it installs, else by its core package.
+  @Test func jetsonLinux() {
+    func release(_ build: (inout TreeBuilder) -> Void) -> Fact<String>? {
+      var tree = TreeBuilder()
+      build(&tree)
+      return tree.facts().jetsonLinux
+    }
+    let core = "Package: nvidia-l4t-core\nStatus: install ok installed\nVersion: 36.4.7-20250918154033\n"
+    #expect(release { _ in } == nil)
+    let file = release { tree in
+      tree.add("# R39 (release), REVISION: 2.0, GCID: 1, BOARD: generic\n", at: "etc/nv_tegra_release")
+      tree.add(core, at: "var/lib/dpkg/status")
+    }
+    #expect(file?.value == "39.2.0")
+    #expect(file?.evidence.path == Path("etc/nv_tegra_release"))
+    let package = release { $0.add(core, at: "var/lib/dpkg/status") }
+    #expect(package?.value == "36.4.7")
+    #expect(package?.evidence.says == "nvidia-l4t-core 36.4.7-20250918154033")
+    #expect(release { $0.add("nothing of interest\n", at: "etc/nv_tegra_release") } == nil)
+  }
+
   @Test func brokenMetadataIsAProblem() {
     var tree = TreeBuilder()
     tree.add("Metadata-Version: 2.1\n", at: "a-1.dist-info/METADATA")
     tree.add([0xFF, 0x00, 0xC3], at: "b-1.dist-info/METADATA")
     let facts = tree.facts()
     #expect(facts.environments.isEmpty)
-    #expect(facts.problems.map(\.path) == [Path("a-1.dist-info/METADATA"), Path("b-1.dist-info/METADATA")])
+    #expect(tree.problems().map(\.path) == [Path("a-1.dist-info/METADATA"), Path("b-1.dist-info/METADATA")])
   }
 
   @Test func unreadableFilesAreProblems() {
     let tree = Tree(files: [Path("torch/version.py"), Path("torch/lib/libtorch_python.so")]) {
       (path) throws(Problem) in throw Problem(.unreadable, Problem.path, observed: "\(path)")
     }
-    let facts = FactCollector.facts(of: tree, libraries: [])
+    let (facts, problems) = FactCollector.facts(of: tree, libraries: [])
     #expect(facts.environments.isEmpty)
-    #expect(facts.problems.map(\.path) == [Path("torch/version.py")])
+    #expect(problems.map(\.path) == [Path("torch/version.py")])
   }
 
   @Test(arguments: [

@@ -1,6 +1,7 @@
 import Compatibility
 import FuzzSupport
 import Stack
+import StackFixtures
 import Testing
 
 @Suite struct RequirementTests {
