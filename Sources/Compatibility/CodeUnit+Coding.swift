@@ -3,40 +3,56 @@ import Synchronization
 
 /// Ascending numbers as a document has them: the first and the last of every run of consecutive ones.
 struct NumberRanges: Codable {
-  var numbers: [Int]
+  private var ranges: [[Int]] = []
 
-  /// Larger numbers count nothing that a file may hold.
-  private static let limit = 1 << 24
-
-  init(_ numbers: [Int]) { self.numbers = numbers }
+  init(_ numbers: [Int]) {
+    for number in numbers {
+      if let last = ranges.last, last[1] + 1 == number {
+        ranges[ranges.count - 1][1] = number
+      } else {
+        ranges.append([number, number])
+      }
+    }
+  }
 
   init(from decoder: any Decoder) throws {
-    var container = try decoder.unkeyedContainer()
-    numbers = []
+    let container = try decoder.singleValueContainer()
+    ranges = try container.decode([[Int]].self)
     var next = 0
-    while !container.isAtEnd {
-      let range = try container.decode([Int].self)
-      guard range.count == 2, range[0] >= next, range[1] >= range[0], range[1] < Self.limit else {
+    for range in ranges {
+      guard range.count == 2, range[0] >= next, range[1] >= range[0], range[1] < .max else {
         throw DecodingError.dataCorruptedError(
-          in: container, debugDescription: "[first, last] of ascending runs of numbers below \(Self.limit)")
+          in: container, debugDescription: "the first and the last of ascending runs of numbers")
       }
-      try DecodingBudget.of(decoder).spend(range[1] - range[0] + 1, decoder)
-      numbers += range[0]...range[1]
       next = range[1] + 1
     }
   }
 
   func encode(to encoder: any Encoder) throws {
-    var container = encoder.unkeyedContainer()
-    var start: Int?
-    for (index, number) in numbers.enumerated() {
-      let first = start ?? number
-      start = first
-      guard index + 1 == numbers.count || numbers[index + 1] != number + 1 else { continue }
-      try container.encode([first, number])
-      start = nil
-    }
+    var container = encoder.singleValueContainer()
+    try container.encode(ranges)
   }
+
+  /// The smallest.
+  var first: Int? { ranges.first?[0] }
+
+  /// All of them, which a decoder has read.
+  ///
+  /// - Throws: when one is not below `limit`, or the document stands for more than it may.
+  func numbers(below limit: Int, _ decoder: any Decoder) throws -> [Int] {
+    guard let last = ranges.last?[1] else { return [] }
+    guard last < limit else {
+      throw DecodingError.dataCorrupted(
+        .init(codingPath: decoder.codingPath, debugDescription: "a number below \(limit), but it is \(last)"))
+    }
+    try DecodingBudget.of(decoder).spend(ranges.reduce(0) { $0 + $1[1] - $1[0] + 1 }, decoder)
+    return ranges.flatMap { $0[0]...$0[1] }
+  }
+}
+
+extension CodeUnit {
+  /// More modules than any file has: as many as are read of one.
+  static let moduleLimit = 1 << 20
 }
 
 /// How many numbers the ranges of a document may stand for, all together: a few bytes can name millions.
@@ -94,7 +110,8 @@ extension CodeUnit: Codable {
         role: try row.decode(ModuleRole.self, forKey: .role),
         images: try row.decode([Int].self, forKey: .images),
         preLinked: try row.decodeIfPresent([Int].self, forKey: .preLinked) ?? [],
-        modules: try row.decode(NumberRanges.self, forKey: .modules).numbers)
+        modules: try row.decode(NumberRanges.self, forKey: .modules)
+          .numbers(below: CodeUnit.moduleLimit, decoder))
       guard (group.images + group.preLinked).allSatisfy(signatures.indices.contains) else {
         throw DecodingError.dataCorruptedError(
           forKey: .images, in: row, debugDescription: "positions among \(signatures.count) images")

@@ -110,7 +110,8 @@ private enum Driver {
     ArchitectureTable.shared.rows.map { ($0.computeCapability, makeDevices(of: $0.computeCapability)) },
     uniquingKeysWith: { first, _ in first })
 
-  private static func makeDevices(of computeCapability: ComputeCapability) -> [(device: Device, driver: Int?)] {
+  private static func makeDevices(of computeCapability: ComputeCapability) -> [(device: Device, driver: Int?)]
+  {
     let plain = Device(computeCapability)
     var devices: [(device: Device, driver: Int?)] = [(plain, nil)]
     if computeCapability.isTegra {

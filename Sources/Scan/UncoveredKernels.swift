@@ -171,7 +171,9 @@ extension CodeFile {
   /// Forgets what nobody would have read, and returns the problems of the rest.
   fileprivate mutating func narrow(to reading: CodeReading) -> [Problem] {
     var read: Set<Int> = []
-    while case let modules = reading.modulesToName(of: unit, kernels.keeping(read)).filter({ !read.contains($0) }),
+    while case let modules = reading.modulesToName(of: unit, kernels.keeping(read)).filter({
+      !read.contains($0)
+    }),
       !modules.isEmpty
     {
       read.formUnion(modules)

@@ -224,7 +224,8 @@ extension Command {
     ],
     flags: [.imageConfig, .platform, .limit, .data, .factsFile, .jobs],
     examples: [
-      Example("Keep what there is to know about a wheel:", "cubinspect facts torch-2.9.1.whl -o torch.json"),
+      Example(
+        "Keep what there is to know about a wheel:", "cubinspect facts torch-2.9.1.whl -o torch.json"),
       Example(
         "Does it run there? Without the wheel:", "cubinspect scan torch.json --gpu V100 --driver 535"),
       Example("Ask about many images on many GPUs:", "cubinspect facts images/*.tar -o images.json"),
@@ -350,7 +351,8 @@ extension Command {
     "help", summary: "Explain a command.",
     positionals: [
       Positional(
-        "COMMAND", .optional, values: .suggestions(["scan", "list", "kernels", "extract", "diff", "facts", "gpus"]),
+        "COMMAND", .optional,
+        values: .suggestions(["scan", "list", "kernels", "extract", "diff", "facts", "gpus"]),
         documentation: "The command to explain; without it, the program.")
     ])
 

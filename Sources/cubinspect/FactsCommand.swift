@@ -36,14 +36,15 @@ struct FactsCommand {
     for view in facts.views {
       let problems = view.problems + view.readingProblems
       for entry in problems {
-        let place = entry.path.bytes.isEmpty || view.kind == .file ? view.paths[0] : view.paths[0].appending(entry.path.bytes)
+        let isWhole = entry.path.bytes.isEmpty || view.kind == .file
+        let place = isWhole ? view.paths[0] : view.paths[0].appending(entry.path.bytes)
         Terminal.report("\(place): \(entry.problem.description)")
       }
       if problems.contains(where: { $0.problem.isFailure }) { status = .usage }
     }
-    let isWritten = [output].write(TextStyle(), text: { _ in [] }) {
-      FactsDocument.write(facts, toolName: tool.name, toolVersion: tool.version)
-    }
+    let isWritten = [output].write(
+      TextStyle(), text: { _ in [] },
+      json: { FactsDocument.write(facts, toolName: tool.name, toolVersion: tool.version) })
     return isWritten ? status : .usage
   }
 }

@@ -99,8 +99,9 @@ extension KernelNames: Codable {
     try container.encode(
       rows.map { kernels, modules in
         Row(
-          modules: NumberRanges(modules.sorted()), kernels: NumberRanges(kernels.compactMap { positions[$0] }))
-      }.sorted { $0.modules.numbers[0] < $1.modules.numbers[0] }, forKey: .modules)
+          modules: NumberRanges(modules.sorted()), kernels: NumberRanges(kernels.compactMap { positions[$0] })
+        )
+      }.sorted { $0.modules.first ?? 0 < $1.modules.first ?? 0 }, forKey: .modules)
     try container.encode(NumberRanges(unreadable.sorted()), forKey: .unreadable)
   }
 
@@ -109,24 +110,23 @@ extension KernelNames: Codable {
     for name in try container.decode([String].self, forKey: .names) {
       guard position(of: name) == names.count - 1 else {
         throw DecodingError.dataCorruptedError(
-          forKey: .names, in: container, debugDescription: "each name once, but \"\(printable(name))\" is there twice")
+          forKey: .names, in: container,
+          debugDescription: "each name once, but \"\(printable(name))\" is there twice")
       }
     }
     for row in try container.decode([Row].self, forKey: .modules) {
-      guard row.kernels.numbers.last ?? 0 < max(names.count, 1), !names.isEmpty || row.kernels.numbers.isEmpty
-      else {
-        throw DecodingError.dataCorruptedError(
-          forKey: .modules, in: container,
-          debugDescription: "positions among \(names.count) names, but there is \(row.kernels.numbers.last ?? 0)")
-      }
-      for module in row.modules.numbers {
-        guard modules.updateValue(row.kernels.numbers, forKey: module) == nil else {
+      let kernels = try row.kernels.numbers(below: names.count, decoder)
+      for module in try row.modules.numbers(below: CodeUnit.moduleLimit, decoder) {
+        guard modules.updateValue(kernels, forKey: module) == nil else {
           throw DecodingError.dataCorruptedError(
-            forKey: .modules, in: container, debugDescription: "each module once, but \(module) is there twice")
+            forKey: .modules, in: container,
+            debugDescription: "each module once, but \(module) is there twice")
         }
-        try DecodingBudget.of(decoder).spend(row.kernels.numbers.count, decoder)
+        try DecodingBudget.of(decoder).spend(kernels.count, decoder)
       }
     }
-    unreadable = Set(try container.decode(NumberRanges.self, forKey: .unreadable).numbers)
+    unreadable = Set(
+      try container.decode(NumberRanges.self, forKey: .unreadable)
+        .numbers(below: CodeUnit.moduleLimit, decoder))
   }
 }

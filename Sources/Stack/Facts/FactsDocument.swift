@@ -102,13 +102,15 @@ extension Problem {
   fileprivate init(_ error: DecodingError) {
     func place(_ path: [any CodingKey]) -> String {
       let text = path.reduce("") { text, key in
-        key.intValue.map { "\(text)[\($0)]" } ?? (text.isEmpty ? key.stringValue : "\(text).\(key.stringValue)")
+        key.intValue.map { "\(text)[\($0)]" }
+          ?? (text.isEmpty ? key.stringValue : "\(text).\(key.stringValue)")
       }
       return printable(text.isEmpty ? "facts" : "facts, \(text)")
     }
     switch error {
     case .keyNotFound(let key, let context):
-      self.init(.invalidValue, place(context.codingPath), expected: "the member \(printable(key.stringValue))")
+      self.init(
+        .invalidValue, place(context.codingPath), expected: "the member \(printable(key.stringValue))")
     case .typeMismatch(let type, let context), .valueNotFound(let type, let context):
       self.init(.invalidValue, place(context.codingPath), expected: "\(type)")
     case .dataCorrupted(let context):
