@@ -209,8 +209,8 @@ struct FactsDocumentTests {
     let start = try #require(text.firstRange(of: #""files":[{"#))
     let end = try #require(text.firstRange(of: #"}],"kind":"wheel""#))
     let file = text[start.upperBound..<end.lowerBound].replacing(none, with: #""unreadable":[[0,1048575]]"#)
-    let many = [String](repeating: file, count: 17).joined(separator: "},{")
-    let problem = Self.problem(text[..<start.upperBound] + many + text[end.lowerBound...])
+    let many = [String](repeating: String(file), count: 17).joined(separator: "},{")
+    let problem = Self.problem(String(text[..<start.upperBound]) + many + text[end.lowerBound...])
     #expect(problem?.expected == "fewer modules and kernels")
     let huge = HugeSource()
     #expect(throws: Problem.self) { try FactsDocument.read(huge) }

@@ -116,8 +116,8 @@ struct FactsTests {
     var asked = 0
     for _ in 0..<10 {
       let tree = try TemporaryTree()
-      try MadeUpTree(generator).write(to: tree)
-      _ = generator.next()
+      var madeUp = MadeUpTree(generator: SeededGenerator(seed: generator.next()))
+      try madeUp.write(to: tree)
       let images = [
         ImageConfiguration(
           environment: ["CUDA_VERSION": "12.4.1", "NVIDIA_REQUIRE_CUDA": "cuda>=12.4", "HOME": "/root"])
@@ -133,8 +133,6 @@ struct FactsTests {
 /// other drivers, what cannot be read.
 private struct MadeUpTree {
   var generator: SeededGenerator
-
-  init(_ generator: SeededGenerator) { self.generator = generator }
 
   /// Named for generations, for none, and variants of each other.
   private static let kernels = [

@@ -5,7 +5,7 @@ import FoundationEssentials
 public struct ImageConfiguration: Hashable, Sendable, Codable {
   /// The variables of its environment that say something about CUDA, `NVIDIA_*` and `CUDA_*`; of one that is set twice the
   /// last value. What else is in an environment is nobody's business.
-  public private(set) var environment: [String: String]
+  public var environment: [String: String]
   /// The processor architecture as images name it: `amd64`, `arm64`.
   public var architecture: String?
   /// The image's names; empty where the document has none.
