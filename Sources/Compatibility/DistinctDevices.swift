@@ -10,6 +10,8 @@ extension CodeUnit {
       let own = ComputeCapability(target)
       guard own.major < 1000 else { continue }
       computeCapabilities.insert(own)
+      // Between two targets, or above the last of a major one, and without code for itself alone.
+      if own.minor < 9 { computeCapabilities.insert(ComputeCapability(own.major, own.minor + 1)) }
       computeCapabilities.insert(ComputeCapability(own.major + 1, 0))
     }
     return distinctDevices(of: computeCapabilities.sorted())
@@ -85,8 +87,8 @@ extension CodeUnit {
 
 /// The drivers that the tables can tell apart.
 private enum Driver {
-  /// One of each branch, one on either side of each release that brought something, one of each CUDA version, and one that
-  /// is newer than the table.
+  /// One of each branch, one on either side of each release that brought something, one of each CUDA version, and such that
+  /// are older and newer than the table.
   static let all: [DriverVersion] = {
     let table = DriverTable.shared
     let releases = table.compression.map(\.minimumDriver).flatMap { driver -> [DriverVersion] in
@@ -95,9 +97,12 @@ private enum Driver {
       let text = numbers.map { String($0) }.joined(separator: ".")
       return [driver, .release(numbers, text: text)]
     }
-    let newest = table.branches.last.map { [DriverVersion.branch($0.branch + 1)] } ?? []
     let versions = Set(table.branches.map(\.maxCUDA) + table.ptxISA.compactMap(\.cuda)).sorted()
-    return table.branches.map { .branch($0.branch) } + releases + newest + versions.map { .cuda($0) }
+    var others: [DriverVersion] = [.cuda(CUDAVersion(1, 0))]
+    if let first = table.branches.first { others.append(.branch(first.branch - 1)) }
+    if let last = table.branches.last { others.append(.branch(last.branch + 1)) }
+    if let last = versions.last { others.append(.cuda(CUDAVersion(last.major + 1, 0))) }
+    return table.branches.map { .branch($0.branch) } + releases + others + versions.map { .cuda($0) }
   }()
 
   /// Devices of one compute capability, each with another driver that supports it; the first has none. With each the

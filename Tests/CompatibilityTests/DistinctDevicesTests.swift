@@ -49,7 +49,7 @@ struct DistinctDevicesTests {
   @Test func everyDeviceHasOneThatStandsForIt() {
     var generator = SeededGenerator(seed: 4)
     var compared = 0
-    for _ in 0..<30 {
+    for _ in 0..<8 {
       let unit = Self.unit(&generator)
       for computeCapability in Self.computeCapabilities {
         let verdicts = unit.distinctDevices(of: [computeCapability]).map { unit.verdict(on: $0) }
@@ -68,13 +68,13 @@ struct DistinctDevicesTests {
         }
       }
     }
-    #expect(compared > 50_000)
+    #expect(compared > 10_000)
   }
 
   /// What no target of the unit and no row of a table names behaves as something that one does.
   @Test func whatNoTableNamesIsAmongThem() {
     var generator = SeededGenerator(seed: 5)
-    for _ in 0..<100 {
+    for _ in 0..<30 {
       let unit = Self.unit(&generator)
       let counts = Set(unit.distinctDevices.map { unit.verdict(on: $0).portable })
       for computeCapability in Self.computeCapabilities {
@@ -98,7 +98,7 @@ struct DistinctDevicesTests {
   @Test func modulesThatMayMatterAreAll() {
     var generator = SeededGenerator(seed: 6)
     let names = ["sm80_gemm", "sm90_gemm", "volta_gemm", "plain", "_Z1kILi3EEvv", "_Z1kILi4EEvv"]
-    for _ in 0..<200 {
+    for _ in 0..<40 {
       let unit = Self.unit(&generator)
       let wanted = unit.modulesThatMayMatter(on: unit.distinctDevices)
       var kernels = KernelNames()
