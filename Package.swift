@@ -98,9 +98,12 @@ let package = Package(
       path: "Tests/StackFixtures", resources: [.embedInCode("Resources/imageRequirements.json")],
       swiftSettings: settings),
     .target(
-      name: "FuzzSupport", dependencies: ["Bytes", "Demangling", "Archives", "ELFFile", "DeviceCode"],
-      path: "Tests/Fuzz/Support",
-      swiftSettings: settings),
+      name: "FuzzSupport",
+      dependencies: [
+        "Bytes", "Demangling", "Archives", "ELFFile", "DeviceCode", "Compatibility", "Stack", "Scan",
+        "Assessment", "Report",
+      ],
+      path: "Tests/Fuzz/Support", swiftSettings: settings),
 
     tests("Demangling", []),
     tests("Bytes", ["FixtureSupport", "FuzzSupport"]),
@@ -130,7 +133,7 @@ let package = Package(
       "Report",
       [
         "Bytes", "Scan", "DeviceCode", "Compatibility", "Stack", "Assessment", "FixtureSupport",
-        "JSONSchemaSupport",
+        "FuzzSupport", "JSONSchemaSupport",
       ]),
     tests("CommandLineSyntax", []),
     .testTarget(
@@ -155,7 +158,7 @@ let package = Package(
 if Context.environment["CUBINSPECT_FUZZ"] != nil {
   for name in [
     "FuzzFile", "FuzzFatBinary", "FuzzConcatenated", "FuzzCubin", "FuzzPTX", "FuzzArchive", "FuzzDemangle",
-    "FuzzZip", "FuzzLayer", "FuzzMember",
+    "FuzzZip", "FuzzLayer", "FuzzMember", "FuzzFacts",
   ] {
     package.targets.append(
       .executableTarget(

@@ -73,14 +73,6 @@ struct Assessor {
 }
 
 extension Device {
-  /// The device with a driver that supports everything; what its driver says of a Tegra stays.
-  var withoutDriver: Device {
-    guard !computeCapability.isTegra else { return self }
-    var device = self
-    device.driver = nil
-    return device
-  }
-
   /// The names of the products that it may be; empty where nobody knows.
   var candidates: [String] { name.map { [$0] } ?? products }
 

@@ -31,6 +31,11 @@ public struct CodeUnit: Hashable, Sendable {
   /// Ordered by their first module.
   let groups: [Group]
 
+  init(signatures: [ImageSignature], groups: [Group]) {
+    self.signatures = signatures
+    self.groups = groups
+  }
+
   /// Prepares the modules of `inventory`.
   ///
   /// The driver picks PTX by the header of its entry and compiles the text, so what the text says of itself counts too.
@@ -39,15 +44,18 @@ public struct CodeUnit: Hashable, Sendable {
   public init(_ inventory: Inventory, directives: [Int: PTXHeader] = [:]) {
     var signatures: [ImageSignature] = []
     var positions: [ImageSignature: Int] = [:]
+    func position(of signature: ImageSignature) -> Int {
+      if let known = positions[signature] { return known }
+      positions[signature] = signatures.count
+      signatures.append(signature)
+      return signatures.count - 1
+    }
     let imagePositions = inventory.images.map { image in
       var signature = ImageSignature(image)
       if let own = image.ptxHeader ?? directives[image.index], own.differs(from: image) {
         signature.directive = .init(target: own.target, isa: own.isa)
       }
-      if let known = positions[signature] { return known }
-      positions[signature] = signatures.count
-      signatures.append(signature)
-      return signatures.count - 1
+      return position(of: signature)
     }
     var groups: [Group] = []
     var known: [GroupKey: Int] = [:]
@@ -57,7 +65,10 @@ public struct CodeUnit: Hashable, Sendable {
       let key = GroupKey(
         role: ModuleRole(place: module.place, images.lazy.map { signatures[imagePositions[$0]] }),
         images: Array(imagePositions[images]),
-        preLinked: CodeUnit.preLinkedPTX(of: module, in: inventory).map { imagePositions[$0] })
+        // Directives of PTX that has to be linked are not read.
+        preLinked: CodeUnit.preLinkedPTX(of: module, in: inventory).map {
+          position(of: ImageSignature(inventory.images[$0]))
+        })
       let size = images.lazy.map { inventory.images[$0].size }.max() ?? 0
       if let group = known[key] {
         groups[group].modules.append(index)
@@ -165,6 +176,12 @@ public struct CodeUnit: Hashable, Sendable {
     groups.first { $0.modules.contains(index) }.map { group in
       ModuleVerdict(judgedImages(of: group, Judgements(signatures, on: device)))
     }
+  }
+
+  /// What every group is worth on a device, in their order.
+  func fits(on device: Device) -> [Fit] {
+    let judgements = Judgements(signatures, on: device)
+    return groups.map { ModuleVerdict(judgedImages(of: $0, judgements)).fit }
   }
 
   private func judgedImages(of group: Group, _ judgements: Judgements) -> [JudgedImage] {
@@ -329,7 +346,7 @@ public struct CodeUnit: Hashable, Sendable {
   }
 
   private func emptyModules(of group: Group, _ kernels: KernelNames) -> Int {
-    group.modules.count { kernels[$0]?.isEmpty == true }
+    group.modules.count { kernels.kernels(ofModule: $0)?.isEmpty == true }
   }
 
   /// Tells the gaps among modules without code for the device from those that are none by the names of their kernels.

@@ -25,6 +25,14 @@ public struct Device: Hashable, Sendable {
     return nil
   }
 
+  /// The device with a driver that supports everything; what its driver says of a Tegra stays.
+  public var withoutDriver: Device {
+    guard !computeCapability.isTegra else { return self }
+    var device = self
+    device.driver = nil
+    return device
+  }
+
   /// Whether this Tegra is reported to run machine code for desktop GPUs; nil for other GPUs, and where neither its driver
   /// nor its release of Jetson Linux is known.
   public var runsDesktopCodeOnTegra: Bool? {

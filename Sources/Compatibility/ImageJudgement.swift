@@ -78,7 +78,7 @@ public struct ImageJudgement: Hashable, Sendable {
 }
 
 /// The parts of an image that decide where it runs: images with the same ones are judged once.
-public struct ImageSignature: Hashable, Sendable {
+public struct ImageSignature: Hashable, Sendable, Codable {
   public var kind: ImageKind
   public var target: CodeTarget
   public var ptxISA: PTXISAVersion?
@@ -88,7 +88,7 @@ public struct ImageSignature: Hashable, Sendable {
   var directive: Directive?
 
   /// The directives `.target` and `.version` of PTX.
-  struct Directive: Hashable, Sendable {
+  struct Directive: Hashable, Sendable, Codable {
     var target: CodeTarget
     var isa: PTXISAVersion
   }

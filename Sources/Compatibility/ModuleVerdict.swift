@@ -1,7 +1,7 @@
 public import DeviceCode
 
 /// What a module is for, which decides how it counts. Only headers are looked at.
-public enum ModuleRole: String, Hashable, Sendable, CaseIterable {
+public enum ModuleRole: String, Hashable, Sendable, Codable, CaseIterable {
   /// Meant to run wherever the library runs.
   case portable
   /// Compiled on purpose for one GPU or family: every image has the suffix `a` or `f`; or the module is embedded

@@ -92,7 +92,7 @@ public struct ELFType: RawRepresentable, Hashable, Sendable {
 }
 
 /// The corresponding ELF field is `e_machine`; unknown values are kept.
-public struct ELFMachine: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+public struct ELFMachine: RawRepresentable, Hashable, Sendable, Codable, CustomStringConvertible {
   public var rawValue: UInt16
   public init(rawValue: UInt16) { self.rawValue = rawValue }
 

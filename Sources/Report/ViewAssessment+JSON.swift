@@ -88,9 +88,7 @@ extension JSONWriter {
     rows("images", of: facts.images) { writer, image in
       writer.member("architecture", image.architecture)
       writer.array("names", image.names)
-      // Nothing else of an environment is anybody's business.
-      let variables = image.environment.filter { $0.key.hasPrefix("NVIDIA_") || $0.key.hasPrefix("CUDA_") }
-      writer.array("variables", variables.map { "\($0.key)=\($0.value)" }.sorted())
+      writer.array("variables", image.environment.map { "\($0.key)=\($0.value)" }.sorted())
     }
     if let release = facts.jetsonLinux { fact("jetsonLinux", release) }
     rows("missing", of: facts.missing) { writer, library in

@@ -13,6 +13,8 @@ public struct ScannedLibrary: Sendable {
   public var unit: CodeUnit
   /// The kernels of those modules whose names were read.
   public var kernels = KernelNames()
+  /// What could not be read of the code when it was read for all devices.
+  var readingProblems: [CodeFile.ReadingProblem] = []
   /// A hash of how the file starts and ends; nil where that could not be read.
   var ends: Int?
 

@@ -1,18 +1,17 @@
 import Bytes
-import Compatibility
+public import Compatibility
 import DeviceCode
-import Stack
+public import Stack
 import Synchronization
 
 extension ScanResult {
-  /// Reads what the verdicts on the devices depend on besides headers, on `jobs` threads: the names of kernels, and the
-  /// directives of PTX that has to be compiled.
+  /// Reads what verdicts depend on besides headers, on `jobs` threads: the names of kernels, and the directives of PTX
+  /// that has to be compiled.
   ///
   /// Nothing is read of a file whose modules all have machine code for every device. Of the others one image is read
-  /// for each of the modules that ``CodeUnit/modulesToName(on:kernels:)`` names, and the PTX that
-  /// ``CodeUnit/compiledPTX(on:)`` names. What cannot be read becomes a problem of its file.
-  mutating func readKernels(for purpose: FactsFor, jobs: Int, progress: ScanProgress?) {
-    let devices = purpose.devices
+  /// for each of the modules whose names are wanted, and the PTX whose directives are. What cannot be read becomes a problem
+  /// of its file, and of facts for all devices one that is told where it matters.
+  mutating func readKernels(for reading: CodeReading, jobs: Int, progress: ScanProgress?) {
     // Of cubin files that are judged together no names are needed.
     var cubins: [FilePlace: Int] = [:]
     for entry in libraries where entry.file.format == .cubin { cubins[entry.place.folder, default: 0] += 1 }
@@ -23,8 +22,8 @@ extension ScanResult {
       {
         return false
       }
-      return entry.file.inventory.images.contains { $0.kind == .ptx && $0.ptxHeader == nil }
-        || devices.contains { !entry.unit.modulesToName(on: $0, kernels: KernelNames()).isEmpty }
+      return entry.file.inventory.images.contains(where: \.isUnreadPTX) && !reading.compiledPTX(of: entry.unit).isEmpty
+        || !reading.modulesToName(of: entry.unit, KernelNames()).isEmpty
     }
     guard !candidates.isEmpty else { return }
     progress?.begin(.readingKernels, of: candidates.count)
@@ -45,7 +44,7 @@ extension ScanResult {
     @Sendable func read(_ index: Int, jobs: Int) {
       let library = before.libraries[index]
       var reader = NameReader(library, jobs: jobs, progress: progress)
-      reader.read(before.roots, library.place, for: purpose)
+      reader.read(before.roots, library.place, for: reading)
       progress?.finishStep()
       results.withLock { $0.append((index, reader.result)) }
     }
@@ -67,8 +66,10 @@ extension ScanResult {
       if !names.directives.isEmpty {
         libraries[index].unit = CodeUnit(libraries[index].file.inventory, directives: names.directives)
       }
-      libraries[index].file.problems += names.problems
-      self.problems += names.problems.map { PlacedProblem(place: place, problem: $0) }
+      let problems = reading.isForEverything ? names.otherProblems : names.allProblems
+      libraries[index].file.problems += problems
+      self.problems += problems.map { PlacedProblem(place: place, problem: $0) }
+      if reading.isForEverything { libraries[index].readingProblems = names.problems }
       counts.bytesRead += names.bytesRead
       counts.imagesRead += names.imagesRead
     }
@@ -80,15 +81,135 @@ extension ScannedLibrary {
   fileprivate var isSmall: Bool { file.inventory.images.count < 64 }
 }
 
+/// Which code has to be read, besides headers, to judge files on some devices.
+struct CodeReading: Sendable {
+  /// Nil for all that there are.
+  private let devices: [Device]?
+
+  var isForEverything: Bool { devices == nil }
+
+  /// - Parameter stacks: what is known of the software in the views, which may bring another driver.
+  init(_ purpose: FactsFor, in stacks: [StackFacts]) {
+    guard case .devices(let devices) = purpose else {
+      self.devices = nil
+      return
+    }
+    // Code is also judged for its own sake, and with the driver libraries of the image.
+    let drivers = stacks.flatMap(\.compatPackages).compactMap { DriverVersion($0.driver.value) }
+    let releases = stacks.compactMap(\.jetsonLinux).map {
+      $0.value.split(separator: ".").compactMap { Int($0) }
+    }
+    var all: [Device] = []
+    for device in devices {
+      var variants = [device, device.withoutDriver]
+      for driver in drivers where device.knownDriver != nil {
+        variants.append(device)
+        variants[variants.count - 1].driver = driver
+      }
+      for release in releases where device.computeCapability.isTegra {
+        variants.append(device)
+        variants[variants.count - 1].jetsonLinux = release
+      }
+      for variant in variants where !all.contains(variant) { all.append(variant) }
+    }
+    self.devices = all
+  }
+
+  /// The modules of `unit` whose names are wanted next, ascending; empty when `kernels` has all that matter.
+  func modulesToName(of unit: CodeUnit, _ kernels: KernelNames) -> [Int] {
+    if let devices {
+      return Set(devices.flatMap { unit.modulesToName(on: $0, kernels: kernels) }).sorted()
+    }
+    let devices = unit.distinctDevices
+    let modules = unit.modulesThatMayMatter(on: devices).filter { !kernels.isRead($0) }
+    guard modules.isEmpty else { return modules }
+    // Where nothing runs, the driver makes no difference to whose names are wanted.
+    var seen: Set<ComputeCapability> = []
+    let idle = devices.filter { !unit.runs(on: $0) && seen.insert($0.computeCapability).inserted }
+    return Set(idle.flatMap { unit.modulesToName(on: $0, kernels: kernels) }).sorted()
+  }
+
+  /// The PTX of `unit` whose directives are wanted, with some driver: each with a module and a position among its images.
+  func compiledPTX(of unit: CodeUnit) -> [(module: Int, image: Int)] {
+    guard unit.hasPTX else { return [] }
+    guard let devices else { return unit.distinctDevices.flatMap { unit.compiledPTX(on: $0) } }
+    return unit.distinctDevices(of: Set(devices.map(\.computeCapability)).sorted())
+      .flatMap { unit.compiledPTX(on: $0) }
+  }
+}
+
+extension Facts {
+  /// What a scan for `devices` would have found, of facts that were gathered for all.
+  ///
+  /// Verdicts see the names that they would have seen, and no others; what could not be read is a problem where somebody
+  /// would have tried.
+  ///
+  /// - Parameter images: configurations of images that the views are taken from, besides those that they have.
+  public func narrowed(to devices: [Device], images: [ImageConfiguration] = []) -> Facts {
+    var facts = self
+    for index in facts.views.indices {
+      let own = facts.views[index].stack.images
+      facts.views[index].stack.images = images + own.filter { !images.contains($0) }
+    }
+    let reading = CodeReading(.devices(devices), in: facts.views.map(\.stack))
+    for index in facts.views.indices { facts.views[index].narrow(to: reading) }
+    return facts
+  }
+}
+
+extension View {
+  fileprivate mutating func narrow(to reading: CodeReading) {
+    for index in files.indices where !files[index].kernels.isEmpty || !files[index].readingProblems.isEmpty {
+      let found = files[index].narrow(to: reading)
+      problems += found.map { FileProblem(path: files[index].path, problem: $0) }
+    }
+    problems.sort { ($0.path, $0.problem.offset ?? 0) < ($1.path, $1.problem.offset ?? 0) }
+  }
+}
+
+extension CodeFile {
+  /// Forgets what nobody would have read, and returns the problems of the rest.
+  fileprivate mutating func narrow(to reading: CodeReading) -> [Problem] {
+    var read: Set<Int> = []
+    while case let modules = reading.modulesToName(of: unit, kernels.keeping(read)).filter({
+      !read.contains($0)
+    }),
+      !modules.isEmpty
+    {
+      read.formUnion(modules)
+    }
+    kernels = kernels.keeping(read)
+    guard !readingProblems.isEmpty else { return [] }
+    let compiled = reading.compiledPTX(of: unit)
+    let found = readingProblems.filter { entry in
+      entry.ptx.map { ptx in compiled.contains { $0 == (entry.module, ptx) } } ?? read.contains(entry.module)
+    }.map(\.problem).byOffset
+    readingProblems = []
+    problems += found
+    return found
+  }
+}
+
+extension [Problem] {
+  /// In an order that does not depend on what was read first.
+  fileprivate var byOffset: [Problem] {
+    sorted { ($0.offset ?? 0, $0.description) < ($1.offset ?? 0, $1.description) }
+  }
+}
+
 /// Reads the names of the kernels in some modules of one file, and the directives of its PTX.
 private struct NameReader {
   struct Result: Sendable {
     var kernels = KernelNames()
     /// By image, where they differ from the header.
     var directives: [Int: PTXHeader] = [:]
-    var problems: [Problem] = []
+    var problems: [CodeFile.ReadingProblem] = []
+    /// Problems of the file as a whole.
+    var otherProblems: [Problem] = []
     var bytesRead: UInt64 = 0
     var imagesRead = 0
+
+    var allProblems: [Problem] { problems.map(\.problem).byOffset + otherProblems }
   }
 
   private var unit: CodeUnit
@@ -106,40 +227,28 @@ private struct NameReader {
     self.progress = progress
   }
 
-  mutating func read(_ roots: [ScanRoot], _ place: FilePlace, for purpose: FactsFor) {
+  mutating func read(_ roots: [ScanRoot], _ place: FilePlace, for reading: CodeReading) {
     do throws(Problem) {
       let source = try roots.open(place)
       let reader = PayloadReader(source, inventory)
-      readDirectives(for: purpose, reader)
-      while true {
-        let modules = Set(
-          purpose.devices.flatMap { unit.modulesToName(on: $0, kernels: result.kernels) })
-        guard !modules.isEmpty else { break }
-        read(modules.sorted(), reader)
+      readDirectives(for: reading, reader)
+      while case let modules = reading.modulesToName(of: unit, result.kernels), !modules.isEmpty {
+        read(modules, reader)
       }
       result.bytesRead = source.bytesRead
     } catch {
-      result.problems.append(error)
+      result.otherProblems.append(error)
     }
   }
 
   /// Reads directives until the verdicts rest on none that is not known.
-  private mutating func readDirectives(for purpose: FactsFor, _ reader: PayloadReader) {
+  private mutating func readDirectives(for reading: CodeReading, _ reader: PayloadReader) {
     while true {
-      var wanted: Set<Int> = []
-      if purpose.isEverything {
-        wanted = Set(inventory.images.indices.filter { inventory.images[$0].kind == .ptx })
-      } else {
-        for device in purpose.devices {
-          for (module, position) in unit.compiledPTX(on: device) {
-            wanted.insert(inventory.modules[module].images.lowerBound + position)
-          }
-        }
-      }
-      // Most were read with their headers.
-      let images = wanted.subtracting(known).filter {
-        inventory.images[$0].kind == .ptx && inventory.images[$0].ptxHeader == nil
-      }.sorted()
+      let wanted = Set(
+        reading.compiledPTX(of: unit).map { module, position in
+          inventory.modules[module].images.lowerBound + position
+        })
+      let images = wanted.subtracting(known).filter { inventory.images[$0].isUnreadPTX }.sorted()
       guard !images.isEmpty else { return }
       known.formUnion(images)
       let headers = reader.ptxHeaders(of: images)
@@ -151,7 +260,9 @@ private struct NameReader {
           result.directives[index] = header
           isNew = true
         case .success: break
-        case .failure(let problem): result.problems.append(problem)
+        case .failure(let problem):
+          let position = index - inventory.modules[image.module].images.lowerBound
+          result.problems.append(.init(module: image.module, ptx: position, problem: problem))
         }
       }
       guard isNew else { return }
@@ -184,7 +295,7 @@ private struct NameReader {
         result.kernels.add(names, ofModule: module)
         if names.isEmpty { empty.insert(module) }
       case .success(nil): break
-      case .failure(let problem): result.problems.append(problem)
+      case .failure(let problem): result.problems.append(.init(module: module, problem: problem))
       }
     }
     return empty
@@ -209,4 +320,9 @@ extension DeviceImage {
     let contents = try CubinContents(bytes)
     return contents.hasSymbols ? contents.kernels.map(\.name) : nil
   }
+}
+
+extension DeviceImage {
+  /// Whether it is PTX of which no directive was read with its header.
+  fileprivate var isUnreadPTX: Bool { kind == .ptx && ptxHeader == nil }
 }

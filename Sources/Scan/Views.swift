@@ -9,15 +9,6 @@ public enum FactsFor: Sendable {
   case devices([Device])
   /// For every GPU and driver that there is or will be.
   case everything
-
-  var devices: [Device] {
-    switch self {
-    case .devices(let devices): devices
-    case .everything: ArchitectureTable.shared.rows.map { Device($0.computeCapability) }
-    }
-  }
-
-  var isEverything: Bool { if case .everything = self { true } else { false } }
 }
 
 extension ScanResult {
@@ -30,8 +21,13 @@ extension ScanResult {
     for purpose: FactsFor, images: [ImageConfiguration] = [], jobs: Int, progress: ScanProgress? = nil
   ) -> Facts {
     var result = self
-    result.readKernels(for: purpose, jobs: jobs, progress: progress)
-    let views = result.viewRoots.map { ViewBuilder(result, roots: $0).view(images: images) }
+    let viewRoots = result.viewRoots
+    let stacks = viewRoots.map { ViewBuilder(result, roots: $0).stack(images: images) }
+    result.readKernels(
+      for: CodeReading(purpose, in: stacks.map(\.facts)), jobs: jobs, progress: progress)
+    let views = zip(viewRoots, stacks).map { roots, stack in
+      ViewBuilder(result, roots: roots).view(stack.facts, problems: stack.problems)
+    }
     var counts = result.counts
     // A directory of packages holds nothing else, mostly.
     let isWhole = views.count == 1
@@ -76,7 +72,8 @@ private struct ViewBuilder {
     order.count == 1 ? FilePlace(root: order[0], path: path) : places[path]
   }
 
-  func view(images: [ImageConfiguration]) -> View {
+  /// The view with what is known of its stack, and the problems that were met on the way there.
+  func view(_ stack: StackFacts, problems: [FileProblem]) -> View {
     let root = result.roots[order[0]]
     var view = View(
       kind: View.Kind(rawValue: root.kind.rawValue) ?? .directory, paths: order.map { result.roots[$0].path },
@@ -97,7 +94,8 @@ private struct ViewBuilder {
       guard let path = entry.aliases.first(where: { roots.contains($0.root) })?.path else { continue }
       view.problems += entry.file.problems.map { FileProblem(path: path, problem: $0) }
     }
-    view.stack = stack(root, view.files, images: images, problems: &view.problems)
+    view.problems += problems.filter { !view.problems.contains($0) }
+    view.stack = stack
     if view.stack.isSystem, view.kind == .tar || view.kind == .directory { view.kind = .rootFileSystem }
     view.problems.sort { ($0.path, $0.problem.offset ?? 0) < ($1.path, $1.problem.offset ?? 0) }
     return view
@@ -121,14 +119,15 @@ private struct ViewBuilder {
         path: first.path, aliases: names.dropFirst().map(\.path), layer: root.layer(of: first.path),
         format: entry.file.format, size: entry.file.size, unit: entry.unit, kernels: entry.kernels,
         targets: entry.file.inventory.targetTotals, imageCount: entry.file.inventory.images.count,
-        problems: entry.file.problems)
+        problems: entry.file.problems, readingProblems: entry.readingProblems)
     }.sorted { $0.path < $1.path }
   }
 
-  private func stack(
-    _ root: ScanRoot, _ files: [CodeFile], images: [ImageConfiguration], problems: inout [FileProblem]
-  ) -> StackFacts {
+  /// The facts of the stack, and what could not be read for them.
+  func stack(images: [ImageConfiguration]) -> (facts: StackFacts, problems: [FileProblem]) {
+    let root = result.roots[order[0]]
     var images = images
+    var problems: [FileProblem] = []
     if let image = root.image {
       do throws(Problem) {
         for var configuration in try ImageConfiguration.read(image.configuration) {
@@ -155,10 +154,10 @@ private struct ViewBuilder {
         library.path = entry.place.path
         return library
       }
+    let deviceCode = result.libraries.flatMap { [$0.place] + $0.aliases }.filter { roots.contains($0.root) }
     let (facts, found) = FactCollector.facts(
-      of: tree, libraries: libraries, deviceCode: files.flatMap { [$0.path] + $0.aliases }, images: images)
-    problems += found.filter { !problems.contains($0) }
-    return facts
+      of: tree, libraries: libraries, deviceCode: deviceCode.map(\.path).sorted(), images: images)
+    return (facts, problems + found)
   }
 }
 

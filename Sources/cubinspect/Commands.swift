@@ -101,6 +101,10 @@ extension Flag {
       -o text -o json=report.json does both.
       """,
     defaultValue: "text", group: "Output")
+  static let factsFile = Flag(
+    "output", short: "o", .value("FILE"), values: .files,
+    documentation: "Write the facts into FILE, which appears whole or not at all.",
+    defaultValue: "standard output", group: "Output")
   static let json = Flag("json", documentation: "The same as -o json.", group: "Output")
   static let limit = Flag(
     "limit", .repeated("NAME=VALUE"),
@@ -182,7 +186,8 @@ extension Command {
         documentation: """
           A directory such as torch/lib, site-packages or an unpacked root file system; a wheel, a conda package, a \
           tar, or a folder of wheels; an image from docker save or as an OCI archive or layout; or one file: a library, \
-          an executable, or a .o, .a, .cubin, .fatbin or .ptx file. It is told by its content, not by its name.
+          an executable, or a .o, .a, .cubin, .fatbin or .ptx file; or what the command facts has written. It is told by \
+          its content, not by its name.
           """)
     ],
     flags: [.gpu, .driver, .imageConfig, .require, .failOn, .platform, .limit, .data, .output, .json, .jobs],
@@ -200,6 +205,30 @@ extension Command {
       Example(
         "Fail the job if anything would start slowly, and keep a report:",
         "cubinspect scan dist --gpu sm_80 --fail-on jit -o text -o json=report.json"),
+    ])
+
+  static let facts = Command(
+    "facts", summary: "Write down what is under each PATH, to be judged later for any GPU and driver.",
+    discussion: """
+      Reads what scan reads, and what it would read for any other GPU and driver, and writes it as one JSON document: \
+      the targets of all modules, the names of the kernels that a verdict may depend on, the packages and libraries \
+      around them. Nothing in it depends on a GPU, a driver or the time. scan takes such a file as a PATH, and reports \
+      what it would report on the files themselves.
+
+      It takes longer than a scan, because verdicts on some GPUs depend on the names of kernels: those are decompressed.
+      """,
+    positionals: [
+      Positional(
+        "PATH", .oneOrMore, values: .files,
+        documentation: "A directory, a wheel or another package, an image, or one file, as for scan.")
+    ],
+    flags: [.imageConfig, .platform, .limit, .data, .factsFile, .jobs],
+    examples: [
+      Example(
+        "Keep what there is to know about a wheel:", "cubinspect facts torch-2.9.1.whl -o torch.json"),
+      Example(
+        "Does it run there? Without the wheel:", "cubinspect scan torch.json --gpu V100 --driver 535"),
+      Example("Ask about many images on many GPUs:", "cubinspect facts images/*.tar -o images.json"),
     ])
 
   static let list = Command(
@@ -322,7 +351,8 @@ extension Command {
     "help", summary: "Explain a command.",
     positionals: [
       Positional(
-        "COMMAND", .optional, values: .suggestions(["scan", "list", "kernels", "extract", "diff", "gpus"]),
+        "COMMAND", .optional,
+        values: .suggestions(["scan", "list", "kernels", "extract", "diff", "facts", "gpus"]),
         documentation: "The command to explain; without it, the program.")
     ])
 
@@ -369,5 +399,5 @@ extension Command {
           .init("NO_COLOR", "When set and not empty, text is not coloured, unless --color asks for it.")
         ]),
     ],
-    subcommands: [scan, list, kernels, extract, diff, gpus, explain, completions, man])
+    subcommands: [scan, list, kernels, extract, diff, facts, gpus, explain, completions, man])
 }

@@ -29,6 +29,7 @@ enum Cubinspect {
       try parsed.installTables()
       switch command {
       case "scan": return try ScanCommand(parsed).run()
+      case "facts": return try FactsCommand(parsed).run()
       case "list": return try ListCommand(parsed).run()
       case "kernels": return try KernelsCommand(parsed).run()
       case "diff": return try DiffCommand(parsed).run()

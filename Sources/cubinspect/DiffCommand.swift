@@ -28,6 +28,7 @@ struct DiffCommand {
   }
 
   func run() -> ExitStatus {
+    if FactsFile.refuse(among: [old, new]) { return .usage }
     let report = ProgressLine.during(isQuiet: isQuiet) { progress in
       var scanner = scanner
       scanner.progress = progress

@@ -52,6 +52,7 @@ struct ExtractCommand {
   }
 
   func run() -> ExitStatus {
+    if FactsFile.refuse(among: paths) { return .usage }
     var stems = FileStems()
     let plans = paths.map { plan($0, &stems) }
     var report = ExtractReport(directory: directory, files: [])

@@ -58,6 +58,7 @@ struct KernelsCommand {
   }
 
   func run() -> ExitStatus {
+    if FactsFile.refuse(among: paths) { return .usage }
     let report = ProgressLine.during(isQuiet: isQuiet) { progress in
       progress?.begin(.decompressing)
       return KernelsReport(files: paths.map { file($0, progress) }, selection: selection)

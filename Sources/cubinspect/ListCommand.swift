@@ -23,6 +23,7 @@ struct ListCommand {
   }
 
   func run() -> ExitStatus {
+    if FactsFile.refuse(among: paths) { return .usage }
     let report = ProgressLine.during(isQuiet: isQuiet) { progress in
       progress?.begin(.decompressing)
       return ListReport(files: paths.map { read($0, progress) })

@@ -4,6 +4,7 @@ import CommandLineSyntax
 import Glibc
 import Report
 import Scan
+import Stack
 
 /// One result that `--output` asks for: a format and where it goes.
 struct Output {
@@ -120,12 +121,29 @@ extension ParsedArguments {
 
   /// Whether the command writes files, and not only to standard output.
   var writesFiles: Bool {
-    has(.into) || values(of: .output).contains { $0.bytes.contains(UInt8(ascii: "=")) }
+    has(.into) || commandPath.last == "facts"
+      || values(of: .output).contains { $0.bytes.contains(UInt8(ascii: "=")) }
   }
 
   /// A usage error about the value of a flag.
   func invalid(_ flag: Flag, _ value: Argument, _ why: String) -> UsageError {
     UsageError(.other("--\(flag.long) \(value): \(why)"), commandPath: commandPath)
+  }
+
+  /// The configurations that `--image-config` names.
+  var images: [ImageConfiguration] {
+    get throws(UsageError) {
+      var images: [ImageConfiguration] = []
+      for file in values(of: .imageConfig) {
+        do throws(Problem) {
+          images += try ImageConfiguration.read(
+            readAll(Path(bytes: file.bytes), limit: ImageConfiguration.sizeLimit))
+        } catch {
+          throw invalid(.imageConfig, file, error.description)
+        }
+      }
+      return images
+    }
   }
 
   /// The scanner that `--jobs`, `--limit` and `--platform` ask for.

@@ -36,7 +36,7 @@ struct ScanCommand {
         RequestedDevice(query: $0.description, device: Device($0, driver: driver))
       }
     }
-    images = try Self.images(arguments)
+    images = try arguments.images
 
     var requirements: [TargetRequirement] = []
     if let value = arguments.value(of: .require) {
@@ -95,17 +95,28 @@ struct ScanCommand {
 
   private static let auto = "auto"
 
-  private static func images(_ arguments: ParsedArguments) throws(UsageError) -> [ImageConfiguration] {
-    var images: [ImageConfiguration] = []
-    for file in arguments.values(of: .imageConfig) {
+  /// What was found under the paths, the views of files with facts behind those of others.
+  private func facts(_ scanner: Scanner) -> Facts {
+    let devices = question.devices.map(\.device)
+    var seen: Set<Path> = []
+    let documents = paths.filter { seen.insert($0).inserted }.map { ($0, FactsFile.open($0)) }
+    let others = documents.filter { $0.1 == nil }.map(\.0)
+    var facts =
+      others.isEmpty
+      ? Facts()
+      : scanner.scan(others).facts(
+        for: .devices(devices), images: images, jobs: scanner.jobs, progress: scanner.progress)
+    for (path, file) in documents {
+      guard let file else { continue }
       do throws(Problem) {
-        images += try ImageConfiguration.read(
-          readAll(Path(bytes: file.bytes), limit: ImageConfiguration.sizeLimit))
+        facts.add(try FactsDocument.read(file).narrowed(to: devices, images: images))
       } catch {
-        throw arguments.invalid(.imageConfig, file, error.description)
+        var view = View(kind: .file, paths: [path])
+        view.problems = [FileProblem(path: Path(""), problem: error)]
+        facts.views.append(view)
       }
     }
-    return images
+    return facts
   }
 
   func run() -> ExitStatus {
@@ -113,9 +124,7 @@ struct ScanCommand {
     let report = ProgressLine.during(isQuiet: isQuiet) { progress in
       var scanner = scanner
       scanner.progress = progress
-      let facts = scanner.scan(paths).facts(
-        for: .devices(question.devices.map(\.device)), images: images, jobs: scanner.jobs, progress: progress)
-      return ScanReport(Assessment(facts, question))
+      return ScanReport(Assessment(facts(scanner), question))
     }
     let elapsed = ContinuousClock.now - start
     let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18

@@ -343,7 +343,7 @@ struct GoldenTests {
   }
 
   @Test func help() throws {
-    for command in ["scan", "list", "kernels", "extract", "diff", "gpus"] {
+    for command in ["scan", "list", "kernels", "extract", "diff", "facts", "gpus"] {
       try expectGolden("help-\(command).txt", "help \(command)", in: "/")
     }
     try expectGolden("help.txt", "--help", in: "/")

@@ -237,7 +237,8 @@ struct ArchiveScanTests {
     tar.add(partial + [0], to: "c.so")
     try tree.write(tar.bytes, to: "x.tar")
     var result = scan("x.whl", "x.tar")
-    result.readKernels(for: .devices([Device(ComputeCapability(7, 0))]), jobs: jobs, progress: nil)
+    result.readKernels(
+      for: CodeReading(.devices([Device(ComputeCapability(7, 0))]), in: []), jobs: jobs, progress: nil)
     #expect(result.libraries.map { $0.kernels[1] } == [["one", "two"], nil, ["one", "two"]])
     #expect(result.libraries.map(\.aliases.count) == [1, 0, 0])
     #expect(result.kernels(of: [0], jobs: jobs).names == ["one", "two"])

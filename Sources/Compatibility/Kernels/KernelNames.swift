@@ -1,3 +1,5 @@
+import Bytes
+
 /// The names of the kernels in the modules of one library, as the linker knows them (mangled).
 public struct KernelNames: Sendable {
   /// What the rules need to know of a name.
@@ -16,13 +18,24 @@ public struct KernelNames: Sendable {
   private(set) var facts: [Facts] = []
   /// For every module whose names are known, positions in ``names``, ascending.
   private var modules: [Int: [Int]] = [:]
-  /// Modules that were read without learning their kernels.
+  /// Modules that were read without learning their kernels. One that was read in part may have names all the same.
   private var unreadable: Set<Int> = []
   private var positions: [String: Int] = [:]
   private var patterns: [String: Int] = [:]
   private var templates: [String: Int] = [:]
 
   public init() {}
+
+  /// Whether nothing was read.
+  public var isEmpty: Bool { modules.isEmpty && unreadable.isEmpty }
+
+  /// Only what is known of some modules.
+  public func keeping(_ wanted: Set<Int>) -> KernelNames {
+    var kept = self
+    kept.modules = modules.filter { wanted.contains($0.key) }
+    kept.unreadable = unreadable.intersection(wanted)
+    return kept
+  }
 
   /// The kernels of a module, in the order in which their names were first met; nil where they are not known.
   public subscript(module: Int) -> [String]? { modules[module]?.map { names[$0] } }
@@ -62,5 +75,58 @@ public struct KernelNames: Sendable {
     let number = numbers[text] ?? numbers.count
     numbers[text] = number
     return number
+  }
+}
+
+extension KernelNames: Codable {
+  private enum CodingKeys: String, CodingKey { case names, modules, unreadable }
+
+  /// Modules that have the same kernels.
+  private struct Row: Codable {
+    var modules: NumberRanges
+    /// Positions among the names.
+    var kernels: NumberRanges
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    // Names of modules that were left out are no longer needed.
+    let used = Set(modules.values.joined()).sorted()
+    let positions = Dictionary(uniqueKeysWithValues: zip(used, used.indices))
+    try container.encode(used.map { names[$0] }, forKey: .names)
+    var rows: [[Int]: [Int]] = [:]
+    for (module, kernels) in modules { rows[kernels, default: []].append(module) }
+    try container.encode(
+      rows.map { kernels, modules in
+        Row(
+          modules: NumberRanges(modules.sorted()), kernels: NumberRanges(kernels.compactMap { positions[$0] })
+        )
+      }.sorted { $0.modules.first ?? 0 < $1.modules.first ?? 0 }, forKey: .modules)
+    try container.encode(NumberRanges(unreadable.sorted()), forKey: .unreadable)
+  }
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    for name in try container.decode([String].self, forKey: .names) {
+      guard position(of: name) == names.count - 1 else {
+        throw DecodingError.dataCorruptedError(
+          forKey: .names, in: container,
+          debugDescription: "each name once, but \"\(printable(name))\" is there twice")
+      }
+    }
+    for row in try container.decode([Row].self, forKey: .modules) {
+      let kernels = try row.kernels.numbers(below: names.count, decoder)
+      for module in try row.modules.numbers(below: CodeUnit.moduleLimit, decoder) {
+        guard modules.updateValue(kernels, forKey: module) == nil else {
+          throw DecodingError.dataCorruptedError(
+            forKey: .modules, in: container,
+            debugDescription: "each module once, but \(module) is there twice")
+        }
+        try DecodingBudget.of(decoder).spend(kernels.count, decoder)
+      }
+    }
+    unreadable = Set(
+      try container.decode(NumberRanges.self, forKey: .unreadable)
+        .numbers(below: CodeUnit.moduleLimit, decoder))
   }
 }

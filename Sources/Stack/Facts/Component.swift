@@ -2,7 +2,7 @@ public import Bytes
 public import Compatibility
 
 /// One of NVIDIA's libraries as it is installed: a package, or a file.
-public struct Component: Hashable, Sendable {
+public struct Component: Hashable, Sendable, Codable {
   /// For people: `cuDNN`.
   public var name: String
   /// As exactly as the evidence says: `9.1.0.70`, or `9` for a bare soname.

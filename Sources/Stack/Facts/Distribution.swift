@@ -1,7 +1,7 @@
 public import Bytes
 
 /// One installed Python distribution: what its `.dist-info` says.
-public struct Distribution: Hashable, Sendable {
+public struct Distribution: Hashable, Sendable, Codable {
   /// As it is written; compare ``normalizedName``.
   public var name: String
   public var version: String
@@ -11,7 +11,7 @@ public struct Distribution: Hashable, Sendable {
   public var metadata: Path
 
   /// One line `Requires-Dist`.
-  public struct Requirement: Hashable, Sendable {
+  public struct Requirement: Hashable, Sendable, Codable {
     /// In normal form: `nvidia-cudnn-cu12`.
     public var name: String
     /// The version that it is pinned to, where it is.

@@ -3,7 +3,7 @@ public import Compatibility
 import FoundationEssentials
 
 /// A package that computes on GPUs, other than PyTorch itself: TensorFlow, JAX, CuPy, an extension of PyTorch, ….
-public struct Framework: Hashable, Sendable {
+public struct Framework: Hashable, Sendable, Codable {
   /// The name of its distribution in normal form.
   public var name: String
   public var version: String

@@ -42,7 +42,7 @@ private func isOlder(_ left: String, _ right: String) -> Bool {
 }
 
 /// A library that another one needs and that nothing provides.
-public struct MissingLibrary: Hashable, Sendable {
+public struct MissingLibrary: Hashable, Sendable, Codable {
   public var soname: String
   /// Who needs it, in the order of the paths.
   public var neededBy: [Path]

@@ -1,9 +1,9 @@
 public import Bytes
 
 /// An installed package that a file belongs to.
-public struct Package: Hashable, Sendable {
+public struct Package: Hashable, Sendable, Codable {
   /// Who installed it, which says where its record lies.
-  public enum Ecosystem: String, Hashable, Sendable, CaseIterable {
+  public enum Ecosystem: String, Hashable, Sendable, Codable, CaseIterable {
     /// A Python distribution: `*.dist-info` or `*.egg-info`.
     case python
     /// A conda package: `conda-meta/*.json` of a prefix, `info/index.json` of a package that is not installed.
@@ -32,7 +32,7 @@ public struct Package: Hashable, Sendable {
 }
 
 /// Packages that are installed together, and see each other.
-public struct InstalledEnvironment: Hashable, Sendable {
+public struct InstalledEnvironment: Hashable, Sendable, Codable {
   /// Of Python the folder that holds the distributions, of conda the prefix, of Debian the root of the system.
   public var folder: Path
   public var kind: Package.Ecosystem

@@ -3,7 +3,7 @@ public import Compatibility
 public import ELFFile
 
 /// An installation of PyTorch.
-public struct TorchInstallation: Hashable, Sendable {
+public struct TorchInstallation: Hashable, Sendable, Codable {
   /// The folder that holds the package `torch`.
   public var folder: Path
   /// `2.4.1+cu121`.
@@ -44,7 +44,7 @@ public struct TorchInstallation: Hashable, Sendable {
 }
 
 /// One Python environment: the packages of one folder, which see each other and no others.
-public struct PythonEnvironment: Hashable, Sendable {
+public struct PythonEnvironment: Hashable, Sendable, Codable {
   /// `usr/lib/python3/dist-packages`; empty for the root itself.
   public var folder: Path
   /// The version of Python that it is for: `3.12`; nil where neither its folder nor PyTorch's wheel tells.
@@ -58,7 +58,7 @@ public struct PythonEnvironment: Hashable, Sendable {
 }
 
 /// A library that registers device code and needs no CUDA runtime: it has one inside, or loads one by itself.
-public struct StaticRuntime: Hashable, Sendable {
+public struct StaticRuntime: Hashable, Sendable, Codable {
   public var path: Path
   /// The compiler release that its device code names, which a runtime inside shares; nil where the code does not tell.
   public var toolkit: CUDAVersion?

@@ -4,7 +4,7 @@ import ELFFile
 import FoundationEssentials
 
 /// A CUDA toolkit, or the part of one that an image carries.
-public struct Toolkit: Hashable, Sendable {
+public struct Toolkit: Hashable, Sendable, Codable {
   /// `usr/local/cuda-12.4`.
   public var folder: Path
   /// `12.4.1`, as far as the files tell; nil when they do not.
@@ -66,7 +66,7 @@ extension CUDAVersion {
 }
 
 /// A forward-compatibility package: driver libraries in an image that run on an older driver's kernel module.
-public struct CompatPackage: Hashable, Sendable {
+public struct CompatPackage: Hashable, Sendable, Codable {
   /// `usr/local/cuda-12.8/compat`.
   public var folder: Path
   /// The driver release that the library comes from, by its file name.
@@ -78,7 +78,7 @@ public struct CompatPackage: Hashable, Sendable {
 
   /// The note that libraries carry since CUDA 12.9 or so. Source: NVIDIA container toolkit,
   /// `cmd/nvidia-cdi-hook/cudacompat/cuda-elf-header.go`.
-  public struct Note: Hashable, Sendable, Decodable {
+  public struct Note: Hashable, Sendable, Codable {
     public var format: Int?
     public var cuda: String?
     /// The branches of the host's driver that it runs on; empty when any.

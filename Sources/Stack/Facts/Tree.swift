@@ -1,7 +1,7 @@
 public import Bytes
 
 /// A file and what it says: why a fact is believed.
-public struct Evidence: Hashable, Sendable {
+public struct Evidence: Hashable, Sendable, Codable {
   /// From the root; nil for what is no file, such as the configuration of an image.
   public var path: Path?
   /// What is there, in a few words: `cuda = '12.8'`.
@@ -27,6 +27,8 @@ public struct Fact<Value: Hashable & Sendable>: Hashable, Sendable {
     self.init(value, Evidence(path: path, says: says))
   }
 }
+
+extension Fact: Codable where Value: Codable {}
 
 /// What facts are gathered from: the names under a root, and a way to read files. A directory, a wheel and an image
 /// are all the same here.

@@ -13,6 +13,20 @@ public struct Facts: Sendable {
     self.counts = counts
   }
 
+  /// Adds the views of other facts, and what it took to find them.
+  public mutating func add(_ other: Facts) {
+    views += other.views
+    counts.filesVisited += other.counts.filesVisited
+    counts.directories += other.counts.directories
+    counts.elfFiles += other.counts.elfFiles
+    counts.librariesWithDeviceCode += other.counts.librariesWithDeviceCode
+    counts.modules += other.counts.modules
+    counts.images += other.counts.images
+    counts.bytesRead += other.counts.bytesRead
+    counts.imagesRead += other.counts.imagesRead
+    counts.linksOutside += other.counts.linksOutside
+  }
+
   /// The problems of all views.
   public var problemCount: Int { views.reduce(0) { $0 + $1.problems.count } }
 }
@@ -22,7 +36,7 @@ public struct Facts: Sendable {
 /// A path in a view names one file: it starts at the directory, at the root of the file system or archive, and for wheels
 /// that are installed together at the folder that they are unpacked into.
 public struct View: Sendable {
-  public enum Kind: String, Hashable, Sendable, CaseIterable {
+  public enum Kind: String, Hashable, Sendable, Codable, CaseIterable {
     /// A directory with all that is below it.
     case directory
     /// A directory, or a tar, that holds the root of a file system.
@@ -72,7 +86,7 @@ public struct View: Sendable {
   }
 
   /// What an image says of itself besides its files.
-  public struct Image: Hashable, Sendable {
+  public struct Image: Hashable, Sendable, Codable {
     /// The names that the archive gives the image.
     public var names: [String]
     /// `linux/amd64`.
@@ -90,7 +104,7 @@ public struct View: Sendable {
     }
   }
 
-  public struct Layer: Hashable, Sendable {
+  public struct Layer: Hashable, Sendable, Codable {
     public var digest: String
     /// The command that made it, where the image tells.
     public var createdBy: String?
@@ -98,6 +112,13 @@ public struct View: Sendable {
     public init(digest: String, createdBy: String?) {
       self.digest = digest
       self.createdBy = createdBy
+    }
+  }
+
+  /// What could not be read where it matters to some devices only, each with its file.
+  public var readingProblems: [FileProblem] {
+    files.flatMap { file in
+      file.readingProblems.map { FileProblem(path: file.path, problem: $0.problem) }
     }
   }
 
@@ -126,12 +147,29 @@ public struct CodeFile: Sendable {
   public var targets: [ImageTarget: TargetTotals]
   public var imageCount: Int
   public var problems: [Problem]
+  /// What could not be read of the code, where that matters to the verdicts on some devices only; empty in facts that were
+  /// gathered for devices, where it is among ``problems``.
+  public var readingProblems: [ReadingProblem]
+
+  /// Why the kernels of a module, or the directives of PTX, are not known.
+  public struct ReadingProblem: Hashable, Sendable, Codable {
+    public var module: Int
+    /// The position among the module's images of the PTX whose directives it is about; nil for kernels.
+    public var ptx: Int?
+    public var problem: Problem
+
+    public init(module: Int, ptx: Int? = nil, problem: Problem) {
+      self.module = module
+      self.ptx = ptx
+      self.problem = problem
+    }
+  }
 
   public init(
     path: Path, aliases: [Path] = [], layer: Int? = nil, format: InspectedFile.Format = .elf,
     size: UInt64 = 0,
     unit: CodeUnit, kernels: KernelNames = KernelNames(), targets: [ImageTarget: TargetTotals] = [:],
-    imageCount: Int = 0, problems: [Problem] = []
+    imageCount: Int = 0, problems: [Problem] = [], readingProblems: [ReadingProblem] = []
   ) {
     self.path = path
     self.aliases = aliases
@@ -143,11 +181,12 @@ public struct CodeFile: Sendable {
     self.targets = targets
     self.imageCount = imageCount
     self.problems = problems
+    self.readingProblems = readingProblems
   }
 }
 
 /// A file that is recognised but whose code is not CUDA device code that could be judged.
-public struct OtherFile: Hashable, Sendable {
+public struct OtherFile: Hashable, Sendable, Codable {
   public var path: Path
   /// What it is: "32-bit little-endian ELF", "AMD (.hip_fatbin)".
   public var what: String
@@ -159,7 +198,7 @@ public struct OtherFile: Hashable, Sendable {
 }
 
 /// A problem and the file that has it.
-public struct FileProblem: Hashable, Sendable {
+public struct FileProblem: Hashable, Sendable, Codable {
   /// In the view; empty for the view itself.
   public var path: Path
   public var problem: Problem

@@ -2,8 +2,9 @@ public import Bytes
 import FoundationEssentials
 
 /// What the configuration of a container image says about CUDA: its environment.
-public struct ImageConfiguration: Hashable, Sendable {
-  /// The environment; of a variable that is set twice the last value.
+public struct ImageConfiguration: Hashable, Sendable, Codable {
+  /// The variables of its environment that say something about CUDA, `NVIDIA_*` and `CUDA_*`; of one that is set twice the
+  /// last value. What else is in an environment is nobody's business.
   public var environment: [String: String]
   /// The processor architecture as images name it: `amd64`, `arm64`.
   public var architecture: String?
@@ -11,7 +12,7 @@ public struct ImageConfiguration: Hashable, Sendable {
   public var names: [String]
 
   public init(environment: [String: String], architecture: String? = nil, names: [String] = []) {
-    self.environment = environment
+    self.environment = environment.filter { $0.key.hasPrefix("NVIDIA_") || $0.key.hasPrefix("CUDA_") }
     self.architecture = architecture
     self.names = names
   }

@@ -191,7 +191,9 @@ public struct ArchitectureList: Hashable, Sendable, Codable {
     self = try decodeText(decoder, "a list of targets such as 8.0;9.0+PTX") { ArchitectureList($0) }
   }
 
-  public func encode(to encoder: any Encoder) throws { try encodeText(description, encoder) }
+  public func encode(to encoder: any Encoder) throws {
+    try encodeText(requirements.map(\.description).joined(separator: " "), encoder)
+  }
 
   /// The targets as images that the rules judge.
   public var images: [DeviceImage] {

@@ -1,8 +1,13 @@
 import Archives
+import Assessment
 import Bytes
+import Compatibility
 import Demangling
 public import DeviceCode
 import ELFFile
+import Report
+import Scan
+import Stack
 
 /// An entry point that takes hostile bytes: what the fuzzer calls, and what the tests replay.
 public enum FuzzTarget: String, Sendable, CaseIterable {
@@ -26,6 +31,8 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
   case layer = "FuzzLayer"
   /// An ELF file or a static library that is a member of an archive; compared with the same as a file of its own.
   case member = "FuzzMember"
+  /// Facts as a file; what reads well is judged and reported.
+  case facts = "FuzzFacts"
 
   /// Reads `input`; returns what the result promises and does not keep, which is nothing.
   public func violations(_ input: [UInt8]) -> [String] {
@@ -60,6 +67,7 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
         "\(file.format) \(file.inventory) \(file.problems) \(file.elf.map { "\($0.sections) \($0.dynamic) \($0.notes)" } ?? "")"
       }
       return findings(member) == findings(file) ? [] : [findings(member), findings(file)]
+    case .facts: return Self.factsViolations(input)
     case .demangling:
       let name = "_Z" + String(decoding: input, as: UTF8.self)
       // The text itself as well: what the demangler writes is a narrow choice of what may come.
@@ -115,6 +123,34 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
     for layer in archive.images.flatMap(\.layers).prefix(8) {
       guard let digest = try? layer.tar(limits: limits).digest else { continue }
       if digest.count != 32 { found.append("a digest of \(digest.count) bytes") }
+    }
+    return found
+  }
+
+  private static func factsViolations(_ bytes: [UInt8]) -> [String] {
+    func written(_ facts: Facts) -> [UInt8] {
+      FactsDocument.write(facts, toolName: "cubinspect", toolVersion: "1.2.3")
+    }
+    guard let facts = try? FactsDocument.read(MemoryBytes(bytes)) else { return [] }
+    let document = written(facts)
+    var found: [String] = []
+    if (try? FactsDocument.read(MemoryBytes(document))).map(written) != document {
+      found.append("facts that change when they are written and read")
+    }
+    let requested = [
+      RequestedDevice(query: "A100", device: Device(ComputeCapability(8, 0), driver: .branch(535))),
+      RequestedDevice(query: "8.7", device: Device(ComputeCapability(8, 7))),
+    ]
+    for namesDevices in [true, false] {
+      let question = Question(devices: requested, namesDevices: namesDevices)
+      let narrowed = facts.narrowed(to: requested.map(\.device))
+      let report = ScanReport(Assessment(narrowed, question))
+      _ = report.json(Tool(name: "cubinspect", version: "1.2.3"))
+      let text = report.text(TextStyle(), seconds: 1) + report.problems.joined(separator: "\n")
+      let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+      if let line = lines.first(where: { printable(String($0)) != $0 }) {
+        found.append("a control character: \(printable(String(line)))")
+      }
     }
     return found
   }
