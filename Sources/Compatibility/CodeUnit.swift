@@ -257,8 +257,8 @@ public struct CodeUnit: Hashable, Sendable {
   ///
   /// First those without code for the device. Where their own names do not settle it, those that run, which may have the
   /// same kernels. At last those that run less than well beside many that run well: they may hold no kernel. Where nothing
-  /// runs at all, a few modules whose kernels are not named for other GPUs settle it: more and more are read until most of
-  /// them are such.
+  /// runs at all, a few kernels that are not named for other GPUs settle it: more and more modules are read until there are
+  /// such.
   public func modulesToName(on device: Device, kernels: KernelNames) -> [Int] {
     if device.isSupportedByDriver == false { return [] }
     let verdict = verdict(on: device, kernels: kernels)
@@ -268,9 +268,10 @@ public struct CodeUnit: Hashable, Sendable {
       if verdict.portable.total == 0 || isWhollySpecific { return [] }
       let read = open.filter { kernels.isRead($0) }
       let purpose = purpose(of: read, kernels, on: device)
-      // A few kernels without a tag are in code for other GPUs too.
-      let isSettled = purpose.others < purpose.any && read.count >= min(3, open.count)
-      return isSettled ? [] : Array(unnamed.prefix(max(3, read.count)))
+      // A few kernels without a tag are in code for other GPUs too; more of them are not.
+      let isEnough =
+        read.contains { kernels[$0] == nil } || read.reduce(0) { $0 + (kernels[$1]?.count ?? 0) } >= 3
+      return purpose.others < purpose.any && isEnough ? [] : Array(unnamed.prefix(max(1, read.count)))
     }
     if !unnamed.isEmpty { return unnamed }
     let mayBeEmpty =
