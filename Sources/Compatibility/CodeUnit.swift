@@ -403,20 +403,19 @@ public struct CodeUnit: Hashable, Sendable {
   }
 
   /// Whether modules were made for one generation of GPUs, by their headers alone: they hold machine code for a single
-  /// major compute capability and no PTX, in a unit that has code for three or more. Their generation is newer than the
-  /// device, or the unit has modules like these for the device's own generation.
+  /// major compute capability and no PTX, in a unit that has code for three or more, and the unit has modules like these for
+  /// the device's own generation.
   private func isMadeForAnotherGeneration(_ group: Group, on device: Device, running: [Group]) -> Bool {
     func onlyMajor(_ group: Group) -> Int? {
       let images = (group.images + group.preLinked).map { signatures[$0] }
       let majors = Set(images.map(\.target.major))
       return majors.count == 1 && !images.contains(where: \.isPTX) ? majors.first : nil
     }
-    guard let major = onlyMajor(group) else { return false }
+    guard onlyMajor(group) != nil else { return false }
     let all = Set(
       groups.lazy.filter { $0.role == .portable }.flatMap(\.images).map { signatures[$0].target.major })
-    guard all.count >= 3 else { return false }
-    let own = device.computeCapability.major
-    return major > own || running.contains { $0.role == .portable && onlyMajor($0) == own }
+    return all.count >= 3
+      && running.contains { $0.role == .portable && onlyMajor($0) == device.computeCapability.major }
   }
 
   /// Whether the library is shown to pick its kernels by generation, so that no module without code for the device need

@@ -60,6 +60,13 @@ struct TableRows {
   /// these are headings; a view that is a single package needs none.
   var all: [TableRow] {
     rowsOfCode
+      + part.packages.filter { package in
+        package.units.isEmpty && package.verdicts.contains { $0.verdict != .noDeviceCode }
+      }.map { package in
+        TableRow(
+          name: printable(package.name), isPackage: true, modules: 0,
+          cells: package.verdicts.map { .verdict($0.verdict) })
+      }
       + view.emptyPackages.map { path in
         TableRow(
           name: path.description, modules: 0,

@@ -26,7 +26,7 @@ struct FactsTests {
   /// A question at random: one GPU mostly, sometimes several, sometimes the overview.
   private static func question(_ generator: inout SeededGenerator) throws -> Question {
     let driver = drivers.randomElement(using: &generator).flatMap { $0 }.flatMap { DriverVersion($0) }
-    let count = [0, 1, 1, 1, 1, 2, 4].randomElement(using: &generator) ?? 1
+    let count = [0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 3].randomElement(using: &generator) ?? 1
     if count == 0 {
       return Question(
         devices: ComputeCapability.current.map {
@@ -106,15 +106,15 @@ struct FactsTests {
     #expect(paths.count > 80)
     var asked = 0
     for path in paths {
-      asked += try Self.compare([Path(path.path(percentEncoded: false))], 2, &generator)
+      asked += try Self.compare([Path(path.path(percentEncoded: false))], 1, &generator)
     }
-    #expect(asked > 150)
+    #expect(asked > 90)
   }
 
   @Test(.timeLimit(.minutes(10)), arguments: 0..<8) func madeUpTreesAnswerAsTheirFacts(_ part: Int) throws {
     var generator = SeededGenerator(seed: UInt64(part))
     var asked = 0
-    for _ in 0..<4 {
+    for _ in 0..<2 {
       let tree = try TemporaryTree()
       var madeUp = MadeUpTree(generator: SeededGenerator(seed: generator.next()))
       try madeUp.write(to: tree)
@@ -123,9 +123,9 @@ struct FactsTests {
           environment: ["CUDA_VERSION": "12.4.1", "NVIDIA_REQUIRE_CUDA": "cuda>=12.4", "HOME": "/root"])
       ]
       asked += try Self.compare(
-        [Path(tree.path)], 12, &generator, images: Bool.random(using: &generator) ? images : [])
+        [Path(tree.path)], 8, &generator, images: Bool.random(using: &generator) ? images : [])
     }
-    #expect(asked > 50)
+    #expect(asked > 15)
   }
 }
 

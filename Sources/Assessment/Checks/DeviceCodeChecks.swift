@@ -67,7 +67,8 @@ extension Assessor {
       let units = units(.jit)
       return check(
         .warn, "\(name) has PTX instead of machine code for \(label)\(place(units, in: package))",
-        detail: "the driver compiles it at the first start, which can take minutes", units)
+        detail: package.verdicts[device].code == .jit
+          ? "the driver compiles it at the first start, which can take minutes" : nil, units)
     case .notGuaranteed:
       return check(
         .warn, "\(name) may run on \(label), but NVIDIA does not support it", units(.notGuaranteed))
