@@ -147,9 +147,9 @@ let package = Package(
       name: "AgreementTests",
       dependencies: [
         "Bytes", "Compression", "Archives", "DeviceCode", "Compatibility", "Stack", "Scan",
-        "Assessment", "Report", "FuzzSupport",
+        "Assessment", "Report", "FuzzSupport", "cubinspect",
       ],
-      swiftSettings: settings),
+      resources: [.embedInCode("Resources/fieldReports.json")], swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -27,6 +27,7 @@ struct Assessor {
   private mutating func judgeCode() {
     for index in units.indices {
       let (code, kernels) = (units[index].code, units[index].kernels)
+      units[index].isNVIDIAs = LibraryTable.shared.isNVIDIAs(units[index].path)
       units[index].verdicts = devices.map { code.verdict(on: effective($0), kernels: kernels) }
       units[index].plain = zip(devices, units[index].verdicts).map { device, verdict in
         verdict.device.knownDriver == nil

@@ -94,6 +94,12 @@ extension View {
       new.distribution = "torch"
       packages.append(new)
     }
+    // A lone file is named by itself, not by its folder.
+    for index in packages.indices where packages[index].package == nil && !packages[index].isTorch {
+      guard packages[index].units.count == 1, !units[packages[index].units[0]].isCollection else { continue }
+      packages[index].name =
+        kind == .file ? "\(paths.first ?? Path(""))" : "\(units[packages[index].units[0]].path)"
+    }
     for index in packages.indices {
       packages[index].isNVIDIAs =
         packages[index].distribution?.hasPrefix("nvidia-") == true
@@ -106,7 +112,8 @@ extension View {
   private func name(ofPackage package: Int?, torch: TorchInstallation?, at path: Path) -> String {
     if let torch { return torch.label }
     if let package { return "\(stack.packages[package].name) \(stack.packages[package].version)" }
-    return "\(path.parent.bytes.isEmpty ? path : path.parent)"
+    if !path.parent.bytes.isEmpty { return "\(path.parent)" }
+    return kind == .file ? "\(paths.first ?? path)" : "\(paths.first?.lastComponent ?? path)"
   }
 }
 
@@ -196,17 +203,24 @@ private struct OnDevice {
     let worst = Verdict.worst(of: all)
     guard worst == .incompatible || worst == .partial else { return worst }
     if all.allSatisfy({ $0 == .incompatible }) { return worst }
-    // cuDNN's other libraries do nothing without the one for elementary operations.
-    if package.isNVIDIAs,
-      zip(positions, all).contains(where: {
-        $1 == .incompatible && LibraryTable.shared.isDecisive(path($0))
-      })
-    {
-      return .incompatible
+    // NVIDIA supports a library on a GPU or not at all: what one that runs has no code for is never called there. What
+    // another driver would run is.
+    let isHeld = positions.contains { verdicts[$0].isHeldByDriver }
+    if package.isNVIDIAs {
+      // cuDNN's other libraries do nothing without the one for elementary operations, and all of it runs with that.
+      let decisive = zip(positions, all).filter { LibraryTable.shared.isDecisive(path($0.0)) }.map(\.1)
+      let worst = Verdict.worst(of: decisive)
+      if worst == .incompatible || !decisive.isEmpty && !isHeld { return worst }
     }
-    var weight = Weight()
-    for (position, worth) in zip(positions, all) { weight.add(verdicts[position], as: worth) }
-    return weight.isNearlyNothing ? .incompatible : .partial
+    let weight = zip(positions, all).reduce(Weight()) { sum, entry in
+      var own = verdicts[entry.0].weight
+      // What counts as running counts with all of it.
+      if entry.1 != .partial, entry.1 != .incompatible { own.gaps = 0 }
+      return sum + own
+    }
+    if weight.isNearlyNothing { return .incompatible }
+    if !package.isNVIDIAs || isHeld { return .partial }
+    return .worst(of: all.filter { $0 != .partial && $0 != .incompatible })
   }
 
   /// Sets aside the files that others are taken in place of.
@@ -248,22 +262,4 @@ private struct OnDevice {
     // Of equals the newest, which comes last.
     return (verdict.verdict.severity ?? 9, -verdict.running, -position)
   }
-}
-
-/// How many modules run, and how many should and do not.
-struct Weight {
-  private var running = 0
-  private var gaps = 0
-
-  /// - Parameter worth: what the unit counts as.
-  mutating func add(_ verdict: UnitVerdict, as worth: Verdict) {
-    if worth != .partial, worth != .incompatible {
-      running += verdict.running
-    } else {
-      running += verdict.runningWithKernels ?? verdict.running
-      gaps += verdict.gaps
-    }
-  }
-
-  var isNearlyNothing: Bool { UnitVerdict.isNearlyNothing(running: running, gaps: gaps) }
 }

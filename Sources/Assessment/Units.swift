@@ -24,6 +24,9 @@ public struct AssessedUnit: Sendable {
   /// For each requirement how far it is kept.
   public var requirements: [RequirementResult] = []
 
+  /// One of NVIDIA's libraries, which nobody else compiles.
+  public var isNVIDIAs = false
+
   /// Whether it stands for several files.
   public var isCollection: Bool { files.count > 1 }
 }

@@ -12,8 +12,8 @@ public struct ViewAssessment: Sendable {
   public var checks: [Check]
   /// One for each device of the question.
   public var answers: [Answer]
-  /// What mends it, most important first.
-  public var recommendations: [Recommendation]
+  /// What mends it.
+  public var plan: Plan
   /// The oldest driver that satisfies everything on all devices; nil where nothing asks for a driver.
   public var demand: DriverDemand?
   /// Whether the driver is part of the question.
@@ -25,20 +25,17 @@ public struct ViewAssessment: Sendable {
     self.view = view
     namesDriver = question.namesDriver
     let all = assessor.checks()
-    checks = question.namesDevices ? all : all.withoutDevices(namesDriver: question.namesDriver)
+    checks =
+      question.namesDevices
+      ? all : all.withoutDevices(assessor.devices, namesDriver: question.namesDriver)
     // What was found about the generations of an overview is in the table and not worth a line each.
     answers = assessor.answers(all)
     if question.namesDevices {
       for index in answers.indices { answers[index].oldestDriver = assessor.demand(ofDevice: index)?.driver }
       demand = assessor.driverDemand()
-      recommendations = assessor.recommendations(for: checks)
-    } else {
-      var plain = assessor
-      plain.devices = []
-      recommendations = plain.recommendations(for: checks).filter {
-        $0.kind == .installLibraries || $0.kind == .toolkit
-      }
     }
+    var planner = Planner(assessor, question)
+    plan = planner.make(answers)
     for index in assessor.units.indices {
       assessor.units[index].requirements = question.requirements.map { assessor.units[index].code.check($0) }
     }
@@ -95,6 +92,8 @@ extension Assessor {
     for reason in bySeverity.flatMap({ verdicts[$0].reasons }) where !reasons.contains(reason) {
       reasons.append(reason)
     }
+    // Whether a driver supports the GPU is of no interest where nothing uses a driver.
+    let checks = counting.isEmpty && !usesDriver ? checks.filter { $0.id != .driverGPU } : checks
     // What stops everything stops what holds no code too.
     let stops = checks.filter { $0.status == .fail && $0.isStop && ($0.packages?.isEmpty ?? true) }
     if counting.isEmpty, !stops.isEmpty {
@@ -114,6 +113,13 @@ extension Assessor {
         ? Answer(.nothing, verdict, reasons: [Reason(.nothingUsesGPU, "nothing here uses a GPU")])
         : Answer(.unknown, verdict, reasons: unread)
     }
+  }
+
+  /// Whether something besides device code uses a driver: a CUDA runtime, PyTorch, an image that asks for one.
+  private var usesDriver: Bool {
+    !runtimes.isEmpty || !facts.torches.isEmpty
+      || facts.images.contains { image in image.environment.keys.contains { $0.hasPrefix("NVIDIA_REQUIRE_") }
+      }
   }
 
   /// Whether a check leaves open what the answer depends on. What an unnamed driver does is no part of the question, and the
@@ -151,13 +157,18 @@ extension Assessor {
       let code = packages[index].verdicts[device].code
       packages[index].verdicts[device].verdict = code
       guard code != .native, code != .noDeviceCode else { continue }
-      packages[index].verdicts[device].reasons = checks.filter { check in
+      let plain = packages[index].plain[device].code
+      let about = checks.filter { check in
         check.subject == packages[index].name && check.environment == packages[index].environment
           && check.isAboutCode && check.status != .pass
           && (check.status != .unknown || code == .notGuaranteed)
-      }.map { Reason($0, code: code) }
+      }
+      packages[index].verdicts[device].reasons = [Check.Status.fail, .warn, .unknown].flatMap { status in
+        about.filter { $0.status == status }.map { Reason($0, code: plain) }
+      }.filter { code != .incompatible || $0.code != .compiledAtFirstStart }
     }
-    for check in checks where check.status == .fail && check.isStop {
+    // The first of them comes first.
+    for check in checks.reversed() where check.status == .fail && check.isStop {
       for index in check.packages.map({ Array($0) }) ?? Array(packages.indices) {
         // What holds no code is not stopped by a driver, but PyTorch without CUDA is by itself.
         if packages[index].verdicts[device].verdict == .noDeviceCode, check.id != .torchLibraries { continue }
@@ -217,7 +228,7 @@ extension Assessor {
 }
 
 extension Reason {
-  /// The reason that a check on the code of a package with this verdict is.
+  /// The reason that a check is which told this verdict on the code of a package.
   fileprivate init(_ check: Check, code: Verdict) {
     self.init(check)
     guard check.id == .torchGPU || check.id == .packageGPU else { return }
@@ -251,9 +262,12 @@ extension Check {
 extension [Check] {
   /// The checks of an overview, where no device was asked about: what each generation answers for itself about the driver
   /// becomes one check.
-  fileprivate func withoutDevices(namesDriver: Bool) -> [Check] {
-    let open =
-      namesDriver ? filter { $0.device != nil && ($0.id == .driverRuntime || $0.id == .driverImage) } : []
+  fileprivate func withoutDevices(_ devices: [Device], namesDriver: Bool) -> [Check] {
+    // A Tegra, whose drivers are numbered differently, leaves nothing open for the others.
+    let open = filter { check in
+      guard namesDriver, let device = check.device, devices[device].knownDriver != nil else { return false }
+      return check.id == .driverRuntime || check.id == .driverImage
+    }
     var merged: [Check] = []
     for check in open where !merged.contains(where: { $0.id == check.id && $0.subject == check.subject }) {
       var one = check

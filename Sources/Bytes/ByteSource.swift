@@ -48,9 +48,12 @@ extension ByteSource {
 
 /// Bytes in memory.
 public final class MemoryBytes: ByteSource {
-  public let bytes: [UInt8]
+  public let bytes: ArraySlice<UInt8>
 
-  public init(_ bytes: [UInt8]) { self.bytes = bytes }
+  public init(_ bytes: [UInt8]) { self.bytes = bytes[...] }
+
+  /// The part of an array, which is not copied.
+  public init(_ bytes: ArraySlice<UInt8>) { self.bytes = bytes }
 
   public var size: UInt64 { UInt64(bytes.count) }
 

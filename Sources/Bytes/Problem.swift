@@ -31,6 +31,8 @@ public struct Problem: Error, Hashable, Sendable {
     case notRegularFile
     /// A path that does not exist.
     case notFound
+    /// Something that the file refers to was left out of it on purpose: a fact about the file, which was read as it is.
+    case absent
   }
 
   /// The ``field`` of a problem with a file as a whole.
@@ -57,19 +59,25 @@ public struct Problem: Error, Hashable, Sendable {
     self.observed = observed
   }
 
-  /// Whether something could not be read as it should: a value that is only unknown was read all the same.
-  public var isFailure: Bool { code != .unknownValue }
+  /// Whether something could not be read as it should: a value that is only unknown was read all the same, and what is
+  /// absent could not be read by anyone.
+  public var isFailure: Bool { code != .unknownValue && code != .absent }
 }
 
 extension Problem: CustomStringConvertible {
   public var description: String {
+    guard field != Self.path, let offset else { return sentence }
+    return sentence + " (at offset \(hexadecimal(offset)))"
+  }
+
+  /// The description without the place.
+  var sentence: String {
     if field == Self.path {
       return code == .notFound ? code.phrase : observed.map { "\(code.phrase): \($0)" } ?? code.phrase
     }
     var text = "\(field): \(code.phrase)"
     if let expected { text += ", expected \(expected)" }
     if let observed { text += expected == nil ? ": \(observed)" : ", found \(observed)" }
-    if let offset { text += " (at offset \(hexadecimal(offset)))" }
     return text
   }
 }
@@ -91,6 +99,7 @@ extension Problem.Code {
     case .changedWhileReading: "changed while it was read"
     case .notRegularFile: "not a regular file"
     case .notFound: "does not exist"
+    case .absent: "not in the file"
     }
   }
 }

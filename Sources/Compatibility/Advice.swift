@@ -54,6 +54,8 @@ extension Advice {
       }
     switch verdict.verdict {
     case .incompatible where isDriverToBlame, .partial where isDriverToBlame: break
+    // Code that was written for other GPUs cannot be compiled for this one.
+    case .incompatible where verdict.isForOtherGPUs: break
     case .incompatible, .partial, .notGuaranteed:
       advice.append(.useBuildWith(device.computeCapability.target))
       advice.append(.rebuild(for: device.computeCapability))

@@ -83,7 +83,7 @@ package final class DecodingBudget: Sendable {
 extension CodeUnit: Codable {
   private enum CodingKeys: String, CodingKey { case images, groups }
 
-  private enum GroupKeys: String, CodingKey { case role, images, preLinked, modules }
+  private enum GroupKeys: String, CodingKey { case role, images, preLinked, modules, size }
 
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
@@ -95,6 +95,7 @@ extension CodeUnit: Codable {
       try row.encode(group.images, forKey: .images)
       if !group.preLinked.isEmpty { try row.encode(group.preLinked, forKey: .preLinked) }
       try row.encode(NumberRanges(group.modules), forKey: .modules)
+      try row.encode(group.size, forKey: .size)
     }
   }
 
@@ -111,7 +112,8 @@ extension CodeUnit: Codable {
         images: try row.decode([Int].self, forKey: .images),
         preLinked: try row.decodeIfPresent([Int].self, forKey: .preLinked) ?? [],
         modules: try row.decode(NumberRanges.self, forKey: .modules)
-          .numbers(below: CodeUnit.moduleLimit, decoder))
+          .numbers(below: CodeUnit.moduleLimit, decoder),
+        size: try row.decode(UInt64.self, forKey: .size))
       guard (group.images + group.preLinked).allSatisfy(signatures.indices.contains) else {
         throw DecodingError.dataCorruptedError(
           forKey: .images, in: row, debugDescription: "positions among \(signatures.count) images")

@@ -14,6 +14,11 @@ public struct CodeUnit: Hashable, Sendable {
     var preLinked: [Int]
     /// Indices of the modules, ascending.
     var modules: [Int]
+    /// Bytes of the largest image of each module, decompressed: how much code it is.
+    var size: UInt64
+
+    /// How much code some of the modules are, which are taken to be equal.
+    func size(ofModules count: Int) -> UInt64 { size / UInt64(max(1, modules.count)) * UInt64(count) }
   }
 
   private struct GroupKey: Hashable {
@@ -33,21 +38,21 @@ public struct CodeUnit: Hashable, Sendable {
 
   /// Prepares the modules of `inventory`.
   ///
-  /// - Parameter directives: what the PTX of some images says of itself, by image, where their headers say something else.
-  ///   The driver picks an image by its header and compiles the text.
+  /// The driver picks PTX by the header of its entry and compiles the text, so what the text says of itself counts too.
+  ///
+  /// - Parameter directives: what the PTX of some images says of itself, by image, where that was not read with them.
   public init(_ inventory: Inventory, directives: [Int: PTXHeader] = [:]) {
     var signatures: [ImageSignature] = []
     var positions: [ImageSignature: Int] = [:]
-    func position(of signature: ImageSignature) -> Int {
+    let imagePositions = inventory.images.map { image in
+      var signature = ImageSignature(image)
+      if let own = image.ptxHeader ?? directives[image.index], own.differs(from: image) {
+        signature.directive = .init(target: own.target, isa: own.isa)
+      }
       if let known = positions[signature] { return known }
       positions[signature] = signatures.count
       signatures.append(signature)
       return signatures.count - 1
-    }
-    let imagePositions = inventory.images.map { image in
-      var signature = ImageSignature(image)
-      signature.directive = directives[image.index].map { .init(target: $0.target, isa: $0.isa) }
-      return position(of: signature)
     }
     var groups: [Group] = []
     var known: [GroupKey: Int] = [:]
@@ -57,17 +62,16 @@ public struct CodeUnit: Hashable, Sendable {
       let key = GroupKey(
         role: ModuleRole(place: module.place, images.lazy.map { signatures[imagePositions[$0]] }),
         images: Array(imagePositions[images]),
-        // Directives of PTX that has to be linked are not read.
-        preLinked: CodeUnit.preLinkedPTX(of: module, in: inventory).map {
-          position(of: ImageSignature(inventory.images[$0]))
-        })
+        preLinked: CodeUnit.preLinkedPTX(of: module, in: inventory).map { imagePositions[$0] })
+      let size = images.lazy.map { inventory.images[$0].size }.max() ?? 0
       if let group = known[key] {
         groups[group].modules.append(index)
+        groups[group].size &+= size
         continue
       }
       known[key] = groups.count
       groups.append(
-        Group(role: key.role, images: key.images, preLinked: key.preLinked, modules: [index]))
+        Group(role: key.role, images: key.images, preLinked: key.preLinked, modules: [index], size: size))
     }
     self.signatures = signatures
     self.groups = groups
@@ -90,11 +94,13 @@ public struct CodeUnit: Hashable, Sendable {
       }
       let key = GroupKey(
         role: ModuleRole(place: .embedded, images.map { signatures[$0] }), images: images, preLinked: [])
+      let size = unit.groups.reduce(0) { $0 &+ $1.size }
       if let group = known[key] {
         groups[group].modules.append(index)
+        groups[group].size &+= size
       } else {
         known[key] = groups.count
-        groups.append(Group(role: key.role, images: images, preLinked: [], modules: [index]))
+        groups.append(Group(role: key.role, images: images, preLinked: [], modules: [index], size: size))
       }
     }
     self.signatures = signatures
@@ -126,16 +132,27 @@ public struct CodeUnit: Hashable, Sendable {
   }
 
   /// Whether it makes a difference what a driver knows: there is PTX, or compressed code that not every driver reads.
-  public var dependsOnDriver: Bool { signatures.contains { MinimumDriver($0) != nil } }
+  public var dependsOnDriver: Bool {
+    // PTX in a version that no table has asks for a driver as well, though nobody knows for which.
+    signatures.contains { $0.isPTX && ($0.ptxISA != nil || $0.directive != nil) || MinimumDriver($0) != nil }
+  }
 
   /// How many modules hold code, those included that are not judged.
   public var moduleCount: Int { groups.reduce(0) { $0 + ($1.role == .empty ? 0 : $1.modules.count) } }
+
+  /// How many modules a driver loads; of a unit for the device linker only, how many there are.
+  public var loadableCount: Int {
+    let count = groups.reduce(0) {
+      $0 + ($1.role == .portable || $1.role == .specialised ? $1.modules.count : 0)
+    }
+    return count > 0 ? count : moduleCount
+  }
 
   /// Whether some image is PTX.
   public var hasPTX: Bool { signatures.contains(where: \.isPTX) }
 
   /// Whether every image that a driver can load is for one GPU or family only: it has the suffix `a` or `f`.
-  var isWhollySpecific: Bool {
+  public var isWhollySpecific: Bool {
     let loadable = groups.filter { $0.role == .portable || $0.role == .specialised }
     return !loadable.isEmpty
       && loadable.allSatisfy { group in
@@ -218,13 +235,7 @@ public struct CodeUnit: Hashable, Sendable {
       if empty < group.modules.count { needs.add(winner, group.role) }
     }
     excuse(gaps, running: running, kernels, in: &verdict)
-    // What runs is only weighed where something does not: the names of all modules that run have been read then.
-    if verdict.gaps > 0 {
-      let portable = running.filter { $0.role == .portable }
-      let empty = portable.reduce(0) { $0 + emptyModules(of: $1, kernels) }
-      verdict.runningWithKernels =
-        verdict.portable.total > 0 ? verdict.portable.mayRun - empty : verdict.specialised.mayRun
-    }
+    verdict.weight = weight(of: verdict, running: running, kernels)
     verdict.verdict = CodeUnit.combine(verdict)
     if verdict.portable.total == 0 && verdict.specialised.mayRun == 0 { verdict.uncovered = specialisedGaps }
     verdict.isForOtherGPUs = verdict.verdict == .incompatible && isForOthers(gaps, kernels, verdict)
@@ -240,7 +251,8 @@ public struct CodeUnit: Hashable, Sendable {
   ///
   /// First those without code for the device. Where their own names do not settle it, those that run, which may have the
   /// same kernels. At last those that run less than well beside many that run well: they may hold no kernel. Where nothing
-  /// runs at all, one kernel that is not named for other GPUs settles it: more and more modules until one is found.
+  /// runs at all, a few modules whose kernels are not named for other GPUs settle it: more and more are read until most of
+  /// them are such.
   public func modulesToName(on device: Device, kernels: KernelNames) -> [Int] {
     if device.isSupportedByDriver == false { return [] }
     let verdict = verdict(on: device, kernels: kernels)
@@ -248,13 +260,11 @@ public struct CodeUnit: Hashable, Sendable {
     let unnamed = open.filter { !kernels.isRead($0) }
     guard verdict.running > 0 else {
       if verdict.portable.total == 0 || isWhollySpecific { return [] }
-      let rule = DispatchRule(kernels, on: device.computeCapability, running: [], others: [])
-      let isSettled = open.contains { module in
-        guard kernels.isRead(module) else { return false }
-        let standing = rule.standing(ofModule: module, targets: [])
-        return standing != .dedicated && standing != .withoutKernels
-      }
-      return isSettled ? [] : Array(unnamed.prefix(max(1, open.count - unnamed.count)))
+      let read = open.filter { kernels.isRead($0) }
+      let purpose = purpose(of: read, kernels, on: device)
+      // A few kernels without a tag are in code for other GPUs too.
+      let isSettled = purpose.others < purpose.any && read.count >= min(3, open.count)
+      return isSettled ? [] : Array(unnamed.prefix(max(3, read.count)))
     }
     if !unnamed.isEmpty { return unnamed }
     let mayBeEmpty =
@@ -282,8 +292,23 @@ public struct CodeUnit: Hashable, Sendable {
     }
   }
 
+  /// How much code runs, and how much does not that should, among the modules that count.
+  private func weight(of verdict: UnitVerdict, running: [Group], _ kernels: KernelNames) -> Weight {
+    let role: ModuleRole = verdict.portable.total > 0 ? .portable : .specialised
+    var weight = Weight()
+    for group in running where group.role == role {
+      weight.running &+= group.size(ofModules: group.modules.count - emptyModules(of: group, kernels))
+    }
+    let uncovered = Set(verdict.uncovered.flatMap(\.modules))
+    guard !uncovered.isEmpty else { return weight }
+    for group in groups where group.role == role {
+      weight.gaps &+= group.size(ofModules: group.modules.count(where: uncovered.contains))
+    }
+    return weight
+  }
+
   /// Whether a unit of which nothing runs on the device was made for other GPUs on purpose: all its code is for one GPU
-  /// or family, or the names of all its kernels are those of other generations. What another driver would run was not.
+  /// or family, or its kernels, but for a few without a tag, are named for other generations. What another driver would run was not.
   private func isForOthers(
     _ gaps: [(group: Group, images: [JudgedImage])], _ kernels: KernelNames, _ verdict: UnitVerdict
   ) -> Bool {
@@ -292,16 +317,26 @@ public struct CodeUnit: Hashable, Sendable {
     }
     if isWhollySpecific { return true }
     guard verdict.running == 0, verdict.specialised.total == 0 else { return false }
-    let rule = DispatchRule(kernels, on: verdict.device.computeCapability, running: [], others: [])
-    var isAnyDedicated = false
-    for module in gaps.flatMap(\.group.modules) {
+    let purpose = purpose(of: gaps.flatMap(\.group.modules), kernels, on: verdict.device)
+    return purpose.others > purpose.any && !purpose.isOwn
+  }
+
+  /// How many of the modules that hold kernels are named for other GPUs than the device and how many are not, and whether
+  /// the name of a kernel includes the device.
+  private func purpose(
+    of modules: [Int], _ kernels: KernelNames, on device: Device
+  ) -> (others: Int, any: Int, isOwn: Bool) {
+    let rule = DispatchRule(kernels, on: device.computeCapability, running: [], others: [])
+    var purpose = (others: 0, any: 0, isOwn: false)
+    for module in modules {
       switch rule.standing(ofModule: module, targets: []) {
-      case .dedicated: isAnyDedicated = true
+      case .dedicated, .mostlyDedicated: purpose.others += 1
       case .withoutKernels: break
-      default: return false
+      default: purpose.any += 1
       }
+      if rule.namesDevice(inModule: module) { purpose.isOwn = true }
     }
-    return isAnyDedicated
+    return purpose
   }
 
   private func emptyModules(of group: Group, _ kernels: KernelNames) -> Int {
@@ -333,6 +368,7 @@ public struct CodeUnit: Hashable, Sendable {
       let targets = targets(of: group)
       // What another driver would run is meant for the device.
       let isPicked = !images.contains { $0.judgement.reason?.isByDriver == true }
+      let isForAnotherGeneration = isMadeForAnotherGeneration(group, on: verdict.device, running: running)
       var modules: (uncovered: [Int], presumed: [Int]) = ([], [])
       for module in group.modules {
         switch rule.standing(ofModule: module, targets: targets) {
@@ -340,6 +376,8 @@ public struct CodeUnit: Hashable, Sendable {
         case .dedicated where isPicked: verdict.dedicated += 1
         case .providedElsewhere where isPicked: verdict.providedElsewhere += 1
         case .madeForOneTarget where isPicked, .mostlyDedicated where isPicked:
+          modules.presumed.append(module)
+        case .gap where isPicked && isForAnotherGeneration && kernels[module] != nil:
           modules.presumed.append(module)
         default: modules.uncovered.append(module)
         }
@@ -355,6 +393,23 @@ public struct CodeUnit: Hashable, Sendable {
       verdict.presumed += verdict.uncovered
       verdict.uncovered = []
     }
+  }
+
+  /// Whether modules were made for one generation of GPUs, by their headers alone: they hold machine code for a single
+  /// major compute capability and no PTX, in a unit that has code for three or more. Their generation is newer than the
+  /// device, or the unit has modules like these for the device's own generation.
+  private func isMadeForAnotherGeneration(_ group: Group, on device: Device, running: [Group]) -> Bool {
+    func onlyMajor(_ group: Group) -> Int? {
+      let images = (group.images + group.preLinked).map { signatures[$0] }
+      let majors = Set(images.map(\.target.major))
+      return majors.count == 1 && !images.contains(where: \.isPTX) ? majors.first : nil
+    }
+    guard let major = onlyMajor(group) else { return false }
+    let all = Set(
+      groups.lazy.filter { $0.role == .portable }.flatMap(\.images).map { signatures[$0].target.major })
+    guard all.count >= 3 else { return false }
+    let own = device.computeCapability.major
+    return major > own || running.contains { $0.role == .portable && onlyMajor($0) == own }
   }
 
   /// Whether the library is shown to pick its kernels by generation, so that no module without code for the device need
@@ -391,7 +446,7 @@ public struct CodeUnit: Hashable, Sendable {
       let loadable = verdict.portable.total - verdict.withoutKernels.total + specialised.total
       return loadable > 0 ? .incompatible : .noDeviceCode
     }
-    return judged == .partial && verdict.isNearlyNothing ? .incompatible : judged
+    return judged == .partial && verdict.weight.isNearlyNothing ? .incompatible : judged
   }
 }
 

@@ -9,6 +9,8 @@ import CZlib
     case none
     /// gzip (RFC 1952); members that follow each other are one stream.
     case gzip
+    /// zlib (RFC 1950), as in ELF sections and fat binaries.
+    case zlib
   }
 
   private var input: ForwardInput
@@ -25,7 +27,12 @@ import CZlib
     self.framing = framing
     unsafe stream = UnsafeMutablePointer.allocate(capacity: 1)
     unsafe stream.initialize(to: z_stream())
-    let windowBits: CInt = framing == .gzip ? 15 + 16 : -15
+    let windowBits: CInt =
+      switch framing {
+      case .none: -15
+      case .gzip: 15 + 16
+      case .zlib: 15
+      }
     let result = unsafe inflateInit2_(
       stream, windowBits, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size))
     guard result == Z_OK else { throw Self.noMemory }

@@ -107,6 +107,7 @@ private struct NameReader {
       case UInt8(ascii: ">"):
         // Of an arrow, or of a comparison.
         if position >= 2, text[position - 2] == UInt8(ascii: "-") { break }
+        if follows("=") { break }
         if open.last == UInt8(ascii: "<") { open.removeLast() }
       case UInt8(ascii: ")"): close(UInt8(ascii: "("), in: &open)
       case UInt8(ascii: "]"): close(UInt8(ascii: "["), in: &open)

@@ -21,62 +21,35 @@ extension Cubin {
     try self.init(&window)
   }
 
-  init(_ window: inout ByteWindow) throws(Problem) {
-    let header = try window.withBytes(at: 0, count: 64, "cubin header") { (view) throws(Problem) in
-      try CubinHeader(view)
-    }
+  private init(_ window: inout ByteWindow) throws(Problem) {
+    try self.init(CubinSectionTable(&window), &window)
+  }
+
+  /// Reads the cubin at the start of the window's source, whose section table is `table`.
+  init(_ table: CubinSectionTable, _ window: inout ByteWindow) throws(Problem) {
+    let header = table.header
     abiVersion = header.abiVersion
     target = Self.target(flags: header.flags, abiVersion: abiVersion)
     isRelocatable = header.type == ELFType.relocatable.rawValue
     if abiVersion < 8, header.version > 1 { toolkit = "\(header.version / 10).\(header.version % 10)" }
-    let sectionEnd = header.sectionCount == 0 ? 0 : header.sectionOffset + UInt64(header.sectionCount) * 64
-    let segmentEnd = header.segmentCount == 0 ? 0 : header.segmentOffset + UInt64(header.segmentCount) * 56
-    guard segmentEnd <= window.source.size else {
-      throw Problem(
-        .outOfBounds, "cubin segment table", at: 32, expected: "within \(window.source.size) bytes",
-        observed: "\(header.segmentCount) rows at \(header.segmentOffset)")
+    size = max(table.range.upperBound, table.segments.upperBound)
+    var notes: [CubinSectionTable.Row] = []
+    // Those of real cubins do not overlap: together they are smaller than the cubin.
+    var left = window.source.size
+    try table.forEach(&window) { (_, row) throws(Problem) in
+      size = max(size, row.range.upperBound)
+      guard abiVersion >= 8, row.size > 0, row.size <= Self.noteLimit,
+        row.type == CubinSectionType.note || row.type == CubinSectionType.compatibility
+      else { return }
+      guard row.size <= left else { throw Problem(.overlap, "cubin notes", at: row.offset) }
+      left -= row.size
+      notes.append(row)
     }
-    size = max(64, sectionEnd, segmentEnd)
-    for index in 0..<UInt64(header.sectionCount) {
-      let place = header.sectionOffset + index * 64
-      let (type, offset, length) = try Self.section(at: place, &window)
-      guard CubinSectionType.hasContents(type) else { continue }
-      guard offset <= window.source.size, length <= window.source.size - offset else {
-        throw Problem(
-          .outOfBounds, "cubin section \(index)", at: place + 24,
-          expected: "within \(window.source.size) bytes",
-          observed: "\(length) bytes at \(offset)")
+    // Behind the table, so that the window walks it in one direction.
+    for row in notes {
+      try window.withBytes(at: row.offset, count: Int(row.size), "cubin note") { (view) throws(Problem) in
+        if row.type == CubinSectionType.note { try readNote(view) } else { try readCompatibility(view) }
       }
-      size = max(size, offset + length)
-    }
-    // Notes are read in a second pass, so that the window walks the table in one direction.
-    for index in 0..<UInt64(header.sectionCount) where abiVersion >= 8 {
-      let place = header.sectionOffset + index * 64
-      let (type, offset, length) = try Self.section(at: place, &window)
-      guard length > 0, length <= Self.noteLimit else { continue }
-      switch type {
-      case CubinSectionType.note:
-        try window.withBytes(at: offset, count: Int(length), "cubin note") { (view) throws(Problem) in
-          try readNote(view)
-        }
-      case CubinSectionType.compatibility:
-        try window.withBytes(at: offset, count: Int(length), "cubin compatibility records") {
-          (view) throws(Problem) in try readCompatibility(view)
-        }
-      default: break
-      }
-    }
-  }
-
-  /// One row of the section table.
-  private static func section(
-    at place: UInt64, _ window: inout ByteWindow
-  ) throws(Problem) -> (type: UInt32, offset: UInt64, size: UInt64) {
-    try window.withBytes(at: place, count: 64, "cubin section table") { (view) throws(Problem) in
-      (
-        try view.u32(4, "section type"), try view.u64(24, "section offset"),
-        try view.u64(32, "section size")
-      )
     }
   }
 
@@ -149,45 +122,5 @@ extension Cubin {
       position += 4
       if format == 4 { position += Int(try view.u16(position - 2, "record size")) }
     }
-  }
-}
-
-/// The fields of a cubin's ELF header.
-struct CubinHeader {
-  var abiVersion: UInt8
-  var type: UInt16
-  var version: UInt32
-  var flags: UInt32
-  var segmentOffset: UInt64
-  var segmentCount: UInt16
-  var sectionOffset: UInt64
-  var sectionCount: UInt16
-  /// The section that holds the sections' names.
-  var nameSection: UInt16
-
-  /// The first four bytes of every ELF file.
-  static let magic: UInt32 = 0x464C_457F
-
-  /// - Throws: a ``Problem`` for anything but a 64-bit little-endian ELF header of the machine CUDA whose
-  ///   tables have the sizes that the format prescribes.
-  init(_ view: borrowing ByteView) throws(Problem) {
-    guard try view.u32(0, "cubin magic") == Self.magic,
-      try view.u16(4, "cubin class") == 0x0102,
-      try view.u16(18, "cubin machine") == ELFMachine.cuda.rawValue
-    else { throw Problem(.invalidValue, "cubin header", at: view.base, expected: "a 64-bit CUDA ELF header") }
-    abiVersion = try view.u8(8, "ABI version")
-    type = try view.u16(16, "cubin type")
-    version = try view.u32(20, "cubin version")
-    segmentOffset = try view.u64(32, "segment table offset")
-    sectionOffset = try view.u64(40, "section table offset")
-    flags = try view.u32(48, "cubin flags")
-    let segmentSize = try view.u16(54, "segment row size")
-    segmentCount = try view.u16(56, "segment count")
-    let sectionSize = try view.u16(58, "section row size")
-    sectionCount = try view.u16(60, "section count")
-    nameSection = try view.u16(62, "name section")
-    guard sectionCount == 0 || sectionSize == 64, segmentCount == 0 || segmentSize == 56,
-      sectionOffset < 1 << 48, segmentOffset < 1 << 48
-    else { throw Problem(.invalidValue, "cubin tables", at: view.base + 32) }
   }
 }

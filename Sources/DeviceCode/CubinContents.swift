@@ -35,6 +35,8 @@ public struct CubinContents: Sendable {
   private var symbols: Range<UInt64> = 0..<0
   /// The names of the symbols.
   private var strings: Range<UInt64> = 0..<0
+  /// The sections of symbols whose number does not fit into the symbol table.
+  private var extendedIndices: Range<UInt64> = 0..<0
   /// The kernels by their position in the symbol table.
   private var kernelOfSymbol: [UInt32: Int] = [:]
 
@@ -60,9 +62,7 @@ public struct CubinContents: Sendable {
   // MARK: Reading
 
   private mutating func read(_ view: borrowing ByteView, _ bytes: ArraySlice<UInt8>) throws(Problem) {
-    let header = try CubinHeader(view)
-    segmentTable = header.segmentOffset..<header.segmentOffset + UInt64(header.segmentCount) * 56
-    try readSections(header, view)
+    try readSections(bytes)
     if let symbols = sections.first(where: { $0.type == CubinSectionType.symbols }) {
       try readKernels(symbols, view, bytes)
       assignSections(bytes)
@@ -77,42 +77,19 @@ public struct CubinContents: Sendable {
     try readCalls(view)
   }
 
-  private mutating func readSections(_ header: CubinHeader, _ view: borrowing ByteView) throws(Problem) {
-    guard header.sectionOffset > 0 else { return }
-    let table = Int(header.sectionOffset)
-    // Numbers too large for the header stand in the first section.
-    var count = UInt64(header.sectionCount)
-    if count == 0 { count = try view.u64(table + 32, "section count") }
-    var nameIndex = UInt32(header.nameSection)
-    if nameIndex == 0xFFFF { nameIndex = try view.u32(table + 40, "name section") }
-    guard count <= UInt64(view.count) / 64, table <= view.count - Int(count) * 64 else {
-      throw Problem(
-        .outOfBounds, "cubin section table", at: 40, expected: "within \(view.count) bytes",
-        observed: "\(count) rows at \(table)")
-    }
-    sectionTable = header.sectionOffset..<header.sectionOffset + count * 64
-    sections.reserveCapacity(Int(count))
-    for index in 0..<Int(count) {
-      let row = table + index * 64
-      let type = try view.u32(row + 4, "section type")
-      let offset = try view.u64(row + 24, "section offset")
-      let size = try view.u64(row + 32, "section size")
-      var range: Range<UInt64> = 0..<0
-      if CubinSectionType.hasContents(type) {
-        guard offset <= UInt64(view.count), size <= UInt64(view.count) - offset else {
-          throw Problem(
-            .outOfBounds, "cubin section \(index)", at: UInt64(row) + 24,
-            expected: "within \(view.count) bytes", observed: "\(size) bytes at \(offset)")
-        }
-        range = offset..<offset + size
-      }
+  private mutating func readSections(_ bytes: ArraySlice<UInt8>) throws(Problem) {
+    var window = ByteWindow(MemoryBytes(bytes), capacity: 4096)
+    let table = try CubinSectionTable(&window)
+    sectionTable = table.range
+    segmentTable = table.segments
+    sections.reserveCapacity(table.count)
+    try table.forEach(&window) { (_, row) throws(Problem) in
       sections.append(
         Section(
-          type: type, range: range, size: size, kernel: nil, nameOffset: try view.u32(row, "section name"),
-          info: try view.u32(row + 44, "section information"), link: try view.u32(row + 40, "section link"),
-          isCode: try view.u64(row + 8, "section flags") & 0x4 != 0))
+          type: row.type, range: row.range, size: row.size, kernel: nil, nameOffset: row.name, info: row.info,
+          link: row.link, isCode: row.isCode))
     }
-    if nameIndex < sections.count { names = sections[Int(nameIndex)].range }
+    names = section(table.nameSection)?.range ?? 0..<0
   }
 
   private mutating func readKernels(
@@ -120,7 +97,7 @@ public struct CubinContents: Sendable {
   ) throws(Problem) {
     symbols = table.range
     strings = section(table.link)?.range ?? 0..<0
-    let extendedIndices = sections.first { $0.type == CubinSectionType.symbolIndices }?.range
+    extendedIndices = sections.first { $0.type == CubinSectionType.symbolIndices }?.range ?? 0..<0
     // Names that share their bytes again and again would fill the memory.
     var left = 2 * strings.count
     for index in 0..<table.range.count / 24 {
@@ -128,10 +105,7 @@ public struct CubinContents: Sendable {
       guard try view.u8(row + 4, "symbol type") & 0xF == SymbolType.function,
         try view.u8(row + 5, "symbol flags") & SymbolType.kernelFlag != 0
       else { continue }
-      var code = UInt32(try view.u16(row + 6, "symbol section"))
-      if code == 0xFFFF, let extendedIndices {
-        code = try view.u32(Int(extendedIndices.lowerBound) + index * 4, "symbol section")
-      }
+      let code = try codeSection(ofSymbol: index, view)
       // A kernel that is only declared has no section.
       guard code != 0, let section = section(code) else { continue }
       let value = try view.u64(row + 8, "symbol value")
@@ -258,7 +232,7 @@ public struct CubinContents: Sendable {
         let symbol = try view.u32(Int(section.range.lowerBound) + row * rowSize + 12, "relocation symbol")
         guard symbol < symbols.count / 24 else { continue }
         let place = Int(symbols.lowerBound) + Int(symbol) * 24
-        let code = UInt32(try view.u16(place + 6, "symbol section"))
+        let code = try codeSection(ofSymbol: Int(symbol), view)
         if try view.u8(place + 4, "symbol type") & 0xF == SymbolType.function, code != 0,
           self.section(code)?.kernel != kernel
         {
@@ -284,6 +258,19 @@ public struct CubinContents: Sendable {
 
   private func section(_ index: UInt32) -> Section? {
     index < sections.count ? sections[Int(index)] : nil
+  }
+
+  /// The section of the symbol with this position in the symbol table; 0 for one that is only declared.
+  private func codeSection(ofSymbol symbol: Int, _ view: borrowing ByteView) throws(Problem) -> UInt32 {
+    let index = try view.u16(Int(symbols.lowerBound) + symbol * 24 + 6, "symbol section")
+    // Numbers past 0xFEFF stand in a table of their own; the corresponding index is `SHN_XINDEX`.
+    guard index == 0xFFFF else { return UInt32(index) }
+    guard symbol < extendedIndices.count / 4 else {
+      throw Problem(
+        .outOfBounds, "section indices of symbols", at: extendedIndices.lowerBound,
+        expected: "more than \(symbol) rows", observed: "\(extendedIndices.count / 4)")
+    }
+    return try view.u32(Int(extendedIndices.lowerBound) + symbol * 4, "symbol section")
   }
 
   private static func text(

@@ -49,9 +49,17 @@ public struct EntryFlags: OptionSet, Hashable, Sendable {
   public static let is64Bit = EntryFlags(rawValue: 0x1)
   /// Compiled with debug information (`-G`).
   public static let debug = EntryFlags(rawValue: 0x2)
+  /// Made by the CUDA compilers: set on every entry up to CUDA 10.0, on none since. Older releases of cuobjdump print it
+  /// as `producer = cuda`. The corresponding name in NVIDIA's `fatbinary.h` is `FATBIN_FLAG_CUDA`.
+  public static let cuda = EntryFlags(rawValue: 0x4)
+  /// Made by the OpenCL compiler. The corresponding name in NVIDIA's `fatbinary.h` is `FATBIN_FLAG_OPENCL`.
+  public static let openCL = EntryFlags(rawValue: 0x8)
   public static let linux = EntryFlags(rawValue: 0x10)
   public static let mac = EntryFlags(rawValue: 0x20)
   public static let windows = EntryFlags(rawValue: 0x40)
+  /// The level of optimisation, a number of four bits. The corresponding name in NVIDIA's `fatbinary.h` is
+  /// `FATBIN_FLAG_OPT_MASK`.
+  public static let optimizationLevel = EntryFlags(rawValue: 0xF00)
   /// Compressed with the zlib format of early toolkits.
   public static let zlib = EntryFlags(rawValue: 0x1000)
   /// Compressed as one raw LZ4 block.
@@ -121,6 +129,9 @@ public struct DeviceImage: Hashable, Sendable {
   public var flags: EntryFlags
   /// For PTX, the version of the instruction set that the text declares.
   public var ptxISA: PTXISAVersion?
+  /// What the text of PTX says of itself, where its first bytes were read with its header: of all entries but the members of
+  /// concatenated ones.
+  public var ptxHeader: PTXHeader?
   /// For cubins, the ABI version (7, 8, …): `EI_ABIVERSION`.
   public var abiVersion: UInt16?
   /// The compiler release that made the image (`13.5`), where the bytes that were read tell it.

@@ -87,15 +87,10 @@ extension InventoryBuilder {
     case nil: return nil
     case .fatBinary:
       return (try? addFatBinary(at: offset, limit: limit, place: .embedded, section: section))?.end
-    case .cubin(let rows):
+    case .cubin:
       // Headers that share one long table of sections must not cost the square of its size.
       guard failedCubinCost <= source.size else { return nil }
-      do {
-        return try addCubin(at: offset, limit: limit, place: .embedded, section: section)
-      } catch {
-        failedCubinCost += UInt64(rows) * 64
-        return nil
-      }
+      return try? addCubin(at: offset, limit: limit, place: .embedded, section: section)
     case .ptx: return addPTX(at: offset, limit: limit, place: .embedded, section: section)
     }
   }
@@ -115,8 +110,8 @@ extension InventoryBuilder {
           && UInt64(entry.headerSize) <= header.size
         return isPlausible ? .fatBinary : nil
       case CubinHeader.magic:
-        let rows = try CubinHeader(view).sectionCount
-        return rows > 0 ? .cubin(rows: rows) : nil
+        _ = try CubinHeader(view)
+        return .cubin
       default: return .ptx
       }
     }
@@ -131,7 +126,15 @@ extension InventoryBuilder {
   mutating func addCubin(
     at offset: UInt64, limit: UInt64, place: Module.Place, section: String
   ) throws(Problem) -> UInt64 {
-    let cubin = try Cubin(SubrangeBytes(source, offset..<limit))
+    var window = ByteWindow(SubrangeBytes(source, offset..<limit), capacity: 2048)
+    let table = try CubinSectionTable(&window)
+    let cubin: Cubin
+    do {
+      cubin = try Cubin(table, &window)
+    } catch {
+      failedCubinCost += UInt64(table.range.count)
+      throw error
+    }
     if let problem = cubin.versionProblem(at: offset + 8) { report(problem) }
     beginModule(place: place, section: section, offset: offset)
     add(
@@ -192,10 +195,7 @@ extension InventoryBuilder {
 enum EmbeddedSearch {
   /// What a header announces.
   enum Kind {
-    case fatBinary
-    /// With so many rows in its section table.
-    case cubin(rows: UInt16)
-    case ptx
+    case fatBinary, cubin, ptx
   }
 
   /// The first words of a fat binary and of an ELF file, and the first letters of the PTX directive `.version`.

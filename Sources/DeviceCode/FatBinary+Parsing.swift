@@ -1,4 +1,5 @@
 import Bytes
+import Compression
 
 extension FatBinaryEntry {
   init(_ view: borrowing ByteView, at offset: Int = 0) throws(Problem) {
@@ -168,7 +169,17 @@ extension InventoryBuilder {
     image.identifier = identifier(of: entry, at: offset)
     checkOptions(of: entry, at: offset)
     if entry.kind == .cubin, image.compression == .none { readCubin(&image, at: payload) }
+    if entry.kind == .ptx { image.ptxHeader = ptxHeader(of: image) }
     add(image)
+  }
+
+  /// What the PTX of an entry says of itself: here, where the reader is near it anyway. What cannot be read is told by those
+  /// who ask for the payload.
+  private func ptxHeader(of image: DeviceImage) -> PTXHeader? {
+    guard image.size <= Payload.limit else { return nil }
+    return try? image.ptxHeader { (count) throws(Problem) in
+      try prefix(of: image, in: source, Codec(image.compression), count: count)
+    }
   }
 
   /// The image of an entry or member, from its header alone.

@@ -4,6 +4,8 @@ enum FatBinary {
   static let magic: UInt32 = 0xBA55_ED50
   /// The only version of the header.
   static let version: UInt16 = 1
+  /// The sections that hold nothing but fat binaries: of code that is loaded as it is, and of relocatable code.
+  static let sections = [".nv_fatbin", "__nv_relfatbin"]
   /// The size of the header, and the value of its size field.
   static let headerSize: UInt64 = 16
   /// The size of the fixed part of an entry's header.
@@ -18,8 +20,8 @@ enum FatBinary {
 
   /// All flag bits with a known meaning.
   static let knownFlags: EntryFlags = [
-    .is64Bit, .debug, .linux, .mac, .windows, .zlib, .lz4, .zstd, .obfuscated, .architectureSpecific,
-    .familySpecific, .sm100OrNewer,
+    .is64Bit, .debug, .cuda, .openCL, .linux, .mac, .windows, .optimizationLevel, .zlib, .lz4, .zstd,
+    .obfuscated, .architectureSpecific, .familySpecific, .sm100OrNewer,
   ]
 }
 

@@ -254,12 +254,11 @@ private struct HostPart {
         isCompressed: isCompressed)
     }
     let tables = RegionKey(kind: .tables)
-    var parts = [part(tables, 0, 64)]
-    if let header = try? elf.source.bytes(at: 0, count: 64, "ELF header") {
-      // The corresponding fields are `e_phoff` and `e_shoff`.
-      parts.append(part(tables, header.u64(at: 32), UInt64(elf.segments.count) * 56))
-      parts.append(part(tables, header.u64(at: 40), UInt64(elf.sections.count) * 64))
-    }
+    var parts = [
+      part(tables, 0, 64),
+      part(tables, elf.segmentTableOffset, UInt64(elf.segments.count) * 56),
+      part(tables, elf.sectionTableOffset, UInt64(elf.sections.count) * 64),
+    ]
     let contents = elf.sections.filter(\.hasContents)
     parts += contents.map {
       part(
@@ -280,11 +279,5 @@ private struct HostPart {
     let words = name.split(separator: ".", omittingEmptySubsequences: false)
     let count = words.count > 2 && words[1] == "rela" ? 3 : 2
     return words[0].isEmpty && words.count > count ? words[..<count].joined(separator: ".") : name
-  }
-}
-
-extension [UInt8] {
-  fileprivate func u64(at offset: Int) -> UInt64 {
-    self[offset..<offset + 8].reversed().reduce(0) { $0 << 8 | UInt64($1) }
   }
 }

@@ -45,12 +45,14 @@ extension InventoryBuilder {
     let hasSections = elf.sections.contains { $0.hasContents }
     let regions = hasSections ? sectionRegions(of: elf) : segmentRegions(of: elf)
     for region in regions { read(region) }
-    // What was inflated has no address that a wrapper could name.
-    let inflated = Set(elf.sections.lazy.filter { $0.flags.contains(.compressed) }.map(\.name))
-    for module in inventory.modules where !inflated.contains(module.section) {
+    // Modules in an inflated section have no address in the file, so no wrapper can point to them.
+    for module in inventory.modules where module.container == nil {
       moduleAtOffset[module.offset - base] = module.index
     }
-    guard !moduleAtOffset.isEmpty else { return }
+    // Where fat binaries are there and could not be read, that has been reported; where there are none at all, the
+    // wrappers tell what was removed.
+    let hasFatBinaries = elf.sections.contains { FatBinary.sections.contains($0.name) && $0.hasContents }
+    guard !moduleAtOffset.isEmpty || !hasFatBinaries else { return }
     if hasSections {
       for section in elf.sections
       where section.name == Wrapper.section && !section.flags.contains(.compressed) {
@@ -61,6 +63,7 @@ extension InventoryBuilder {
       for region in regions { searchWrappers(region.range, of: elf) }
     }
     completePreLinked()
+    completeAbsentCode()
   }
 
   /// The regions of the sections that may hold device code. Sections that share bytes are read once.

@@ -19,7 +19,7 @@ extension DeviceImage {
   /// Kinds of images whose bytes do not tell these agree.
   public func check(_ bytes: ArraySlice<UInt8>) -> ImageCheck {
     switch kind {
-    case .cubin: check(cubin: MemoryBytes(Array(bytes)))
+    case .cubin: check(cubin: MemoryBytes(bytes))
     case .ptx, .relocatablePTX: check(ptx: bytes)
     case .ltoIR: check(ltoIR: bytes)
     default: ImageCheck()
@@ -126,7 +126,7 @@ extension DeviceImage {
   }
 
   /// `problem`, whose offset counts from the start of the image, where it lies.
-  private func moved(_ problem: Problem) -> Problem {
+  func moved(_ problem: Problem) -> Problem {
     var problem = problem
     problem.offset = place(problem.offset ?? 0)
     return problem

@@ -17,7 +17,7 @@ extension DeviceImage {
   public func fileContents(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
     switch kind {
     case .cubin:
-      guard let cubin = try? Cubin(MemoryBytes(Array(bytes))) else { return bytes }
+      guard let cubin = try? Cubin(MemoryBytes(bytes)) else { return bytes }
       return bytes.prefix(Int(cubin.size))
     case .ptx, .relocatablePTX:
       let end = bytes.lastIndex { $0 != 0 }.map { $0 + 1 } ?? bytes.startIndex

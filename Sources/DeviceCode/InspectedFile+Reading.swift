@@ -14,9 +14,11 @@ extension InspectedFile {
   public init(_ source: any ByteSource) {
     var reader = FileReader()
     reader.read(source, base: 0, member: nil)
+    for absent in reader.absentCode { reader.problems.append(withinLimit: absent.problem) }
     self.init(
       format: reader.format, size: source.size, inventory: reader.inventory,
-      foreignDeviceCode: reader.foreign, problems: reader.problems, elf: reader.elf)
+      foreignDeviceCode: reader.foreign, absentCode: reader.absentCode, problems: reader.problems,
+      elf: reader.elf)
   }
 
   /// Whether a file with these first bytes may hold device code; cheap, and never wrong about a file that does.
@@ -46,6 +48,7 @@ private struct FileReader {
   var format = InspectedFile.Format.other
   var inventory = Inventory()
   var foreign: [String] = []
+  var absentCode: [AbsentCode] = []
   var problems: [Problem] = []
   var elf: ELFFile?
 
@@ -101,6 +104,7 @@ private struct FileReader {
       }
     }
     inventory.append(builder.inventory)
+    for absent in builder.absentCode { absentCode.add(absent) }
     keep(builder.problems)
     guard member == nil else { return }
     format = kind

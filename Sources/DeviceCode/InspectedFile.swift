@@ -25,18 +25,21 @@ public struct InspectedFile: Sendable {
   public var inventory: Inventory
   /// Device code of other vendors: "AMD (.hip_fatbin)".
   public var foreignDeviceCode: [String]
+  /// Device code that the file registers and that is not in it, by kind; ``problems`` says the same in words.
+  public var absentCode: [AbsentCode]
   public var problems: [Problem]
   /// The ELF file itself; nil for other formats.
   public var elf: ELFFile?
 
   public init(
     format: Format, size: UInt64, inventory: Inventory = Inventory(), foreignDeviceCode: [String] = [],
-    problems: [Problem] = [], elf: ELFFile? = nil
+    absentCode: [AbsentCode] = [], problems: [Problem] = [], elf: ELFFile? = nil
   ) {
     self.format = format
     self.size = size
     self.inventory = inventory
     self.foreignDeviceCode = foreignDeviceCode
+    self.absentCode = absentCode
     self.problems = problems
     self.elf = elf
   }

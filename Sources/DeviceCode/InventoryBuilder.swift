@@ -16,6 +16,11 @@ struct InventoryBuilder: ~Copyable {
   /// Device-linked modules whose list of pre-linked parts is not in the file.
   var modulesWithoutList: [Int] = []
 
+  /// Registered device code that is not in the source.
+  var absentCode: [AbsentCode] = []
+  /// The same, as long as it is not known whether the wrappers are those of parts of device-linked code.
+  var absentParts: [AbsentCode] = []
+
   /// Bytes of section tables of what looked like an embedded cubin and was none.
   var failedCubinCost: UInt64 = 0
 

@@ -38,6 +38,23 @@ public struct Payload: Hashable, Sendable {
   }
 }
 
+extension Payload {
+  /// How it is compressed; nil where it is not.
+  var codec: Codec? { Codec(compression) }
+}
+
+extension Codec {
+  /// Nil for what is not compressed.
+  init?(_ compression: ImageCompression) {
+    switch compression {
+    case .none: return nil
+    case .lz4: self = .lz4
+    case .zstd: self = .zstd
+    case .zlib: self = .zlib
+    }
+  }
+}
+
 extension Inventory {
   /// The payloads of all images, in the order of the file.
   public var payloads: [Payload] {
@@ -60,7 +77,7 @@ extension Inventory {
 /// Reads and decompresses the payloads of one file. Several threads may use one reader.
 public final class PayloadReader: Sendable {
   private let source: any ByteSource
-  private let inventory: Inventory
+  let inventory: Inventory
   /// The contents of the compressed section that was read last: many payloads lie in one.
   private let inflated = Mutex<(CompressedSection, MemoryBytes)?>(nil)
 
@@ -78,20 +95,14 @@ public final class PayloadReader: Sendable {
   ///   it is past ``Payload/limit``, or, with the code ``Problem/Code/unsupported``, when it is opaque.
   public func bytes(of payload: Payload) throws(Problem) -> [UInt8] {
     do throws(Problem) {
-      let source =
-        try payload.container.map { (section) throws(Problem) in try contents(of: section) } ?? source
-      let codec: Codec
-      switch payload.compression {
-      case .none:
+      let source = try source(of: payload)
+      guard let codec = payload.codec else {
         guard payload.size <= Payload.limit else {
           throw Problem(
             .limitExceeded, "payload", expected: "at most \(Payload.limit) bytes", observed: "\(payload.size)"
           )
         }
         return try source.bytes(at: payload.offset, count: Int(payload.size), "payload")
-      case .lz4: codec = .lz4
-      case .zstd: codec = .zstd
-      case .zlib: codec = .zlib
       }
       guard !payload.isOpaque else { throw Problem(.unsupported, "payload", observed: "obfuscated LTO-IR") }
       let stored = try source.bytes(
@@ -123,6 +134,11 @@ public final class PayloadReader: Sendable {
   /// - Throws: the problems of both steps.
   public func bytes(of image: DeviceImage) throws(Problem) -> ArraySlice<UInt8> {
     try bytes(of: image, in: try bytes(of: Payload(image.index, of: inventory)))
+  }
+
+  /// What the payload's offset counts in.
+  func source(of payload: Payload) throws(Problem) -> any ByteSource {
+    try payload.container.map { (section) throws(Problem) in try contents(of: section) } ?? source
   }
 
   private func contents(of section: CompressedSection) throws(Problem) -> any ByteSource {

@@ -58,12 +58,17 @@ extension InventoryBuilder {
   mutating func readWrapper(at position: UInt64, version: UInt32, _ pointers: inout PointerReader)
     throws(Problem)
   {
-    guard let target = try pointers.target(at: position + 8, &window), let module = moduleAtOffset[target]
-    else {
-      // Static libraries whose device code was stripped leave wrappers of nothing.
-      if try pointers.isNull(at: position + 8, &window) { return }
-      return report(
-        .mismatch, "wrapper's fat binary", at: position + 8, expected: "the address of a fat binary")
+    let target = try pointers.target(at: position + 8, &window)
+    guard let target, let module = moduleAtOffset[target] else {
+      let isNull = try pointers.isNull(at: position + 8, &window)
+      let absent = AbsentCode(kind: isNull ? .removed : .misplaced, count: 1, offset: base + position + 8)
+      // An address among fat binaries is no trace of a part whose section was emptied.
+      if version == 1, !(target.map(pointers.isAmongFatBinaries) ?? false) {
+        absentParts.add(absent)
+      } else {
+        absentCode.add(absent)
+      }
+      return
     }
     inventory.modules[module].wrapperVersion = version
     if inventory.modules[module].place == .embedded { inventory.modules[module].place = .registered }
@@ -94,6 +99,17 @@ extension InventoryBuilder {
 }
 
 extension InventoryBuilder {
+  /// Tells what the wrappers without a fat binary are, once all have been read: beside device-linked code, those of
+  /// version 1 are its parts.
+  mutating func completeAbsentCode() {
+    let hasLinkedCode = inventory.modules.contains { $0.wrapperVersion == 2 }
+    for var absent in absentParts {
+      if hasLinkedCode { absent.kind = .linkedParts }
+      absentCode.add(absent)
+    }
+    absentParts = []
+  }
+
   /// Gives the device-linked modules whose list is filled at run time all registered parts of the source.
   mutating func completePreLinked() {
     guard !modulesWithoutList.isEmpty else { return }
@@ -134,6 +150,13 @@ struct PointerReader {
   mutating func isNull(at place: UInt64, _ window: inout ByteWindow) throws(Problem) -> Bool {
     guard try address(at: place, &window) == 0 else { return false }
     return try !relocated(&window).keys.contains(place)
+  }
+
+  /// Whether the file offset `place` lies in a section of fat binaries.
+  func isAmongFatBinaries(_ place: UInt64) -> Bool {
+    elf.sections.contains {
+      FatBinary.sections.contains($0.name) && place >= $0.offset && place - $0.offset < $0.size
+    }
   }
 
   /// The address in place; an object file has none.

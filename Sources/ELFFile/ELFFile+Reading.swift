@@ -31,6 +31,8 @@ extension ELFFile {
     abiVersion = ehdr.e_ident.8
     sections = []
     segments = []
+    sectionTableOffset = ehdr.e_shoff
+    segmentTableOffset = ehdr.e_phoff
     dynamic = ELFDynamic()
     notes = []
     problems = []

@@ -15,6 +15,10 @@ public struct ELFFile: Sendable {
   /// All sections in the order of the table, the reserved first one included.
   public var sections: [ELFSection]
   public var segments: [ELFSegment]
+  /// Where the section table starts: bytes from the start of ``source``. The corresponding ELF field is `e_shoff`.
+  public var sectionTableOffset: UInt64
+  /// Where the program headers start: bytes from the start of ``source``. The corresponding ELF field is `e_phoff`.
+  public var segmentTableOffset: UInt64
   public var dynamic: ELFDynamic
   public var notes: [ELFNote]
   /// What is wrong with the file but did not keep it from being read.

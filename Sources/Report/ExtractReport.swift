@@ -156,9 +156,6 @@ extension ExtractReport {
         width: style.width)
       output.append(contentsOf: line.utf8)
     }
-    for problem in file.contents.problems {
-      let line = wrapped(printable(problem.description), first: "  problem: ", width: style.width)
-      output.append(contentsOf: line.utf8)
-    }
+    output.append(contentsOf: file.contents.problems.lines(style).utf8)
   }
 }

@@ -44,6 +44,9 @@ struct Findings {
   let part: ViewAssessment
   let question: Question
 
+  /// Whether somebody asked, and the plan says what to do.
+  private var isPlanned: Bool { !question.namesDevices || !part.plan.steps.isEmpty }
+
   /// The findings, worst first, then in the order of the units.
   var all: [Finding] {
     var findings: [Finding] = []
@@ -99,7 +102,8 @@ struct Findings {
     var finding = Finding(
       severity: verdict.verdict.severity ?? 0, verdict: verdict.verdict, units: [unit],
       devices: [device],
-      what: "", why: [], todo: question.namesDevices ? Finding.Step.all(verdict.advice) : [],
+      what: "", why: [],
+      todo: isPlanned ? [] : Finding.Step.all(part.advice(ofUnit: unit, on: device)),
       uncovered: [unit: Set(verdict.uncovered.flatMap(\.modules))])
     switch verdict.verdict {
     case .native: return nil

@@ -18,10 +18,7 @@ extension KernelsReport {
       } else {
         writeTable(of: file, style, to: &output)
       }
-      for problem in file.problems {
-        let line = wrapped(printable(problem.description), first: "  problem: ", width: style.width)
-        output.append(contentsOf: line.utf8)
-      }
+      output.append(contentsOf: file.problems.lines(style).utf8)
     }
     return output
   }

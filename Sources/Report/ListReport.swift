@@ -102,10 +102,7 @@ extension ListReport {
       let hasArguments = file.verification != nil && inventory.images.contains { $0.compilerArguments != nil }
       writeTable(of: inventory, hasArguments: hasArguments, style, to: &output)
     }
-    for problem in file.contents.problems {
-      let line = wrapped(printable(problem.description), first: "  problem: ", width: style.width)
-      output.append(contentsOf: line.utf8)
-    }
+    output.append(contentsOf: file.contents.problems.lines(style).utf8)
     if let verification = file.verification, !inventory.images.isEmpty {
       output.append(contentsOf: line(on: verification, isGood: file.contents.problems.isEmpty).utf8)
     }

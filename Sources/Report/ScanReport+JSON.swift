@@ -41,12 +41,7 @@ extension JSONWriter {
       writer.member("computeCapability", requested.device.computeCapability.description)
       writer.member("driver", requested.device.driver?.description)
       writer.member("name", requested.device.name)
-      if let driver = answer.oldestDriver {
-        writer.object("oldestDriver") { writer in
-          writer.array("numbers", driver.numbers ?? [])
-          writer.member("text", driver.description)
-        }
-      }
+      writer.driver("oldestDriver", answer.oldestDriver)
       writer.member("query", requested.query)
       writer.rows("reasons", of: answer.reasons) { $0.members(of: $1) }
       writer.member("verdict", answer.verdict.rawValue)
@@ -84,6 +79,7 @@ extension JSONWriter {
     }
     array("packages", of: part.packages) { $0.members(of: $1, view, question) }
     rows("paths", of: view.paths) { $0.path($1) }
+    if !part.plan.isEmpty { object("plan") { $0.members(of: part.plan, question) } }
     rows("problems", of: view.problems) { writer, entry in
       writer.members(of: entry.problem, path: entry.path)
     }
@@ -166,7 +162,7 @@ extension JSONWriter {
 
   private mutating func members(of unit: AssessedUnit, _ index: Int, _ part: ViewAssessment, _ device: Int) {
     let verdict = unit.verdicts[device]
-    array("advice", verdict.advice.map(\.sentence))
+    array("advice", part.advice(ofUnit: index, on: device).map(\.sentence))
     member("computeCapability", verdict.device.computeCapability.description)
     member("dedicated", verdict.dedicated)
     member("linkInputs", verdict.linkInputs)

@@ -306,21 +306,45 @@ extension ScanReport {
   }
 }
 
-/// The first problems, each with the path that `path` says.
+/// The first problems, each with the path that `path` says; those of one file that say the same are one.
 func problemLines(
   _ problems: [FileProblem], _ style: TextStyle, path: (FileProblem) -> String
 ) -> String {
   guard !problems.isEmpty else { return "" }
   let shown = 20
   var text = "\n"
-  for entry in problems.prefix(shown) {
-    let sentence = "\(path(entry)): \(printable(entry.problem.description))"
+  let sentences = problems.sentences(path: path)
+  for sentence in sentences.prefix(shown) {
     text += wrapped(sentence, first: style.paint("problem", .yellow) + ": ", indent: 9, width: style.width)
   }
-  if problems.count > shown {
-    text += "\(grouped(problems.count - shown)) more problems: see the JSON report (-o json).\n"
+  if sentences.count > shown {
+    text += "\(grouped(sentences.count - shown)) more problems: see the JSON report (-o json).\n"
   }
   return text
+}
+
+extension [FileProblem] {
+  /// The problems, file by file; those of one file that say the same are one.
+  func sentences(path: (FileProblem) -> String) -> [String] {
+    var files: [(first: FileProblem, problems: [Problem])] = []
+    for problem in self {
+      if files.last?.first.path == problem.path {
+        files[files.count - 1].problems.append(problem.problem)
+      } else {
+        files.append((problem, [problem.problem]))
+      }
+    }
+    return files.flatMap { file in
+      file.problems.grouped.map { "\(path(file.first)): \(printable($0.description))" }
+    }
+  }
+}
+
+extension [Problem] {
+  /// The problems below the heading of their file.
+  func lines(_ style: TextStyle) -> String {
+    grouped.map { wrapped(printable($0.description), first: "  problem: ", width: style.width) }.joined()
+  }
 }
 
 extension Answer.Kind {

@@ -15,7 +15,7 @@ public struct ScanReport: Sendable {
   /// Everything that went wrong, each with where that is for a message.
   public var problems: [String] {
     assessment.views.flatMap { part in
-      part.view.problems.map { "\(part.path($0.path)): \($0.problem.description)" }
+      part.view.problems.sentences { part.path($0.path) }
     }
   }
 
@@ -66,6 +66,18 @@ extension ViewAssessment {
   /// `name`, and how many files it is where it is several.
   func named(_ name: String, _ unit: AssessedUnit) -> String {
     unit.isCollection ? "\(name.isEmpty ? "." : name) (\(counted(unit.files.count, "cubin file")))" : name
+  }
+
+  /// What helps a unit. Nobody but NVIDIA compiles NVIDIA's libraries.
+  func advice(ofUnit unit: Int, on device: Int) -> [Advice] {
+    let advice = units[unit].verdicts[device].advice
+    guard units[unit].isNVIDIAs else { return advice }
+    return advice.filter { advice in
+      switch advice {
+      case .rebuild, .useBuildWith: false
+      default: true
+      }
+    }
   }
 
   /// How a unit counts on a device: in the first package that has it.

@@ -13,26 +13,43 @@ struct StackText {
   /// Empty where nothing of a stack is in the view and nothing is wrong with what is.
   func text(_ style: TextStyle) -> String {
     let remarks = remarks
-    guard facts.hasStack || !remarks.isEmpty else { return "" }
+    guard facts.hasStack || !remarks.isEmpty || !part.plan.isEmpty else { return "" }
     let lines = SummaryLine.allCases.map { ($0, part.status(of: $0)) }
     let isSilent =
       !question.namesDevices && !question.namesDriver && facts.images.isEmpty
       && lines.allSatisfy { $0.1 == nil || $0.1 == .unknown } && remarks.isEmpty
-      && part.recommendations.isEmpty
+      && part.plan.isEmpty
     if isSilent { return "" }
-    var text = question.namesDevices ? "\n" : ""
+    var text = question.namesDevices && facts.hasStack ? "\n" : ""
     if facts.hasStack { text += lines.map { line($0.0, $0.1 ?? .unknown, style) }.joined() }
     text += headline(style) + oldestDriver(style)
     if !remarks.isEmpty { text += "\n" + remarks.map { remark($0, style) }.joined() }
-    if !part.recommendations.isEmpty {
-      text += "\n" + style.paint("What to do", .bold) + "\n"
-      for recommendation in part.recommendations {
-        text += wrapped(printable(recommendation.message), first: "  - ", width: style.width)
-        if let command = recommendation.command {
+    return text + plan(style)
+  }
+
+  /// What to do, in its order, and what no step mends.
+  private func plan(_ style: TextStyle) -> String {
+    let plan = part.plan
+    var text = ""
+    func write(_ title: String, _ steps: [Plan.Step], isNumbered: Bool) {
+      text += "\n" + style.paint(title, .bold) + "\n"
+      for (index, step) in steps.enumerated() {
+        let first = isNumbered && steps.count > 1 ? "  \(index + 1). " : "  - "
+        text += wrapped(printable(step.text), first: first, width: style.width)
+        if let command = step.command {
           text += "      " + style.paint(printable(command), .cyan) + "\n"
         }
       }
     }
+    if !plan.steps.isEmpty { write("What to do", plan.steps, isNumbered: true) }
+    if !plan.obstacles.isEmpty {
+      text +=
+        "\n" + style.paint(plan.steps.isEmpty ? "What stands in the way" : "What is left then", .bold) + "\n"
+      for obstacle in plan.obstacles {
+        text += wrapped(printable(obstacle), first: "  - ", width: style.width)
+      }
+    }
+    if !plan.building.isEmpty { write("To compile extensions", plan.building, isNumbered: false) }
     return text
   }
 
@@ -50,12 +67,15 @@ struct StackText {
   /// The checks that did not pass, the failed ones first; without those that only want a driver to be named.
   private var remarks: [Check] {
     let order: [Check.Status] = [.fail, .warn, .unknown]
+    // What is the same for several GPUs is told once.
+    var seen: Set<String> = []
     return order.flatMap { status in
       part.checks.filter { check in
         check.status == status
           && (question.namesDriver || status != .unknown || !check.id.dependsOnDriver)
           // What PyTorch says of itself is of interest where nobody asks whether it runs.
           && !(check.id == .flagsContents && question.namesDevices)
+          && seen.insert(check.message).inserted
       }
     }
   }
@@ -111,7 +131,7 @@ struct StackText {
   /// The oldest driver that does, where nobody is told to install it.
   private func oldestDriver(_ style: TextStyle) -> String {
     guard part.answers.allSatisfy({ $0.kind == .yes || $0.kind == .partly }),
-      !part.recommendations.contains(where: { $0.kind == .installDriver }),
+      !part.plan.steps.contains(where: { $0.driver != nil }),
       let demand = part.demand, let driver = demand.driver, !demand.demands.isEmpty
     else { return "" }
     return "\n"

@@ -135,7 +135,7 @@ struct TableRows {
   }
 
   private func moduleCount(_ units: [Int]) -> Int {
-    Set(units.flatMap { part.units[$0].files }).reduce(0) { $0 + view.files[$1].unit.moduleCount }
+    Set(units.flatMap { part.units[$0].files }).reduce(0) { $0 + view.files[$1].unit.loadableCount }
   }
 
   private func cells(of unit: Int) -> [TableRow.Cell] {

@@ -27,10 +27,32 @@ extension JSONWriter {
         writer.member("driver", demand.driver?.description)
       }
     }
-    rows("recommendations", of: part.recommendations) { writer, recommendation in
-      writer.member("command", recommendation.command)
-      writer.member("kind", recommendation.kind.rawValue)
-      writer.member("message", recommendation.message)
+  }
+
+  /// The members of the object `plan`.
+  mutating func members(of plan: Plan, _ question: Question) {
+    array("answers", zip(question.devices, plan.answers).map { $1.kind.rawValue })
+    steps("building", plan.building)
+    array("obstacles", plan.obstacles)
+    steps("steps", plan.steps)
+  }
+
+  private mutating func steps(_ key: StaticString, _ steps: [Plan.Step]) {
+    rows(key, of: steps) { writer, step in
+      writer.member("command", step.command)
+      writer.driver("driver", step.driver)
+      if let folder = step.environment { writer.place("environment", folder) }
+      writer.member("kind", step.kind.rawValue)
+      writer.member("text", step.text)
+    }
+  }
+
+  /// A driver, with its numbers for comparing.
+  mutating func driver(_ key: StaticString, _ driver: DriverVersion?) {
+    guard let driver else { return }
+    object(key) { writer in
+      writer.array("numbers", driver.numbers ?? [])
+      writer.member("text", driver.description)
     }
   }
 

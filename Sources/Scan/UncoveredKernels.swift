@@ -22,7 +22,9 @@ extension ScanResult {
       {
         return false
       }
-      return !reading.compiledPTX(of: entry.unit).isEmpty
+      // The directives of most PTX were read with the headers.
+      return entry.file.inventory.images.contains { $0.kind == .ptx && $0.ptxHeader == nil }
+        && !reading.compiledPTX(of: entry.unit).isEmpty
         || !reading.modulesToName(of: entry.unit, KernelNames()).isEmpty
     }
     guard !candidates.isEmpty else { return }
@@ -248,18 +250,17 @@ private struct NameReader {
         reading.compiledPTX(of: unit).map { module, position in
           inventory.modules[module].images.lowerBound + position
         })
-      let images = wanted.subtracting(known).filter { inventory.images[$0].kind == .ptx }.sorted()
+      let images = wanted.subtracting(known).filter {
+        inventory.images[$0].kind == .ptx && inventory.images[$0].ptxHeader == nil
+      }.sorted()
       guard !images.isEmpty else { return }
       known.formUnion(images)
-      let headers = reader.map(images, of: inventory, jobs: jobs, progress: progress) {
-        _, bytes throws(Problem) in
-        PTXHeader(String(decoding: bytes.prefix(4096), as: UTF8.self))
-      }
+      let headers = reader.ptxHeaders(of: images)
       var isNew = false
       for (index, header) in zip(images, headers) {
         let image = inventory.images[index]
         switch header {
-        case .success(let header?) where header.target != image.target || header.isa != image.ptxISA:
+        case .success(let header) where header.differs(from: image):
           result.directives[index] = header
           isNew = true
         case .success: break

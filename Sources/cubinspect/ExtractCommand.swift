@@ -92,7 +92,7 @@ struct ExtractCommand {
     // Before anything is left out, so that names do not depend on what is.
     let stem = stems.stem(of: path)
     do throws(Problem) {
-      let source = try FileBytes(path: path)
+      let source = try FileBytes.single(path)
       var plan = Plan(path: path, contents: InspectedFile(source), identity: source.identity)
       let images = plan.contents.inventory.images.filter(isWanted)
       plan.images = images.map(\.index)

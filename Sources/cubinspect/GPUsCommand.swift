@@ -1,5 +1,6 @@
 import CommandLineSyntax
 import Compatibility
+import DeviceCode
 import Report
 
 /// `cubinspect gpus`.
@@ -17,7 +18,9 @@ struct GPUsCommand {
   }
 
   func run() -> ExitStatus {
-    var gpus = GPUCatalogue.shared.search(query)
+    // A target is a question about code: which GPUs run it as it is.
+    let target = query.hasPrefix("sm_") ? CodeTarget(query) : nil
+    var gpus = target.map { GPUCatalogue.shared.gpus(running: $0) } ?? GPUCatalogue.shared.search(query)
     if gpus.isEmpty {
       do throws(GPUCatalogue.Failure) {
         gpus = try GPUCatalogue.resolve(query).gpus

@@ -75,7 +75,7 @@ struct KernelsCommand {
     var contents: InspectedFile
     var source: any ByteSource = MemoryBytes([])
     do throws(Problem) {
-      source = try FileBytes(path: path)
+      source = try FileBytes.single(path)
       contents = InspectedFile(source)
     } catch {
       contents = .unreadable(error)

@@ -38,7 +38,7 @@ struct ListCommand {
 
   private func read(_ path: Path, _ progress: ScanProgress?) -> ListReport.File {
     do throws(Problem) {
-      let source = try FileBytes(path: path)
+      let source = try FileBytes.single(path)
       var contents = InspectedFile(source)
       let verification = verifies ? contents.verify(source, jobs: jobs, progress: progress) : nil
       return ListReport.File(path: path, contents: contents, verification: verification)

@@ -15,11 +15,26 @@ struct NamePattern: Sendable {
   /// - Throws: a ``Failure`` when `text` is no regular expression.
   init(_ text: String) throws(Failure) {
     self.text = text
+    if let escape = Self.foreignEscape(in: text) {
+      throw Failure(
+        description: "\(escape) means nothing in an extended regular expression of POSIX"
+          + (escape.lowercased() == "\\d" ? "; write [0-9]" : ""))
+    }
     do {
       _ = try Self.matches(text, [])
     } catch {
       throw error
     }
+  }
+
+  /// The first escape that other kinds of expressions have and that the C library would take for the letter itself: `\d`.
+  private static func foreignEscape(in text: String) -> String? {
+    var isEscaped = false
+    for character in text {
+      if isEscaped, character.isLetter, !"wWsSbB".contains(character) { return "\\\(character)" }
+      isEscaped = !isEscaped && character == "\\"
+    }
+    return nil
   }
 
   /// For each of `names`, whether a part of it matches.

@@ -86,7 +86,7 @@ extension [Output] {
   /// whether one of them is a failure.
   func report(_ problems: [Problem], of path: Path) -> Bool {
     if !showsTextOnTerminal {
-      for problem in problems { Terminal.report("\(path): \(problem.description)") }
+      for problem in problems.grouped { Terminal.report("\(path): \(problem.description)") }
     }
     return problems.contains(where: \.isFailure)
   }

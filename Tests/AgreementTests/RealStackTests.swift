@@ -34,7 +34,7 @@ struct RealStackTests {
       "NVIDIA A100-PCIE-40GB", driver: "525.116.03", size: "dispatch", cuda: CUDAVersion(11, 7), image: image)
     #expect(SummaryLine.allCases.map { assessment.status(of: $0) } == [.pass, .pass, .pass, .pass])
     #expect(assessment.answers.map(\.kind) == [.yes])
-    #expect(assessment.recommendations.isEmpty)
+    #expect(assessment.plan.isEmpty)
     // The flags are of libtorch_python.so; not every module carries all of them.
     #expect(assessment.checks.filter { $0.status != .pass }.map(\.id) == [.flagsContents])
   }
@@ -43,10 +43,10 @@ struct RealStackTests {
     let assessment = try assess("V100", driver: "580.65.06")
     #expect(SummaryLine.allCases.map { assessment.status(of: $0) } == [.pass, .pass, .pass, .fail])
     #expect(assessment.answers.map(\.kind) == [.no])
-    let build = try #require(assessment.recommendations.first { $0.kind == .installTorch })
+    let build = try #require(assessment.plan.steps.first { $0.kind == .installTorch })
     #expect(
       build.command == "pip install torch==2.14.1 --index-url https://download.pytorch.org/whl/cu126")
-    #expect(build.message.contains("sm_70"))
+    #expect(build.text.contains("sm_70"))
   }
 
   @Test func newestBuildOnAnH100() throws {

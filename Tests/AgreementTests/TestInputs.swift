@@ -40,31 +40,57 @@ enum TestInputs {
     }
   }
 
+  /// A row of the script's table.
+  private struct Row {
+    var group: String
+    var name: String
+    var version: String
+    var wheel: String
+  }
+
+  private static func rows() throws -> [Row] {
+    try String(contentsOf: script, encoding: .utf8).split(separator: "\n").compactMap { line in
+      let words = line.split(separator: " ").map { String($0) }
+      guard words.count == 5, words[4].hasSuffix(".whl") else { return nil }
+      return Row(group: words[0], name: words[1], version: words[2], wheel: words[4])
+    }
+  }
+
+  private static func present(_ file: URL, group: String) throws -> URL {
+    guard FileManager.default.fileExists(atPath: file.path) else {
+      throw Missing(description: "\(file.path) is missing: run Tests/Scripts/fetch-test-wheels \(group)")
+    }
+    return file.standardizedFileURL
+  }
+
   /// The unpacked wheel `name`; its version is the one in the script's table.
   ///
   /// - Throws: ``Missing`` with the command to run where it has not been fetched.
   static func folder(of name: String, size: String) throws -> URL {
-    let table = try String(contentsOf: script, encoding: .utf8)
-    for line in table.split(separator: "\n") {
-      let words = line.split(separator: " ")
-      guard words.count == 5, words[0] == size, words[1] == name else { continue }
-      let folder = unpacked.appending(path: "\(name)-\(words[2])")
-      guard FileManager.default.fileExists(atPath: folder.path) else {
-        throw Missing(
-          description: "\(folder.path) is missing: run Tests/Scripts/fetch-test-wheels \(size)")
-      }
-      return folder.standardizedFileURL
+    guard let row = try rows().first(where: { $0.group == size && $0.name == name }) else {
+      throw Missing(description: "\(script.path) has no line '\(size) \(name)'")
     }
-    throw Missing(description: "\(script.path) has no line '\(size) \(name)'")
+    return try present(unpacked.appending(path: "\(name)-\(row.version)"), group: size)
   }
 
   /// The wheels of the script's table, each with its name there.
   static func wheels(size: String) throws -> [(name: String, file: URL)] {
-    try String(contentsOf: script, encoding: .utf8).split(separator: "\n").compactMap { line in
-      let words = line.split(separator: " ")
-      guard words.count == 5, words[0] == size else { return nil }
-      return (String(words[1]), cache.appending(path: "wheels/\(words[4])"))
+    try rows().filter { $0.group == size }.map { ($0.name, cache.appending(path: "wheels/\($0.wheel)")) }
+  }
+
+  /// The group in which the script's table has the wheel with this file name.
+  static func group(ofWheel wheel: String) throws -> String {
+    guard let row = try rows().first(where: { $0.wheel == wheel }) else {
+      throw Missing(description: "\(script.path) has no wheel \(wheel)")
     }
+    return row.group
+  }
+
+  /// The wheel with this file name.
+  ///
+  /// - Throws: ``Missing`` with the command to run where it has not been fetched.
+  static func wheel(_ wheel: String) throws -> URL {
+    try present(cache.appending(path: "wheels/\(wheel)"), group: group(ofWheel: wheel))
   }
 
   /// All regular files under `root` that are ELF files, static libraries or fat binaries, by path; or `root` itself.

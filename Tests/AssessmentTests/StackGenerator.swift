@@ -12,6 +12,8 @@ struct GeneratedStack {
     var name: String
     var isa: PTXISAVersion?
     var isZstd: Bool
+    /// Bytes.
+    var size: UInt64 = 1000
 
     var description: String { name + (isa.map { "@\($0)" } ?? "") + (isZstd ? "/zstd" : "") }
   }
@@ -223,7 +225,7 @@ struct GeneratedStack {
         inventory.images.append(
           DeviceImage(
             index: inventory.images.count, module: index, kind: kind, target: target,
-            compression: image.isZstd ? .zstd : .none, ptxISA: image.isa))
+            size: image.size, compression: image.isZstd ? .zstd : .none, ptxISA: image.isa))
       }
       inventory.modules.append(
         Module(index: index, place: module.place, images: start..<inventory.images.count))

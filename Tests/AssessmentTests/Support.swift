@@ -18,7 +18,7 @@ func codeFile(_ path: String, _ modules: [[String]], isa: String? = nil, zstd: B
       inventory.images.append(
         DeviceImage(
           index: inventory.images.count, module: inventory.modules.count, kind: isPTX ? .ptx : .cubin,
-          target: target, compression: zstd || parts.count > 1 ? .zstd : .none,
+          target: target, size: 1000, compression: zstd || parts.count > 1 ? .zstd : .none,
           ptxISA: isPTX ? isa.flatMap { PTXISAVersion($0) } : nil))
     }
     inventory.modules.append(Module(index: inventory.modules.count, images: start..<inventory.images.count))
@@ -42,7 +42,7 @@ struct Case {
 
   var assessment: ViewAssessment { ViewAssessment(view, question) }
   func checks() -> [Check] { assessment.checks }
-  func recommendations() -> [Recommendation] { assessment.recommendations }
+  var plan: Plan { assessment.plan }
   func driverDemand() -> DriverDemand? { assessment.demand }
   var answers: [Answer.Kind] { assessment.answers.map(\.kind) }
 }

@@ -116,7 +116,8 @@ struct DataTests {
       scan.text.contains(
         "install PyTorch 2.16.0 for CUDA 14.0, the nearest official build that runs on NVIDIA X100"))
     #expect(
-      scan.text.contains("pip install torch==2.16.0 --index-url https://download.pytorch.org/whl/cu140\n"))
+      scan.text.contains(
+        "pip install torch==2.16.0+cu140 --index-url https://download.pytorch.org/whl/cu140\n"))
     #expect(try !run("scan", "torch", "--gpu", "13.0", "--driver", "650.10.02").text.contains("2.16"))
   }
 

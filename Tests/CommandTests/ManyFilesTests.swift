@@ -57,7 +57,7 @@ struct ManyFilesTests {
     #expect(named.text.contains("✗ 9.0: no. "))
     let single = try Program.run("scan", "single", "kernels", "--gpu", "9.0", in: tree.path)
     #expect(single.status == 1)
-    #expect(single.text.contains("single/a.cubin"))
+    #expect(single.text.contains("single:\n✗ 9.0: no. "))
 
     let document = try Program.run("scan", "kernels", "--gpu", "8.0", "-o", "json", in: tree.path).document()
     let library = document.libraries.first
@@ -86,7 +86,8 @@ struct ManyFilesTests {
     try tree.write(contents + [7, 0], to: "twin.cubin")
     let run = try Program.run(["scan", ".", "-o", "json"].map { Array($0.utf8) }, in: tree.path)
     let document = try run.document()
-    #expect(document["summary"]?["librariesWithDeviceCode"] == .integer(1))
+    #expect(document.libraries.count == 1)
+    #expect(document["summary"]?["librariesWithDeviceCode"] == .integer(count))
     #expect(document.libraries.first?["files"]?.elements?.count == count)
     guard case .integer(let bytesRead)? = document["summary"]?["bytesRead"] else {
       Issue.record("bytesRead is no number")

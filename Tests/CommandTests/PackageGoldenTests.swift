@@ -26,7 +26,7 @@ extension GoldenTests {
     defer { withExtendedLifetime(tree) {} }
     try addPackages(to: tree, in: "site/")
     try expectScan("packages", "site", in: tree)
-    try expectGolden("packages.json", "scan site --gpu H100 -o json", in: tree.path, status: 1)
+    try expectGolden("packages.json", "scan site --gpu H100 -o json", in: tree.path)
   }
 
   private func addPackages(to tree: TemporaryTree, in folder: String) throws {
@@ -69,6 +69,6 @@ extension GoldenTests {
     try tree.sharedLibrary("srv/app.so", modules: modules("sm_100"), in: "root/")
     try expectScan("packages-system", "root", in: tree)
     try addPackages(to: tree, in: "other/")
-    try expectScan("packages-roots", "root other --gpu 9.0", in: tree, status: 1)
+    try expectScan("packages-roots", "root other --gpu 9.0", in: tree)
   }
 }

@@ -9,7 +9,8 @@ func image(
   guard let target = CodeTarget(name) else { fatalError("no target: \(name)") }
   let kind: ImageKind = name.hasPrefix("compute_") ? .ptx : name.hasPrefix("lto_") ? .ltoIR : .cubin
   return DeviceImage(
-    kind: kind, target: target, compression: compression, ptxISA: isa, isRelocatable: isRelocatable)
+    kind: kind, target: target, size: 1000, compression: compression, ptxISA: isa,
+    isRelocatable: isRelocatable)
 }
 
 /// A module before it has its place in a file.

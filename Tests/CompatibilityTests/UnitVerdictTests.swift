@@ -100,9 +100,9 @@ import Testing
     #expect(library.targets.map(\.targetName) == ["sm_75"] + newer)
   }
 
-  /// Less than one portable module in ten that hold kernels: the unit does not do its work.
+  /// Less than an eighth of the code that holds kernels: the unit does not do its work.
   @Test(arguments: [
-    (1, 9, Verdict.partial), (1, 10, .incompatible), (2, 18, .partial), (2, 19, .incompatible),
+    (1, 7, Verdict.partial), (1, 8, .incompatible), (2, 14, .partial), (2, 15, .incompatible),
   ])
   func nextToNothing(running: Int, gaps: Int, expected: Verdict) {
     func unit(_ empty: Int) -> CodeUnit {
@@ -118,7 +118,8 @@ import Testing
       kernels.add(module < running || module >= running + 20 ? ["k\(module)"] : [], ofModule: module)
     }
     let verdict = unit(20).verdict(on: device("8.0"), kernels: kernels)
-    #expect(verdict.runningWithKernels == running && verdict.running == running + 20)
+    #expect(verdict.weight.running == 1000 * UInt64(running) && verdict.running == running + 20)
+    #expect(verdict.weight.gaps == 1000 * UInt64(gaps))
     #expect(verdict.verdict == expected)
     // Specialised modules do not make up for it.
     let beside = CodeUnit(
@@ -126,6 +127,21 @@ import Testing
         Array(repeating: Draft(["sm_80"]), count: running) + Array(repeating: Draft(["sm_90"]), count: gaps)
           + Array(repeating: Draft(["sm_80a"]), count: 50)))
     #expect(beside.verdict(on: device("8.0")).verdict == expected)
+  }
+
+  /// Code is weighed by its bytes: one large module outweighs many small ones.
+  @Test func largeModulesWeighMore() {
+    func unit(running: UInt64, gap: UInt64) -> Verdict {
+      var large = image("sm_80")
+      large.size = running
+      var small = image("sm_90")
+      small.size = gap
+      let drafts = [Draft(images: [large])] + Array(repeating: Draft(images: [small]), count: 20)
+      return CodeUnit(inventory(drafts)).verdict(on: device("8.0")).verdict
+    }
+    #expect(unit(running: 1000, gap: 1000) == .incompatible)
+    #expect(unit(running: 10_000, gap: 1000) == .partial)
+    #expect(unit(running: 1000, gap: 100) == .partial)
   }
 
   /// What was made for other GPUs on purpose says so; what was only left behind does not.

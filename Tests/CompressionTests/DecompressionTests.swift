@@ -138,3 +138,54 @@ private func compress(_ input: [UInt8], _ codec: Codec) -> [UInt8] {
     }
   }
 }
+
+@Suite struct PrefixTests {
+  /// Text, incompressible bytes, and one byte over and over, whose length takes thousands of bytes.
+  private static let inputs: [[UInt8]] = {
+    var generator = SeededGenerator(seed: 11)
+    return [
+      DecompressionTests.text, (0..<300_000).map { _ in UInt8.random(in: 0...255, using: &generator) },
+      [UInt8](repeating: 7, count: 3_000_000), [1],
+    ]
+  }()
+
+  @Test(arguments: codecs) func everyLengthIsTheStartOfTheWhole(_ codec: Codec) throws {
+    for input in Self.inputs {
+      let packed = compress(input, codec)
+      for count in [0, 1, 2, 15, 64, 255, 256, 1000, 1024, 4096, 70_000, input.count]
+      where count <= input.count {
+        let prefix = try decompressPrefix(
+          of: MemoryBytes(packed), codec, count: count, size: UInt64(input.count))
+        #expect(prefix.elementsEqual(input.prefix(count)), "\(count) of \(input.count)")
+      }
+    }
+  }
+
+  /// What ends early gives what there is.
+  @Test(arguments: codecs) func moreThanThereIs(_ codec: Codec) throws {
+    let packed = compress(DecompressionTests.text, codec)
+    let count = DecompressionTests.text.count + 100
+    let all = try decompressPrefix(of: MemoryBytes(packed), codec, count: count, size: UInt64(count))
+    #expect(all == DecompressionTests.text)
+  }
+
+  @Test(arguments: codecs) func cutStreamsAreProblemsOnlyWhereTheyAreCut(_ codec: Codec) throws {
+    let packed = compress(DecompressionTests.text, codec)
+    let cut = MemoryBytes(packed[..<(packed.count - 6)])
+    let count = DecompressionTests.text.count
+    let prefix = try? decompressPrefix(of: cut, codec, count: 100, size: UInt64(count))
+    // The only block of this zstd frame is not decompressed before it is there.
+    #expect(prefix == (codec == .zstd ? nil : Array(DecompressionTests.text[..<100])))
+    let whole = try? decompressPrefix(of: cut, codec, count: count, size: UInt64(count))
+    #expect(whole != DecompressionTests.text)
+  }
+
+  @Test(arguments: codecs) func garbage(_ codec: Codec) {
+    var generator = SeededGenerator(seed: 5)
+    for _ in 0..<200 {
+      let bytes = (0..<200).map { _ in UInt8.random(in: 0...255, using: &generator) }
+      let prefix = try? decompressPrefix(of: MemoryBytes(bytes), codec, count: 4096, size: 1 << 20)
+      #expect((prefix ?? []).count <= 4096)
+    }
+  }
+}

@@ -6,7 +6,8 @@ import Testing
 private let fixtures = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
   .deletingLastPathComponent().appending(path: "Fixtures")
 
-private func fixture(_ name: String) throws -> [UInt8] {
+/// The bytes of a file in `Fixtures`.
+func fixture(_ name: String) throws -> [UInt8] {
   Array(try Data(contentsOf: fixtures.appending(path: name)))
 }
 

@@ -171,7 +171,7 @@ private typealias Entry = FatBinaryBuilder.Entry
   }
 
   @Test func everyKnownFlag() {
-    for flag in [0x1, 0x2, 0x10, 0x20, 0x40, 0x10000, 0x1000000] as [UInt64] {
+    for flag in [0x1, 0x2, 0x4, 0x8, 0x10, 0x20, 0x40, 0x300, 0x10000, 0x1000000] as [UInt64] {
       let file = inspect(
         FatBinaryBuilder([Entry(kind: 1, number: 90, flags: flag, payload: [UInt8](repeating: 1, count: 8))]))
       #expect(file.problems == [])

@@ -133,12 +133,101 @@ import Testing
     }
   }
 
+  // MARK: Device code that was removed
+
+  /// A library with code that was device-linked from as many parts, whose section was emptied: all their wrappers point
+  /// to what now lies there.
+  private func pruned(_ parts: Int) -> ELFBuilder {
+    var elf = ELFBuilder()
+    elf.add(FatBinaryBuilder("sm_80"))
+    let next = elf.append([1, 2, 3, 4, 5, 6, 7, 8], to: ".eh_frame_hdr", flags: 2)
+    for _ in 0..<parts { elf.addWrapper(of: next) }
+    let linked = elf.append(FatBinaryBuilder("sm_80").bytes, to: ".nv_fatbin")
+    elf.addWrapper(of: linked, preLinked: [])
+    elf.sections.append(.init(".bss", type: 8, flags: 3, []))
+    return elf
+  }
+
+  @Test(arguments: [ELFBuilder.PointerStyle.inPlace, .relocated])
+  func partsThatWereRemovedAfterDeviceLinking(_ style: ELFBuilder.PointerStyle) {
+    var elf = pruned(217)
+    elf.pointerStyle = style
+    let file = inspect(elf)
+    let offset = UInt64(elf.offset(of: .init(".nvFatBinSegment", 24 + 8)))
+    #expect(file.absentCode == [AbsentCode(kind: .linkedParts, count: 217, offset: offset)])
+    #expect(
+      file.problems == [
+        Problem(
+          .absent, "relocatable device code", at: offset,
+          observed: "217 wrappers of parts that were removed after device linking")
+      ])
+    #expect(!file.problems[0].isFailure)
+    #expect(file.inventory.modules.map(\.wrapperVersion) == [1, 2])
+    // Without parts nothing is left to be compiled.
+    #expect(file.inventory.modules.map(\.preLinked) == [[], []])
+  }
+
+  /// Beside device-linked code, an address among the fat binaries is damage all the same.
+  @Test func wrapperIntoAFatBinary() {
+    var elf = pruned(2)
+    elf.addWrapper(of: .init(".nv_fatbin", 16))
+    #expect(inspect(elf).absentCode.map(\.kind) == [.misplaced, .linkedParts])
+    #expect(inspect(elf).absentCode.map(\.count) == [1, 2])
+    #expect(inspect(elf).problems.map(\.isFailure) == [true, false])
+  }
+
+  /// Without device-linked code the same addresses are a damage, told once.
+  @Test func wrappersOfSomethingElse() {
+    var elf = ELFBuilder()
+    let other = elf.append([1, 2, 3, 4, 5, 6, 7, 8], to: ".rodata", flags: 2)
+    for _ in 0..<5 { elf.addWrapper(of: other) }
+    let offset = UInt64(elf.offset(of: .init(".nvFatBinSegment", 8)))
+    #expect(inspect(elf).absentCode == [AbsentCode(kind: .misplaced, count: 5, offset: offset)])
+    #expect(
+      inspect(elf).problems == [
+        Problem(
+          .mismatch, "wrapper's fat binary", at: offset, expected: "the address of a fat binary",
+          observed: "5 wrappers of something else")
+      ])
+  }
+
   /// What was stripped of its device code keeps wrappers of nothing.
   @Test func nullPointer() throws {
     var bytes = ELFBuilder(fatBinaries: [FatBinaryBuilder("sm_80")]).bytes
     let wrapper = try #require(wrapperOffsets(bytes).first)
     bytes.put(UInt64(0), at: wrapper + 8)
-    #expect(inspect(bytes).problems == [])
+    let file = inspect(bytes)
+    #expect(file.absentCode == [AbsentCode(kind: .removed, count: 1, offset: UInt64(wrapper + 8))])
+    #expect(file.faults == [Fault(.absent, "registered device code", UInt64(wrapper + 8))])
+  }
+
+  /// The wrappers of all members are one fact.
+  @Test func staticLibraryWithoutItsDeviceCode() throws {
+    var elf = ELFBuilder()
+    elf.type = 1
+    elf.addWrapper(of: elf.append([], to: ".nv_fatbin"))
+    elf.addWrapper(of: .init(".nv_fatbin"))
+    elf.pointers = []
+    let file = inspect(ArchiveBuilder.bytes([("a.o", elf.bytes), ("b.o", elf.bytes), ("c.o", elf.bytes)]))
+    #expect(file.inventory == Inventory())
+    #expect(file.absentCode.map(\.kind) == [.removed])
+    #expect(file.absentCode.map(\.count) == [6])
+    let first = UInt64(8 + 60 + elf.offset(of: .init(".nvFatBinSegment", 8)))
+    #expect(file.absentCode.map(\.offset) == [first])
+    #expect(file.problems.count == 1)
+  }
+
+  /// Fat binaries that are there and cannot be read are not reported again as wrappers of nothing.
+  @Test func fatBinariesThatCannotBeRead() {
+    var elf = ELFBuilder()
+    elf.addWrapper(of: elf.append([UInt8](repeating: 7, count: 64), to: ".nv_fatbin"))
+    #expect(inspect(elf).faults.map(\.field) == ["fat binary magic"])
+    #expect(inspect(elf).absentCode == [])
+  }
+
+  @Test func wholeFilesHaveNone() {
+    #expect(inspect(linked()).absentCode == [])
+    #expect(inspect(linked(1)).absentCode == [])
   }
 
   @Test func partThatIsNone() throws {

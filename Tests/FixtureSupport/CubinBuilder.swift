@@ -17,6 +17,8 @@ public struct CubinBuilder: Sendable {
   public var code: [UInt8] = [UInt8](repeating: 0x5A, count: 32)
   /// The kernels that its symbol table lists; nil for a cubin without one.
   public var kernels: [String]?
+  /// Empty sections in front of the code: with 65,280 and more, numbers do not fit into the ELF header.
+  public var emptySections = 0
 
   public init(_ target: Target, abiVersion: UInt8 = 7) {
     self.target = target
@@ -40,6 +42,8 @@ public struct CubinBuilder: Sendable {
     elf.flags = headerFlags
     elf.abi = (abiVersion < 8 ? 0x33 : 0x41, abiVersion)
     elf.hasSegments = false
+    elf.sections += [ELFBuilder.Section](
+      repeating: .init(".nv.constant0", flags: 2, []), count: emptySections)
     elf.sections.append(.init(".text.kernel", flags: 0x6, code))
     if let kernels { appendSymbols(of: kernels, to: &elf) }
     if abiVersion >= 8, toolkit != nil || arguments != nil {
@@ -55,10 +59,15 @@ public struct CubinBuilder: Sendable {
   private func appendSymbols(of kernels: [String], to elf: inout ELFBuilder) {
     var strings: [UInt8] = [0]
     var symbols = [UInt8](repeating: 0, count: 24)
+    var indices = [UInt8](repeating: 0, count: 4)
+    let codeIndex = UInt32(elf.sections.count)
+    let isLong = codeIndex >= 0xFF00
     for kernel in kernels {
       symbols.append(littleEndian: UInt32(strings.count))
-      // A global function, marked as a kernel, in section 1.
-      symbols += [0x12, 0x10, 1, 0]
+      // A global function, marked as a kernel, in the section of the code.
+      symbols += [0x12, 0x10]
+      symbols.append(littleEndian: isLong ? 0xFFFF : UInt16(codeIndex))
+      indices.append(littleEndian: isLong ? codeIndex : 0)
       symbols.append(littleEndian: UInt64(0))
       symbols.append(littleEndian: UInt64(code.count))
       strings += Array(kernel.utf8) + [0]
@@ -67,6 +76,11 @@ public struct CubinBuilder: Sendable {
     table.link = UInt32(elf.sections.count + 2)
     table.entrySize = 24
     elf.sections += [table, .init(".strtab", type: 3, flags: 0, strings)]
+    guard isLong else { return }
+    var extended = ELFBuilder.Section(".symtab_shndx", type: 18, flags: 0, indices)
+    extended.link = UInt32(elf.sections.count - 1)
+    extended.entrySize = 4
+    elf.sections.append(extended)
   }
 
   /// A note of type 2000: five offsets into the strings that follow them.

@@ -264,8 +264,10 @@ public struct ELFBuilder: Sendable {
     bytes.append(littleEndian: UInt16(56))
     bytes.append(littleEndian: UInt16(segmentCount))
     bytes.append(littleEndian: UInt16(64))
-    bytes.append(littleEndian: UInt16(hasSectionTable ? all.count + 1 : 0))
-    bytes.append(littleEndian: UInt16(hasSectionTable ? all.count : 0))
+    // Numbers from 0xFF00 on stand in section 0.
+    let isLong = all.count + 1 >= 0xFF00
+    bytes.append(littleEndian: UInt16(hasSectionTable && !isLong ? all.count + 1 : 0))
+    bytes.append(littleEndian: UInt16(hasSectionTable ? isLong ? 0xFFFF : all.count : 0))
     if segmentCount > 0 {
       bytes.append(littleEndian: UInt32(1))
       bytes.append(littleEndian: UInt32(6))
@@ -282,7 +284,12 @@ public struct ELFBuilder: Sendable {
     }
     guard hasSectionTable else { return bytes }
     bytes.pad(to: 8)
-    bytes += [UInt8](repeating: 0, count: 64)
+    var first = [UInt8](repeating: 0, count: 64)
+    if isLong {
+      first.put(UInt64(all.count + 1), at: 32)
+      first.put(UInt32(all.count), at: 40)
+    }
+    bytes += first
     for (index, section) in all.enumerated() {
       let isLoaded = section.flags & 2 != 0 && type != 1
       bytes.append(littleEndian: nameOffsets[index])

@@ -49,6 +49,7 @@ struct ReportSchemaTests {
       (Path("d.ptx"), InspectedFile(MemoryBytes(Array(PTXText.text("compute_70").utf8)))),
       (Path("e.so"), InspectedFile(MemoryBytes(old.bytes))), (Path("f"), missing),
       (Path("g.txt"), InspectedFile(MemoryBytes([0x41]))),
+      (Path("i.a"), InspectedFile(MemoryBytes(ArchiveBuilder.bytes([("a.o", elf.bytes)])))),
     ]
     var cubin = CubinBuilder("sm_100f", abiVersion: 8)
     cubin.arguments = "-arch sm_100f -m 64"
@@ -342,7 +343,7 @@ struct ReportSchemaTests {
     (#""field": "#, #""place": "#), (#""answer": "no""#, #""answer": "fail""#),
     (#""code": "noKernelImage""#, #""code": "noKernel""#), (#""views": ["#, #""roots": ["#),
     (#""ranges": [["#, #""ranges": [[-1, "#), (#""modules": 1, "ranges""#, #""module": 1, "ranges""#),
-    (#""numbers": ["#, #""numbers": ["R", "#), (#""paths": ["#, #""path": ["#),
+    (#""paths": ["#, #""path": ["#),
   ])
   func scanWithAnErrorIsNot(right: String, wrong: String) throws {
     try expectRefused(Self.scan(), right, wrong)
@@ -362,6 +363,8 @@ struct ReportSchemaTests {
     (#""facts": {"#, #""facts": {"more": 1, "#), (#""hosts": [535"#, #""hosts": [-535"#),
     (#""says": "#, #""said": "#), (#""withoutCUDA": true"#, #""withoutCUDA": 1"#),
     (#""torchAndGPU": "fail""#, #""torchAndGPU": null"#), (#""demands": ["#, #""demand": ["#),
+    (#""numbers": ["#, #""numbers": [-1, "#), (#""obstacles": ["#, #""obstacles": [1, "#),
+    (#""steps": ["#, #""recommendations": ["#),
   ])
   func stackWithAnErrorIsNot(right: String, wrong: String) throws {
     try expectRefused(Self.stack(), right, wrong)
@@ -463,11 +466,11 @@ struct ReportSchemaTests {
     #expect(listed("checkStatus") == Set(Check.Status.allCases.map(\.rawValue)))
     #expect(listed("check", "properties", "id") == Set(Check.ID.allCases.map(\.rawValue)))
     #expect(
-      listed("recommendation", "properties", "kind") == Set(Recommendation.Kind.allCases.map(\.rawValue)))
+      listed("step", "properties", "kind") == Set(Plan.Step.Kind.allCases.map(\.rawValue)))
     #expect(
       listed("kernelTarget", "properties", "body") == Set(KernelBody.Kind.allCases.map(\.rawValue)))
     #expect(listed("verdict") == Set(Verdict.allCases.map(\.rawValue)))
-    #expect(listed("answer", "properties", "answer") == Set(Answer.Kind.allCases.map(\.rawValue)))
+    #expect(listed("answerKind") == Set(Answer.Kind.allCases.map(\.rawValue)))
     #expect(listed("reason", "properties", "code") == Set(Reason.Code.allCases.map(\.rawValue)))
     #expect(listed("rootKind") == Set(View.Kind.allCases.map(\.rawValue)))
     let standings: [Standing] = [.counts, .forOtherGPUs, .notTaken(unit: 0), .withoutCode]

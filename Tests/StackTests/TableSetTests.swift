@@ -199,10 +199,21 @@ import Testing
     ),
     (
       #"{"pytorch": {"releases": [{"series": "2.15", "versions": ["2.15.0"], "python": ["3.12"], "builds": [{"cuda": "13.2", "targets": "8.0", "isDefault": true, "source": "s"}]}]}}"#,
-      0
+      // One build takes the place of both.
+      -1
     ),
     (
-      #"{"pytorch": {"install": [{"until": "2.0", "command": "pip install torch=={version}", "source": "s"}]}}"#,
+      #"{"pytorch": {"companions": [{"torch": "2.4.1", "torchvision": "0.19.1", "torchaudio": "2.4.1", "source": "s"}]}}"#,
+      0
+    ),
+    (#"{"pytorch": {"cuDNN": [{"from": "10.0", "first": "8.0", "source": "s"}]}}"#, 1),
+    (#"{"pytorch": {"aarch64": [{"until": "2.5", "hasCUDA": false, "source": "s"}]}}"#, 1),
+    (
+      #"{"architectures": {"desktopCodeOnTegra": [{"computeCapability": "11.0", "jetsonLinux": [39, 2], "driverBranch": 595, "cuda": "13.2", "source": "s"}]}}"#,
+      1
+    ),
+    (
+      #"{"pytorch": {"install": [{"until": "2.0", "command": "pip install {packages}", "source": "s"}]}}"#,
       1
     ),
   ])
@@ -554,12 +565,12 @@ import Testing
       "pytorch.builds, row 2.16 for CUDA 13.2, versions: does not agree, expected versions of the release, found 2.16.1"
     ),
     (
-      "pytorch.install", #"{"until": "2.99", "command": "pip install torch=={version}", "source": "s"}"#,
+      "pytorch.install", #"{"until": "2.99", "command": "pip install {packages}", "source": "s"}"#,
       "pytorch.install, row 2.99, until: does not agree, expected a series of pytorch.releases, found 2.99"
     ),
     (
       "pytorch.install", #"{"command": "pip install torch", "source": "s"}"#,
-      "pytorch.install, row without until, command: does not agree, expected a command with {version}, found pip install torch"
+      "pytorch.install, row without until, command: does not agree, expected a command with {packages}, found pip install torch"
     ),
   ])
   func rowsThatDoNotFit(list: String, row: String, message: String?) {

@@ -27,15 +27,36 @@ import Testing
   }
 
   @Test func installing() throws {
-    func command(_ version: String, _ cuda: String) throws -> String {
+    func command(
+      _ version: String, _ cuda: String, over installed: String = "1.0.0", companions: [String] = [],
+      onAArch64: Bool = false
+    ) throws -> String {
       let release = try #require(pytorch.release(of: version))
       let build = try #require(release.builds.first { $0.cuda.description == cuda })
-      return pytorch.command(installing: build, of: release, version: version)
+      return pytorch.command(
+        installing: build, of: release, version: version, over: installed, companions: companions,
+        onAArch64: onAArch64)
     }
     #expect(try command("2.15.0", "13.2") == "pip install torch==2.15.0")
     #expect(
       try command("2.4.1", "11.8")
-        == "pip install torch==2.4.1 --index-url https://download.pytorch.org/whl/cu118")
+        == "pip install torch==2.4.1+cu118 --index-url https://download.pytorch.org/whl/cu118")
+    // Pip takes the version that is there as satisfied, whatever it was built for.
+    #expect(
+      try command("2.4.1", "12.1", over: "2.4.1+cpu")
+        == "pip install torch==2.4.1+cu121 --index-url https://download.pytorch.org/whl/cu121")
+    #expect(
+      try command("2.7.1", "12.8", companions: ["torchvision", "torchaudio", "triton"])
+        == "pip install torch==2.7.1+cu128 torchvision==0.22.1+cu128 torchaudio==2.7.1+cu128 "
+        + "--index-url https://download.pytorch.org/whl/cu128")
+    #expect(
+      try command("2.15.0", "13.2", companions: ["torchvision"])
+        == "pip install torch==2.15.0 torchvision==0.29.2")
+    // On AArch64 PyPI has had builds without CUDA.
+    #expect(
+      try command("2.9.1", "12.8", onAArch64: true)
+        == "pip install torch==2.9.1+cu128 --index-url https://download.pytorch.org/whl/cu128")
+    #expect(try command("2.11.0", "13.0", onAArch64: true) == "pip install torch==2.11.0")
     #expect(
       try command("1.12.1", "11.3")
         == "pip install torch==1.12.1+cu113 --extra-index-url https://download.pytorch.org/whl/cu113")
@@ -43,6 +64,18 @@ import Testing
       try command("1.9.1", "11.1")
         == "pip install torch==1.9.1+cu111 -f https://download.pytorch.org/whl/torch_stable.html")
     #expect(pytorch.install.last?.until == nil)
+  }
+
+  @Test func whatCuDNNCovers() {
+    func covers(_ version: String, _ computeCapability: String) -> Bool? {
+      ComputeCapability(computeCapability).flatMap { pytorch.cuDNN(version, covers: $0) }
+    }
+    #expect(covers("8.7.0.84", "3.7") == true)
+    #expect(covers("8.8.0.121", "3.7") == false)
+    #expect(covers("9.10.2.21", "5.0") == true)
+    #expect(covers("9.11.0.98", "7.0") == false)
+    #expect(covers("9.24.0.43", "12.0") == true)
+    #expect(covers("6.0", "7.0") == nil)
   }
 
   @Test func baseImagesAreNVIDIAs() {

@@ -32,6 +32,11 @@ extension Assessor {
     listed(units.map { "\(self.units[$0].path.lastComponent)" }, atMost: 3)
   }
 
+  /// ` in libx.so`, for a sentence about a package; nothing where the package is that one file.
+  private func place(_ units: [Int], in package: AssessedPackage) -> String {
+    package.package == nil && !package.isTorch && package.units.count == 1 ? "" : " in \(names(units))"
+  }
+
   /// Whether the code is for the GPU, whatever the driver.
   private func codeCheck(_ package: AssessedPackage, _ device: Int) -> Check? {
     let label = devices[device].label
@@ -61,7 +66,7 @@ extension Assessor {
     case .jit:
       let units = units(.jit)
       return check(
-        .warn, "\(name) has PTX instead of machine code for \(label) in \(names(units))",
+        .warn, "\(name) has PTX instead of machine code for \(label)\(place(units, in: package))",
         detail: "the driver compiles it at the first start, which can take minutes", units)
     case .notGuaranteed:
       return check(
@@ -70,7 +75,7 @@ extension Assessor {
       let incompatible = units(.incompatible)
       if !incompatible.isEmpty {
         return check(
-          .warn, "\(name) has no code that runs on \(label) in \(names(incompatible))",
+          .warn, "\(name) has no code that runs on \(label)\(place(incompatible, in: package))",
           detail: "others of its libraries have", incompatible)
       }
       let partial = units(.partial)
@@ -91,7 +96,7 @@ extension Assessor {
       let isPart = facts.torches.contains { $0.folder == package.environment } && package.isNVIDIAs
       return check(
         isPart ? .warn : .fail,
-        "\(name) has no code that runs on \(label) in \(names(incompatible.isEmpty ? counting : incompatible))",
+        "\(name) has no code that runs on \(label)\(place(incompatible.isEmpty ? counting : incompatible, in: package))",
         detail: detail ?? (isPart ? "what PyTorch calls in it fails" : nil),
         incompatible.isEmpty ? counting : incompatible)
     }
@@ -109,22 +114,29 @@ extension Assessor {
   private func driverFailures(_ package: AssessedPackage, _ verdicts: [UnitVerdict], _ device: Int) -> [Check]
   {
     guard let driver = verdicts.first?.device.knownDriver else { return [] }
-    func check(_ id: Check.ID, _ reason: ExclusionReason, _ summary: String, detail: String) -> Check? {
+    func check(
+      _ id: Check.ID, _ reason: ExclusionReason, _ summary: (_ place: String) -> String, detail: String
+    ) -> Check? {
       let units = zip(package.units, verdicts).filter { _, verdict in
         verdict.uncovered.contains { $0.reasons.contains(reason) }
       }.map(\.0)
-      return units.isEmpty ? nil : self.check(id, .fail, package, device, summary, detail: detail, units)
+      return units.isEmpty
+        ? nil
+        : self.check(id, .fail, package, device, summary(place(units, in: package)), detail: detail, units)
     }
     let newest = driver.newestPTXISA.map { " (its newest is \($0))" } ?? ""
     let minimum = DriverTable.shared.compression.first.map { ", which needs \($0.minimumDriver)" } ?? ""
     return [
       check(
         .ptxDriver, .ptxISANewerThanDriver,
-        "driver \(driver) does not support the version of PTX\(newest) that it would have to compile for \(package.name)",
+        {
+          "driver \(driver) does not support the version of PTX\(newest) that it would have to compile for "
+            + "\(package.name)\($0)"
+        },
         detail: "\"the provided PTX was compiled with an unsupported toolchain\" (CUDA error 222)"),
       check(
         .compressionDriver, .compressionNewerThanDriver,
-        "driver \(driver) does not decompress the device code of \(package.name)\(minimum)",
+        { "driver \(driver) does not decompress the device code of \(package.name)\($0)\(minimum)" },
         detail: "\"device kernel image is invalid\" (CUDA error 200)"),
     ].compactMap { $0 }
   }

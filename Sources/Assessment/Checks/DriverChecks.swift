@@ -162,10 +162,14 @@ extension Assessor {
     func check(
       _ status: Check.Status, _ summary: String, detail: String? = nil, _ more: [Evidence] = []
     ) -> Check {
+      let users = packages(using: runtime)
+      // A runtime that no program here loads stops none of them.
+      let isIdle = status == .fail && users.isEmpty && packages.contains { !$0.units.isEmpty }
       var check = Check(
-        .driverRuntime, status, subject: runtime.name, device: index, summary, detail: detail,
+        .driverRuntime, isIdle ? .warn : status, subject: runtime.name, device: index, summary,
+        detail: detail,
         evidence: runtime.evidence + more)
-      check.packages = packages(using: runtime)
+      check.packages = users
       return check
     }
     let brings = runtime.users.count > 1 ? "bring" : "brings"
@@ -358,8 +362,9 @@ extension Requirement {
   var summary: String {
     let parts = text.split(separator: " ")
     guard let first = parts.first, parts.count > 1 else { return "\"\(text)\"" }
-    return
-      "\"\(first)\" or one of \(parts.count - 1) other \(parts.count == 2 ? "condition" : "conditions") on brand and driver"
+    return parts.count == 2
+      ? "\"\(first)\" or another condition on brand and driver"
+      : "\"\(first)\" or one of \(parts.count - 1) other conditions on brand and driver"
   }
 }
 

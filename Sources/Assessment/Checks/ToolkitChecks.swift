@@ -3,17 +3,58 @@ import Compatibility
 import Stack
 
 extension Assessor {
-  /// The toolkits with a compiler, that which `/usr/local/cuda` leads to first.
+  /// The toolkits with a compiler, that which builds take first: the one that an image names in `CUDA_HOME` or has first in
+  /// its `PATH`, else that which `/usr/local/cuda` leads to.
   var compilers: [Toolkit] {
-    facts.toolkits.filter(\.hasCompiler).enumerated().sorted {
-      ($0.element.isDefault ? 0 : 1, $0.offset) < ($1.element.isDefault ? 0 : 1, $1.offset)
+    func rank(_ toolkit: Toolkit) -> Int {
+      for image in facts.images {
+        if let home = image.environment["CUDA_HOME"] ?? image.environment["CUDA_PATH"] {
+          return names(home, toolkit) ? 0 : 3
+        }
+        let folders = image.environment["PATH"]?.split(separator: ":") ?? []
+        if let first = folders.first(where: { folder in
+          facts.toolkits.contains { names(String(folder), $0, "bin") }
+        }) {
+          return names(String(first), toolkit, "bin") ? 1 : 3
+        }
+      }
+      return toolkit.isDefault ? 2 : 3
+    }
+    return facts.toolkits.filter(\.hasCompiler).enumerated().sorted {
+      (rank($0.element), $0.offset) < (rank($1.element), $1.offset)
     }.map(\.element)
   }
 
-  /// The checks about compiling on the machine.
+  /// Whether an absolute path is that of a toolkit, or of a folder in it; `/usr/local/cuda` is the default one.
+  private func names(_ path: String, _ toolkit: Toolkit, _ folder: String? = nil) -> Bool {
+    let wanted = Path(path.split(separator: "/").joined(separator: "/"))
+    return [toolkit.folder, toolkit.isDefault ? Path("usr/local/cuda") : toolkit.folder].contains { own in
+      (folder.map { own.child($0) } ?? own) == wanted
+    }
+  }
+
+  /// The checks about compiling on the machine, with the toolkit that builds take.
   func toolkitChecks() -> [Check] {
-    compilers.flatMap { toolkit in
-      devices.indices.map { toolkitGPU(toolkit, $0) } + facts.torches.compactMap { toolkitTorch(toolkit, $0) }
+    guard let toolkit = compilers.first else { return [] }
+    return devices.indices.map { toolkitGPU(toolkit, $0) }
+      + facts.torches.compactMap { toolkitTorch(toolkit, $0) }
+      + facts.images.flatMap { architectureList(of: $0) }
+  }
+
+  /// Whether the architectures that an image builds extensions for include the devices.
+  private func architectureList(of image: ImageConfiguration) -> [Check] {
+    guard let text = image.environment["TORCH_CUDA_ARCH_LIST"], let list = ArchitectureList(text) else {
+      return []
+    }
+    return devices.indices.map { index in
+      let device = devices[index]
+      let runs = list.fit(on: device) > .none
+      return Check(
+        .toolkitGPU, runs ? .pass : .warn, subject: "TORCH_CUDA_ARCH_LIST", device: index,
+        runs
+          ? "extensions that are compiled in the image have code for \(device.label)"
+          : "extensions that are compiled in the image have no code for \(device.label)",
+        evidence: image.evidence(of: "TORCH_CUDA_ARCH_LIST"))
     }
   }
 

@@ -1,5 +1,5 @@
 public import Bytes
-import DeviceCode
+public import DeviceCode
 
 /// The known GPU products: finds the one that somebody means.
 public struct GPUCatalogue: Sendable, Codable {
@@ -98,6 +98,14 @@ public struct GPUCatalogue: Sendable, Codable {
       if let tier { tiers[tier].append(gpu) }
     }
     return tiers.first { !$0.isEmpty } ?? []
+  }
+
+  /// The products that run machine code for a target as it is.
+  public func gpus(running target: CodeTarget) -> [GPU] {
+    let image = ImageSignature(DeviceImage(kind: .cubin, target: target))
+    return gpus.filter { gpu in
+      gpu.computeCapabilities.contains { Rule.judge(image, on: Device($0)).fit.isNative }
+    }
   }
 
   /// The products for a list: all for an empty query, else those of a compute capability or an architecture, or whose

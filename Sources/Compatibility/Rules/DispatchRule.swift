@@ -74,6 +74,13 @@ struct DispatchRule {
     return rest.count < own.count - rest.count && !isForDevice ? .mostlyDedicated : .gap
   }
 
+  /// Whether the name of a kernel in a module includes the device.
+  func namesDevice(inModule module: Int) -> Bool {
+    (kernels.kernels(ofModule: module) ?? []).contains { kernel in
+      kernels.facts[kernel].tags.contains { $0.includes(device) }
+    }
+  }
+
   /// How many targets show that a template is compiled target by target.
   private static let fewestTargets = 3
 

@@ -16,6 +16,8 @@ public struct Distribution: Hashable, Sendable, Codable {
     public var name: String
     /// The version that it is pinned to, where it is.
     public var pin: String?
+    /// `cublas`, `cudart` of `cuda-toolkit[cublas,cudart]==13.2.2`.
+    public var extras: [String] = []
     /// It is only required with an extra that somebody asks for.
     public var isOptional: Bool
     public var text: String
@@ -67,6 +69,9 @@ extension Distribution.Requirement {
       let pinned = versions[place.upperBound...].drop { $0 == "=" || $0 == " " }
         .prefix { $0.isLetter || $0.isNumber || ".+!".contains($0) }
       pin = pinned.isEmpty || versions[place.upperBound...].contains("*") ? nil : String(pinned)
+    }
+    if versions.first == "[", let end = versions.firstIndex(of: "]") {
+      extras = versions[..<end].dropFirst().split(separator: ",").map { $0.trimmingSpaces() }
     }
     isOptional = parts.count > 1 && parts[1].contains("extra")
     self.text = text

@@ -178,6 +178,7 @@ public struct FactCollector {
       if let distribution {
         torch.requires[required.name] = Fact(
           pin, in: distribution.metadata, says: "Requires-Dist: \(required.text)")
+        torch.extras[required.name] = required.extras.isEmpty ? nil : required.extras
       }
     }
     let library = folder.child("torch/lib/libtorch_python.so")

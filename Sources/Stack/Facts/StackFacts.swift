@@ -19,6 +19,8 @@ public struct TorchInstallation: Hashable, Sendable, Codable {
   /// The distributions of NVIDIA's libraries that it requires, by their names in normal form, with the version that
   /// they are pinned to.
   public var requires: [String: Fact<String>]
+  /// The extras that it asks of some of these: `cublas`, `cudart` of `cuda-toolkit`, without which nothing is installed.
+  public var extras: [String: [String]] = [:]
   /// The names of NVIDIA's libraries that its own libraries need, each once and in their order: `libcudart.so.12`.
   public var needed: [Fact<String>]
 

@@ -56,11 +56,39 @@ public struct PyTorchTable: Sendable, Codable {
     public var variant: String { "cu\(cuda.major)\(cuda.minor)" }
   }
 
+  /// The releases of torchvision and torchaudio that belong to a release of PyTorch.
+  public struct Companions: Sendable, Codable {
+    /// `2.4.1`.
+    public var torch: String
+    public var torchvision: String
+    public var torchaudio: String
+    /// Index into ``PyTorchTable/sources``.
+    public var source: Int
+  }
+
+  /// Which GPUs cuDNN has code for: those from a compute capability on, until a row for a later version says otherwise.
+  public struct CuDNNCoverage: Sendable, Codable {
+    /// The first version that it is true of: `9.11`.
+    public var from: String
+    public var first: ComputeCapability
+    /// Index into ``PyTorchTable/sources``.
+    public var source: Int
+  }
+
+  /// What installs on AArch64 without a package index.
+  public struct DefaultOnAArch64: Sendable, Codable {
+    /// The last series that it is true of.
+    public var until: String
+    public var hasCUDA: Bool
+    /// Index into ``PyTorchTable/sources``.
+    public var source: Int
+  }
+
   /// How a build is installed that is not the default one.
   public struct Install: Sendable, Codable {
     /// The last series that it is for; nil for all that follow.
     public var until: String?
-    /// With `{version}` and `{variant}` for those of the build.
+    /// With `{packages}` for the names and versions of what is installed, and `{variant}` for that of the build.
     public var command: String
     /// Index into ``PyTorchTable/sources``.
     public var source: Int
@@ -70,21 +98,75 @@ public struct PyTorchTable: Sendable, Codable {
   public var releases: [Release]
   /// Oldest first.
   public var install: [Install]
+  /// Oldest first.
+  public var companions: [Companions]
+  /// Oldest first.
+  public var cuDNN: [CuDNNCoverage]
+  /// Oldest first; later series have CUDA.
+  public var aarch64: [DefaultOnAArch64]
   public var sources: [String]
 
   /// The table, decoded at first use.
   public static let shared = TableSet.shared(Self.self)
 
-  /// The command that installs a build of one version.
-  public func command(installing build: Build, of release: Release, version: String) -> String {
-    if build.isDefault { return "pip install torch==\(version)" }
+  /// The command that installs one version of a build, with the packages in `companions` in the versions that belong to it.
+  ///
+  /// Pip takes a version without its local part (`2.8.0`) as satisfied by any build of it (`2.8.0+cu128`), so the build is
+  /// named, unless PyPI has it and no build of that version is there.
+  ///
+  /// - Parameters:
+  ///   - installed: the version that is there: `2.8.0+cpu`.
+  ///   - companions: `torchvision`, `torchaudio`; others are left out.
+  public func command(
+    installing build: Build, of release: Release, version: String, over installed: String,
+    companions: [String],
+    onAArch64: Bool
+  ) -> String {
     let position = releases.firstIndex { $0.series == release.series } ?? releases.endIndex
     let row = install.first { row in
       guard let until = row.until else { return true }
       return releases.firstIndex { $0.series == until }.map { position <= $0 } ?? false
     }
-    return (row?.command ?? "").replacing("{version}", with: version)
+    let onArm = aarch64.first { SeriesKey(release.series) <= SeriesKey($0.until) }
+    let isOnPyPI = build.isDefault && !(onAArch64 && onArm?.hasCUDA == false)
+    let isPlain = isOnPyPI && installed.prefix { $0 != "+" } != version[...]
+    let local = isPlain ? "" : "+\(build.variant)"
+    var packages = ["torch==\(version)\(local)"]
+    for companion in companions {
+      guard let fitting = self.version(of: companion, for: version) else { continue }
+      // One that runs with several releases of PyTorch is not built for each.
+      packages.append("\(companion)==\(fitting)\(isShared(fitting, companion) ? "" : local)")
+    }
+    let list = packages.joined(separator: " ")
+    if isPlain { return "pip install \(list)" }
+    return (row?.command ?? "").replacing("{packages}", with: list)
       .replacing("{variant}", with: build.variant)
+  }
+
+  /// The release of torchvision or torchaudio that belongs to a version of PyTorch; nil where the table does not tell.
+  public func version(of companion: String, for torch: String) -> String? {
+    let row =
+      companions.first { $0.torch == torch }
+      ?? companions.last { row in release(of: row.torch)?.series == release(of: torch)?.series }
+    switch companion {
+    case "torchvision": return row?.torchvision
+    case "torchaudio": return row?.torchaudio
+    default: return nil
+    }
+  }
+
+  /// Whether several releases of PyTorch share this one of a companion.
+  private func isShared(_ version: String, _ companion: String) -> Bool {
+    companions.count { (companion == "torchvision" ? $0.torchvision : $0.torchaudio) == version } > 1
+  }
+
+  /// Whether cuDNN in this version has code for a GPU; nil where the table does not tell.
+  public func cuDNN(_ version: String, covers device: ComputeCapability) -> Bool? {
+    let numbers = version.split(separator: ".").compactMap { Int($0) }
+    let row = cuDNN.last { row in
+      !numbers.lexicographicallyPrecedes(row.from.split(separator: ".").compactMap { Int($0) })
+    }
+    return row.map { $0.first <= device }
   }
 
   /// The release that a version belongs to: `2.4.1+cu121` is of the series 2.4. Nil when the table does not have it.
@@ -139,11 +221,17 @@ extension ArchitectureList: CustomStringConvertible {}
 extension PyTorchTable: DataTable {
   public static let name = "pytorch"
   public static var resource: [UInt8] { PackageResources.pytorch_json }
-  public var rowSources: [Int] { releases.flatMap(\.builds).map(\.source) + install.map(\.source) }
+  public var rowSources: [Int] {
+    releases.flatMap(\.builds).map(\.source) + install.map(\.source) + companions.map(\.source)
+      + cuDNN.map(\.source) + aarch64.map(\.source)
+  }
 
   public mutating func add(_ other: PyTorchTable) {
     releases.add(other.releases, by: \.key)
     install.add(other.install, by: \.key)
+    companions.add(other.companions, by: \.key)
+    cuDNN.add(other.cuDNN, by: \.key)
+    aarch64.add(other.aarch64, by: \.key)
   }
 
   public func problems(in tables: TableSet) -> [Problem] {
@@ -173,9 +261,26 @@ extension PyTorchTable: DataTable {
           releases.contains { $0.series == until }, row.key, "until", "a series of pytorch.releases", until)
       }
       commands.expect(
-        row.command.contains("{version}"), row.key, "command", "a command with {version}", row.command)
+        row.command.contains("{packages}"), row.key, "command", "a command with {packages}", row.command)
     }
-    return check.problems + builds.problems + commands.problems
+    var others = ListCheck(Self.self, "companions")
+    others.expectAscending(companions.map(\.key), "torch")
+    for row in companions {
+      others.expect(
+        release(of: row.torch)?.versions.contains(row.torch) == true, row.key, "torch",
+        "a version of pytorch.releases", row.torch)
+    }
+    var coverage = ListCheck(Self.self, "cuDNN")
+    coverage.expectAscending(cuDNN.map(\.key), "from")
+    for row in cuDNN {
+      coverage.expect(
+        tables[ArchitectureTable.self][row.first] != nil, row.key, "first",
+        "one of architectures.computeCapabilities", row.first)
+    }
+    var onArm = ListCheck(Self.self, "aarch64")
+    onArm.expectAscending(aarch64.map(\.key), "until")
+    return check.problems + builds.problems + commands.problems + others.problems + coverage.problems
+      + onArm.problems
   }
 
   private func check(_ build: Build, of release: Release, in tables: TableSet, _ check: inout ListCheck) {
@@ -208,6 +313,18 @@ extension PyTorchTable.Release {
 
 extension PyTorchTable.Install {
   fileprivate var key: SeriesKey { until.map { SeriesKey($0) } ?? .newest }
+}
+
+extension PyTorchTable.Companions {
+  fileprivate var key: SeriesKey { SeriesKey(torch) }
+}
+
+extension PyTorchTable.DefaultOnAArch64 {
+  fileprivate var key: SeriesKey { SeriesKey(until) }
+}
+
+extension PyTorchTable.CuDNNCoverage {
+  fileprivate var key: SeriesKey { SeriesKey(from) }
 }
 
 /// A series by its numbers: 2.10 comes after 2.9.

@@ -172,6 +172,12 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
       for image in file.inventory.images[payload.images] {
         guard let contents = try? reader.bytes(of: image, in: bytes) else { continue }
         if contents.count != Int(image.size) { found.append("\(contents.count) of \(image.size) bytes") }
+        guard image.kind == .ptx || image.kind == .relocatablePTX,
+          let header = (try? PTXContents(contents))?.header
+        else { continue }
+        // The start of a payload says what the whole says.
+        let read = reader.ptxHeaders(of: [image.index])[0]
+        if (try? read.get()) != header { found.append("\(read), not \(header)") }
       }
     }
     if next != file.inventory.images.count { found.append("images without payload") }

@@ -1,0 +1,304 @@
+import Bytes
+import Compatibility
+import DeviceCode
+import Stack
+
+/// Makes the plan of one view: a step is added, the facts after it are assessed, and what is still wrong asks for the next.
+struct Planner {
+  private let original: Assessor
+  private let question: Question
+  private var plan = Plan()
+
+  init(_ assessor: Assessor, _ question: Question) {
+    original = assessor
+    self.question = question
+  }
+
+  /// The plan; empty where nothing has to be mended.
+  mutating func make(_ answers: [Answer]) -> Plan {
+    guard question.namesDevices else {
+      plan.steps = installLibraries(original)
+      plan.building = original.buildingAdvice()
+      return plan
+    }
+    plan.answers = answers
+    plan.building = original.buildingAdvice()
+    var current = original
+    // Each step mends something, so there are few; the bound is for tables that contradict themselves.
+    for _ in 0..<8 {
+      var assessor = current
+      let checks = assessor.checks()
+      plan.answers = assessor.answers(checks)
+      guard plan.answers.contains(where: { $0.kind == .no || $0.kind == .partly }),
+        let step = nextStep(assessor, checks), let change = step.change
+      else { break }
+      plan.steps.append(step)
+      current = current.after(change)
+    }
+    var final = current
+    let checks = final.checks()
+    plan.answers = final.answers(checks)
+    if plan.answers.contains(where: { $0.kind == .no || $0.kind == .partly }) {
+      plan.obstacles = obstacles(final, plan.answers)
+    }
+    return plan
+  }
+
+  private func has(_ kind: Plan.Step.Kind, in folder: Path? = nil) -> Bool {
+    plan.steps.contains { $0.kind == kind && (folder == nil || $0.environment == folder) }
+  }
+
+  private func nextStep(_ assessor: Assessor, _ checks: [Check]) -> Plan.Step? {
+    for torch in assessor.facts.torches where !has(.installTorch, in: torch.folder) {
+      if let step = torchStep(torch, assessor, checks) { return step }
+    }
+    if let step = installLibraries(assessor).first(where: { !has(.installLibraries, in: $0.environment) }) {
+      return step
+    }
+    if !has(.baseImage), let step = baseImage(assessor, checks) { return step }
+    if !has(.installDriver) { return driverStep(assessor, checks) }
+    return nil
+  }
+
+  // MARK: PyTorch
+
+  private func torchStep(_ torch: TorchInstallation, _ assessor: Assessor, _ checks: [Check]) -> Plan.Step? {
+    guard let package = assessor.packages.first(where: { $0.isTorch && $0.environment == torch.folder })
+    else {
+      return nil
+    }
+    let isForOthers = package.plain.contains { $0.code == .incompatible || $0.code == .partial }
+    let isHeldBack = checks.contains { check in
+      check.status == .fail && check.id.dependsOnDriver
+        && (check.subject == torch.label
+          || check.packages.map { $0.contains { assessor.packages[$0].isTorch } } ?? false)
+    }
+    let lacksCUDA = torch.isWithoutCUDA || torch.rocm != nil
+    guard isForOthers || isHeldBack || lacksCUDA else { return nil }
+    if let choice = assessor.torchChoice(near: torch) {
+      // Another build is better than a new driver, which is somebody else's to install.
+      return step(installing: choice, over: torch, assessor)
+    }
+    guard let choice = assessor.torchChoice(near: torch, ignoringDriver: true) else { return nil }
+    // Without another build for this driver: where PyTorch's code is for the GPU the driver's update is all that it takes.
+    if !isForOthers, !lacksCUDA { return nil }
+    guard let driver = choice.driver, !has(.installDriver) else { return nil }
+    return installDriver(
+      driver,
+      because:
+        "no official build of PyTorch runs on \(listed(assessor.devices.map(\.label))) with the present one")
+  }
+
+  private func step(
+    installing choice: TorchChoice, over torch: TorchInstallation, _ assessor: Assessor
+  ) -> Plan.Step {
+    let table = PyTorchTable.shared
+    let release = table.releases[choice.release]
+    let environment = assessor.facts.environments.first { $0.folder == torch.folder }
+    let companions = ["torchvision", "torchaudio"].filter { name in
+      environment?.distributions.contains { $0.normalizedName == name } ?? false
+    }
+    let command = table.command(
+      installing: release.builds[choice.build], of: release, version: choice.version,
+      over: torch.version.value, companions: companions, onAArch64: assessor.isAArch64)
+    var text =
+      "install \(choice.label), the nearest official build that runs on \(listed(assessor.devices.map(\.label)))"
+      + " (it carries \(choice.targets))"
+    if let driver = choice.driver { text += ", with driver \(driver) or newer" }
+    let python = environment?.python?.value
+    if let first = release.python.first, let last = release.python.last,
+      let python, !release.python.contains(python)
+    {
+      text += "; it is built for Python \(first) to \(last), and this environment has \(python)"
+    }
+    return located(
+      Plan.Step(
+        kind: .installTorch, text: text, command: command, environment: torch.folder, driver: choice.driver,
+        change: .torch(choice, environment: torch.folder)), assessor)
+  }
+
+  /// The step, saying in which of several Python environments.
+  private func located(_ step: Plan.Step, _ assessor: Assessor) -> Plan.Step {
+    guard assessor.facts.environments.count > 1, let folder = step.environment else { return step }
+    var step = step
+    step.text = "in \(folder.bytes.isEmpty ? Path(".") : folder), \(step.text)"
+    return step
+  }
+
+  private func installLibraries(_ assessor: Assessor) -> [Plan.Step] {
+    assessor.checks().filter { $0.id == .torchLibraries && $0.status == .fail && !$0.isBuiltWithoutCUDA }
+      .compactMap { check in
+        guard
+          let environment = assessor.facts.environments.first(where: { $0.folder == check.environment }),
+          let torch = environment.torch
+        else { return nil }
+        let wanted = torch.requires.filter { required in
+          environment.distributions.first { $0.normalizedName == required.key }?.version
+            != required.value.value
+            || torch.extras[required.key] != nil
+        }.sorted { $0.key < $1.key }
+        guard !wanted.isEmpty else { return nil }
+        let packages = wanted.map { name, version in
+          let extras = torch.extras[name].map { "[\($0.joined(separator: ","))]" } ?? ""
+          let text = "\(name)\(extras)==\(version.value)"
+          return extras.isEmpty ? text : "\"\(text)\""
+        }
+        return located(
+          Plan.Step(
+            kind: .installLibraries, text: "install the libraries that \(torch.label) requires",
+            command: "pip install \(packages.joined(separator: " "))", environment: torch.folder,
+            change: .libraries(environment: torch.folder)), assessor)
+      }
+  }
+
+  // MARK: Driver and image
+
+  private func installDriver(_ driver: DriverVersion, because reason: String) -> Plan.Step {
+    Plan.Step(
+      kind: .installDriver, text: "install driver \(driver) or newer on the host, because \(reason)",
+      driver: driver, change: .driver(driver))
+  }
+
+  private func driverStep(_ assessor: Assessor, _ checks: [Check]) -> Plan.Step? {
+    guard checks.contains(where: { $0.id.dependsOnDriver && $0.status == .fail }),
+      let demand = assessor.driverDemand(), let driver = demand.driver, !demand.demands.isEmpty
+    else { return nil }
+    // Nobody has to ask for what is there.
+    if assessor.devices.allSatisfy({ $0.knownDriver?.isAtLeast(driver) == true }) { return nil }
+    return installDriver(driver, because: demand.asking)
+  }
+
+  private func baseImage(_ assessor: Assessor, _ checks: [Check]) -> Plan.Step? {
+    guard checks.contains(where: { $0.id == .driverImage && $0.status == .fail }) else { return nil }
+    let wanted = assessor.facts.torches.compactMap { $0.cuda?.value }.max()
+    let newest = assessor.devices.compactMap { $0.knownDriver?.maxCUDA }.min()
+    // The image of the wanted version, or the nearest older one of the same major version that the driver supports.
+    let rows = ContainerTable.shared.baseImages.filter { row in
+      (wanted.map { row.cuda.major == $0.major && row.cuda <= $0 } ?? true)
+        && (newest.map { row.cuda <= $0 } ?? true)
+    }
+    guard let row = rows.last else { return nil }
+    return Plan.Step(
+      kind: .baseImage,
+      text: "start from a base image of CUDA \(row.cuda), which this driver supports by itself",
+      command: "FROM \(row.image)", change: .image)
+  }
+
+  // MARK: What is left
+
+  private func obstacles(_ assessor: Assessor, _ answers: [Answer]) -> [String] {
+    var obstacles: [String] = []
+    func add(_ text: String) { if !obstacles.contains(text) { obstacles.append(text) } }
+    let search = TorchSearch(devices: assessor.devices, isAArch64: assessor.isAArch64)
+    for torch in assessor.facts.torches where !has(.installTorch, in: torch.folder) {
+      let package = assessor.packages.first { $0.isTorch && $0.environment == torch.folder }
+      guard package?.plain.contains(where: { $0.code == .incompatible }) ?? false || torch.isWithoutCUDA
+      else { continue }
+      let uncovered = assessor.devices.filter { !search.isCovered($0) }
+      add(
+        uncovered.isEmpty
+          ? "no official build of PyTorch runs on all of \(listed(assessor.devices.map(\.label))) with one driver"
+          : "no official build of PyTorch has code for \(listed(uncovered.map(\.label))): it has to be built from source"
+      )
+    }
+    for (index, device) in assessor.devices.enumerated() {
+      if device.isSupportedByDriver == false, let row = ArchitectureTable.shared[device.computeCapability],
+        let last = row.lastDriver, let branch = device.knownDriver?.branchNumber, branch > last
+      {
+        add(
+          "\(device.label) needs a driver of the branch R\(last) or older: R\(last) is the last that supports it"
+        )
+      }
+      for package in assessor.packages where !package.isTorch {
+        let verdict = package.verdicts[index]
+        guard verdict.verdict == .incompatible || verdict.verdict == .partial else { continue }
+        if let text = obstacle(package, verdict, device, assessor) { add(text) }
+      }
+    }
+    return obstacles
+  }
+
+  /// What stands in the way of a package that no step of the plan mends.
+  private func obstacle(
+    _ package: AssessedPackage, _ verdict: PackageVerdict, _ device: Device, _ assessor: Assessor
+  ) -> String? {
+    // What it requires, or the driver, is told by itself.
+    guard verdict.code == .incompatible || verdict.code == .partial,
+      !verdict.reasons.contains(where: {
+        $0.code == .driverTooOldForPTX || $0.code == .driverTooOldForCompression
+      })
+    else { return nil }
+    let what =
+      "\(package.name) has no code for \(device.label)"
+      + (verdict.code == .partial ? " in some of its libraries" : "")
+    if package.isNVIDIAs { return "\(what): another release of it is needed, as NVIDIA alone compiles it" }
+    let lacking = verdict.counting.map { package.units[$0] }.filter { unit in
+      assessor.units[unit].code.verdict(on: device.withoutDriver, kernels: assessor.units[unit].kernels)
+        .verdict
+        == .incompatible
+    }
+    // Code for one architecture is written for it and cannot be compiled for others.
+    if !lacking.isEmpty, lacking.allSatisfy({ assessor.units[$0].code.isWhollySpecific }) {
+      let names = lacking.map { "\(assessor.units[$0].path.lastComponent)" }
+      return
+        "\(listed(names, atMost: 3)) of \(package.name) \(names.count == 1 ? "was" : "were") written for other GPUs than "
+        + device.label
+    }
+    return "\(what): take a release that has, or compile it for \(device.computeCapability)"
+  }
+}
+
+extension Assessor {
+  /// What is asked of the facts after a change.
+  fileprivate func after(_ change: Plan.Step.Change) -> Assessor {
+    var devices = devices
+    if case .driver(let driver) = change {
+      for index in devices.indices where !devices[index].computeCapability.isTegra {
+        devices[index].driver = driver
+      }
+    }
+    return Assessor(view.after(change), devices: devices, namesDevices: namesDevices)
+  }
+
+  /// What helps whoever compiles extensions of PyTorch here.
+  fileprivate func buildingAdvice() -> [Plan.Step] {
+    var steps: [Plan.Step] = []
+    guard !compilers.isEmpty else { return [] }
+    for torch in facts.torches {
+      guard let cuda = torch.cuda?.value else { continue }
+      let usable = compilers.filter { toolkit in
+        guard let own = toolkit.cuda, own.major == cuda.major else { return false }
+        return !namesDevices
+          || devices.allSatisfy { device in
+            guard let row = ArchitectureTable.shared[device.computeCapability] else { return true }
+            return row.firstToolkit <= own && row.lastToolkit.map { own <= $0 } ?? true
+          }
+      }
+      let name = "extensions of \(torch.label)"
+      func add(_ text: String, command: String? = nil) {
+        steps.append(Plan.Step(kind: .toolkit, text: text, command: command, environment: torch.folder))
+      }
+      if let toolkit = usable.first(where: { $0.cuda == cuda }) ?? usable.first {
+        if compilers.count > 1 || toolkit.cuda != cuda {
+          add("build \(name) with the toolkit in \(toolkit.folder)", command: "CUDA_HOME=/\(toolkit.folder)")
+        }
+      } else {
+        let first = devices.compactMap { ArchitectureTable.shared[$0.computeCapability]?.firstToolkit }.max()
+        let needed = [cuda, namesDevices ? first : nil].compactMap { $0 }.max() ?? cuda
+        add(
+          needed.major == cuda.major
+            ? "build \(name) with CUDA \(needed): no toolkit here can"
+            : "no toolkit of CUDA \(cuda.major) compiles for all these GPUs, so \(name) cannot be built for them"
+        )
+      }
+    }
+    if namesDevices, !steps.isEmpty || facts.torches.contains(where: { $0.cuda != nil }) {
+      let architectures = Set(devices.map(\.computeCapability)).sorted().map(\.description)
+      steps.append(
+        Plan.Step(
+          kind: .architectureList, text: "build extensions for \(listed(architectures))",
+          command: "TORCH_CUDA_ARCH_LIST=\"\(architectures.joined(separator: ";"))\""))
+    }
+    return steps
+  }
+}

@@ -1,0 +1,164 @@
+import Bytes
+import Compatibility
+import ELFFile
+import Stack
+
+/// An official build of PyTorch that runs on some devices.
+struct TorchChoice: Hashable, Sendable {
+  /// Position in the table's releases.
+  var release: Int
+  var version: String
+  var cuda: CUDAVersion
+  /// Position in the release's builds.
+  var build: Int
+  /// What it carries on the machine.
+  var targets: ArchitectureList
+  /// How well the worst of the devices runs it.
+  var fit: Fit
+  /// The oldest driver that runs its CUDA on all devices; nil where the tables do not tell.
+  var driver: DriverVersion?
+
+  var label: String { "PyTorch \(version) for CUDA \(cuda)" }
+}
+
+/// Searches the table of PyTorch's builds for one that runs on all devices.
+struct TorchSearch {
+  let devices: [Device]
+  let isAArch64: Bool
+  /// The version of Python that it must be built for; nil for any.
+  var python: String?
+
+  private var table: PyTorchTable { .shared }
+
+  /// The build nearest to what is installed that runs on every device with its driver, if there is one.
+  ///
+  /// Nearest is the same release, then the one that follows, then the one before, and so on. Machine code comes before PTX,
+  /// a version of CUDA that knows the GPU before an older one, and builds that are confirmed before others. Of the builds
+  /// of a release the newest counts whose CUDA the driver supports by itself, then the oldest of the others.
+  func nearest(to torch: TorchInstallation) -> TorchChoice? {
+    let origin =
+      table.release(of: torch.version.value).flatMap { release in
+        table.releases.firstIndex { $0.series == release.series }
+      } ?? table.releases.count - 1
+    let order = table.releases.indices.sorted { left, right in
+      (abs(left - origin), -left) < (abs(right - origin), -right)
+    }
+    var best: TorchChoice?
+    for index in order where python.map({ table.releases[index].python.contains($0) }) ?? true {
+      for choice in choices(in: index, near: torch).sorted(by: { rank($0) < rank($1) }) {
+        // A build that runs machine code ends the search; another is only taken where there is none.
+        if isWhole(choice) { return choice }
+        if best == nil { best = choice }
+      }
+    }
+    return best
+  }
+
+  /// Whether some official build has code for a device, whatever else is asked of it.
+  func isCovered(_ device: Device) -> Bool {
+    table.releases.flatMap(\.builds).contains { build in
+      targets(of: build).map { $0.fit(on: Device(device.computeCapability)) >= .jit } ?? false
+    }
+  }
+
+  private func targets(of build: PyTorchTable.Build) -> ArchitectureList? {
+    isAArch64 ? build.targetsAArch64 : build.targets
+  }
+
+  /// Whether it runs machine code, and what it compiles at run time does too: NVRTC compiles for the GPUs that its version
+  /// of CUDA knows.
+  private func isWhole(_ choice: TorchChoice) -> Bool {
+    choice.fit.isNative
+      && devices.allSatisfy { device in
+        ArchitectureTable.shared[device.computeCapability].map { $0.firstToolkit <= choice.cuda } ?? true
+      }
+  }
+
+  private func choices(in index: Int, near torch: TorchInstallation) -> [TorchChoice] {
+    let release = table.releases[index]
+    let own = String(torch.version.value.prefix { $0 != "+" })
+    return release.builds.indices.compactMap { position in
+      let build = release.builds[position]
+      guard let targets = targets(of: build), let newest = (build.versions ?? release.versions).last else {
+        return nil
+      }
+      let fit =
+        devices.map { device in
+          runs(build, on: device)
+            ? targets.fit(on: Device(device.computeCapability, name: device.name)) : .none
+        }.min() ?? .none
+      guard fit >= .jit else { return nil }
+      // Which PTX the code has is known as that of its CUDA version at most, which the driver must know.
+      if fit == .jit, devices.contains(where: { $0.knownDriver?.maxCUDA.map { $0 < build.cuda } ?? false }) {
+        return nil
+      }
+      let version = (build.versions ?? release.versions).contains(own) ? own : newest
+      // What is installed does not mend itself.
+      if torch.cuda?.value == build.cuda, version == own { return nil }
+      return TorchChoice(
+        release: index, version: version, cuda: build.cuda, build: position, targets: targets, fit: fit,
+        driver: oldestDriver(of: build.cuda))
+    }
+  }
+
+  /// Whether a build can run on a device: its cuDNN has code for the GPU, and a driver supports both the GPU and CUDA; the
+  /// one of the device where that is known.
+  private func runs(_ build: PyTorchTable.Build, on device: Device) -> Bool {
+    if let version = build.cudnn, table.cuDNN(version, covers: device.computeCapability) == false {
+      return false
+    }
+    guard device.isSupportedByDriver != false else { return false }
+    guard let driver = device.knownDriver else {
+      guard let last = ArchitectureTable.shared[device.computeCapability]?.lastDriver,
+        let minimum = build.cuda.minimumDriver
+      else { return true }
+      return DriverVersion.branch(last).isAtLeast(minimum) != false
+    }
+    if let newest = driver.maxCUDA, newest >= build.cuda { return true }
+    return build.cuda.minimumDriver.flatMap { driver.isAtLeast($0) } == true
+  }
+
+  /// The oldest driver that supports all devices and runs a version of CUDA on them.
+  private func oldestDriver(of cuda: CUDAVersion) -> DriverVersion? {
+    let first = devices.compactMap { ArchitectureTable.shared[$0.computeCapability]?.firstDriver }.max()
+    return [cuda.minimumDriver, first.map { .branch($0) }].compactMap { $0 }
+      .max { $0.isAtLeast($1) == false }
+  }
+
+  private func rank(_ choice: TorchChoice) -> [Int] {
+    let build = table.releases[choice.release].builds[choice.build]
+    let isOwn = devices.allSatisfy { device in
+      guard let newest = device.knownDriver?.maxCUDA else { return true }
+      return newest >= choice.cuda
+    }
+    let number = choice.cuda.major * 100 + choice.cuda.minor
+    return [
+      isWhole(choice) ? 0 : 1, choice.fit.isNative ? 0 : 1, build.isConfirmed ? 0 : 1, isOwn ? 0 : 1,
+      isOwn ? -number : number,
+    ]
+  }
+}
+
+extension [Int] {
+  fileprivate static func < (left: [Int], right: [Int]) -> Bool { left.lexicographicallyPrecedes(right) }
+}
+
+extension Assessor {
+  var isAArch64: Bool {
+    facts.machine == .aarch64 || facts.images.contains { $0.architecture == "arm64" }
+  }
+
+  /// The official build nearest to an installation that runs on all devices: for its Python, if there is one.
+  ///
+  /// - Parameter ignoringDriver: with whatever driver.
+  func torchChoice(near torch: TorchInstallation, ignoringDriver: Bool = false) -> TorchChoice? {
+    let devices = ignoringDriver ? devices.map(\.withoutDriver) : devices
+    let python = facts.environments.first { $0.folder == torch.folder }?.python?.value
+    let any = TorchSearch(devices: devices, isAArch64: isAArch64)
+    guard let python else { return any.nearest(to: torch) }
+    var own = any
+    own.python = python
+    // Without a build for the Python that is there, another Python is needed too.
+    return own.nearest(to: torch) ?? any.nearest(to: torch)
+  }
+}
