@@ -44,18 +44,15 @@ public struct CodeUnit: Hashable, Sendable {
   public init(_ inventory: Inventory, directives: [Int: PTXHeader] = [:]) {
     var signatures: [ImageSignature] = []
     var positions: [ImageSignature: Int] = [:]
-    func position(of signature: ImageSignature) -> Int {
-      if let known = positions[signature] { return known }
-      positions[signature] = signatures.count
-      signatures.append(signature)
-      return signatures.count - 1
-    }
     let imagePositions = inventory.images.map { image in
       var signature = ImageSignature(image)
       if let own = image.ptxHeader ?? directives[image.index], own.differs(from: image) {
         signature.directive = .init(target: own.target, isa: own.isa)
       }
-      return position(of: signature)
+      if let known = positions[signature] { return known }
+      positions[signature] = signatures.count
+      signatures.append(signature)
+      return signatures.count - 1
     }
     var groups: [Group] = []
     var known: [GroupKey: Int] = [:]
@@ -65,10 +62,7 @@ public struct CodeUnit: Hashable, Sendable {
       let key = GroupKey(
         role: ModuleRole(place: module.place, images.lazy.map { signatures[imagePositions[$0]] }),
         images: Array(imagePositions[images]),
-        // Directives of PTX that has to be linked are not read.
-        preLinked: CodeUnit.preLinkedPTX(of: module, in: inventory).map {
-          position(of: ImageSignature(inventory.images[$0]))
-        })
+        preLinked: CodeUnit.preLinkedPTX(of: module, in: inventory).map { imagePositions[$0] })
       let size = images.lazy.map { inventory.images[$0].size }.max() ?? 0
       if let group = known[key] {
         groups[group].modules.append(index)
@@ -375,7 +369,6 @@ public struct CodeUnit: Hashable, Sendable {
       let targets = targets(of: group)
       // What another driver would run is meant for the device.
       let isPicked = !images.contains { $0.judgement.reason?.isByDriver == true }
-      let isForAnotherGeneration = isMadeForAnotherGeneration(group, on: verdict.device, running: running)
       var modules: (uncovered: [Int], presumed: [Int]) = ([], [])
       for module in group.modules {
         switch rule.standing(ofModule: module, targets: targets) {
@@ -383,8 +376,6 @@ public struct CodeUnit: Hashable, Sendable {
         case .dedicated where isPicked: verdict.dedicated += 1
         case .providedElsewhere where isPicked: verdict.providedElsewhere += 1
         case .madeForOneTarget where isPicked, .mostlyDedicated where isPicked:
-          modules.presumed.append(module)
-        case .gap where isPicked && isForAnotherGeneration && kernels[module] != nil:
           modules.presumed.append(module)
         default: modules.uncovered.append(module)
         }
@@ -400,22 +391,6 @@ public struct CodeUnit: Hashable, Sendable {
       verdict.presumed += verdict.uncovered
       verdict.uncovered = []
     }
-  }
-
-  /// Whether modules were made for one generation of GPUs, by their headers alone: they hold machine code for a single
-  /// major compute capability and no PTX, in a unit that has code for three or more, and the unit has modules like these for
-  /// the device's own generation.
-  private func isMadeForAnotherGeneration(_ group: Group, on device: Device, running: [Group]) -> Bool {
-    func onlyMajor(_ group: Group) -> Int? {
-      let images = (group.images + group.preLinked).map { signatures[$0] }
-      let majors = Set(images.map(\.target.major))
-      return majors.count == 1 && !images.contains(where: \.isPTX) ? majors.first : nil
-    }
-    guard onlyMajor(group) != nil else { return false }
-    let all = Set(
-      groups.lazy.filter { $0.role == .portable }.flatMap(\.images).map { signatures[$0].target.major })
-    return all.count >= 3
-      && running.contains { $0.role == .portable && onlyMajor($0) == device.computeCapability.major }
   }
 
   /// Whether the library is shown to pick its kernels by generation, so that no module without code for the device need

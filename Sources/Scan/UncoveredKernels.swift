@@ -22,7 +22,8 @@ extension ScanResult {
       {
         return false
       }
-      return entry.file.inventory.images.contains(where: \.isUnreadPTX) && !reading.compiledPTX(of: entry.unit).isEmpty
+      return entry.file.inventory.images.contains(where: \.isUnreadPTX)
+        && !reading.compiledPTX(of: entry.unit).isEmpty
         || !reading.modulesToName(of: entry.unit, KernelNames()).isEmpty
     }
     guard !candidates.isEmpty else { return }

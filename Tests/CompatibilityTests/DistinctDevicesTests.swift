@@ -116,17 +116,4 @@ struct DistinctDevicesTests {
       }
     }
   }
-
-  /// Nobody reads the text of PTX that is linked, so that it makes no difference where somebody did.
-  @Test func directivesOfLinkedPTXAreNotUsed() {
-    let parts = inventory([
-      Draft(images: [image("compute_80", isRelocatable: true)], .relocatable),
-      Draft(["sm_70"], preLinked: [0]),
-    ])
-    let header = PTXHeader(".version 8.4\n.target sm_90a\n")
-    let plain = CodeUnit(parts).verdict(on: Device(ComputeCapability(9, 0)))
-    let read = CodeUnit(parts, directives: header.map { [0: $0] } ?? [:])
-    #expect(plain.portable.jit == 1)
-    #expect(read.verdict(on: Device(ComputeCapability(8, 0))).portable.jit == 1)
-  }
 }

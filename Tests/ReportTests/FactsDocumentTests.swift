@@ -181,9 +181,8 @@ struct FactsDocumentTests {
 
   /// Indices, counts and ranges that do not fit in a document that is right otherwise.
   @Test func whatDoesNotFitIsRefused() throws {
-    let text = String(
-      decoding: try #require(try Self.seeds().first { $0.name == "wheel.json" }).bytes, as: UTF8.self)
-    #expect(Self.problem(text) == nil)
+    let texts = try Self.seeds().map { String(decoding: $0.bytes, as: UTF8.self) }
+    #expect(texts.allSatisfy { Self.problem($0) == nil })
     for (right, wrong) in [
       (#""images":[0,1],"modules""#, #""images":[0,99],"modules""#),
       (#""images":[0,1],"modules""#, #""images":[-1],"modules""#),
@@ -194,10 +193,12 @@ struct FactsDocumentTests {
       (#""modules":[[0,0]],"role""#, #""modules":[[0,0],[0,0]],"role""#),
       (#""modules":[[0,0]],"role""#, #""modules":[],"role""#),
       (#""role":"portable""#, #""role":"empty""#), (#""role":"portable""#, #""role":"other""#),
-      (#""kernels":[[0,0]]"#, #""kernels":[[0,9]]"#), (#""target":"80""#, #""target":"x""#),
+      (#""kernels":[[0,0]]"#, #""kernels":[[0,999]]"#), (#""target":"80""#, #""target":"x""#),
       (#""package":0"#, #""package":1000"#), (#""package":0"#, #""package":-1"#),
-      (#""layer":0"#, #""layer":5"#), (#""kind":"wheel""#, #""kind":"thing""#),
-    ] where text.contains(right) {
+      (#""layer":1"#, #""layer":5"#), (#""layer":1"#, #""layer":-1"#),
+      (#""kind":"wheel""#, #""kind":"thing""#),
+    ] {
+      let text = try #require(texts.first { $0.contains(right) }, "\(right)")
       let damaged = text.replacing(right, with: wrong, maxReplacements: 1)
       let problem = Self.problem(damaged)
       #expect(problem?.code == .invalidValue, "\(wrong)")

@@ -157,7 +157,7 @@ struct ViewTests {
       }
       var image = ImageBuilder()
       image.names = [name]
-      image.variables = ["WHO=\(name)"]
+      image.variables = ["CUDA_WHO=\(name)"]
       image.layers = [("RUN \(name)", layer)]
       return (image, name)
     }
@@ -177,7 +177,7 @@ struct ViewTests {
     )
     #expect(
       views.map { $0.files.flatMap(\.unit.targets).map(\.targetName) } == [["sm_80"], [], ["sm_120"]])
-    #expect(views.map { $0.stack.images.map(\.environment) } == images.map { [["WHO": $0.1]] })
+    #expect(views.map { $0.stack.images.map(\.environment) } == images.map { [["CUDA_WHO": $0.1]] })
     #expect(views.map { $0.image?.layers.map(\.createdBy) } == images.map { ["RUN \($0.1)"] })
   }
 

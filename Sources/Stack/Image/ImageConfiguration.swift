@@ -3,8 +3,8 @@ import FoundationEssentials
 
 /// What the configuration of a container image says about CUDA: its environment.
 public struct ImageConfiguration: Hashable, Sendable, Codable {
-  /// The variables of its environment that say something about CUDA, `NVIDIA_*` and `CUDA_*`; of one that is set twice the
-  /// last value. What else is in an environment is nobody's business.
+  /// The variables of its environment that say something about CUDA: `NVIDIA_*`, `CUDA_*`, and those by which extensions
+  /// are built; of one that is set twice the last value. What else is in an environment is nobody's business.
   public var environment: [String: String]
   /// The processor architecture as images name it: `amd64`, `arm64`.
   public var architecture: String?
@@ -12,7 +12,9 @@ public struct ImageConfiguration: Hashable, Sendable, Codable {
   public var names: [String]
 
   public init(environment: [String: String], architecture: String? = nil, names: [String] = []) {
-    self.environment = environment.filter { $0.key.hasPrefix("NVIDIA_") || $0.key.hasPrefix("CUDA_") }
+    self.environment = environment.filter { name, _ in
+      name.hasPrefix("NVIDIA_") || name.hasPrefix("CUDA_") || name == "PATH" || name == "TORCH_CUDA_ARCH_LIST"
+    }
     self.architecture = architecture
     self.names = names
   }
