@@ -54,7 +54,7 @@ import Testing
     #expect(verdicts[0] == [.native, .incompatible, .incompatible, .incompatible])
     #expect(verdicts[1] == [.native, .incompatible, .incompatible, .incompatible])
     #expect(verdicts[2] == [.incompatible, .incompatible, .native, .incompatible])
-    #expect(assessment.packages.map(\.name) == ["kernels 1.0", "site", "site/single"])
+    #expect(assessment.packages.map(\.name) == ["kernels 1.0", "site", "site/single/5.cubin"])
     #expect(assessment.packages.map(\.units) == [[0, 1], [2], [3]])
   }
 

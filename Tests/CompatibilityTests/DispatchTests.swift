@@ -224,9 +224,10 @@ struct DispatchTests {
     var unreadable = names(["b"], nil, ["c"])
     unreadable.addUnreadable(1)
     #expect(library.modulesToName(on: device("8.0"), kernels: unreadable) == [])
-    // Nothing runs: one kernel that is not named for others settles it.
+    // Nothing runs: three kernels that are not named for others settle it.
     #expect(library.modulesToName(on: device("12.0"), kernels: names()) == [0])
-    #expect(library.modulesToName(on: device("12.0"), kernels: names(["a"])) == [])
+    #expect(library.modulesToName(on: device("12.0"), kernels: names(["a"])) == [1])
+    #expect(library.modulesToName(on: device("12.0"), kernels: names(["a", "b", "c"])) == [])
     #expect(library.modulesToName(on: device("12.0"), kernels: names(["sm90_a"])) == [1])
     #expect(library.modulesToName(on: device("12.0"), kernels: names(["sm90_a"], ["sm90_b"])) == [2])
     let covered = CompatibilityTests.library(["sm_80", "sm_90"], ["sm_90a"])

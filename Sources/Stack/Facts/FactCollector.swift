@@ -192,9 +192,9 @@ public struct FactCollector {
       }
     }
     if torch.cuda == nil, !torch.isWithoutCUDA,
-      let pin = torch.requires.first(where: {
+      let pin = torch.requires.filter({
         $0.key.hasPrefix("nvidia-cuda-runtime") || $0.key == "cuda-toolkit"
-      }),
+      }).min(by: { $0.key < $1.key }),
       let cuda = CUDAVersion(release: pin.value.value)
     {
       torch.cuda = Fact(cuda, pin.value.evidence)
