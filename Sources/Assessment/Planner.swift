@@ -230,7 +230,8 @@ struct Planner {
     else { return nil }
     let what =
       "\(package.name) has no code for \(device.label)"
-      + (verdict.code == .partial ? " in some of its libraries" : "")
+      + (verdict.code != .partial
+        ? "" : package.units.count > 1 ? " in some of its libraries" : " for some of its kernels")
     if package.isNVIDIAs { return "\(what): another release of it is needed, as NVIDIA alone compiles it" }
     let lacking = verdict.counting.map { package.units[$0] }.filter { unit in
       assessor.units[unit].code.verdict(on: device.withoutDriver, kernels: assessor.units[unit].kernels)

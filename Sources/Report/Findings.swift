@@ -103,7 +103,9 @@ struct Findings {
       severity: verdict.verdict.severity ?? 0, verdict: verdict.verdict, units: [unit],
       devices: [device],
       what: "", why: [],
-      todo: isPlanned ? [] : Finding.Step.all(part.advice(ofUnit: unit, on: device)),
+      // The plan has no step for code that no driver loads.
+      todo: isPlanned && verdict.verdict != .noDeviceCode
+        ? [] : Finding.Step.all(part.advice(ofUnit: unit, on: device)),
       uncovered: [unit: Set(verdict.uncovered.flatMap(\.modules))])
     switch verdict.verdict {
     case .native: return nil

@@ -52,7 +52,8 @@ struct UncoveredKernelsTests {
   /// Where nothing runs, names are read until a few are found that are not for other GPUs.
   @Test func namesAreReadUntilOneSettlesIt() throws {
     try write(
-      "lib/old.so", [cubin("sm_75", [])], [cubin("sm_75", ["a", "b", "c"])], [broken("sm_75")], [broken("sm_75")])
+      "lib/old.so", [cubin("sm_75", [])], [cubin("sm_75", ["a", "b", "c"])], [broken("sm_75")],
+      [broken("sm_75")])
     try write("lib/empty.so", [cubin("sm_75", [])], [cubin("sm_75", [])], [cubin("sm_75", [])])
     try write("lib/others.so", [cubin("sm_75", ["turing_a"])], [cubin("sm_75", ["sm75_b"])])
     try write("lib/special.so", [broken("sm_90a")], [broken("sm_100a")])
