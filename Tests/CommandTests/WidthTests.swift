@@ -27,8 +27,11 @@ struct WidthTests {
       "script -qec 'stty cols \(columns); '\"$0\"' \(arguments)' /dev/null", in: tree.path,
       environment: ["TERM=xterm"])
     // A slow machine shows progress, which is erased before the report comes.
-    let report = run.text.range(of: "\u{1B}[K", options: .backwards).map { run.text[$0.upperBound...] }
-    return (report ?? run.text[...]).split(whereSeparator: \.isNewline)
+    return run.text.split(whereSeparator: \.isNewline).map { line in
+      line.lastIndex(of: "\u{1B}").map { erase in
+        line[erase...].hasPrefix("\u{1B}[K") ? line[erase...].dropFirst(3) : line
+      } ?? line
+    }.filter { !$0.isEmpty }
   }
 
   @Test(
