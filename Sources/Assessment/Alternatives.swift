@@ -15,33 +15,36 @@ struct Alternative: Hashable {
   /// The path without what makes the choice: alternatives have the same.
   var family: String
 
+}
+
+/// Reads alternatives out of paths. A reader serves many of them, because the expressions cost more to prepare than to
+/// match.
+struct AlternativeReader {
+  private let cuda = /(?:^|[^A-Za-z])((?:cuda|cu)_?(\d{3}|\d{2}))(?!\d)/
+  private let architecture = /(?:^|[^A-Za-z])(sm_?(\d{2,3})[af]?)(?![0-9A-Za-z])/
+
   /// Nil for a path whose file name and folder name no version and no architecture.
-  init?(_ path: Path) {
+  func alternative(_ path: Path) -> Alternative? {
     let name = path.lastComponent.text
     let folder = path.parent.lastComponent.text
     let above = path.parent.parent.text
-    if let (choice, rest) = Self.read(name) {
+    if let (choice, rest) = read(name) {
       // bitsandbytes has two builds for each version, and takes the second on GPUs without tensor cores for int8.
-      self.choice = choice
-      family = "\(above)/\(folder)/\(rest.replacing("_nocublaslt", with: ""))"
-    } else if let (choice, rest) = Self.read(folder), rest == "*" {
-      self.choice = choice
-      family = "\(above)/*/\(name)"
-    } else {
-      return nil
+      return Alternative(
+        choice: choice, family: "\(above)/\(folder)/\(rest.replacing("_nocublaslt", with: ""))")
     }
+    if let (choice, rest) = read(folder), rest == "*" {
+      return Alternative(choice: choice, family: "\(above)/*/\(name)")
+    }
+    return nil
   }
 
   /// The choice in a name, and the name with a star in its place.
-  private static func read(_ name: String) -> (Choice, String)? {
-    if let match = name.firstMatch(of: /(?:^|[^A-Za-z])((?:cuda|cu)_?(\d{3}|\d{2}))(?!\d)/),
-      let number = Int(match.2)
-    {
+  private func read(_ name: String) -> (Alternative.Choice, String)? {
+    if let match = name.firstMatch(of: cuda), let number = Int(match.2) {
       return (.cuda(number), name.replacingCharacters(in: match.1))
     }
-    if let match = name.firstMatch(of: /(?:^|[^A-Za-z])(sm_?(\d{2,3})[af]?)(?![0-9A-Za-z])/),
-      let number = Int(match.2)
-    {
+    if let match = name.firstMatch(of: architecture), let number = Int(match.2) {
       return (.architecture(number), name.replacingCharacters(in: match.1))
     }
     return nil

@@ -37,10 +37,7 @@ public struct Answer: Sendable {
     guard let worst = counting.max(by: { $0.kind.rank < $1.kind.rank }) else {
       return answers.first ?? Answer(.nothing, .noDeviceCode)
     }
-    var reasons: [Reason] = []
-    for answer in counting.sorted(by: { $0.kind.rank > $1.kind.rank }) {
-      for reason in answer.reasons where !reasons.contains(reason) { reasons.append(reason) }
-    }
+    let reasons = distinct(counting.sorted { $0.kind.rank > $1.kind.rank }.lazy.flatMap(\.reasons))
     let drivers = counting.compactMap(\.oldestDriver)
     return Answer(
       worst.kind, Verdict.worst(of: counting.lazy.filter { $0.kind == worst.kind }.map(\.verdict)),

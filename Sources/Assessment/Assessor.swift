@@ -27,17 +27,17 @@ struct Assessor {
   private mutating func judgeCode() {
     for index in units.indices {
       let (code, kernels) = (units[index].code, units[index].kernels)
-      units[index].isNVIDIAs = LibraryTable.shared.isNVIDIAs(units[index].path)
       units[index].verdicts = devices.map { code.verdict(on: effective($0), kernels: kernels) }
       units[index].plain = zip(devices, units[index].verdicts).map { device, verdict in
         verdict.device.knownDriver == nil
           ? verdict : code.verdict(on: effective(device).withoutDriver, kernels: kernels)
       }
     }
+    let (verdicts, plain) = (units.map(\.verdicts), units.map(\.plain))
     for index in packages.indices {
       let rule = PackageRule(package: packages[index], units: units, cuda: cuda(of: packages[index]))
-      packages[index].verdicts = devices.indices.map { rule.judge(units.map(\.verdicts), on: $0) }
-      packages[index].plain = devices.indices.map { rule.judge(units.map(\.plain), on: $0) }
+      packages[index].verdicts = devices.indices.map { rule.judge(verdicts, on: $0) }
+      packages[index].plain = devices.indices.map { rule.judge(plain, on: $0) }
     }
   }
 
@@ -95,6 +95,12 @@ extension Device {
     }
     return brands
   }
+}
+
+/// The items in their order, each once.
+func distinct<Item: Hashable>(_ items: some Sequence<Item>) -> [Item] {
+  var seen: Set<Item> = []
+  return items.filter { seen.insert($0).inserted }
 }
 
 /// `a, b and c`.

@@ -104,7 +104,7 @@ extension View {
       packages[index].isNVIDIAs =
         packages[index].distribution?.hasPrefix("nvidia-") == true
         || !packages[index].isTorch && !packages[index].units.isEmpty
-          && packages[index].units.allSatisfy { LibraryTable.shared.isNVIDIAs(units[$0].path) }
+          && packages[index].units.allSatisfy { units[$0].isNVIDIAs }
     }
     return packages.filter(\.isTorch) + packages.filter { !$0.isTorch }
   }
@@ -132,7 +132,7 @@ struct PackageRule {
 
   /// Whether a unit is a library of NVIDIA's.
   func isNVIDIAs(_ position: Int) -> Bool {
-    package.isNVIDIAs || LibraryTable.shared.isNVIDIAs(units[package.units[position]].path)
+    package.isNVIDIAs || units[package.units[position]].isNVIDIAs
   }
 
   /// Judges the package by the verdicts on all units of the view on every device.
@@ -226,8 +226,8 @@ private struct OnDevice {
   /// Sets aside the files that others are taken in place of.
   private func choose(among result: inout PackageVerdict) {
     var families: [String: [(position: Int, choice: Alternative.Choice)]] = [:]
-    for position in result.counting where !rule.units[package.units[position]].isCollection {
-      if let alternative = Alternative(path(position)) {
+    for position in result.counting {
+      if let alternative = rule.units[package.units[position]].alternative {
         families[alternative.family, default: []].append((position, alternative.choice))
       }
     }

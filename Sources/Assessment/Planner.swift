@@ -15,34 +15,32 @@ struct Planner {
   }
 
   /// The plan; empty where nothing has to be mended.
-  mutating func make(_ answers: [Answer]) -> Plan {
+  ///
+  /// - Parameters:
+  ///   - checks: those of the assessor as it is.
+  ///   - answers: what follows from them.
+  mutating func make(_ checks: [Check], _ answers: [Answer]) -> Plan {
+    plan.building = original.buildingAdvice()
     guard question.namesDevices else {
-      plan.steps = installLibraries(original)
-      plan.building = original.buildingAdvice()
+      plan.steps = installLibraries(original, checks)
       return plan
     }
+    var (assessor, checks) = (original, checks)
     plan.answers = answers
-    plan.building = original.buildingAdvice()
-    var current = original
     // Each step mends something, so there are few; the bound is for tables that contradict themselves.
     for _ in 0..<8 {
-      var assessor = current
-      let checks = assessor.checks()
-      plan.answers = assessor.answers(checks)
-      guard plan.answers.contains(where: { $0.kind == .no || $0.kind == .partly }),
-        let step = nextStep(assessor, checks), let change = step.change
-      else { break }
+      guard isNeeded, let step = nextStep(assessor, checks), let change = step.change else { break }
       plan.steps.append(step)
-      current = current.after(change)
+      assessor = assessor.after(change)
+      checks = assessor.checks()
+      plan.answers = assessor.answers(checks)
     }
-    var final = current
-    let checks = final.checks()
-    plan.answers = final.answers(checks)
-    if plan.answers.contains(where: { $0.kind == .no || $0.kind == .partly }) {
-      plan.obstacles = obstacles(final, plan.answers)
-    }
+    if isNeeded { plan.obstacles = obstacles(assessor) }
     return plan
   }
+
+  /// Whether something does not run after the steps so far.
+  private var isNeeded: Bool { plan.answers.contains { $0.kind == .no || $0.kind == .partly } }
 
   private func has(_ kind: Plan.Step.Kind, in folder: Path? = nil) -> Bool {
     plan.steps.contains { $0.kind == kind && (folder == nil || $0.environment == folder) }
@@ -52,7 +50,9 @@ struct Planner {
     for torch in assessor.facts.torches where !has(.installTorch, in: torch.folder) {
       if let step = torchStep(torch, assessor, checks) { return step }
     }
-    if let step = installLibraries(assessor).first(where: { !has(.installLibraries, in: $0.environment) }) {
+    if let step = installLibraries(assessor, checks)
+      .first(where: { !has(.installLibraries, in: $0.environment) })
+    {
       return step
     }
     if !has(.baseImage), let step = baseImage(assessor, checks) { return step }
@@ -125,8 +125,8 @@ struct Planner {
     return step
   }
 
-  private func installLibraries(_ assessor: Assessor) -> [Plan.Step] {
-    assessor.checks().filter { $0.id == .torchLibraries && $0.status == .fail && !$0.isBuiltWithoutCUDA }
+  private func installLibraries(_ assessor: Assessor, _ checks: [Check]) -> [Plan.Step] {
+    checks.filter { $0.id == .torchLibraries && $0.status == .fail && !$0.isBuiltWithoutCUDA }
       .compactMap { check in
         guard
           let environment = assessor.facts.environments.first(where: { $0.folder == check.environment }),
@@ -186,16 +186,15 @@ struct Planner {
 
   // MARK: What is left
 
-  private func obstacles(_ assessor: Assessor, _ answers: [Answer]) -> [String] {
+  private func obstacles(_ assessor: Assessor) -> [String] {
     var obstacles: [String] = []
-    func add(_ text: String) { if !obstacles.contains(text) { obstacles.append(text) } }
     let search = TorchSearch(devices: assessor.devices, isAArch64: assessor.isAArch64)
     for torch in assessor.facts.torches where !has(.installTorch, in: torch.folder) {
       let package = assessor.packages.first { $0.isTorch && $0.environment == torch.folder }
       guard package?.plain.contains(where: { $0.code == .incompatible }) ?? false || torch.isWithoutCUDA
       else { continue }
       let uncovered = assessor.devices.filter { !search.isCovered($0) }
-      add(
+      obstacles.append(
         uncovered.isEmpty
           ? "no official build of PyTorch runs on all of \(listed(assessor.devices.map(\.label))) with one driver"
           : "no official build of PyTorch has code for \(listed(uncovered.map(\.label))): it has to be built from source"
@@ -205,17 +204,17 @@ struct Planner {
       if device.isSupportedByDriver == false, let row = ArchitectureTable.shared[device.computeCapability],
         let last = row.lastDriver, let branch = device.knownDriver?.branchNumber, branch > last
       {
-        add(
+        obstacles.append(
           "\(device.label) needs a driver of the branch R\(last) or older: R\(last) is the last that supports it"
         )
       }
       for package in assessor.packages where !package.isTorch {
         let verdict = package.verdicts[index]
         guard verdict.verdict == .incompatible || verdict.verdict == .partial else { continue }
-        if let text = obstacle(package, verdict, device, assessor) { add(text) }
+        if let text = obstacle(package, verdict, device, assessor) { obstacles.append(text) }
       }
     }
-    return obstacles
+    return distinct(obstacles)
   }
 
   /// What stands in the way of a package that no step of the plan mends.

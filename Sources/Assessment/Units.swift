@@ -25,7 +25,9 @@ public struct AssessedUnit: Sendable {
   public var requirements: [RequirementResult] = []
 
   /// One of NVIDIA's libraries, which nobody else compiles.
-  public var isNVIDIAs = false
+  public var isNVIDIAs: Bool
+  /// What its name says it is for, among files that a program chooses from; nil for cubin files that are one unit.
+  var alternative: Alternative?
 
   /// Whether it stands for several files.
   public var isCollection: Bool { files.count > 1 }
@@ -41,6 +43,7 @@ extension View {
       case package(Int)
       case folder(Path)
     }
+    let alternatives = AlternativeReader()
     var units: [AssessedUnit] = []
     var collections: [Owner: [(path: Path, file: Int)]] = [:]
     func add(_ index: Int, packages: [Int]) {
@@ -48,7 +51,8 @@ extension View {
       units.append(
         AssessedUnit(
           path: file.path, files: [index], paths: [file.path], code: file.unit, kernels: file.kernels,
-          packages: packages))
+          packages: packages, isNVIDIAs: LibraryTable.shared.isNVIDIAs(file.path),
+          alternative: alternatives.alternative(file.path)))
     }
     for (index, file) in files.enumerated() {
       var packages: [Int] = []
@@ -74,11 +78,12 @@ extension View {
         alone[members[0].file, default: []] += package
         continue
       }
+      let folder = Path.folder(of: members.map(\.path))
       units.append(
         AssessedUnit(
-          path: .folder(of: members.map(\.path)), files: members.map(\.file), paths: members.map(\.path),
+          path: folder, files: members.map(\.file), paths: members.map(\.path),
           code: CodeUnit(alternatives: members.map { files[$0.file].unit }), kernels: KernelNames(),
-          packages: package))
+          packages: package, isNVIDIAs: LibraryTable.shared.isNVIDIAs(folder)))
     }
     for (file, packages) in alone { add(file, packages: packages.sorted()) }
     return units.sorted { left, right in

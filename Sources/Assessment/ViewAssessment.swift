@@ -18,6 +18,8 @@ public struct ViewAssessment: Sendable {
   public var demand: DriverDemand?
   /// Whether the driver is part of the question.
   public var namesDriver: Bool
+  /// For each unit the packages that have it, and its position among the units of each.
+  private let memberships: [[(package: Int, position: Int)]]
 
   public init(_ view: View, _ question: Question) {
     var assessor = Assessor(
@@ -31,16 +33,40 @@ public struct ViewAssessment: Sendable {
     // What was found about the generations of an overview is in the table and not worth a line each.
     answers = assessor.answers(all)
     if question.namesDevices {
-      for index in answers.indices { answers[index].oldestDriver = assessor.demand(ofDevice: index)?.driver }
-      demand = assessor.driverDemand()
+      let demand = assessor.driverDemand()
+      for index in answers.indices {
+        answers[index].oldestDriver =
+          (answers.count == 1 ? demand : assessor.demand(ofDevice: index))?.driver
+      }
+      self.demand = demand
     }
     var planner = Planner(assessor, question)
-    plan = planner.make(answers)
+    plan = planner.make(all, answers)
     for index in assessor.units.indices {
       assessor.units[index].requirements = question.requirements.map { assessor.units[index].code.check($0) }
     }
     units = assessor.units
     packages = assessor.packages
+    var memberships = units.map { _ in [(package: Int, position: Int)]() }
+    for (index, package) in packages.enumerated() {
+      for (position, unit) in package.units.enumerated() { memberships[unit].append((index, position)) }
+    }
+    self.memberships = memberships
+  }
+
+  /// How a unit counts on a device: in the first package that has it.
+  public func standing(of unit: Int, on device: Int) -> Standing {
+    memberships[unit].first.map { packages[$0.package].verdicts[device].standings[$0.position] } ?? .counts
+  }
+
+  /// What a unit is worth on a device with what stands in the way of its package.
+  public func verdict(of unit: Int, on device: Int) -> Verdict {
+    let own = units[unit].verdicts[device].verdict
+    let verdicts = memberships[unit].map { packages[$0.package].verdicts[device] }
+    let isStopped =
+      own != .noDeviceCode && !verdicts.isEmpty
+      && verdicts.allSatisfy { $0.verdict == .incompatible && $0.code != .incompatible }
+    return isStopped ? .incompatible : own
   }
 
   /// The verdict over packages on a device: those that were given, by index.
@@ -85,13 +111,10 @@ extension Assessor {
       counting.removeAll { packages[$0].isNVIDIAs }
     }
     let verdict = Verdict.over(counting.map { verdicts[$0].verdict })
-    var reasons: [Reason] = []
     let bySeverity = counting.sorted { left, right in
       (verdicts[left].verdict.severity ?? -1, right) > (verdicts[right].verdict.severity ?? -1, left)
     }
-    for reason in bySeverity.flatMap({ verdicts[$0].reasons }) where !reasons.contains(reason) {
-      reasons.append(reason)
-    }
+    let reasons = distinct(bySeverity.lazy.flatMap { verdicts[$0].reasons })
     // Whether a driver supports the GPU is of no interest where nothing uses a driver.
     let checks = counting.isEmpty && !usesDriver ? checks.filter { $0.id != .driverGPU } : checks
     // What stops everything stops what holds no code too.
@@ -153,16 +176,20 @@ extension Assessor {
 
   /// Applies to the packages what the checks say of their code and of what stands in its way.
   private mutating func stop(on device: Int, by checks: [Check]) {
+    struct Subject: Hashable {
+      var name: String?
+      var environment: Path?
+    }
+    let aboutCode = Dictionary(grouping: checks.filter { $0.isAboutCode && $0.status != .pass }) {
+      Subject(name: $0.subject, environment: $0.environment)
+    }
     for index in packages.indices {
       let code = packages[index].verdicts[device].code
       packages[index].verdicts[device].verdict = code
       guard code != .native, code != .noDeviceCode else { continue }
       let plain = packages[index].plain[device].code
-      let about = checks.filter { check in
-        check.subject == packages[index].name && check.environment == packages[index].environment
-          && check.isAboutCode && check.status != .pass
-          && (check.status != .unknown || code == .notGuaranteed)
-      }
+      let subject = Subject(name: packages[index].name, environment: packages[index].environment)
+      let about = aboutCode[subject, default: []].filter { $0.status != .unknown || code == .notGuaranteed }
       packages[index].verdicts[device].reasons = [Check.Status.fail, .warn, .unknown].flatMap { status in
         about.filter { $0.status == status }.map { Reason($0, code: plain) }
       }.filter { code != .incompatible || $0.code != .compiledAtFirstStart }

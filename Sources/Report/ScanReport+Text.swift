@@ -51,7 +51,10 @@ extension ScanReport {
       if !question.namesDevices { text += "No CUDA device code found.\n" }
     } else {
       if !text.isEmpty { text += "\n" }
-      text += table(parts, style) + "\n" + legend(parts, style)
+      let rows = parts.flatMap { part in
+        TableRows(part: part, devices: devices.count).all.map { (row: $0, part: part) }
+      }
+      text += table(rows, style) + "\n" + legend(rows.map(\.row), style)
     }
     for part in parts {
       let findings = Findings(part: part, question: question)
@@ -76,15 +79,12 @@ extension ScanReport {
       + style.paint(String(lines.dropFirst(answer.kind.mark.count).dropLast()), .bold) + "\n"
   }
 
-  private func table(_ parts: [ViewAssessment], _ style: TextStyle) -> String {
+  private func table(_ rows: [(row: TableRow, part: ViewAssessment)], _ style: TextStyle) -> String {
     let headers = devices.map {
       question.namesDevices ? printable($0.query) : $0.device.computeCapability.description
     }
     let widths = headers.indices.map { index in
       max(columns(headers[index]), columns(devices[index].device.computeCapability.description))
-    }
-    let rows = parts.flatMap { part in
-      TableRows(part: part, devices: devices.count).all.map { (row: $0, part: part) }
     }
     let title = rows.contains(where: \.row.isPackage) ? "package" : "library"
     let modules = rows.map { grouped($0.row.modules) }
@@ -137,8 +137,8 @@ extension ScanReport {
   /// Columns that a library's name should have in the table, so that it can be told from others.
   private static let readableName = 26
 
-  private func legend(_ parts: [ViewAssessment], _ style: TextStyle) -> String {
-    let cells = Set(parts.flatMap { TableRows(part: $0, devices: devices.count).all }.flatMap(\.cells))
+  private func legend(_ rows: [TableRow], _ style: TextStyle) -> String {
+    let cells = Set(rows.flatMap(\.cells))
     let used =
       Verdict.allCases.map { TableRow.Cell.verdict($0) }.filter(cells.contains)
       + (cells.contains(.setAside) ? [.setAside] : [])

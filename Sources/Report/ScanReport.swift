@@ -79,26 +79,6 @@ extension ViewAssessment {
       }
     }
   }
-
-  /// How a unit counts on a device: in the first package that has it.
-  func standing(of unit: Int, on device: Int) -> Standing {
-    for package in packages {
-      if let position = package.units.firstIndex(of: unit) {
-        return package.verdicts[device].standings[position]
-      }
-    }
-    return .counts
-  }
-
-  /// What a unit is worth on a device with what stands in the way of its package.
-  func verdict(of unit: Int, on device: Int) -> Verdict {
-    let own = units[unit].verdicts[device].verdict
-    let verdicts = packages.filter { $0.units.contains(unit) }.map { $0.verdicts[device] }
-    let isStopped =
-      own != .noDeviceCode && !verdicts.isEmpty
-      && verdicts.allSatisfy { $0.verdict == .incompatible && $0.code != .incompatible }
-    return isStopped ? .incompatible : own
-  }
 }
 
 /// `12 ms`, `3.4 s`.

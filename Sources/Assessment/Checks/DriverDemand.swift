@@ -27,9 +27,7 @@ extension Assessor {
     var isFirst = true
     func demand(_ driver: DriverVersion?) -> DriverDemand {
       let demands = isFirst ? [] : failed + assessor.driverFailures(on: assessor.devices)
-      var reasons: [String] = []
-      for reason in demands.map(reason) where !reasons.contains(reason) { reasons.append(reason) }
-      return DriverDemand(driver: driver, demands: demands, reasons: reasons)
+      return DriverDemand(driver: driver, demands: demands, reasons: distinct(demands.map(reason)))
     }
     for driver in Self.candidates {
       var next = assessor

@@ -122,7 +122,7 @@ extension Assessor {
   private func comparePins(
     of torch: TorchInstallation, _ cuda: Fact<CUDAVersion>, in environment: PythonEnvironment
   ) -> (status: Check.Status, summary: String, evidence: [Evidence]) {
-    let name = "PyTorch \(torch.version.value)"
+    let name = torch.label
     var different: [(text: String, isMajor: Bool, evidence: [Evidence])] = []
     for (distribution, pin) in torch.requires.sorted(by: { $0.key < $1.key }) {
       guard let installed = environment.distributions.first(where: { $0.normalizedName == distribution }),
