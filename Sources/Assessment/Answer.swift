@@ -32,7 +32,7 @@ public struct Answer: Sendable {
 
   /// The answer over several views that were all asked about: as bad as the worst of them. Views in which nothing uses a
   /// GPU do not count beside others.
-  public static func combined(_ answers: [Answer]) -> Answer {
+  public static func combined(_ answers: [Answer], by tables: TableSet) -> Answer {
     let counting = answers.filter { $0.kind != .nothing }
     guard let worst = counting.max(by: { $0.kind.rank < $1.kind.rank }) else {
       return answers.first ?? Answer(.nothing, .noDeviceCode)
@@ -41,7 +41,7 @@ public struct Answer: Sendable {
     let drivers = counting.compactMap(\.oldestDriver)
     return Answer(
       worst.kind, Verdict.worst(of: counting.lazy.filter { $0.kind == worst.kind }.map(\.verdict)),
-      reasons: reasons, oldestDriver: drivers.max { $0.isAtLeast($1) == false })
+      reasons: reasons, oldestDriver: drivers.newest(by: tables))
   }
 }
 

@@ -15,7 +15,9 @@ public struct Assessment: Sendable {
     counts = facts.counts
     let views = facts.views.map { ViewAssessment($0, question) }
     self.views = views
-    answers = question.devices.indices.map { device in .combined(views.map { $0.answers[device] }) }
+    answers = question.devices.indices.map { device in
+      .combined(views.map { $0.answers[device] }, by: question.tables)
+    }
   }
 
   /// Whether an answer is at `level` or worse.

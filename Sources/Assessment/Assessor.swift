@@ -7,6 +7,8 @@ struct Assessor {
   let view: View
   /// Every device has to run all of it; one without a driver is on a host whose driver nobody knows.
   var devices: [Device]
+  /// What everything is judged by.
+  let tables: TableSet
   /// Whether somebody asked about these devices, or they are the generations of an overview.
   let namesDevices: Bool
   var units: [AssessedUnit]
@@ -14,11 +16,12 @@ struct Assessor {
 
   var facts: StackFacts { view.stack }
 
-  init(_ view: View, devices: [Device], namesDevices: Bool) {
+  init(_ view: View, devices: [Device], namesDevices: Bool, tables: TableSet) {
     self.view = view
     self.devices = devices
+    self.tables = tables
     self.namesDevices = namesDevices
-    units = view.units()
+    units = view.units(by: tables.libraries)
     packages = view.packages(units)
     judgeCode()
   }
@@ -59,7 +62,7 @@ struct Assessor {
   /// which then also compile PTX and decompress, and the release of Jetson Linux.
   func effective(_ device: Device) -> Device {
     var effective = device
-    if device.computeCapability.isTegra, let release = facts.jetsonLinux {
+    if device.isTegra, let release = facts.jetsonLinux {
       effective.jetsonLinux = release.value.split(separator: ".").compactMap { Int($0) }
     }
     // What the kernel module does not support no library supports.
@@ -79,21 +82,13 @@ extension Device {
   /// What it is sold as; nil where its name is not known, where the catalogue does not have it, and where products
   /// that it may be are sold as different things.
   var segment: GPU.Segment? {
-    let segments = candidates.map { name in
-      GPUCatalogue.shared.gpus.first { $0.name == name && $0.segment != .label }?.segment
-    }
+    let segments = candidates.map { tables.gpus.segment(of: $0) }
     return Set(segments).count == 1 ? segments[0] : nil
   }
 
   /// The brands that `NVIDIA_REQUIRE_*` may know it by, likeliest first; empty where nobody knows.
   var brands: [String] {
-    var brands: [String] = []
-    for candidate in candidates {
-      for brand in ContainerTable.shared.brands(ofGPU: candidate) where !brands.contains(brand) {
-        brands.append(brand)
-      }
-    }
-    return brands
+    distinct(candidates.flatMap { tables.containers.brands(ofGPU: $0, in: tables.gpus) })
   }
 }
 

@@ -5,10 +5,10 @@ import Stack
 
 extension View {
   /// The facts after a step of a plan, as far as the tables know them.
-  func after(_ change: Plan.Step.Change) -> View {
+  func after(_ change: Plan.Step.Change, by table: PyTorchTable) -> View {
     var view = self
     switch change {
-    case .torch(let choice, let environment): view.replaceTorch(choice, in: environment)
+    case .torch(let choice, let environment): view.replaceTorch(choice, in: environment, table)
     case .libraries(let environment): view.removeMissing(neededIn: environment.child("torch"))
     case .driver: break
     case .image: view.stack.images = []
@@ -26,9 +26,11 @@ extension View {
 
   /// PyTorch's own files give way to the code of the new build, and the libraries of NVIDIA's that it required to those that
   /// it brings along.
-  private mutating func replaceTorch(_ choice: TorchChoice, in folder: Path) {
+  private mutating func replaceTorch(
+    _ choice: TorchChoice, in folder: Path, _ table: PyTorchTable
+  ) {
     guard let index = stack.environments.firstIndex(where: { $0.folder == folder }) else { return }
-    let build = PyTorchTable.shared.releases[choice.release].builds[choice.build]
+    let build = table.releases[choice.release].builds[choice.build]
     let old = stack.environments[index].distributions.filter {
       $0.normalizedName.hasPrefix("nvidia-") || $0.normalizedName == "cuda-toolkit"
     }
@@ -61,7 +63,7 @@ extension View {
         let position = stack.environments[index].distributions.firstIndex(where: {
           $0.normalizedName == companion
         }),
-        let version = PyTorchTable.shared.version(of: companion, for: choice.version)
+        let version = table.version(of: companion, for: choice.version)
       else { continue }
       stack.environments[index].distributions[position].version = version
       stack.environments[index].frameworks.removeAll { $0.name == companion }

@@ -208,7 +208,7 @@ private struct OnDevice {
     let isHeld = positions.contains { verdicts[$0].isHeldByDriver }
     if package.isNVIDIAs {
       // cuDNN's other libraries do nothing without the one for elementary operations, and all of it runs with that.
-      let decisive = zip(positions, all).filter { LibraryTable.shared.isDecisive(path($0.0)) }.map(\.1)
+      let decisive = zip(positions, all).filter { rule.units[package.units[$0.0]].isDecisive }.map(\.1)
       let worst = Verdict.worst(of: decisive)
       if worst == .incompatible || !decisive.isEmpty && !isHeld { return worst }
     }

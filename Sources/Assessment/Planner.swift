@@ -92,7 +92,7 @@ struct Planner {
   private func step(
     installing choice: TorchChoice, over torch: TorchInstallation, _ assessor: Assessor
   ) -> Plan.Step {
-    let table = PyTorchTable.shared
+    let table = assessor.tables.pytorch
     let release = table.releases[choice.release]
     let environment = assessor.facts.environments.first { $0.folder == torch.folder }
     let companions = ["torchvision", "torchaudio"].filter { name in
@@ -164,16 +164,18 @@ struct Planner {
       let demand = assessor.driverDemand(), let driver = demand.driver, !demand.demands.isEmpty
     else { return nil }
     // Nobody has to ask for what is there.
-    if assessor.devices.allSatisfy({ $0.knownDriver?.isAtLeast(driver) == true }) { return nil }
+    if assessor.devices.allSatisfy({ $0.knownDriver?.isAtLeast(driver, by: assessor.tables) == true }) {
+      return nil
+    }
     return installDriver(driver, because: demand.asking)
   }
 
   private func baseImage(_ assessor: Assessor, _ checks: [Check]) -> Plan.Step? {
     guard checks.contains(where: { $0.id == .driverImage && $0.status == .fail }) else { return nil }
     let wanted = assessor.facts.torches.compactMap { $0.cuda?.value }.max()
-    let newest = assessor.devices.compactMap { $0.knownDriver?.maxCUDA }.min()
+    let newest = assessor.devices.compactMap { $0.knownDriver?.maxCUDA(by: $0.tables) }.min()
     // The image of the wanted version, or the nearest older one of the same major version that the driver supports.
-    let rows = ContainerTable.shared.baseImages.filter { row in
+    let rows = assessor.tables.containers.baseImages.filter { row in
       (wanted.map { row.cuda.major == $0.major && row.cuda <= $0 } ?? true)
         && (newest.map { row.cuda <= $0 } ?? true)
     }
@@ -188,7 +190,8 @@ struct Planner {
 
   private func obstacles(_ assessor: Assessor) -> [String] {
     var obstacles: [String] = []
-    let search = TorchSearch(devices: assessor.devices, isAArch64: assessor.isAArch64)
+    let search = TorchSearch(
+      devices: assessor.devices, isAArch64: assessor.isAArch64, tables: assessor.tables)
     for torch in assessor.facts.torches where !has(.installTorch, in: torch.folder) {
       let package = assessor.packages.first { $0.isTorch && $0.environment == torch.folder }
       guard package?.plain.contains(where: { $0.code == .incompatible }) ?? false || torch.isWithoutCUDA
@@ -201,8 +204,9 @@ struct Planner {
       )
     }
     for (index, device) in assessor.devices.enumerated() {
-      if device.isSupportedByDriver == false, let row = ArchitectureTable.shared[device.computeCapability],
-        let last = row.lastDriver, let branch = device.knownDriver?.branchNumber, branch > last
+      if device.isSupportedByDriver == false, let row = device.tables.architectures[device.computeCapability],
+        let last = row.lastDriver, let branch = device.knownDriver?.branchNumber(by: device.tables),
+        branch > last
       {
         obstacles.append(
           "\(device.label) needs a driver of the branch R\(last) or older: R\(last) is the last that supports it"
@@ -253,11 +257,12 @@ extension Assessor {
   fileprivate func after(_ change: Plan.Step.Change) -> Assessor {
     var devices = devices
     if case .driver(let driver) = change {
-      for index in devices.indices where !devices[index].computeCapability.isTegra {
+      for index in devices.indices where !devices[index].isTegra {
         devices[index].driver = driver
       }
     }
-    return Assessor(view.after(change), devices: devices, namesDevices: namesDevices)
+    return Assessor(
+      view.after(change, by: tables.pytorch), devices: devices, namesDevices: namesDevices, tables: tables)
   }
 
   /// What helps whoever compiles extensions of PyTorch here.
@@ -270,7 +275,7 @@ extension Assessor {
         guard let own = toolkit.cuda, own.major == cuda.major else { return false }
         return !namesDevices
           || devices.allSatisfy { device in
-            guard let row = ArchitectureTable.shared[device.computeCapability] else { return true }
+            guard let row = device.tables.architectures[device.computeCapability] else { return true }
             return row.firstToolkit <= own && row.lastToolkit.map { own <= $0 } ?? true
           }
       }
@@ -283,7 +288,7 @@ extension Assessor {
           add("build \(name) with the toolkit in \(toolkit.folder)", command: "CUDA_HOME=/\(toolkit.folder)")
         }
       } else {
-        let first = devices.compactMap { ArchitectureTable.shared[$0.computeCapability]?.firstToolkit }.max()
+        let first = devices.compactMap { $0.tables.architectures[$0.computeCapability]?.firstToolkit }.max()
         let needed = [cuda, namesDevices ? first : nil].compactMap { $0 }.max() ?? cuda
         add(
           needed.major == cuda.major

@@ -18,9 +18,20 @@ public struct Question: Sendable {
   /// Whether somebody asked about these devices, or they are the generations of an overview.
   public var namesDevices: Bool
   public var requirements: [TargetRequirement]
+  /// What everything is judged by.
+  public let tables: TableSet
 
-  public init(devices: [RequestedDevice], namesDevices: Bool, requirements: [TargetRequirement] = []) {
-    self.devices = devices
+  /// The devices are judged by `tables`, whatever they had.
+  public init(
+    devices: [RequestedDevice], namesDevices: Bool, requirements: [TargetRequirement] = [],
+    tables: TableSet = .shipped
+  ) {
+    self.tables = tables
+    self.devices = devices.map { requested in
+      var requested = requested
+      requested.device.tables = tables
+      return requested
+    }
     self.namesDevices = namesDevices
     self.requirements = requirements
   }

@@ -25,10 +25,11 @@ struct TorchChoice: Hashable, Sendable {
 struct TorchSearch {
   let devices: [Device]
   let isAArch64: Bool
+  let tables: TableSet
   /// The version of Python that it must be built for; nil for any.
   var python: String?
 
-  private var table: PyTorchTable { .shared }
+  private var table: PyTorchTable { tables.pytorch }
 
   /// The build nearest to what is installed that runs on every device with its driver, if there is one.
   ///
@@ -57,7 +58,7 @@ struct TorchSearch {
   /// Whether some official build has code for a device, whatever else is asked of it.
   func isCovered(_ device: Device) -> Bool {
     table.releases.flatMap(\.builds).contains { build in
-      targets(of: build).map { $0.fit(on: Device(device.computeCapability)) >= .jit } ?? false
+      targets(of: build).map { $0.fit(on: Device(device.computeCapability, tables: tables)) >= .jit } ?? false
     }
   }
 
@@ -70,7 +71,7 @@ struct TorchSearch {
   private func isWhole(_ choice: TorchChoice) -> Bool {
     choice.fit.isNative
       && devices.allSatisfy { device in
-        ArchitectureTable.shared[device.computeCapability].map { $0.firstToolkit <= choice.cuda } ?? true
+        tables.architectures[device.computeCapability].map { $0.firstToolkit <= choice.cuda } ?? true
       }
   }
 
@@ -85,13 +86,14 @@ struct TorchSearch {
       let fit =
         devices.map { device in
           runs(build, on: device)
-            ? targets.fit(on: Device(device.computeCapability, name: device.name)) : .none
+            ? targets.fit(on: Device(device.computeCapability, name: device.name, tables: tables)) : .none
         }.min() ?? .none
       guard fit >= .jit else { return nil }
       // Which PTX the code has is known as that of its CUDA version at most, which the driver must know.
-      if fit == .jit, devices.contains(where: { $0.knownDriver?.maxCUDA.map { $0 < build.cuda } ?? false }) {
-        return nil
+      let isOlder = devices.contains {
+        $0.knownDriver?.maxCUDA(by: tables).map { $0 < build.cuda } ?? false
       }
+      if fit == .jit, isOlder { return nil }
       let version = (build.versions ?? release.versions).contains(own) ? own : newest
       // What is installed does not mend itself.
       if torch.cuda?.value == build.cuda, version == own { return nil }
@@ -109,26 +111,25 @@ struct TorchSearch {
     }
     guard device.isSupportedByDriver != false else { return false }
     guard let driver = device.knownDriver else {
-      guard let last = ArchitectureTable.shared[device.computeCapability]?.lastDriver,
-        let minimum = build.cuda.minimumDriver
+      guard let last = tables.architectures[device.computeCapability]?.lastDriver,
+        let minimum = build.cuda.minimumDriver(by: tables)
       else { return true }
-      return DriverVersion.branch(last).isAtLeast(minimum) != false
+      return DriverVersion.branch(last).isAtLeast(minimum, by: tables) != false
     }
-    if let newest = driver.maxCUDA, newest >= build.cuda { return true }
-    return build.cuda.minimumDriver.flatMap { driver.isAtLeast($0) } == true
+    if let newest = driver.maxCUDA(by: tables), newest >= build.cuda { return true }
+    return build.cuda.minimumDriver(by: tables).flatMap { driver.isAtLeast($0, by: tables) } == true
   }
 
   /// The oldest driver that supports all devices and runs a version of CUDA on them.
   private func oldestDriver(of cuda: CUDAVersion) -> DriverVersion? {
-    let first = devices.compactMap { ArchitectureTable.shared[$0.computeCapability]?.firstDriver }.max()
-    return [cuda.minimumDriver, first.map { .branch($0) }].compactMap { $0 }
-      .max { $0.isAtLeast($1) == false }
+    let first = devices.compactMap { tables.architectures[$0.computeCapability]?.firstDriver }.max()
+    return [cuda.minimumDriver(by: tables), first.map { .branch($0) }].compactMap { $0 }.newest(by: tables)
   }
 
   private func rank(_ choice: TorchChoice) -> [Int] {
     let build = table.releases[choice.release].builds[choice.build]
     let isOwn = devices.allSatisfy { device in
-      guard let newest = device.knownDriver?.maxCUDA else { return true }
+      guard let newest = device.knownDriver?.maxCUDA(by: tables) else { return true }
       return newest >= choice.cuda
     }
     let number = choice.cuda.major * 100 + choice.cuda.minor
@@ -154,7 +155,7 @@ extension Assessor {
   func torchChoice(near torch: TorchInstallation, ignoringDriver: Bool = false) -> TorchChoice? {
     let devices = ignoringDriver ? devices.map(\.withoutDriver) : devices
     let python = facts.environments.first { $0.folder == torch.folder }?.python?.value
-    let any = TorchSearch(devices: devices, isAArch64: isAArch64)
+    let any = TorchSearch(devices: devices, isAArch64: isAArch64, tables: tables)
     guard let python else { return any.nearest(to: torch) }
     var own = any
     own.python = python

@@ -26,6 +26,8 @@ public struct AssessedUnit: Sendable {
 
   /// One of NVIDIA's libraries, which nobody else compiles.
   public var isNVIDIAs: Bool
+  /// A file without which the rest of its library does nothing.
+  var isDecisive = false
   /// What its name says it is for, among files that a program chooses from; nil for cubin files that are one unit.
   var alternative: Alternative?
 
@@ -38,7 +40,7 @@ extension View {
   ///
   /// The cubin files of one package, or of one folder where no package has them, are one: each is for a single target,
   /// and the program that brought them picks one at run time.
-  func units() -> [AssessedUnit] {
+  func units(by table: LibraryTable) -> [AssessedUnit] {
     enum Owner: Hashable {
       case package(Int)
       case folder(Path)
@@ -51,7 +53,8 @@ extension View {
       units.append(
         AssessedUnit(
           path: file.path, files: [index], paths: [file.path], code: file.unit, kernels: file.kernels,
-          packages: packages, isNVIDIAs: LibraryTable.shared.isNVIDIAs(file.path),
+          packages: packages, isNVIDIAs: table.isNVIDIAs(file.path),
+          isDecisive: table.isDecisive(file.path),
           alternative: alternatives.alternative(file.path)))
     }
     for (index, file) in files.enumerated() {
@@ -83,7 +86,7 @@ extension View {
         AssessedUnit(
           path: folder, files: members.map(\.file), paths: members.map(\.path),
           code: CodeUnit(alternatives: members.map { files[$0.file].unit }), kernels: KernelNames(),
-          packages: package, isNVIDIAs: LibraryTable.shared.isNVIDIAs(folder)))
+          packages: package, isNVIDIAs: table.isNVIDIAs(folder)))
     }
     for (file, packages) in alone { add(file, packages: packages.sorted()) }
     return units.sorted { left, right in

@@ -23,7 +23,8 @@ public struct ViewAssessment: Sendable {
 
   public init(_ view: View, _ question: Question) {
     var assessor = Assessor(
-      view, devices: question.devices.map(\.device), namesDevices: question.namesDevices)
+      view, devices: question.devices.map(\.device), namesDevices: question.namesDevices,
+      tables: question.tables)
     self.view = view
     namesDriver = question.namesDriver
     let all = assessor.checks()
@@ -43,7 +44,9 @@ public struct ViewAssessment: Sendable {
     var planner = Planner(assessor, question)
     plan = planner.make(all, answers)
     for index in assessor.units.indices {
-      assessor.units[index].requirements = question.requirements.map { assessor.units[index].code.check($0) }
+      assessor.units[index].requirements = question.requirements.map {
+        assessor.units[index].code.check($0, by: question.tables)
+      }
     }
     units = assessor.units
     packages = assessor.packages

@@ -33,18 +33,7 @@ extension Path: Codable {
 
 extension Problem.Code: Codable {}
 
-extension Problem: Codable {
-  private enum CodingKeys: String, CodingKey { case code, field, offset, expected, observed }
-
-  public func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: CodingKeys.self)
-    try container.encode(code, forKey: .code)
-    try container.encode(field, forKey: .field)
-    try container.encodeIfPresent(offset, forKey: .offset)
-    try container.encodeIfPresent(expected, forKey: .expected)
-    try container.encodeIfPresent(observed, forKey: .observed)
-  }
-
+extension Problem: Decodable {
   /// What a problem says is shown as it is, so nothing in it may disturb a terminal.
   public init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: CodingKeys.self)

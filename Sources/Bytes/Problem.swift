@@ -2,7 +2,7 @@
 ///
 /// A problem says what was expected of which field at which place, and what was observed there.
 /// The sentence that a person reads is ``description``; programs compare the parts.
-public struct Problem: Error, Hashable, Sendable {
+public struct Problem: Error, Hashable, Sendable, Encodable {
   /// What kind of thing is wrong.
   public enum Code: String, Hashable, Sendable, CaseIterable {
     /// The bytes end before the structure does.
@@ -47,6 +47,8 @@ public struct Problem: Error, Hashable, Sendable {
   public var expected: String?
   /// What is there.
   public var observed: String?
+
+  enum CodingKeys: String, CodingKey { case code, field, offset, expected, observed }
 
   public init(
     _ code: Code, _ field: String, at offset: UInt64? = nil, expected: String? = nil,

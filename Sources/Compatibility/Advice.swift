@@ -17,10 +17,10 @@ public enum Advice: Hashable, Sendable {
 }
 
 extension Advice {
-  /// The nvcc option that compiles machine code for a compute capability.
-  static func rebuild(for computeCapability: ComputeCapability) -> Advice {
-    let row = ArchitectureTable.shared[computeCapability]
-    let number = computeCapability.number
+  /// The nvcc option that compiles machine code for a device.
+  static func rebuild(for device: Device) -> Advice {
+    let row = device.tables.architectures[device.computeCapability]
+    let number = device.computeCapability.number
     return .rebuild(
       gencode: "-gencode arch=compute_\(number),code=sm_\(number)", since: row?.firstToolkit,
       until: row?.lastToolkit)
@@ -30,7 +30,7 @@ extension Advice {
   static func all(for verdict: UnitVerdict) -> [Advice] {
     let device = verdict.device
     var advice: [Advice] = []
-    if device.isSupportedByDriver == false, let row = ArchitectureTable.shared[device.computeCapability],
+    if device.isSupportedByDriver == false, let row = device.tables.architectures[device.computeCapability],
       let first = row.firstDriver
     {
       advice.append(.installDriver(first: first, last: row.lastDriver))
@@ -38,9 +38,10 @@ extension Advice {
     // For every gap the oldest driver that takes one of its images; of those the newest.
     let blocked = verdict.uncovered.map { gap in
       gap.images.filter { $0.judgement.reason?.isDriverTooOld == true }
-        .compactMap { MinimumDriver($0.signature) }
-        .reduce(nil) { oldest, next in oldest.map { MinimumDriver.older($0, next) } ?? next }
-    }.reduce(nil) { MinimumDriver.newer($0, $1) }
+        .compactMap { MinimumDriver($0.signature, by: device.tables) }
+        .reduce(nil) { oldest, next in oldest.map { MinimumDriver.older($0, next, by: device.tables) } ?? next
+        }
+    }.reduce(nil) { MinimumDriver.newer($0, $1, by: device.tables) }
     if let blocked { advice.append(.updateDriver(blocked.driver, blocked.need)) }
     // Where every gap has machine code that only the driver holds back, the build is not to blame.
     let isDriverToBlame =
@@ -58,10 +59,10 @@ extension Advice {
     case .incompatible where verdict.isForOtherGPUs: break
     case .incompatible, .partial, .notGuaranteed:
       advice.append(.useBuildWith(device.computeCapability.target))
-      advice.append(.rebuild(for: device.computeCapability))
+      advice.append(.rebuild(for: device))
     case .jit:
       advice.append(.expectCompilation)
-      advice.append(.rebuild(for: device.computeCapability))
+      advice.append(.rebuild(for: device))
     case .noDeviceCode where verdict.linkInputs > 0: advice.append(.linkDeviceCode)
     case .native, .noDeviceCode: break
     }

@@ -2,10 +2,11 @@ import DeviceCode
 import Synchronization
 
 /// Ascending numbers as a document has them: the first and the last of every run of consecutive ones.
-struct NumberRanges: Codable {
-  private var ranges: [[Int]] = []
+package struct NumberRanges: Codable {
+  /// The first and the last number of every run.
+  package private(set) var ranges: [[Int]] = []
 
-  init(_ numbers: [Int]) {
+  package init(_ numbers: [Int]) {
     for number in numbers {
       if let last = ranges.last, last[1] + 1 == number {
         ranges[ranges.count - 1][1] = number
@@ -15,7 +16,7 @@ struct NumberRanges: Codable {
     }
   }
 
-  init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()
     ranges = try container.decode([[Int]].self)
     var next = 0
@@ -28,7 +29,7 @@ struct NumberRanges: Codable {
     }
   }
 
-  func encode(to encoder: any Encoder) throws {
+  package func encode(to encoder: any Encoder) throws {
     var container = encoder.singleValueContainer()
     try container.encode(ranges)
   }

@@ -21,12 +21,6 @@ public struct CodeUnit: Hashable, Sendable {
     func size(ofModules count: Int) -> UInt64 { size / UInt64(max(1, modules.count)) * UInt64(count) }
   }
 
-  private struct GroupKey: Hashable {
-    var role: ModuleRole
-    var images: [Int]
-    var preLinked: [Int]
-  }
-
   let signatures: [ImageSignature]
   /// Ordered by their first module.
   let groups: [Group]
@@ -42,69 +36,71 @@ public struct CodeUnit: Hashable, Sendable {
   ///
   /// - Parameter directives: what the PTX of some images says of itself, by image, where that was not read with them.
   public init(_ inventory: Inventory, directives: [Int: PTXHeader] = [:]) {
-    var signatures: [ImageSignature] = []
-    var positions: [ImageSignature: Int] = [:]
-    let imagePositions = inventory.images.map { image in
+    var builder = Builder()
+    let positions = inventory.images.map { image in
       var signature = ImageSignature(image)
       if let own = image.ptxHeader ?? directives[image.index], own.differs(from: image) {
         signature.directive = .init(target: own.target, isa: own.isa)
       }
-      if let known = positions[signature] { return known }
-      positions[signature] = signatures.count
-      signatures.append(signature)
-      return signatures.count - 1
+      return builder.position(of: signature)
     }
-    var groups: [Group] = []
-    var known: [GroupKey: Int] = [:]
     for index in inventory.modules.indices {
       let module = inventory.modules[index]
       let images = module.images.clamped(to: inventory.images.indices)
-      let key = GroupKey(
-        role: ModuleRole(place: module.place, images.lazy.map { signatures[imagePositions[$0]] }),
-        images: Array(imagePositions[images]),
-        preLinked: CodeUnit.preLinkedPTX(of: module, in: inventory).map { imagePositions[$0] })
-      let size = images.lazy.map { inventory.images[$0].size }.max() ?? 0
-      if let group = known[key] {
-        groups[group].modules.append(index)
-        groups[group].size &+= size
-        continue
-      }
-      known[key] = groups.count
-      groups.append(
-        Group(role: key.role, images: key.images, preLinked: key.preLinked, modules: [index], size: size))
+      builder.add(
+        index, at: module.place, images: Array(positions[images]),
+        preLinked: CodeUnit.preLinkedPTX(of: module, in: inventory).map { positions[$0] },
+        size: images.lazy.map { inventory.images[$0].size }.max() ?? 0)
     }
-    self.signatures = signatures
-    self.groups = groups
+    self.init(signatures: builder.signatures, groups: builder.groups)
   }
 
   /// The code of several files among which a program picks, as a library picks among what is embedded in it: each file's
   /// modules count as specialised. Module `n` is the only module of file `n`.
   public init(alternatives units: [CodeUnit]) {
-    var signatures: [ImageSignature] = []
-    var positions: [ImageSignature: Int] = [:]
-    var groups: [Group] = []
-    var known: [GroupKey: Int] = [:]
+    var builder = Builder()
     for (index, unit) in units.enumerated() {
-      let images = unit.groups.flatMap(\.images).map { position in
-        let signature = unit.signatures[position]
-        if let known = positions[signature] { return known }
-        positions[signature] = signatures.count
-        signatures.append(signature)
-        return signatures.count - 1
-      }
-      let key = GroupKey(
-        role: ModuleRole(place: .embedded, images.map { signatures[$0] }), images: images, preLinked: [])
-      let size = unit.groups.reduce(0) { $0 &+ $1.size }
+      let images = unit.groups.flatMap(\.images).map { builder.position(of: unit.signatures[$0]) }
+      builder.add(
+        index, at: .embedded, images: images, preLinked: [], size: unit.groups.reduce(0) { $0 &+ $1.size })
+    }
+    self.init(signatures: builder.signatures, groups: builder.groups)
+  }
+
+  /// Collects signatures and groups of modules, each once.
+  private struct Builder {
+    private struct Key: Hashable {
+      var role: ModuleRole
+      var images: [Int]
+      var preLinked: [Int]
+    }
+
+    private(set) var signatures: [ImageSignature] = []
+    private(set) var groups: [Group] = []
+    private var positions: [ImageSignature: Int] = [:]
+    private var known: [Key: Int] = [:]
+
+    mutating func position(of signature: ImageSignature) -> Int {
+      if let known = positions[signature] { return known }
+      positions[signature] = signatures.count
+      signatures.append(signature)
+      return signatures.count - 1
+    }
+
+    /// Adds a module with images by their positions among the signatures; modules come in the order of their indices.
+    mutating func add(
+      _ module: Int, at place: Module.Place, images: [Int], preLinked: [Int], size: UInt64
+    ) {
+      let role = ModuleRole(place: place, images.map { signatures[$0] })
+      let key = Key(role: role, images: images, preLinked: preLinked)
       if let group = known[key] {
-        groups[group].modules.append(index)
+        groups[group].modules.append(module)
         groups[group].size &+= size
       } else {
         known[key] = groups.count
-        groups.append(Group(role: key.role, images: images, preLinked: [], modules: [index], size: size))
+        groups.append(Group(role: role, images: images, preLinked: preLinked, modules: [module], size: size))
       }
     }
-    self.signatures = signatures
-    self.groups = groups
   }
 
   /// The PTX from which the driver can link `module` again: images of its pre-linked parts for targets that every
@@ -132,9 +128,11 @@ public struct CodeUnit: Hashable, Sendable {
   }
 
   /// Whether it makes a difference what a driver knows: there is PTX, or compressed code that not every driver reads.
-  public var dependsOnDriver: Bool {
+  public func dependsOnDriver(by tables: TableSet) -> Bool {
     // PTX in a version that no table has asks for a driver as well, though nobody knows for which.
-    signatures.contains { $0.isPTX && ($0.ptxISA != nil || $0.directive != nil) || MinimumDriver($0) != nil }
+    signatures.contains {
+      $0.isPTX && ($0.ptxISA != nil || $0.directive != nil) || MinimumDriver($0, by: tables) != nil
+    }
   }
 
   /// How many modules hold code, those included that are not judged.
@@ -204,7 +202,7 @@ public struct CodeUnit: Hashable, Sendable {
     var lesser: [(group: Group, winner: JudgedImage)] = []
     var specialisedGaps: [UnitVerdict.Uncovered] = []
     var running: [Group] = []
-    var needs = DriverNeeds()
+    var needs = DriverNeeds(tables: device.tables)
     for group in groups {
       switch group.role {
       case .empty: break
@@ -239,7 +237,7 @@ public struct CodeUnit: Hashable, Sendable {
     verdict.verdict = CodeUnit.combine(verdict)
     if verdict.portable.total == 0 && verdict.specialised.mayRun == 0 { verdict.uncovered = specialisedGaps }
     verdict.isForOtherGPUs = verdict.verdict == .incompatible && isForOthers(gaps, kernels, verdict)
-    if !device.computeCapability.isTegra { verdict.minimumDriver = needs.minimum(for: verdict) }
+    if !device.isTegra { verdict.minimumDriver = needs.minimum(for: verdict) }
     verdict.uncovered = UnitVerdict.Uncovered.merged(verdict.uncovered)
     verdict.presumed = UnitVerdict.Uncovered.merged(verdict.presumed)
     verdict.advice = Advice.all(for: verdict)
@@ -441,18 +439,21 @@ extension ModuleVerdict {
 
 /// What the images that run need of the driver, kept apart by how much they count.
 private struct DriverNeeds {
+  let tables: TableSet
   private var portable: MinimumDriver?
   private var nativeSpecialised: MinimumDriver?
   private var otherSpecialised: MinimumDriver?
 
+  init(tables: TableSet) { self.tables = tables }
+
   mutating func add(_ winner: JudgedImage, _ role: ModuleRole) {
-    let need = MinimumDriver(winner.signature)
+    let need = MinimumDriver(winner.signature, by: tables)
     if role == .portable {
-      portable = .newer(portable, need)
+      portable = .newer(portable, need, by: tables)
     } else if winner.judgement.fit.isNative {
-      nativeSpecialised = .newer(nativeSpecialised, need)
+      nativeSpecialised = .newer(nativeSpecialised, need, by: tables)
     } else {
-      otherSpecialised = .newer(otherSpecialised, need)
+      otherSpecialised = .newer(otherSpecialised, need, by: tables)
     }
   }
 

@@ -28,21 +28,6 @@ public struct ComputeCapability: Hashable, Sendable {
 
   /// The plain target of this compute capability: `sm_90` for 9.0.
   public var target: CodeTarget { CodeTarget(number) }
-
-  /// The name of its architecture, `Hopper`; nil when the table does not have it.
-  public var architecture: String? { ArchitectureTable.shared[self]?.architecture }
-
-  /// A GPU inside a Tegra system on a chip (Jetson, DRIVE), which has drivers of its own. False when the table
-  /// does not have it.
-  public var isTegra: Bool { ArchitectureTable.shared.tegra.contains(number) }
-
-  /// Whether the table has it.
-  public var isKnown: Bool { ArchitectureTable.shared[self] != nil }
-
-  /// The generations that the newest toolkit compiles for and the newest driver supports, oldest first.
-  public static var current: [ComputeCapability] {
-    ArchitectureTable.shared.rows.filter(\.current).map(\.computeCapability)
-  }
 }
 
 extension ComputeCapability: Comparable {

@@ -8,26 +8,33 @@ public struct Device: Hashable, Sendable {
   public var driver: DriverVersion?
   /// The release of Jetson Linux (L4T) that a Tegra runs: `[36, 4, 3]`; nil where nothing tells.
   public var jetsonLinux: [Int]?
+  /// What is known of compute capabilities and drivers.
+  public var tables: TableSet
 
   public init(
-    _ computeCapability: ComputeCapability, name: String? = nil, driver: DriverVersion? = nil
+    _ computeCapability: ComputeCapability, name: String? = nil, driver: DriverVersion? = nil,
+    tables: TableSet = .shipped
   ) {
     self.computeCapability = computeCapability
     self.name = name
     self.driver = driver
+    self.tables = tables
   }
+
+  /// Whether it is part of a Tegra system on a chip (Jetson, DRIVE).
+  public var isTegra: Bool { tables.architectures.isTegra(computeCapability) }
 
   /// The driver as far as the tables of desktop drivers apply to this device: for Tegra only a CUDA version,
   /// because its drivers are numbered differently.
   public var knownDriver: DriverVersion? {
-    guard computeCapability.isTegra else { return driver }
+    guard isTegra else { return driver }
     if case .cuda = driver { return driver }
     return nil
   }
 
   /// The device with a driver that supports everything; what its driver says of a Tegra stays.
   public var withoutDriver: Device {
-    guard !computeCapability.isTegra else { return self }
+    guard !isTegra else { return self }
     var device = self
     device.driver = nil
     return device
@@ -36,16 +43,16 @@ public struct Device: Hashable, Sendable {
   /// Whether this Tegra is reported to run machine code for desktop GPUs; nil for other GPUs, and where neither its driver
   /// nor its release of Jetson Linux is known.
   public var runsDesktopCodeOnTegra: Bool? {
-    guard computeCapability.isTegra else { return nil }
-    let table = ArchitectureTable.shared.desktopCodeOnTegra
+    guard isTegra else { return nil }
+    let table = tables.architectures.desktopCodeOnTegra
     guard let first = table.first(where: { $0.computeCapability == computeCapability }) else { return false }
     switch driver {
     case .cuda(let version)?: return version >= first.cuda
-    case let driver?: return driver.branchNumber.map { $0 >= first.driverBranch }
+    case let driver?: return driver.branchNumber(by: tables).map { $0 >= first.driverBranch }
     case nil: return jetsonLinux.map { !$0.lexicographicallyPrecedes(first.jetsonLinux) }
     }
   }
 
   /// Whether the driver supports the GPU at all; nil when that is not known.
-  public var isSupportedByDriver: Bool? { knownDriver?.supports(computeCapability) }
+  public var isSupportedByDriver: Bool? { knownDriver?.supports(computeCapability, by: tables) }
 }

@@ -37,8 +37,7 @@ public enum DriverVersion: Hashable, Sendable {
   }
 
   /// What the table has about the driver; nil before its first branch and past its last.
-  private var row: DriverTable.Branch? {
-    let table = DriverTable.shared
+  private func row(_ table: DriverTable) -> DriverTable.Branch? {
     switch self {
     case .release(let numbers, _): return table.branch(of: numbers[0])
     case .branch(let number): return table.branch(of: number)
@@ -50,17 +49,17 @@ public enum DriverVersion: Hashable, Sendable {
 
   /// The number of its branch; for a CUDA version, of the first branch that supports it. Nil when the table does
   /// not have that CUDA version.
-  public var branchNumber: Int? {
+  public func branchNumber(by tables: TableSet) -> Int? {
     switch self {
     case .release(let numbers, _): numbers[0]
     case .branch(let number): number
-    case .cuda: row?.branch
+    case .cuda: row(tables.drivers)?.branch
     }
   }
 
   /// Whether it is newer than everything in the table, so that what it adds is not known.
-  public var isNewerThanTable: Bool {
-    guard let last = DriverTable.shared.branches.last else { return false }
+  func isNewer(than table: DriverTable) -> Bool {
+    guard let last = table.branches.last else { return false }
     switch self {
     case .release(let numbers, _): return numbers[0] > last.branch
     case .branch(let number): return number > last.branch
@@ -69,73 +68,78 @@ public enum DriverVersion: Hashable, Sendable {
   }
 
   /// The newest CUDA version that it supports; nil when the table does not tell.
-  public var maxCUDA: CUDAVersion? {
+  public func maxCUDA(by tables: TableSet) -> CUDAVersion? {
     if case .cuda(let version) = self { return version }
-    return row?.maxCUDA
+    return row(tables.drivers)?.maxCUDA
   }
 
   /// The newest PTX ISA version that it compiles; nil when the table does not tell.
-  public var newestPTXISA: PTXISAVersion? {
-    guard let maxCUDA = isNewerThanTable ? tabulatedCUDA : maxCUDA else { return nil }
-    return DriverTable.shared.newestPTXISA(for: maxCUDA)
+  public func newestPTXISA(by tables: TableSet) -> PTXISAVersion? {
+    let table = tables.drivers
+    guard let maxCUDA = isNewer(than: table) ? tabulatedCUDA(table) : maxCUDA(by: tables) else { return nil }
+    return table.newestPTXISA(for: maxCUDA)
   }
 
   /// For a CUDA version past the branches, that version when the PTX table has it.
-  private var tabulatedCUDA: CUDAVersion? {
+  private func tabulatedCUDA(_ table: DriverTable) -> CUDAVersion? {
     guard case .cuda(let version) = self else { return nil }
-    return DriverTable.shared.ptxISA.contains { $0.cuda == version } ? version : nil
+    return table.ptxISA.contains { $0.cuda == version } ? version : nil
   }
 
   /// Whether it compiles PTX of a version; nil when the table does not tell. Drivers are backward compatible, so
   /// one newer than the table compiles at least what the newest branch in the table does.
-  public func supports(_ isa: PTXISAVersion) -> Bool? {
-    if let newestPTXISA { return isa <= newestPTXISA }
-    guard isNewerThanTable, let last = DriverTable.shared.branches.last,
-      let known = DriverTable.shared.newestPTXISA(for: last.maxCUDA), isa <= known
+  public func supports(_ isa: PTXISAVersion, by tables: TableSet) -> Bool? {
+    if let newest = newestPTXISA(by: tables) { return isa <= newest }
+    let table = tables.drivers
+    guard isNewer(than: table), let last = table.branches.last,
+      let known = table.newestPTXISA(for: last.maxCUDA), isa <= known
     else { return nil }
     return true
   }
 
   /// Whether it decompresses a format; nil when that cannot be told.
-  public func supports(_ compression: ImageCompression) -> Bool? {
-    guard let row = DriverTable.shared.compression.first(where: { $0.compression == compression.rawValue })
+  public func supports(_ compression: ImageCompression, by tables: TableSet) -> Bool? {
+    guard let row = tables.drivers.compression.first(where: { $0.compression == compression.rawValue })
     else { return true }
-    return isAtLeast(row.minimumDriver)
+    return isAtLeast(row.minimumDriver, by: tables)
   }
 
   /// Whether its branch supports the GPU; nil when the table does not tell, and for Tegra, whose drivers are
   /// numbered differently.
-  public func supports(_ computeCapability: ComputeCapability) -> Bool? {
-    guard let row = ArchitectureTable.shared[computeCapability], let first = row.firstDriver,
-      let branch = branchNumber
+  public func supports(_ computeCapability: ComputeCapability, by tables: TableSet) -> Bool? {
+    guard let row = tables.architectures[computeCapability], let first = row.firstDriver,
+      let branch = branchNumber(by: tables)
     else { return nil }
     guard branch >= first else { return false }
-    if let last = row.lastDriver { return branch < (DriverTable.shared.next(after: last) ?? last + 1) }
-    return isNewerThanTable ? nil : true
-  }
-
-  /// The compute capabilities that its branch supports, oldest first; nil when the table does not have it.
-  public var computeCapabilities: [ComputeCapability]? {
-    guard row != nil else { return nil }
-    return ArchitectureTable.shared.rows.map(\.computeCapability).filter { supports($0) == true }
+    if let last = row.lastDriver { return branch < (tables.drivers.next(after: last) ?? last + 1) }
+    return isNewer(than: tables.drivers) ? nil : true
   }
 
   /// Whether it is `minimum` or newer, compared by release numbers where both are known, else by branch or CUDA
   /// version; nil when neither tells.
-  public func isAtLeast(_ minimum: DriverVersion) -> Bool? {
+  public func isAtLeast(_ minimum: DriverVersion, by tables: TableSet) -> Bool? {
     switch (self, minimum) {
     case (.release(let own, _), .release(let other, _)): return !own.lexicographicallyPrecedes(other)
     case (.cuda(let own), _):
-      return minimum.maxCUDA.map { own >= $0 }
+      return minimum.maxCUDA(by: tables).map { own >= $0 }
     case (_, .cuda(let other)):
-      if let maxCUDA { return maxCUDA >= other }
-      guard let known = DriverTable.shared.branches.last?.maxCUDA, isNewerThanTable, other <= known
+      if let newest = maxCUDA(by: tables) { return newest >= other }
+      guard let known = tables.drivers.branches.last?.maxCUDA, isNewer(than: tables.drivers), other <= known
       else { return nil }
       return true
     default:
-      guard let own = branchNumber, let other = minimum.branchNumber else { return nil }
+      guard let own = branchNumber(by: tables), let other = minimum.branchNumber(by: tables) else {
+        return nil
+      }
       return own >= other
     }
+  }
+}
+
+extension Sequence<DriverVersion> {
+  /// The newest of them, as far as the tables can tell; nil where there is none.
+  package func newest(by tables: TableSet) -> DriverVersion? {
+    self.max { $0.isAtLeast($1, by: tables) == false }
   }
 }
 

@@ -44,7 +44,10 @@ public enum TargetRequirement: Hashable, Sendable {
   }
 
   /// Whether a module with these images carries what is promised. PTX of device-linked modules counts for PTX.
-  func isMet(by images: some Sequence<ImageSignature>, preLinked: some Sequence<ImageSignature>) -> Bool {
+  func isMet(
+    with images: some Sequence<ImageSignature>, preLinked: some Sequence<ImageSignature>,
+    by tables: TableSet
+  ) -> Bool {
     switch self {
     case .cubin(let target):
       images.contains { $0.kind == .cubin && !$0.isRelocatable && $0.target == target }
@@ -52,7 +55,7 @@ public enum TargetRequirement: Hashable, Sendable {
       images.contains { $0.kind == .ptx && !$0.isRelocatable && $0.target == target }
         || preLinked.contains { $0.isPTX && $0.target == target }
     case .native(let computeCapability):
-      images.contains { Rule.judge($0, on: Device(computeCapability)).fit.isNative }
+      images.contains { Rule.judge($0, on: Device(computeCapability, tables: tables)).fit.isNative }
     }
   }
 }
@@ -97,14 +100,15 @@ extension CodeUnit {
   /// Every portable module must carry the target. A library without portable modules keeps the promise with one
   /// specialised module that carries it, since each of those is made for one device. Link inputs carry nothing that a
   /// driver loads, so a library with nothing else fails as `noDeviceCode`.
-  public func check(_ requirement: TargetRequirement) -> RequirementResult {
+  public func check(_ requirement: TargetRequirement, by tables: TableSet) -> RequirementResult {
     let isPortable = groups.contains { $0.role == .portable }
     let judged = groups.filter { $0.role == (isPortable ? .portable : .specialised) }
     var result = RequirementResult(
       requirement: requirement, status: .noDeviceCode, carrying: 0, missing: [])
     for group in judged {
       let isMet = requirement.isMet(
-        by: group.images.lazy.map { signatures[$0] }, preLinked: group.preLinked.lazy.map { signatures[$0] })
+        with: group.images.lazy.map { signatures[$0] },
+        preLinked: group.preLinked.lazy.map { signatures[$0] }, by: tables)
       if isMet {
         result.carrying += group.modules.count
       } else {

@@ -154,20 +154,20 @@ public struct MinimumDriver: Hashable, Sendable {
   public var need: Need
 
   /// The newer of two; nil counts as oldest.
-  static func newer(_ left: MinimumDriver?, _ right: MinimumDriver?) -> MinimumDriver? {
+  static func newer(_ left: MinimumDriver?, _ right: MinimumDriver?, by tables: TableSet) -> MinimumDriver? {
     guard let left else { return right }
     guard let right else { return left }
-    return left.driver.isAtLeast(right.driver) == false ? right : left
+    return left.driver.isAtLeast(right.driver, by: tables) == false ? right : left
   }
 
   /// The older of two.
-  static func older(_ left: MinimumDriver, _ right: MinimumDriver) -> MinimumDriver {
-    left.driver.isAtLeast(right.driver) == false ? left : right
+  static func older(_ left: MinimumDriver, _ right: MinimumDriver, by tables: TableSet) -> MinimumDriver {
+    left.driver.isAtLeast(right.driver, by: tables) == false ? left : right
   }
 
   /// What an image needs; nil when any driver in the table does.
-  init?(_ image: ImageSignature) {
-    let table = DriverTable.shared
+  init?(_ image: ImageSignature, by tables: TableSet) {
+    let table = tables.drivers
     let compression = table.compression.first { $0.compression == image.compression.rawValue }
       .map { MinimumDriver(driver: $0.minimumDriver, need: .compression(image.compression)) }
     var isa: MinimumDriver?
@@ -175,7 +175,7 @@ public struct MinimumDriver: Hashable, Sendable {
       let branch = table.branches.first { $0.maxCUDA >= cuda }?.branch
       isa = MinimumDriver(driver: branch.map { .branch($0) } ?? .cuda(cuda), need: .ptxISA(version))
     }
-    guard let newer = MinimumDriver.newer(compression, isa) else { return nil }
+    guard let newer = MinimumDriver.newer(compression, isa, by: tables) else { return nil }
     self = newer
   }
 

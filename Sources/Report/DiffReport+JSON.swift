@@ -1,5 +1,6 @@
 import DeviceCode
 import Scan
+import Stack
 
 extension DiffReport {
   /// The report as a JSON document. The same files give the same bytes.

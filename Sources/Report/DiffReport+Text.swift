@@ -99,7 +99,7 @@ extension DiffReport {
     changes += shared("lost") { library in
       Self.byDescription(library.targets.filter { !$0.lostPTX.isEmpty }) { target in
         let left = (target.new?.totals.ptxISAs ?? []).sorted()
-        let cuda = left.first.flatMap { DriverTable.shared.cuda(for: $0) }
+        let cuda = left.first.flatMap { tables.drivers.cuda(for: $0) }
         return "as PTX \(Self.list(target.lostPTX)), now \(Self.list(left))"
           + (cuda.map { " (needs a driver for CUDA \($0))" } ?? "")
       }

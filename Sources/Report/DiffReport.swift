@@ -1,4 +1,5 @@
 import Bytes
+public import Compatibility
 import Demangling
 import DeviceCode
 public import Scan
@@ -8,10 +9,13 @@ public struct DiffReport: Sendable {
   /// A scan of the old root and the new root; of one root when both are the same.
   public var result: ScanResult
   public var difference: DeviceCodeDifference
+  /// What is known of drivers.
+  let tables: TableSet
 
-  public init(_ result: ScanResult, _ difference: DeviceCodeDifference) {
+  public init(_ result: ScanResult, _ difference: DeviceCodeDifference, tables: TableSet) {
     self.result = result
     self.difference = difference
+    self.tables = tables
   }
 
   /// What went wrong in both steps, files before their kernels.

@@ -4,10 +4,13 @@ public import Compatibility
 public struct GPUsReport: Sendable {
   public var query: String
   public var gpus: [GPU]
+  /// Where they are from.
+  private let tables: TableSet
 
-  public init(query: String, gpus: [GPU]) {
+  public init(query: String, gpus: [GPU], tables: TableSet) {
     self.query = query
     self.gpus = gpus
+    self.tables = tables
   }
 
   /// The report as a JSON document.
@@ -15,14 +18,14 @@ public struct GPUsReport: Sendable {
     var writer = JSONWriter()
     writer.object { writer in
       writer.rows("gpus", of: gpus) { writer, gpu in
-        writer.array("architectures", Self.architectures(of: gpu))
+        writer.array("architectures", architectures(of: gpu))
         writer.array("computeCapabilities", gpu.computeCapabilities.map(\.description))
         writer.member("confirmed", gpu.isConfirmed)
         writer.member("name", gpu.name)
         writer.member("note", gpu.note)
         writer.array("pciIDs", gpu.pciIDs)
         writer.member("segment", gpu.segment.rawValue)
-        writer.member("source", GPUCatalogue.shared.sources[gpu.source])
+        writer.member("source", tables.gpus.sources[gpu.source])
       }
       writer.member("query", query)
       writer.member("schemaVersion", JSONWriter.schemaVersion)
@@ -36,7 +39,7 @@ public struct GPUsReport: Sendable {
     let rows = (gpus.filter { $0.segment != .label } + gpus.filter { $0.segment == .label }).map { gpu in
       (
         gpu.computeCapabilities.map(\.description).joined(separator: "/"),
-        Self.architectures(of: gpu).joined(separator: "/"), gpu.segment.rawValue, gpu.name, gpu.note
+        architectures(of: gpu).joined(separator: "/"), gpu.segment.rawValue, gpu.name, gpu.note
       )
     }
     let widths = rows.reduce((2, 12, 7)) {
@@ -57,9 +60,10 @@ public struct GPUsReport: Sendable {
     return text
   }
 
-  private static func architectures(of gpu: GPU) -> [String] {
+  private func architectures(of gpu: GPU) -> [String] {
     var names: [String] = []
-    for name in gpu.computeCapabilities.compactMap(\.architecture) where !names.contains(name) {
+    for name in gpu.computeCapabilities.compactMap({ tables.architectures[$0]?.architecture })
+    where !names.contains(name) {
       names.append(name)
     }
     return names

@@ -203,22 +203,9 @@ extension JSONWriter {
       let names = Set(group.modules.flatMap { kernels[$0] ?? [] })
       if !names.isEmpty { writer.array("kernels", names.sorted()) }
       writer.member("modules", group.modules.count)
-      writer.array("ranges", of: ranges(group.modules))
+      writer.array("ranges", of: NumberRanges(group.modules).ranges)
       writer.array("reasons", group.reasons.map(\.rawValue))
       writer.array("targets", group.targets)
     }
   }
-}
-
-/// The first and the last of every run of consecutive numbers among `numbers`, which ascend.
-private func ranges(_ numbers: [Int]) -> [[Int]] {
-  var ranges: [[Int]] = []
-  for number in numbers {
-    if let last = ranges.last, last[1] + 1 == number {
-      ranges[ranges.count - 1][1] = number
-    } else {
-      ranges.append([number, number])
-    }
-  }
-  return ranges
 }

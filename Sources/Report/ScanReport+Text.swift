@@ -43,7 +43,8 @@ extension ScanReport {
     var text = ""
     if question.namesDevices {
       for device in devices.indices {
-        text += line(devices[device], .combined(parts.map { $0.answers[device] }), style)
+        let answer = Answer.combined(parts.map { $0.answers[device] }, by: question.tables)
+        text += line(devices[device], answer, style)
       }
     }
     for part in parts { text += StackText(part: part, question: question).text(style) }

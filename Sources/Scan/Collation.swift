@@ -58,7 +58,7 @@ extension Walk {
     }
     progress?.begin(.comparing)
     result.mergeIdentical(jobs: jobs, progress: progress)
-    result.problems.sort { ($0.place, $0.problem.offset ?? 0) < ($1.place, $1.problem.offset ?? 0) }
+    result.problems.sortByPlace()
     result.counts.librariesWithDeviceCode = result.libraries.count
     result.counts.modules = result.libraries.reduce(0) { $0 + $1.file.inventory.modules.count }
     result.counts.images = result.libraries.reduce(0) { $0 + $1.file.inventory.images.count }

@@ -1,5 +1,6 @@
 import Bytes
 public import DeviceCode
+import Stack
 
 /// How the device code of one target differs between two sides.
 public struct TargetDifference: Hashable, Sendable {

@@ -1,4 +1,5 @@
 import Bytes
+import Stack
 
 /// One library of two scanned roots, under the names that belong together: on one side only, or on both.
 public struct LibraryPair: Hashable, Sendable {

@@ -1,5 +1,6 @@
 import Bytes
 import Glibc
+import Stack
 
 /// Says where symbolic links lead, by their words and the names that a scan has seen: the host is never asked.
 ///

@@ -1,6 +1,7 @@
 import Archives
 import Bytes
 import Dispatch
+import Stack
 import Synchronization
 
 /// Finds out what the paths are that a scan starts at, and opens archives.
@@ -45,7 +46,7 @@ struct RootOpener {
   }
 
   private mutating func addRoot(
-    _ path: Path, _ kind: ScanRoot.Kind, _ archive: ArchiveFiles, image: ScanRoot.Image? = nil
+    _ path: Path, _ kind: View.Kind, _ archive: ArchiveFiles, image: ScanRoot.Image? = nil
   ) {
     var root = ScanRoot(path: path, kind: kind)
     root.archive = archive
@@ -146,7 +147,7 @@ struct RootOpener {
       path, .image, ArchiveFiles(tree, layerNumbers: applied),
       image: ScanRoot.Image(
         names: image.names, platform: image.platform, digest: image.digest,
-        layers: image.layers.map { ScanRoot.Layer(digest: $0.digest, createdBy: $0.createdBy) },
+        layers: image.layers.map { View.Layer(digest: $0.digest, createdBy: $0.createdBy) },
         configuration: image.configuration))
     let place = FilePlace(root: roots.count - 1, path: Path(""))
     self.problems += problems.map { PlacedProblem(place: place, problem: $0) }

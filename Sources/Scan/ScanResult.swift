@@ -49,6 +49,18 @@ public struct PlacedProblem: Hashable, Sendable {
   }
 }
 
+extension [PlacedProblem] {
+  mutating func sortByPlace() {
+    sort { ($0.place, $0.problem.offset ?? 0) < ($1.place, $1.problem.offset ?? 0) }
+  }
+}
+
+extension [FileProblem] {
+  mutating func sortByPath() {
+    sort { ($0.path, $0.problem.offset ?? 0) < ($1.path, $1.problem.offset ?? 0) }
+  }
+}
+
 /// What lies under the roots besides device code and tells about the software around it.
 struct Surroundings: Sendable {
   /// The files that facts may depend on.

@@ -1,36 +1,18 @@
 public import Archives
 public import Bytes
+public import Stack
 
 /// Where a scan starts: a directory, a file, or the files of an archive.
 public struct ScanRoot: Sendable {
-  public enum Kind: String, Hashable, Sendable {
-    /// A directory with all that is below it.
-    case directory
-    /// The directory that is the root of an unpacked file system: absolute symbolic links start there.
-    case rootFileSystem
-    /// One file.
-    case file
-    /// A zip archive that pip would install.
-    case wheel
-    /// Any other zip archive.
-    case zip
-    /// A package of conda.
-    case condaPackage
-    /// A tar that is neither an image nor a package.
-    case tar
-    /// An image of an archive or of a folder that may hold several.
-    case image
-  }
-
   /// What was named on the command line, or a wheel in a folder that was.
   public var path: Path
-  public var kind: Kind
+  public var kind: View.Kind
   /// The image that was made of its layers, where the root is one.
   public var image: Image?
   /// What is in an archive; nil for what lies in the file system of the host.
   var archive: ArchiveFiles?
 
-  public init(path: Path, kind: Kind) {
+  public init(path: Path, kind: View.Kind) {
     self.path = path
     self.kind = kind
   }
@@ -43,19 +25,10 @@ public struct ScanRoot: Sendable {
     /// The digest of the manifest; nil where there is none.
     public var digest: String?
     /// From the lowest to the uppermost.
-    public var layers: [Layer]
+    public var layers: [View.Layer]
     /// The image configuration, JSON as written.
     public var configuration: [UInt8]
   }
-
-  public struct Layer: Hashable, Sendable {
-    public var digest: String
-    /// The command that made it, where the image tells.
-    public var createdBy: String?
-  }
-
-  /// Whether it is a package as it is handed out, before it is installed.
-  public var isPackage: Bool { kind == .wheel || kind == .condaPackage }
 
   /// The name of the distribution in a wheel; nil where no file tells.
   fileprivate var distribution: String? {
@@ -64,14 +37,16 @@ public struct ScanRoot: Sendable {
     return file.map { String($0.path.text.prefix { $0 != "-" }).lowercased() }
   }
 
-  /// Whether the path leads to a directory of the host that is walked.
-  var isHostDirectory: Bool { kind == .directory || kind == .rootFileSystem }
-
   /// The layer that brought a file, counted from the lowest one; nil where the root is no image.
   public func layer(of path: Path) -> Int? {
     guard image != nil, let index = archive?.index(of: path) else { return nil }
     return archive?.layerNumber(of: index)
   }
+}
+
+extension View.Kind {
+  /// Whether the path leads to a directory of the host that is walked.
+  var isHostDirectory: Bool { self == .directory || self == .rootFileSystem }
 }
 
 /// The place of a file: which root it was found under, and its path from there. For a root that is a file, the

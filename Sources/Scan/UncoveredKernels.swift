@@ -44,7 +44,7 @@ extension ScanResult {
     // A large library keeps all threads busy alone; of small ones each thread takes one at a time.
     @Sendable func read(_ index: Int, jobs: Int) {
       let library = before.libraries[index]
-      var reader = NameReader(library, jobs: jobs, progress: progress)
+      var reader = NameReader(library, by: reading.tables, jobs: jobs, progress: progress)
       reader.read(before.roots, library.place, for: reading)
       progress?.finishStep()
       results.withLock { $0.append((index, reader.result)) }
@@ -74,7 +74,7 @@ extension ScanResult {
       counts.bytesRead += names.bytesRead
       counts.imagesRead += names.imagesRead
     }
-    self.problems.sort { ($0.place, $0.problem.offset ?? 0) < ($1.place, $1.problem.offset ?? 0) }
+    self.problems.sortByPlace()
   }
 }
 
@@ -86,11 +86,15 @@ extension ScannedLibrary {
 struct CodeReading: Sendable {
   /// Nil for all that there are.
   private let devices: [Device]?
+  private let distinct: DistinctDevices
+  let tables: TableSet
 
   var isForEverything: Bool { devices == nil }
 
   /// - Parameter stacks: what is known of the software in the views, which may bring another driver.
-  init(_ purpose: FactsFor, in stacks: [StackFacts]) {
+  init(_ purpose: FactsFor, in stacks: [StackFacts], by tables: TableSet) {
+    self.tables = tables
+    distinct = DistinctDevices(by: tables)
     guard case .devices(let devices) = purpose else {
       self.devices = nil
       return
@@ -107,7 +111,7 @@ struct CodeReading: Sendable {
         variants.append(device)
         variants[variants.count - 1].driver = driver
       }
-      for release in releases where device.computeCapability.isTegra {
+      for release in releases where device.isTegra {
         variants.append(device)
         variants[variants.count - 1].jetsonLinux = release
       }
@@ -121,7 +125,7 @@ struct CodeReading: Sendable {
     if let devices {
       return Set(devices.flatMap { unit.modulesToName(on: $0, kernels: kernels) }).sorted()
     }
-    let devices = unit.distinctDevices
+    let devices = distinct.all(for: unit)
     let modules = unit.modulesThatMayMatter(on: devices).filter { !kernels.isRead($0) }
     guard modules.isEmpty else { return modules }
     // Where nothing runs, the driver makes no difference to whose names are wanted.
@@ -133,8 +137,8 @@ struct CodeReading: Sendable {
   /// The PTX of `unit` whose directives are wanted, with some driver: each with a module and a position among its images.
   func compiledPTX(of unit: CodeUnit) -> [(module: Int, image: Int)] {
     guard unit.hasPTX else { return [] }
-    guard let devices else { return unit.distinctDevices.flatMap { unit.compiledPTX(on: $0) } }
-    return unit.distinctDevices(of: Set(devices.map(\.computeCapability)).sorted())
+    guard let devices else { return distinct.all(for: unit).flatMap { unit.compiledPTX(on: $0) } }
+    return distinct.devices(of: Set(devices.map(\.computeCapability)).sorted(), for: unit)
       .flatMap { unit.compiledPTX(on: $0) }
   }
 }
@@ -146,13 +150,15 @@ extension Facts {
   /// would have tried.
   ///
   /// - Parameter images: configurations of images that the views are taken from, besides those that they have.
-  public func narrowed(to devices: [Device], images: [ImageConfiguration] = []) -> Facts {
+  public func narrowed(
+    to devices: [Device], by tables: TableSet, images: [ImageConfiguration] = []
+  ) -> Facts {
     var facts = self
     for index in facts.views.indices {
       let own = facts.views[index].stack.images
       facts.views[index].stack.images = images + own.filter { !images.contains($0) }
     }
-    let reading = CodeReading(.devices(devices), in: facts.views.map(\.stack))
+    let reading = CodeReading(.devices(devices), in: facts.views.map(\.stack), by: tables)
     for index in facts.views.indices { facts.views[index].narrow(to: reading) }
     return facts
   }
@@ -164,7 +170,7 @@ extension View {
       let found = files[index].narrow(to: reading)
       problems += found.map { FileProblem(path: files[index].path, problem: $0) }
     }
-    problems.sort { ($0.path, $0.problem.offset ?? 0) < ($1.path, $1.problem.offset ?? 0) }
+    problems.sortByPath()
   }
 }
 
@@ -201,7 +207,7 @@ extension [Problem] {
 /// Reads the names of the kernels in some modules of one file, and the directives of its PTX.
 private struct NameReader {
   struct Result: Sendable {
-    var kernels = KernelNames()
+    var kernels: KernelNames
     /// By image, where they differ from the header.
     var directives: [Int: PTXHeader] = [:]
     var problems: [CodeFile.ReadingProblem] = []
@@ -219,9 +225,10 @@ private struct NameReader {
   private let progress: ScanProgress?
   /// The images whose directives were read, with or without success.
   private var known: Set<Int> = []
-  var result = Result()
+  var result: Result
 
-  init(_ library: ScannedLibrary, jobs: Int, progress: ScanProgress?) {
+  init(_ library: ScannedLibrary, by tables: TableSet, jobs: Int, progress: ScanProgress?) {
+    result = Result(kernels: KernelNames(by: tables))
     unit = library.unit
     inventory = library.file.inventory
     self.jobs = jobs

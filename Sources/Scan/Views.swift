@@ -15,16 +15,18 @@ extension ScanResult {
   /// The facts of every view, after what they need of the device code has been read, on `jobs` threads.
   ///
   /// - Parameters:
+  ///   - tables: what is known of NVIDIA's libraries, of generations and of drivers.
   ///   - images: configurations of images that the views are taken from; those of views that are images are known.
   ///   - progress: what counts the files while kernels are read.
   public consuming func facts(
-    for purpose: FactsFor, images: [ImageConfiguration] = [], jobs: Int, progress: ScanProgress? = nil
+    for purpose: FactsFor, by tables: TableSet, images: [ImageConfiguration] = [], jobs: Int,
+    progress: ScanProgress? = nil
   ) -> Facts {
     var result = self
     let viewRoots = result.viewRoots
-    let stacks = viewRoots.map { ViewBuilder(result, roots: $0).stack(images: images) }
+    let stacks = viewRoots.map { ViewBuilder(result, roots: $0).stack(images: images, by: tables) }
     result.readKernels(
-      for: CodeReading(purpose, in: stacks.map(\.facts)), jobs: jobs, progress: progress)
+      for: CodeReading(purpose, in: stacks.map(\.facts), by: tables), jobs: jobs, progress: progress)
     let views = zip(viewRoots, stacks).map { roots, stack in
       ViewBuilder(result, roots: roots).view(stack.facts, problems: stack.problems)
     }
@@ -32,7 +34,7 @@ extension ScanResult {
     // A directory of packages holds nothing else, mostly.
     let isWhole = views.count == 1
     counts.modules = views.reduce(0) { $0 + $1.files.reduce(0) { $0 + $1.unit.moduleCount } }
-    return Facts(views: views.filter { isWhole || !$0.isEmpty || !$0.kind.isHostFolder }, counts: counts)
+    return Facts(views: views.filter { isWhole || !$0.isEmpty || !$0.kind.isHostDirectory }, counts: counts)
   }
 
   /// The roots of every view: wheels that can be installed together are one, everything else is one by itself.
@@ -44,10 +46,6 @@ extension ScanResult {
       return index == wheels[0] ? wheels : nil
     }
   }
-}
-
-extension View.Kind {
-  fileprivate var isHostFolder: Bool { self == .directory || self == .rootFileSystem }
 }
 
 /// Makes a view of some roots of a scan.
@@ -76,7 +74,7 @@ private struct ViewBuilder {
   func view(_ stack: StackFacts, problems: [FileProblem]) -> View {
     let root = result.roots[order[0]]
     var view = View(
-      kind: View.Kind(rawValue: root.kind.rawValue) ?? .directory, paths: order.map { result.roots[$0].path },
+      kind: root.kind, paths: order.map { result.roots[$0].path },
       label: label, image: root.image.map { View.Image($0) })
     view.linksOutside = order.reduce(0) { $0 + (result.linksOutside[$1] ?? 0) }
     view.files = files(root)
@@ -97,7 +95,7 @@ private struct ViewBuilder {
     view.problems += problems.filter { !view.problems.contains($0) }
     view.stack = stack
     if view.stack.isSystem, view.kind == .tar || view.kind == .directory { view.kind = .rootFileSystem }
-    view.problems.sort { ($0.path, $0.problem.offset ?? 0) < ($1.path, $1.problem.offset ?? 0) }
+    view.problems.sortByPath()
     return view
   }
 
@@ -124,7 +122,9 @@ private struct ViewBuilder {
   }
 
   /// The facts of the stack, and what could not be read for them.
-  func stack(images: [ImageConfiguration]) -> (facts: StackFacts, problems: [FileProblem]) {
+  func stack(
+    images: [ImageConfiguration], by tables: TableSet
+  ) -> (facts: StackFacts, problems: [FileProblem]) {
     let root = result.roots[order[0]]
     var images = images
     var problems: [FileProblem] = []
@@ -156,7 +156,8 @@ private struct ViewBuilder {
       }
     let deviceCode = result.libraries.flatMap { [$0.place] + $0.aliases }.filter { roots.contains($0.root) }
     let (facts, found) = FactCollector.facts(
-      of: tree, libraries: libraries, deviceCode: deviceCode.map(\.path).sorted(), images: images)
+      of: tree, libraries: libraries, deviceCode: deviceCode.map(\.path).sorted(), images: images,
+      by: tables)
     return (facts, problems + found)
   }
 }
@@ -165,6 +166,6 @@ extension View.Image {
   fileprivate init(_ image: ScanRoot.Image) {
     self.init(
       names: image.names, platform: image.platform.description, digest: image.digest,
-      layers: image.layers.map { View.Layer(digest: $0.digest, createdBy: $0.createdBy) })
+      layers: image.layers)
   }
 }

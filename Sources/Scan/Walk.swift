@@ -54,7 +54,7 @@ final class Walk: Sendable {
           (FilePlace(root: index, path: $0.path), $0.target)
         }
         for batch in archive.batches { queue.add(.batch(batch, root: index)) }
-      } else if root.isHostDirectory {
+      } else if root.kind.isHostDirectory {
         queue.add(.directory(place))
       } else if root.kind == .file, !unreadable.contains(index) {
         queue.add(.file(place, isRoot: true))

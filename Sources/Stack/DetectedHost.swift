@@ -44,16 +44,16 @@ public struct DetectedHost: Hashable, Sendable {
   /// Every GPU with the driver, for judging.
   ///
   /// - Throws: ``Failure`` when there is no driver or no GPU, or when a GPU is of an unknown kind.
-  public func devices() throws(Failure) -> [Device] {
+  public func devices(by tables: TableSet) throws(Failure) -> [Device] {
     guard let driver else { throw .noDriver(tried: []) }
     guard !gpus.isEmpty else { throw .noGPU(driver: "\(driver)") }
     var devices: [Device] = []
     for gpu in gpus {
-      let match = gpu.name.flatMap { try? GPUCatalogue.resolve($0) }
+      let match = gpu.name.flatMap { try? GPUCatalogue.resolve($0, in: tables) }
       guard let computeCapability = gpu.computeCapability ?? match?.computeCapability else {
         throw .unknownGPU(name: gpu.name ?? "without a name")
       }
-      devices.append(Device(computeCapability, name: gpu.name, driver: driver))
+      devices.append(Device(computeCapability, name: gpu.name, driver: driver, tables: tables))
     }
     return devices
   }

@@ -26,7 +26,6 @@ enum Cubinspect {
       if parsed.has(.help) { return help(for: Array(parsed.commandPath.dropFirst())) }
       // Its thread costs as much as a small file, so only where something could be left behind.
       if ProgressLine.isPossible(isQuiet: parsed.isQuiet) || parsed.writesFiles { Interruption.watch() }
-      try parsed.installTables()
       switch command {
       case "scan": return try ScanCommand(parsed).run()
       case "facts": return try FactsCommand(parsed).run()

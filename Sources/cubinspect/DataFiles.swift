@@ -6,21 +6,22 @@ import Stack
 
 /// What `--data` asks for.
 extension ParsedArguments {
-  /// Adds the rows of all files to the tables, before anything is judged by them.
+  /// The tables of the program with the rows of all files.
   ///
   /// - Throws: a usage error with the place in the file when a file cannot be read or does not fit.
-  func installTables() throws(UsageError) {
-    let files = values(of: .data)
-    if files.isEmpty { return }
-    var tables = TableSet.shipped
-    for file in files {
-      do throws(Problem) {
-        try tables.add(document: readAll(Path(bytes: file.bytes), limit: TableSet.sizeLimit))
-      } catch {
-        throw invalid(.data, file, error.description)
+  var tables: TableSet {
+    get throws(UsageError) {
+      var tables = TableSet.shipped
+      for file in values(of: .data) {
+        do throws(Problem) {
+          let document = try readAll(Path(bytes: file.bytes), limit: TableSet.sizeLimit)
+          try tables.add(document: document, to: TableSet.types)
+        } catch {
+          throw invalid(.data, file, error.description)
+        }
       }
+      return tables
     }
-    tables.install()
   }
 
   /// The program, and the files with rows that it was given.

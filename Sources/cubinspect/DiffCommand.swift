@@ -1,5 +1,6 @@
 import Bytes
 import CommandLineSyntax
+import Compatibility
 import Report
 import Scan
 
@@ -14,6 +15,7 @@ struct DiffCommand {
   private let outputs: [Output]
   private let style: TextStyle
   private let tool: Tool
+  private let tables: TableSet
 
   init(_ arguments: ParsedArguments) throws(UsageError) {
     old = Path(bytes: arguments.positionals[0].bytes)
@@ -23,6 +25,7 @@ struct DiffCommand {
     outputs = try Output.all(arguments)
     style = Terminal.style(arguments)
     tool = arguments.tool
+    tables = try arguments.tables
     scanner = try arguments.scanner
     isQuiet = arguments.isQuiet
   }
@@ -36,7 +39,7 @@ struct DiffCommand {
       let pairs = result.libraryPairs
       let read = DeviceCodeDifference.readLibraries(pairs)
       let kernels = comparesKernels ? result.kernels(of: read, jobs: scanner.jobs, progress: progress) : nil
-      return DiffReport(result, DeviceCodeDifference(result, pairs: pairs, kernels: kernels))
+      return DiffReport(result, DeviceCodeDifference(result, pairs: pairs, kernels: kernels), tables: tables)
     }
     let isWritten = outputs.write(style, text: report.text, json: { report.json(tool) })
     if !outputs.showsTextOnTerminal {

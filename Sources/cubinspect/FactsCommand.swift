@@ -1,5 +1,6 @@
 import Bytes
 import CommandLineSyntax
+import Compatibility
 import Report
 import Scan
 import Stack
@@ -30,7 +31,7 @@ struct FactsCommand {
       var scanner = scanner
       scanner.progress = progress
       return scanner.scan(paths).facts(
-        for: .everything, images: images, jobs: scanner.jobs, progress: progress)
+        for: .everything, by: .shipped, images: images, jobs: scanner.jobs, progress: progress)
     }
     var status = ExitStatus.success
     for view in facts.views {

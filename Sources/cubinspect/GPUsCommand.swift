@@ -9,27 +9,30 @@ struct GPUsCommand {
   private let outputs: [Output]
   private let style: TextStyle
   private let tool: Tool
+  private let tables: TableSet
 
   init(_ arguments: ParsedArguments) throws(UsageError) {
     query = arguments.positionals.first?.text ?? ""
     outputs = try Output.all(arguments)
     style = Terminal.style(arguments)
     tool = arguments.tool
+    tables = try arguments.tables
   }
 
   func run() -> ExitStatus {
     // A target is a question about code: which GPUs run it as it is.
     let target = query.hasPrefix("sm_") ? CodeTarget(query) : nil
-    var gpus = target.map { GPUCatalogue.shared.gpus(running: $0) } ?? GPUCatalogue.shared.search(query)
+    var gpus =
+      target.map { tables.gpus.gpus(running: $0, by: tables) } ?? tables.gpus.search(query, by: tables)
     if gpus.isEmpty {
       do throws(GPUCatalogue.Failure) {
-        gpus = try GPUCatalogue.resolve(query).gpus
+        gpus = try GPUCatalogue.resolve(query, in: tables).gpus
       } catch {
         Terminal.report(error.description)
         return .usage
       }
     }
-    let report = GPUsReport(query: query, gpus: gpus)
+    let report = GPUsReport(query: query, gpus: gpus, tables: tables)
     let isWritten = outputs.write(
       style, text: { Array(report.text($0).utf8) }, json: { report.json(tool) })
     return isWritten ? .success : .usage

@@ -27,12 +27,13 @@ struct ScanCommand {
     scanner = try arguments.scanner
     isQuiet = arguments.isQuiet
 
+    let tables = try arguments.tables
     let queries = arguments.values(of: .gpu)
     let driver = try Self.driver(arguments)
     var devices: [RequestedDevice] = []
-    for query in queries { devices += try Self.devices(query, driver, arguments) }
+    for query in queries { devices += try Self.devices(query, driver, tables, arguments) }
     if queries.isEmpty {
-      devices = ComputeCapability.current.map {
+      devices = tables.architectures.current.map {
         RequestedDevice(query: $0.description, device: Device($0, driver: driver))
       }
     }
@@ -46,7 +47,8 @@ struct ScanCommand {
         throw arguments.invalid(.require, value, error.description)
       }
     }
-    question = Question(devices: devices, namesDevices: !queries.isEmpty, requirements: requirements)
+    question = Question(
+      devices: devices, namesDevices: !queries.isEmpty, requirements: requirements, tables: tables)
     let level = arguments.value(of: .failOn).flatMap { FailLevel(rawValue: $0.text) }
     failLevel = level ?? (queries.isEmpty ? .never : .incompatible)
   }
@@ -70,11 +72,11 @@ struct ScanCommand {
 
   /// The GPUs that one `--gpu` names: those of this machine for `auto`, with its driver where none is named.
   private static func devices(
-    _ query: Argument, _ driver: DriverVersion?, _ arguments: ParsedArguments
+    _ query: Argument, _ driver: DriverVersion?, _ tables: TableSet, _ arguments: ParsedArguments
   ) throws(UsageError) -> [RequestedDevice] {
     guard query.text != auto else {
       do throws(DetectedHost.Failure) {
-        return try DriverProbe.host().devices().map { device in
+        return try DriverProbe.host().devices(by: tables).map { device in
           var device = device
           device.driver = driver ?? device.driver
           return RequestedDevice(query: device.name ?? device.computeCapability.description, device: device)
@@ -84,9 +86,10 @@ struct ScanCommand {
       }
     }
     do throws(GPUCatalogue.Failure) {
+      let match = try GPUCatalogue.resolve(query.text, in: tables)
       return [
         RequestedDevice(
-          query: query.text, device: try GPUCatalogue.resolve(query.text).device(driver: driver))
+          query: query.text, device: match.device(driver: driver, tables: tables))
       ]
     } catch {
       throw arguments.invalid(.gpu, query, error.description)
@@ -105,11 +108,14 @@ struct ScanCommand {
       others.isEmpty
       ? Facts()
       : scanner.scan(others).facts(
-        for: .devices(devices), images: images, jobs: scanner.jobs, progress: scanner.progress)
+        for: .devices(devices), by: question.tables, images: images, jobs: scanner.jobs,
+        progress: scanner.progress)
     for (path, file) in documents {
       guard let file else { continue }
       do throws(Problem) {
-        facts.add(try FactsDocument.read(file).narrowed(to: devices, images: images))
+        facts.add(
+          try FactsDocument.read(file, by: question.tables)
+            .narrowed(to: devices, by: question.tables, images: images))
       } catch {
         var view = View(kind: .file, paths: [path])
         view.problems = [FileProblem(path: Path(""), problem: error)]

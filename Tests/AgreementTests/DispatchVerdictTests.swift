@@ -15,7 +15,7 @@ struct DispatchVerdictTests {
   private static func scan(_ wheel: String, _ size: String, _ path: String) throws -> CodeFile {
     let file = try TestInputs.folder(of: wheel, size: size).resolvingSymlinksInPath().appending(path: path)
     let facts = Scan.Scanner(jobs: 4).scan([Path(file.path)])
-      .facts(for: .devices(try devices.map(device)), jobs: 4)
+      .facts(for: .devices(try devices.map(device)), by: .shipped, jobs: 4)
     #expect(facts.problemCount == 0)
     return try #require(facts.views.first?.files.first, "\(file.path) holds no device code")
   }

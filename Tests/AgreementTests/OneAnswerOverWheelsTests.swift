@@ -30,10 +30,12 @@ import Testing
       try Self.drivers.map { driver in
         RequestedDevice(
           query: gpu,
-          device: try GPUCatalogue.resolve(gpu).device(driver: driver.flatMap { DriverVersion($0) }))
+          device: try GPUCatalogue.resolve(gpu, in: .shipped).device(
+            driver: driver.flatMap { DriverVersion($0) }, tables: .shipped))
       }
     }
-    let facts = Scanner(jobs: 2).scan([Path(file.path)]).facts(for: .devices(devices.map(\.device)), jobs: 2)
+    let facts = Scanner(jobs: 2).scan([Path(file.path)]).facts(
+      for: .devices(devices.map(\.device)), by: .shipped, jobs: 2)
     #expect(facts.views.count == 1, "\(name)")
     let assessment = Assessment(facts, Question(devices: devices, namesDevices: true))
     for (index, requested) in devices.enumerated() {

@@ -15,9 +15,11 @@ struct RealStackTests {
   ) throws -> ViewAssessment {
     let folder = try TestInputs.folder(of: "torch", size: size).resolvingSymlinksInPath()
     let device = RequestedDevice(
-      query: gpu, device: try GPUCatalogue.resolve(gpu).device(driver: DriverVersion(driver)))
+      query: gpu,
+      device: try GPUCatalogue.resolve(gpu, in: .shipped).device(
+        driver: DriverVersion(driver), tables: .shipped))
     let facts = Scan.Scanner(jobs: 4).scan([Path(folder.path)])
-      .facts(for: .devices([device.device]), images: [image].compactMap { $0 }, jobs: 4)
+      .facts(for: .devices([device.device]), by: .shipped, images: [image].compactMap { $0 }, jobs: 4)
     let view = try #require(facts.views.first)
     #expect(view.stack.torches.map(\.cuda?.value) == [cuda])
     return ViewAssessment(view, Question(devices: [device], namesDevices: true))

@@ -47,7 +47,7 @@ import Testing
 
   /// Judges without the search for drivers, which takes most of the time.
   private func judge(_ view: View, _ devices: [Device]) -> (Assessor, [Check], [Answer]) {
-    var assessor = Assessor(view, devices: devices, namesDevices: true)
+    var assessor = Assessor(view, devices: devices, namesDevices: true, tables: .shipped)
     let checks = assessor.checks()
     let answers = assessor.answers(checks)
     return (assessor, checks, answers)
@@ -248,7 +248,7 @@ import Testing
       }
       // 15
       for (device, answer) in zip(stack.devices, part.answers) {
-        guard let oldest = answer.oldestDriver, !device.computeCapability.isTegra else { continue }
+        guard let oldest = answer.oldestDriver, !device.isTegra else { continue }
         var (with, without) = (device, device)
         with.driver = oldest
         without.driver = nil
@@ -321,7 +321,7 @@ import Testing
   func aDriverNeverMakesAnAnswerBetter(_ seed: UInt64) {
     forEachStack(seed) { _, stack, name in
       // What a Tegra's driver runs is not known without it.
-      let devices = stack.devices.filter { $0.driver != nil && !$0.computeCapability.isTegra }
+      let devices = stack.devices.filter { $0.driver != nil && !$0.isTegra }
       let with = judge(stack.view(), devices).2
       let without = judge(
         stack.view(),

@@ -30,17 +30,17 @@ import Testing
     for (index, worst) in order.enumerated() {
       for other in order.prefix(index + 1) + [nothing, jit] {
         for pair in [[worst, other], [other, worst]] {
-          let answer = Answer.combined(pair)
+          let answer = Answer.combined(pair, by: .shipped)
           #expect(answer.kind == worst.kind)
           #expect(answer.reasons.first == (worst.reasons + other.reasons).first || other.kind == .nothing)
         }
       }
     }
-    #expect(Answer.combined([yes, jit]).verdict == .jit)
-    #expect(Answer.combined([yes, no]).oldestDriver == DriverVersion("R570"))
-    #expect(Answer.combined([nothing, nothing]).kind == .nothing)
-    #expect(Answer.combined([]).kind == .nothing)
-    #expect(Answer.combined([no, no]).reasons == no.reasons)
+    #expect(Answer.combined([yes, jit], by: .shipped).verdict == .jit)
+    #expect(Answer.combined([yes, no], by: .shipped).oldestDriver == DriverVersion("R570"))
+    #expect(Answer.combined([nothing, nothing], by: .shipped).kind == .nothing)
+    #expect(Answer.combined([], by: .shipped).kind == .nothing)
+    #expect(Answer.combined([no, no], by: .shipped).reasons == no.reasons)
   }
 
   /// Several installations are each judged by what is in them, and together as the worst of them.

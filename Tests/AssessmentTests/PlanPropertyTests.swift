@@ -41,9 +41,9 @@ import Testing
     var later = devices
     for step in plan.steps {
       guard let change = step.change else { continue }
-      mended = mended.after(change)
+      mended = mended.after(change, by: PyTorchTable.shipped)
       if case .driver(let driver) = change {
-        for index in later.indices where !later[index].computeCapability.isTegra {
+        for index in later.indices where !later[index].isTegra {
           later[index].driver = driver
         }
       }

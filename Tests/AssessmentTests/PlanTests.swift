@@ -89,7 +89,7 @@ import Testing
     // A Blackwell needs a driver of its own first.
     let blackwell = try plan("535.54.03", "NVIDIA B200")
     #expect(blackwell.steps.map(\.kind) == [.installDriver, .installTorch])
-    #expect(blackwell.steps.first?.driver?.branchNumber == 570)
+    #expect(blackwell.steps.first?.driver?.branchNumber(by: .shipped) == 570)
     #expect(blackwell.answers.map(\.kind) == [.yes])
   }
 
@@ -334,8 +334,8 @@ import Testing
   /// Every plan is enough, or says what stands in its way; what it installs has code for the GPU, and its CUDA runs on the
   /// driver that is there after the plan.
   @Test func everyPlanIsEnough() throws {
-    for row in ArchitectureTable.shared.rows where !row.tegra {
-      for branch in DriverTable.shared.branches where branch.branch >= 418 {
+    for row in ArchitectureTable.shipped.rows where !row.tegra {
+      for branch in DriverTable.shipped.branches where branch.branch >= 418 {
         let question = try question(
           "2.4.1+cpu", cuda: nil, [], [("\(row.computeCapability)", "R\(branch.branch)")])
         let plan = question.plan
@@ -349,7 +349,7 @@ import Testing
         guard let step = plan.steps.first(where: { $0.kind == .installTorch }) else { continue }
         let command = try #require(step.command)
         let release = try #require(
-          PyTorchTable.shared.releases.first { release in
+          PyTorchTable.shipped.releases.first { release in
             release.versions.contains { command.contains("torch==\($0)") }
           }, "\(command)")
         let build = try #require(
@@ -357,7 +357,7 @@ import Testing
             ?? release.builds.first(where: \.isDefault))
         #expect(build.targets.fit(on: Device(row.computeCapability)) >= .jit, "\(name): \(command)")
         let driver = plan.steps.compactMap { $0.kind == .installDriver ? $0.driver : nil }.last
-        let newest = try #require((driver ?? .branch(branch.branch)).maxCUDA)
+        let newest = try #require((driver ?? .branch(branch.branch)).maxCUDA(by: .shipped))
         #expect(newest >= build.cuda || newest.major >= build.cuda.major, "\(name): \(command)")
       }
     }

@@ -686,7 +686,7 @@ import Testing
 
     let ptx = codeFile("site/ops/_C.so", [["compute_80"]], isa: "9.3")
     #expect(try demand(["8.0"], [plain, ptx]).driver?.description == "610.43.02")
-    #expect(try demand(["10.0"], [plain]).driver?.branchNumber == 570)
+    #expect(try demand(["10.0"], [plain]).driver?.branchNumber(by: .shipped) == 570)
     // No driver supports both Kepler and Blackwell.
     let impossible = try demand(["3.5", "10.0"], [])
     #expect(impossible.driver == nil)

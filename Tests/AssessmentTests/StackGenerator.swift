@@ -68,7 +68,7 @@ struct GeneratedStack {
     }
     let drivers: [DriverVersion?] = Self.drivers
     for _ in 0..<Int.random(in: 1...3, using: &generator) {
-      guard let gpu = GPUCatalogue.shared.gpus.randomElement(using: &generator),
+      guard let gpu = GPUCatalogue.shipped.gpus.randomElement(using: &generator),
         let computeCapability = gpu.computeCapabilities.randomElement(using: &generator)
       else { continue }
       devices.append(

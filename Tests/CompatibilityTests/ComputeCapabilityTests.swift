@@ -26,16 +26,16 @@ import Testing
 
   @Test func knowsTegraAndNames() {
     let tegra = ["3.2", "5.3", "6.2", "7.2", "8.7", "10.1", "11.0"]
-    #expect(
-      ArchitectureTable.shared.rows.map(\.computeCapability).filter(\.isTegra).map(\.description) == tegra)
-    #expect(ComputeCapability(9, 0).architecture == "Hopper")
-    #expect(ComputeCapability(13, 4).architecture == nil)
-    #expect(!ComputeCapability(13, 4).isTegra)
+    let table = ArchitectureTable.shipped
+    #expect(table.rows.map(\.computeCapability).filter(table.isTegra).map(\.description) == tegra)
+    #expect(table[ComputeCapability(9, 0)]?.architecture == "Hopper")
+    #expect(table[ComputeCapability(13, 4)] == nil)
+    #expect(!table.isTegra(ComputeCapability(13, 4)))
   }
 
   @Test func currentGenerations() {
     #expect(
-      ComputeCapability.current.map(\.description)
+      ArchitectureTable.shipped.current.map(\.description)
         == ["7.5", "8.0", "8.6", "8.7", "8.9", "9.0", "10.0", "10.3", "10.7", "11.0", "12.0", "12.1"])
   }
 }

@@ -6,13 +6,13 @@ import Testing
 /// The devices that stand for all others.
 struct DistinctDevicesTests {
   private static let computeCapabilities =
-    ArchitectureTable.shared.rows.map(\.computeCapability)
+    ArchitectureTable.shipped.rows.map(\.computeCapability)
     + [(13, 0), (4, 0), (8, 4), (9, 3), (11, 5), (20, 1)].map { ComputeCapability($0.0, $0.1) }
 
   /// Every branch, releases beside what the tables name, CUDA versions, and what no table has.
   private static let drivers: [DriverVersion] = {
     let texts =
-      DriverTable.shared.branches.flatMap { ["\($0.branch)", "\($0.branch).10", $0.maxCUDA.description] }
+      DriverTable.shipped.branches.flatMap { ["\($0.branch)", "\($0.branch).10", $0.maxCUDA.description] }
       + [
         "550.54.13", "550.54.14", "550.54.15", "550.40", "551.61", "340.1", "304", "700", "999.9", "6.0",
         "99.9",
@@ -52,7 +52,9 @@ struct DistinctDevicesTests {
     for _ in 0..<8 {
       let unit = Self.unit(&generator)
       for computeCapability in Self.computeCapabilities {
-        let verdicts = unit.distinctDevices(of: [computeCapability]).map { unit.verdict(on: $0) }
+        let verdicts = DistinctDevices(by: .shipped).devices(of: [computeCapability], for: unit).map {
+          unit.verdict(on: $0)
+        }
         let plain = Device(computeCapability)
         var tegra = plain
         tegra.jetsonLinux = [39, 0]
@@ -76,7 +78,7 @@ struct DistinctDevicesTests {
     var generator = SeededGenerator(seed: 5)
     for _ in 0..<30 {
       let unit = Self.unit(&generator)
-      let counts = Set(unit.distinctDevices.map { unit.verdict(on: $0).portable })
+      let counts = Set(DistinctDevices(by: .shipped).all(for: unit).map { unit.verdict(on: $0).portable })
       for computeCapability in Self.computeCapabilities {
         #expect(counts.contains(unit.verdict(on: Device(computeCapability)).portable), "\(computeCapability)")
       }
@@ -85,13 +87,13 @@ struct DistinctDevicesTests {
 
   @Test func fewStandForAll() {
     let unit = library(["sm_80", "compute_80"], ["sm_90"])
-    let computeCapabilities = Set(unit.distinctDevices.map(\.computeCapability))
-    #expect(computeCapabilities.isSuperset(of: ArchitectureTable.shared.rows.map(\.computeCapability)))
+    let computeCapabilities = Set(DistinctDevices(by: .shipped).all(for: unit).map(\.computeCapability))
+    #expect(computeCapabilities.isSuperset(of: ArchitectureTable.shipped.rows.map(\.computeCapability)))
     #expect(computeCapabilities.contains(ComputeCapability(10, 0)))
     // Neither has a version of PTX nor is compressed, so drivers load the same of it.
-    #expect(unit.distinctDevices(of: [ComputeCapability(8, 0)]).count == 1)
+    #expect(DistinctDevices(by: .shipped).devices(of: [ComputeCapability(8, 0)], for: unit).count == 1)
     let zstd = CodeUnit(inventory([Draft(images: [image("sm_80", compression: .zstd)])]))
-    #expect(zstd.distinctDevices(of: [ComputeCapability(8, 0)]).count == 2)
+    #expect(DistinctDevices(by: .shipped).devices(of: [ComputeCapability(8, 0)], for: zstd).count == 2)
   }
 
   /// With the names of the modules that may matter, no verdict where something runs asks for others.
@@ -100,7 +102,7 @@ struct DistinctDevicesTests {
     let names = ["sm80_gemm", "sm90_gemm", "volta_gemm", "plain", "_Z1kILi3EEvv", "_Z1kILi4EEvv"]
     for _ in 0..<40 {
       let unit = Self.unit(&generator)
-      let wanted = unit.modulesThatMayMatter(on: unit.distinctDevices)
+      let wanted = unit.modulesThatMayMatter(on: DistinctDevices(by: .shipped).all(for: unit))
       var kernels = KernelNames()
       for module in wanted {
         kernels.add(names.filter { _ in Int.random(in: 0..<3, using: &generator) == 0 }, ofModule: module)

@@ -28,36 +28,33 @@ import Testing
     ("537.13", "12.2", "8.2"), ("615", "13.4", "9.4"), ("440.33", "10.2", "6.5"), ("410", "10.0", "6.3"),
   ])
   func knowsCUDAAndPTX(_ driver: String, _ cuda: String, _ isa: String) {
-    #expect(DriverVersion(driver)?.maxCUDA == CUDAVersion(cuda))
-    #expect(DriverVersion(driver)?.newestPTXISA == PTXISAVersion(isa))
+    #expect(DriverVersion(driver)?.maxCUDA(by: .shipped) == CUDAVersion(cuda))
+    #expect(DriverVersion(driver)?.newestPTXISA(by: .shipped) == PTXISAVersion(isa))
   }
 
   @Test func aNewerBranchIsUnknownButKeepsWhatOlderOnesDo() throws {
     let future = try #require(DriverVersion("700.10"))
-    #expect(future.isNewerThanTable)
-    #expect(future.maxCUDA == nil)
-    #expect(future.newestPTXISA == nil)
-    #expect(future.supports(PTXISAVersion(9, 4)) == true)
-    #expect(future.supports(PTXISAVersion(9, 5)) == nil)
-    #expect(future.supports(.zstd) == true)
-    #expect(future.supports(ComputeCapability(9, 0)) == nil)
-    #expect(future.supports(ComputeCapability(7, 0)) == false)
-    #expect(future.computeCapabilities == nil)
+    #expect(future.maxCUDA(by: .shipped) == nil)
+    #expect(future.newestPTXISA(by: .shipped) == nil)
+    #expect(future.supports(PTXISAVersion(9, 4), by: .shipped) == true)
+    #expect(future.supports(PTXISAVersion(9, 5), by: .shipped) == nil)
+    #expect(future.supports(.zstd, by: .shipped) == true)
+    #expect(future.supports(ComputeCapability(9, 0), by: .shipped) == nil)
+    #expect(future.supports(ComputeCapability(7, 0), by: .shipped) == false)
   }
 
   @Test func aCUDAVersionWithoutABranchStillTellsThePTX() {
     let driver = DriverVersion.cuda(CUDAVersion(13, 5))
-    #expect(driver.isNewerThanTable)
-    #expect(driver.maxCUDA == CUDAVersion(13, 5))
-    #expect(driver.newestPTXISA == PTXISAVersion(9, 5))
-    #expect(DriverVersion.cuda(CUDAVersion(14, 0)).newestPTXISA == nil)
-    #expect(DriverVersion.cuda(CUDAVersion(14, 0)).supports(PTXISAVersion(9, 4)) == true)
+    #expect(driver.maxCUDA(by: .shipped) == CUDAVersion(13, 5))
+    #expect(driver.newestPTXISA(by: .shipped) == PTXISAVersion(9, 5))
+    #expect(DriverVersion.cuda(CUDAVersion(14, 0)).newestPTXISA(by: .shipped) == nil)
+    #expect(DriverVersion.cuda(CUDAVersion(14, 0)).supports(PTXISAVersion(9, 4), by: .shipped) == true)
   }
 
   @Test func anOlderBranchIsUnknown() {
-    #expect(DriverVersion.branch(300).maxCUDA == nil)
-    #expect(DriverVersion.branch(300).supports(PTXISAVersion(7, 0)) == nil)
-    #expect(DriverVersion.branch(300).supports(.zstd) == false)
+    #expect(DriverVersion.branch(300).maxCUDA(by: .shipped) == nil)
+    #expect(DriverVersion.branch(300).supports(PTXISAVersion(7, 0), by: .shipped) == nil)
+    #expect(DriverVersion.branch(300).supports(.zstd, by: .shipped) == false)
   }
 
   @Test(arguments: [
@@ -66,8 +63,8 @@ import Testing
     ("580.65.06", true),
   ])
   func zstd(_ driver: String, _ expected: Bool) {
-    #expect(DriverVersion(driver)?.supports(.zstd) == expected)
-    #expect(DriverVersion(driver)?.supports(.lz4) == true)
+    #expect(DriverVersion(driver)?.supports(.zstd, by: .shipped) == expected)
+    #expect(DriverVersion(driver)?.supports(.lz4, by: .shipped) == true)
   }
 
   @Test(arguments: [
@@ -77,27 +74,29 @@ import Testing
   ])
   func supportsDevice(_ driver: String, _ device: String, _ expected: Bool) {
     let computeCapability = ComputeCapability(device) ?? ComputeCapability(0, 0)
-    #expect(DriverVersion(driver)?.supports(computeCapability) == expected)
+    #expect(DriverVersion(driver)?.supports(computeCapability, by: .shipped) == expected)
   }
 
   @Test func tegraHasDriversOfItsOwn() {
-    #expect(DriverVersion("535")?.supports(ComputeCapability(8, 7)) == nil)
+    #expect(DriverVersion("535")?.supports(ComputeCapability(8, 7), by: .shipped) == nil)
     #expect(device("8.7", driver: "535").knownDriver == nil)
     #expect(device("8.7", driver: "12.6").knownDriver == .cuda(CUDAVersion(12, 6)))
     #expect(device("8.6", driver: "535").knownDriver == .branch(535))
   }
 
-  @Test func listsItsComputeCapabilities() {
-    let list = DriverVersion.branch(450).computeCapabilities?.map(\.description)
-    #expect(list == ["3.0", "3.5", "3.7", "5.0", "5.2", "6.0", "6.1", "7.0", "7.5", "8.0"])
+  @Test func supportsAllOfItsTime() {
+    let list = ArchitectureTable.shipped.rows.map(\.computeCapability)
+      .filter { DriverVersion.branch(450).supports($0, by: .shipped) == true }
+    #expect(
+      list.map(\.description) == ["3.0", "3.5", "3.7", "5.0", "5.2", "6.0", "6.1", "7.0", "7.5", "8.0"])
   }
 
   @Test func comparesAcrossForms() {
-    #expect(DriverVersion("535.54.03")?.isAtLeast(.branch(535)) == true)
-    #expect(DriverVersion("530.30.02")?.isAtLeast(.branch(535)) == false)
-    #expect(DriverVersion("12.2")?.isAtLeast(.branch(535)) == true)
-    #expect(DriverVersion("535")?.isAtLeast(.cuda(CUDAVersion(12, 3))) == false)
-    #expect(DriverVersion("700")?.isAtLeast(.cuda(CUDAVersion(13, 0))) == true)
-    #expect(DriverVersion("700")?.isAtLeast(.cuda(CUDAVersion(13, 9))) == nil)
+    #expect(DriverVersion("535.54.03")?.isAtLeast(.branch(535), by: .shipped) == true)
+    #expect(DriverVersion("530.30.02")?.isAtLeast(.branch(535), by: .shipped) == false)
+    #expect(DriverVersion("12.2")?.isAtLeast(.branch(535), by: .shipped) == true)
+    #expect(DriverVersion("535")?.isAtLeast(.cuda(CUDAVersion(12, 3)), by: .shipped) == false)
+    #expect(DriverVersion("700")?.isAtLeast(.cuda(CUDAVersion(13, 0)), by: .shipped) == true)
+    #expect(DriverVersion("700")?.isAtLeast(.cuda(CUDAVersion(13, 9)), by: .shipped) == nil)
   }
 }

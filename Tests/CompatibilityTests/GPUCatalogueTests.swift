@@ -52,17 +52,17 @@ import Testing
       ("compute_90", "9.0", nil), ("sm86", "8.6", nil), ("sm_130", "13.0", nil),
     ] as [(String, String, String?)])
   func resolves(_ query: String, _ computeCapability: String, _ name: String?) throws {
-    let match = try GPUCatalogue.resolve(query)
+    let match = try GPUCatalogue.resolve(query, in: .shipped)
     #expect(match.computeCapability.description == computeCapability)
     #expect(match.name == name, "\(match.gpus.map(\.name))")
     #expect(match.query == query)
-    #expect(match.device().computeCapability == match.computeCapability)
+    #expect(match.device(tables: .shipped).computeCapability == match.computeCapability)
   }
 
   @Test(arguments: ["GTX 750", "RTX 6000", "RTX 4000", "Titan X", "GT 730", "GT 640", "RTX 5000"])
   func explainsAmbiguousNames(_ query: String) {
     do throws(GPUCatalogue.Failure) {
-      let match = try GPUCatalogue.resolve(query)
+      let match = try GPUCatalogue.resolve(query, in: .shipped)
       Issue.record("\(query) is \(match.computeCapability)")
     } catch {
       guard case .ambiguous(query, let candidates) = error else {
@@ -75,7 +75,9 @@ import Testing
   }
 
   @Test func anAmbiguousNameNamesAllGenerations() {
-    let error = #expect(throws: GPUCatalogue.Failure.self) { try GPUCatalogue.resolve("RTX 6000") }
+    let error = #expect(throws: GPUCatalogue.Failure.self) {
+      try GPUCatalogue.resolve("RTX 6000", in: .shipped)
+    }
     let text = error?.description ?? ""
     for part in ["7.5: Quadro RTX 6000", "8.9: NVIDIA RTX 6000 Ada Generation", "12.0: NVIDIA RTX PRO 6000"] {
       #expect(text.contains(part), "\(text)")
@@ -90,7 +92,7 @@ import Testing
   ])
   func listsNearNames(_ query: String, _ expected: String) {
     do throws(GPUCatalogue.Failure) {
-      let match = try GPUCatalogue.resolve(query)
+      let match = try GPUCatalogue.resolve(query, in: .shipped)
       Issue.record("\(query) is \(match.computeCapability)")
     } catch {
       guard case .unknown(query, let nearest) = error else {
@@ -108,7 +110,7 @@ import Testing
     "\u{1B}[31m",
   ])
   func refuses(_ query: String) {
-    let error = #expect(throws: GPUCatalogue.Failure.self) { try GPUCatalogue.resolve(query) }
+    let error = #expect(throws: GPUCatalogue.Failure.self) { try GPUCatalogue.resolve(query, in: .shipped) }
     guard case .unknown = error else {
       Issue.record("\(String(describing: error))")
       return
@@ -116,10 +118,10 @@ import Testing
   }
 
   @Test func everyProductResolvesByItsOwnName() {
-    for gpu in GPUCatalogue.shared.gpus where gpu.segment != .label {
+    for gpu in GPUCatalogue.shipped.gpus where gpu.segment != .label {
       if gpu.name == "NVIDIA GeForce GPU" { continue }  // no word of its own
       do throws(GPUCatalogue.Failure) {
-        let match = try GPUCatalogue.resolve(gpu.name)
+        let match = try GPUCatalogue.resolve(gpu.name, in: .shipped)
         #expect([match.computeCapability] == gpu.computeCapabilities, "\(gpu.name)")
         #expect(match.gpus.contains(gpu), "\(gpu.name): \(match.gpus.map(\.name))")
       } catch {
@@ -129,14 +131,19 @@ import Testing
   }
 
   @Test func searchLists() {
-    let catalogue = GPUCatalogue.shared
-    #expect(catalogue.search().count == catalogue.gpus.count)
-    #expect(catalogue.search("h100").contains { $0.name == "NVIDIA H100 NVL" })
-    #expect(catalogue.search("a100").allSatisfy { !$0.name.contains("A1000") || $0.name.contains("A100") })
-    #expect(catalogue.search("9.0").allSatisfy { $0.computeCapabilities == [ComputeCapability(9, 0)] })
-    #expect(catalogue.search("Hopper") == catalogue.search("sm_90a"))
-    #expect(catalogue.search("rtx 40").contains { $0.name == "NVIDIA GeForce RTX 4080" })
-    #expect(catalogue.search("spark").contains { $0.name == "NVIDIA GB10" })
-    #expect(catalogue.search("nothing like it").isEmpty)
+    let catalogue = GPUCatalogue.shipped
+    #expect(catalogue.search(by: .shipped).count == catalogue.gpus.count)
+    #expect(catalogue.search("h100", by: .shipped).contains { $0.name == "NVIDIA H100 NVL" })
+    #expect(
+      catalogue.search("a100", by: .shipped).allSatisfy {
+        !$0.name.contains("A1000") || $0.name.contains("A100")
+      })
+    #expect(
+      catalogue.search("9.0", by: .shipped).allSatisfy { $0.computeCapabilities == [ComputeCapability(9, 0)] }
+    )
+    #expect(catalogue.search("Hopper", by: .shipped) == catalogue.search("sm_90a", by: .shipped))
+    #expect(catalogue.search("rtx 40", by: .shipped).contains { $0.name == "NVIDIA GeForce RTX 4080" })
+    #expect(catalogue.search("spark", by: .shipped).contains { $0.name == "NVIDIA GB10" })
+    #expect(catalogue.search("nothing like it", by: .shipped).isEmpty)
   }
 }

@@ -1,11 +1,14 @@
-import Compatibility
 import FuzzSupport
 import Testing
+
+@testable import Compatibility
 
 /// What kernels' names say about the GPUs that they are for. The names are from published libraries.
 struct GenerationTagTests {
   private func tags(_ name: String) -> [String] {
-    GenerationTag.all(in: name).map { "\($0.computeCapability)\($0.isMinimum ? "+" : "")" }.sorted()
+    GenerationTagReader(.shipped).read(MangledName(name)).tags.map {
+      "\($0.computeCapability)\($0.isMinimum ? "+" : "")"
+    }.sorted()
   }
 
   @Test(arguments: [

@@ -152,7 +152,7 @@ import Testing
     var device = device(on, driver: driver)
     device.jetsonLinux = release?.split(separator: ".").compactMap { Int($0) }
     #expect(device.runsDesktopCodeOnTegra == runs)
-    guard device.computeCapability.isTegra else { return }
+    guard device.isTegra else { return }
     let desktop = ImageSignature(image(on == "8.7" ? "sm_80" : "sm_70"))
     let judgement = Rule.judge(desktop, on: device)
     #expect(judgement.rule == .tegra)

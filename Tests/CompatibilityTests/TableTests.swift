@@ -3,9 +3,9 @@ import Testing
 
 /// What is true of the program's own tables, besides what `TableSet.problems` asks of all tables.
 @Suite struct TableTests {
-  let architectures = ArchitectureTable.shared
-  let drivers = DriverTable.shared
-  let catalogue = GPUCatalogue.shared
+  let architectures = ArchitectureTable.shipped
+  let drivers = DriverTable.shipped
+  let catalogue = GPUCatalogue.shipped
 
   @Test func currentMeansStillSupported() {
     for row in architectures.rows {
@@ -24,7 +24,7 @@ import Testing
   }
 
   @Test func everyCurrentGenerationHasAProduct() {
-    for computeCapability in ComputeCapability.current {
+    for computeCapability in ArchitectureTable.shipped.current {
       #expect(
         catalogue.gpus.contains { $0.computeCapabilities == [computeCapability] }, "\(computeCapability)")
     }
@@ -37,7 +37,7 @@ import Testing
 
   @Test func everyBranchCompilesPTX() {
     for branch in drivers.branches {
-      #expect(DriverVersion.branch(branch.branch).newestPTXISA != nil, "\(branch.branch)")
+      #expect(DriverVersion.branch(branch.branch).newestPTXISA(by: .shipped) != nil, "\(branch.branch)")
     }
   }
 }

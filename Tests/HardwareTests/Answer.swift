@@ -37,7 +37,8 @@ struct RecordedTable: Decodable, Sendable {
   /// The differences from what is predicted, in words.
   func disagreements(among questions: [HardwareCase] = HardwareCase.all) throws -> [String] {
     guard let computeCapability = ComputeCapability(device.computeCapability),
-      let driver = DriverVersion(computeCapability.isTegra ? device.cuda : device.driver)
+      let driver = DriverVersion(
+        ArchitectureTable.shipped.isTegra(computeCapability) ? device.cuda : device.driver)
     else { return ["\(device.computeCapability) or \(device.driver) cannot be read"] }
     var found: [String] = []
     for question in questions {

@@ -124,24 +124,24 @@ struct PredictionSteps {
   /// Drivers at which an answer can change: the first release of each branch, the releases at which a compression
   /// came, and one that is newer than everything in the table.
   static let drivers: [DriverVersion] = {
-    let table = DriverTable.shared
+    let table = DriverTable.shipped
     var names = table.branches.map { "\($0.branch).0" }
     if let last = table.branches.last { names.append("\(last.branch + 1).0") }
     names += table.compression.map(\.minimumDriver.description)
-    return names.compactMap { DriverVersion($0) }.sorted { $0.isAtLeast($1) == false }
+    return names.compactMap { DriverVersion($0) }.sorted { $0.isAtLeast($1, by: .shipped) == false }
   }()
 
   /// The same for Tegra, whose drivers only their CUDA version tells.
   static let tegraDrivers: [DriverVersion] = {
-    let versions = Set(DriverTable.shared.branches.map(\.maxCUDA)).sorted()
+    let versions = Set(DriverTable.shipped.branches.map(\.maxCUDA)).sorted()
     return (versions + versions.suffix(1).map { CUDAVersion($0.major + 1, 0) }).map { .cuda($0) }
   }()
 
   /// The compute capabilities of `predictions.json`: all current ones, and Volta, which current drivers left last.
-  static let computeCapabilities = [ComputeCapability(7, 0)] + ComputeCapability.current
+  static let computeCapabilities = [ComputeCapability(7, 0)] + ArchitectureTable.shipped.current
 
   init(_ question: HardwareCase, _ file: InspectedFile, on computeCapability: ComputeCapability) {
-    for driver in computeCapability.isTegra ? Self.tegraDrivers : Self.drivers {
+    for driver in ArchitectureTable.shipped.isTegra(computeCapability) ? Self.tegraDrivers : Self.drivers {
       let device = Device(computeCapability, driver: driver)
       if device.isSupportedByDriver == false { continue }
       let prediction = Prediction(question, file, on: device)

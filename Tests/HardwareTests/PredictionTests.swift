@@ -128,7 +128,7 @@ import Testing
     let table = try Kit.decode(RecordedTable.self, file)
     #expect(try table.disagreements() == [])
     // The branch table says of this driver what it says of itself.
-    if let known = DriverVersion(table.device.driver)?.maxCUDA {
+    if let known = DriverVersion(table.device.driver)?.maxCUDA(by: .shipped) {
       #expect(known.description == table.device.cuda)
     }
   }

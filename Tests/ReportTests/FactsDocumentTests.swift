@@ -22,7 +22,7 @@ struct FactsDocumentTests {
   private static func facts(_ tree: TemporaryTree, _ name: String = "", images: [ImageConfiguration] = [])
     -> Facts
   {
-    Scanner(jobs: 2).scan([Path(tree(name))]).facts(for: .everything, images: images, jobs: 2)
+    Scanner(jobs: 2).scan([Path(tree(name))]).facts(for: .everything, by: .shipped, images: images, jobs: 2)
   }
 
   /// Every member that there is: an environment with PyTorch, toolkits, an image, what is missing, damaged PTX and cubins.
@@ -87,7 +87,7 @@ struct FactsDocumentTests {
     try tree.write(builder.archive(), to: "image.tar")
     facts.add(Self.facts(tree, "image.tar"))
     let layout = root.appending(path: "Fixtures/views/platforms.tar").path(percentEncoded: false)
-    facts.add(Scanner(jobs: 2).scan([Path(layout)]).facts(for: .everything, jobs: 2))
+    facts.add(Scanner(jobs: 2).scan([Path(layout)]).facts(for: .everything, by: .shipped, jobs: 2))
     return facts
   }
 
@@ -126,7 +126,7 @@ struct FactsDocumentTests {
     let facts = try Self.everything()
     let document = Self.written(facts)
     #expect(Self.written(facts) == document)
-    #expect(Self.written(try FactsDocument.read(MemoryBytes(document))) == document)
+    #expect(Self.written(try FactsDocument.read(MemoryBytes(document), by: .shipped)) == document)
     #expect(FactsDocument.isDocument(prefix: document.prefix(FactsDocument.prefixSize)))
   }
 
@@ -153,7 +153,7 @@ struct FactsDocumentTests {
   /// The problem of reading a document that is `text`; nil where it is read.
   private static func problem(_ text: String) -> Problem? {
     do throws(Problem) {
-      _ = try FactsDocument.read(MemoryBytes(Array(text.utf8)))
+      _ = try FactsDocument.read(MemoryBytes(Array(text.utf8)), by: .shipped)
       return nil
     } catch {
       return error
@@ -220,7 +220,7 @@ struct FactsDocumentTests {
     let problem = Self.problem(String(text[..<start.upperBound]) + many + text[end.lowerBound...])
     #expect(problem?.expected == "fewer modules and kernels")
     let huge = HugeSource()
-    #expect(throws: Problem.self) { try FactsDocument.read(huge) }
+    #expect(throws: Problem.self) { try FactsDocument.read(huge, by: .shipped) }
     #expect(!huge.isRead)
   }
 

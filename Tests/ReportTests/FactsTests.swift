@@ -13,7 +13,7 @@ import Testing
 struct FactsTests {
   /// GPUs as they are asked for: every compute capability of the table, products, and some that no table knows.
   private static let gpus =
-    ArchitectureTable.shared.rows.map(\.computeCapability.description)
+    ArchitectureTable.shipped.rows.map(\.computeCapability.description)
     + ["13.0", "4.0", "8.4", "9.3", "11.5", "NVIDIA A100-PCIE-40GB", "RTX 4090", "H100", "T4", "RTX 5090"]
 
   /// Drivers on both sides of what makes a difference: GPUs, PTX versions, compression, forward compatibility.
@@ -29,13 +29,15 @@ struct FactsTests {
     let count = [0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 3].randomElement(using: &generator) ?? 1
     if count == 0 {
       return Question(
-        devices: ComputeCapability.current.map {
+        devices: ArchitectureTable.shipped.current.map {
           RequestedDevice(query: $0.description, device: Device($0, driver: driver))
         }, namesDevices: false)
     }
     let devices = try (0..<count).map { _ in
       let query = gpus.randomElement(using: &generator) ?? "8.0"
-      return RequestedDevice(query: query, device: try GPUCatalogue.resolve(query).device(driver: driver))
+      return RequestedDevice(
+        query: query,
+        device: try GPUCatalogue.resolve(query, in: .shipped).device(driver: driver, tables: .shipped))
     }
     return Question(
       devices: devices, namesDevices: true, requirements: try TargetRequirement.list("sm_80,compute_90"))
@@ -59,9 +61,9 @@ struct FactsTests {
     _ paths: [Path], _ count: Int, _ generator: inout SeededGenerator, images: [ImageConfiguration] = []
   ) throws -> Int {
     let found = Scanner(jobs: 2).scan(paths)
-    let all = found.facts(for: .everything, images: images, jobs: 2)
+    let all = found.facts(for: .everything, by: .shipped, images: images, jobs: 2)
     let document = FactsDocument.write(all, toolName: "cubinspect", toolVersion: "1.2.3")
-    let read = try FactsDocument.read(MemoryBytes(document))
+    let read = try FactsDocument.read(MemoryBytes(document), by: .shipped)
     #expect(
       FactsDocument.write(read, toolName: "cubinspect", toolVersion: "1.2.3") == document,
       "\(paths): facts change when they are read and written")
@@ -69,9 +71,9 @@ struct FactsTests {
     for _ in 0..<count {
       let question = try question(&generator)
       let devices = question.devices.map(\.device)
-      let plain = found.facts(for: .devices(devices), images: images, jobs: 2)
+      let plain = found.facts(for: .devices(devices), by: .shipped, images: images, jobs: 2)
       let expected = report(plain, question)
-      let actual = report(read.narrowed(to: devices), question)
+      let actual = report(read.narrowed(to: devices, by: .shipped), question)
       asked += devices.count
       guard actual != expected else { continue }
       let lines = zip(

@@ -180,10 +180,13 @@ struct ReportSchemaTests {
     requirements: String? = nil, images: [ImageConfiguration] = []
   ) throws -> [UInt8] {
     let devices = try gpus.map {
-      RequestedDevice(query: $0, device: try GPUCatalogue.resolve($0).device(driver: DriverVersion(driver)))
+      RequestedDevice(
+        query: $0,
+        device: try GPUCatalogue.resolve($0, in: .shipped).device(
+          driver: DriverVersion(driver), tables: .shipped))
     }
     let facts = Scanner(jobs: 2).scan(paths)
-      .facts(for: .devices(devices.map(\.device)), images: images, jobs: 2)
+      .facts(for: .devices(devices.map(\.device)), by: .shipped, images: images, jobs: 2)
     let question = Question(
       devices: devices, namesDevices: true,
       requirements: try requirements.map { try TargetRequirement.list($0) } ?? [])
@@ -233,7 +236,8 @@ struct ReportSchemaTests {
     let result = Scanner(jobs: 2).scan([Path(tree("x")), Path(tree("y"))])
     let pairs = result.libraryPairs
     let kernels = result.kernels(of: DeviceCodeDifference.readLibraries(pairs), jobs: 2)
-    return DiffReport(result, DeviceCodeDifference(result, pairs: pairs, kernels: kernels)).json(tool)
+    return DiffReport(result, DeviceCodeDifference(result, pairs: pairs, kernels: kernels), tables: .shipped)
+      .json(tool)
   }
 
   private static let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
@@ -280,7 +284,8 @@ struct ReportSchemaTests {
   static func gpus() -> [UInt8] {
     var tool = tool
     tool.dataFiles = [Path("more.json"), Path(bytes: [0xFE])]
-    return GPUsReport(query: "", gpus: GPUCatalogue.shared.search("")).json(tool)
+    return GPUsReport(query: "", gpus: GPUCatalogue.shipped.search("", by: .shipped), tables: .shipped).json(
+      tool)
   }
 
   @Test func documentsOfEachKindAreValid() throws {

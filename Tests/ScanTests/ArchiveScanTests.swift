@@ -19,7 +19,7 @@ struct ArchiveScanTests {
     Scan.Scanner(jobs: jobs, platform: platform).scan(names.map { Path(tree($0)) })
   }
 
-  private func facts(_ result: ScanResult) -> Facts { result.facts(for: .devices([]), jobs: 2) }
+  private func facts(_ result: ScanResult) -> Facts { result.facts(for: .devices([]), by: .shipped, jobs: 2) }
 
   private func library(_ targets: Target...) -> [UInt8] {
     ELFBuilder(fatBinaries: [FatBinaryBuilder(targets: targets)]).bytes
@@ -238,7 +238,8 @@ struct ArchiveScanTests {
     try tree.write(tar.bytes, to: "x.tar")
     var result = scan("x.whl", "x.tar")
     result.readKernels(
-      for: CodeReading(.devices([Device(ComputeCapability(7, 0))]), in: []), jobs: jobs, progress: nil)
+      for: CodeReading(.devices([Device(ComputeCapability(7, 0))]), in: [], by: .shipped), jobs: jobs,
+      progress: nil)
     #expect(result.libraries.map { $0.kernels[1] } == [["one", "two"], nil, ["one", "two"]])
     #expect(result.libraries.map(\.aliases.count) == [1, 0, 0])
     #expect(result.kernels(of: [0], jobs: jobs).names == ["one", "two"])

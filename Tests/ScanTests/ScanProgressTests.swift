@@ -40,7 +40,8 @@ struct ScanProgressTests {
     let progress = ScanProgress()
     var result = Scan.Scanner(jobs: 2).scan([Path(tree("lib"))])
     result.readKernels(
-      for: CodeReading(.devices([Device(ComputeCapability(8, 0))]), in: []), jobs: 2, progress: progress)
+      for: CodeReading(.devices([Device(ComputeCapability(8, 0))]), in: [], by: .shipped), jobs: 2,
+      progress: progress)
     let snapshot = progress.snapshot
     #expect(result.counts.imagesRead > 0)
     #expect(snapshot.images == result.counts.imagesRead)

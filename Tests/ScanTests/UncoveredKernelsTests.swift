@@ -32,7 +32,7 @@ struct UncoveredKernelsTests {
   private func scan(_ name: String, on devices: String..., jobs: Int = 2) -> ScanResult {
     var result = Scan.Scanner(jobs: jobs).scan([Path(tree(name))])
     let purpose = FactsFor.devices(devices.map { Device(ComputeCapability($0) ?? .init(0, 0)) })
-    result.readKernels(for: CodeReading(purpose, in: []), jobs: jobs, progress: nil)
+    result.readKernels(for: CodeReading(purpose, in: [], by: .shipped), jobs: jobs, progress: nil)
     return result
   }
 
@@ -71,7 +71,8 @@ struct UncoveredKernelsTests {
     for driver in ["418.87", "535"] {
       var device = Device(.init(8, 0))
       device.driver = DriverVersion(driver)
-      let facts = Scan.Scanner(jobs: 2).scan([Path(tree("a.so"))]).facts(for: .devices([device]), jobs: 2)
+      let facts = Scan.Scanner(jobs: 2).scan([Path(tree("a.so"))]).facts(
+        for: .devices([device]), by: .shipped, jobs: 2)
       let file = facts.views[0].files[0]
       #expect(file.unit.verdict(on: device.withoutDriver, kernels: file.kernels).verdict == .native)
     }
@@ -83,7 +84,8 @@ struct UncoveredKernelsTests {
     try write("lib/a.so", [.cubin("sm_80", payload: CubinBuilder("sm_80").bytes)], [zstd])
     try tree.sharedLibrary("usr/local/cuda-12.8/compat/libcuda.so.570.86.15")
     var device = Device(.init(8, 0), driver: .branch(535))
-    let facts = Scan.Scanner(jobs: 2).scan([Path(tree.path)]).facts(for: .devices([device]), jobs: 2)
+    let facts = Scan.Scanner(jobs: 2).scan([Path(tree.path)]).facts(
+      for: .devices([device]), by: .shipped, jobs: 2)
     let file = try #require(facts.views[0].files.first)
     device.driver = DriverVersion("570.86.15")
     #expect(file.unit.modulesToName(on: device, kernels: file.kernels) == [])
@@ -93,14 +95,14 @@ struct UncoveredKernelsTests {
   @Test func problemsAreThoseOfTheDevicesAskedAbout() throws {
     try write("a.so", [cubin("sm_80", ["a"]), cubin("sm_90", ["a"])], [broken("sm_90")])
     let scanned = Scan.Scanner(jobs: 2).scan([Path(tree("a.so"))])
-    let everything = scanned.facts(for: .everything, jobs: 2)
+    let everything = scanned.facts(for: .everything, by: .shipped, jobs: 2)
     #expect(everything.problemCount == 0)
     #expect(everything.views[0].readingProblems.count == 1)
-    #expect(everything.narrowed(to: [Device(.init(9, 0))]).problemCount == 0)
-    let narrowed = everything.narrowed(to: [Device(.init(8, 0))])
+    #expect(everything.narrowed(to: [Device(.init(9, 0))], by: .shipped).problemCount == 0)
+    let narrowed = everything.narrowed(to: [Device(.init(8, 0))], by: .shipped)
     #expect(
       narrowed.views[0].problems
-        == scanned.facts(for: .devices([Device(.init(8, 0))]), jobs: 2).views[0].problems)
+        == scanned.facts(for: .devices([Device(.init(8, 0))]), by: .shipped, jobs: 2).views[0].problems)
     #expect(narrowed.problemCount == 1)
     #expect(narrowed.views[0].files[0].problems.count == 1)
   }
@@ -122,7 +124,7 @@ struct UncoveredKernelsTests {
     #expect(scan("a.so", on: "9.0").libraries[0].unit.verdict(on: Device(.init(9, 0))).verdict == .jit)
     // For everything all are read, so that the facts answer for every GPU.
     var everything = Scan.Scanner(jobs: 2).scan([Path(tree("a.so"))])
-    everything.readKernels(for: CodeReading(.everything, in: []), jobs: 2, progress: nil)
+    everything.readKernels(for: CodeReading(.everything, in: [], by: .shipped), jobs: 2, progress: nil)
     for name in ["9.0", "10.0", "12.0", "12.1"] {
       let device = Device(ComputeCapability(name) ?? .init(0, 0))
       let alone = scan("a.so", on: name).libraries[0]

@@ -14,7 +14,7 @@ struct ViewTests {
   init() throws { tree = try TemporaryTree() }
 
   private func facts(_ paths: [Path], jobs: Int = 2) -> Facts {
-    Scan.Scanner(jobs: jobs).scan(paths).facts(for: .devices([Device(.init(8, 0))]), jobs: jobs)
+    Scan.Scanner(jobs: jobs).scan(paths).facts(for: .devices([Device(.init(8, 0))]), by: .shipped, jobs: jobs)
   }
 
   private func facts(_ names: String..., jobs: Int = 2) -> Facts {
@@ -224,7 +224,7 @@ struct ViewTests {
     }
     func imagesRead(_ names: String...) -> Int {
       Scan.Scanner(jobs: 2).scan(names.map { Path(tree($0)) })
-        .facts(for: .devices([Device(ComputeCapability(7, 5))]), jobs: 2).counts.imagesRead
+        .facts(for: .devices([Device(ComputeCapability(7, 5))]), by: .shipped, jobs: 2).counts.imagesRead
     }
     #expect(imagesRead("k") == 0)
     #expect(imagesRead("k/1.cubin") == 1)

@@ -119,13 +119,14 @@ public struct TreeBuilder {
     }
     return FactCollector.facts(
       of: tree, libraries: reversed ? libraries.reversed() : libraries, deviceCode: libraries.map(\.path),
-      images: images)
+      images: images, by: .shipped)
   }
 }
 
 /// A device by the name of its product, or by a compute capability.
 public func device(_ name: String, driver: String? = nil) throws -> Device {
-  try GPUCatalogue.resolve(name).device(driver: driver.flatMap { DriverVersion($0) })
+  try GPUCatalogue.resolve(name, in: .shipped)
+    .device(driver: driver.flatMap { DriverVersion($0) }, tables: .shipped)
 }
 
 extension Path: ExpressibleByStringLiteral {

@@ -53,16 +53,16 @@ import Testing
         .init(name: "NVIDIA Z9000", computeCapability: ComputeCapability(9, 9)),
         .init(name: nil, computeCapability: ComputeCapability(9, 0)),
       ])
-    #expect(try host.devices().map(\.computeCapability.description) == ["8.0", "9.9", "9.0"])
-    #expect(try host.devices().map(\.name) == ["NVIDIA A100-PCIE-40GB", "NVIDIA Z9000", nil])
-    #expect(Set(try host.devices().map(\.driver?.description)) == ["550.54.14"])
+    #expect(try host.devices(by: .shipped).map(\.computeCapability.description) == ["8.0", "9.9", "9.0"])
+    #expect(try host.devices(by: .shipped).map(\.name) == ["NVIDIA A100-PCIE-40GB", "NVIDIA Z9000", nil])
+    #expect(Set(try host.devices(by: .shipped).map(\.driver?.description)) == ["550.54.14"])
     host.release = nil
     #expect(host.driver == .cuda(CUDAVersion(12, 4)))
     host.gpus.append(.init(name: "NVIDIA Z9000"))
-    #expect(throws: DetectedHost.Failure.unknownGPU(name: "NVIDIA Z9000")) { try host.devices() }
+    #expect(throws: DetectedHost.Failure.unknownGPU(name: "NVIDIA Z9000")) { try host.devices(by: .shipped) }
     host.gpus = []
-    #expect(throws: DetectedHost.Failure.noGPU(driver: "CUDA 12.4")) { try host.devices() }
-    #expect(throws: DetectedHost.Failure.noDriver(tried: [])) { try DetectedHost().devices() }
+    #expect(throws: DetectedHost.Failure.noGPU(driver: "CUDA 12.4")) { try host.devices(by: .shipped) }
+    #expect(throws: DetectedHost.Failure.noDriver(tried: [])) { try DetectedHost().devices(by: .shipped) }
     #expect(
       DetectedHost.Failure.noDriver(tried: ["a", "b"]).description
         == "there is no NVIDIA driver on this machine: a; b")

@@ -140,7 +140,7 @@ import Testing
     let tree = Tree(files: [Path("torch/version.py"), Path("torch/lib/libtorch_python.so")]) {
       (path) throws(Problem) in throw Problem(.unreadable, Problem.path, observed: "\(path)")
     }
-    let (facts, problems) = FactCollector.facts(of: tree, libraries: [])
+    let (facts, problems) = FactCollector.facts(of: tree, libraries: [], by: .shipped)
     #expect(facts.environments.isEmpty)
     #expect(problems.map(\.path) == [Path("torch/version.py")])
   }

@@ -133,14 +133,15 @@ import Testing
 
   @Test func factsOfADriver() {
     let release = Requirement.Host(
-      driver: DriverVersion("460.32.03"), computeCapability: ComputeCapability(8, 0), brand: nil
+      driver: DriverVersion("460.32.03"), computeCapability: ComputeCapability(8, 0), brand: nil, by: .shipped
     )
     #expect(release == Requirement.Host(cuda: "11.2", driver: "460.32.03", arch: "8.0"))
-    let cuda = Requirement.Host(driver: .cuda(CUDAVersion(12, 2)), computeCapability: nil, brand: nil)
+    let cuda = Requirement.Host(
+      driver: .cuda(CUDAVersion(12, 2)), computeCapability: nil, brand: nil, by: .shipped)
     #expect(cuda.cuda == "12.2")
     #expect(Requirement("driver>=535,driver<536").evaluate(on: cuda) == .satisfied)
     #expect(Requirement("driver>=470,driver<471").evaluate(on: cuda) != .satisfied)
-    let branch = Requirement.Host(driver: .branch(535), computeCapability: nil, brand: nil)
+    let branch = Requirement.Host(driver: .branch(535), computeCapability: nil, brand: nil, by: .shipped)
     #expect(Requirement("driver>=535.104.05,driver<536").evaluate(on: branch) == .satisfied)
   }
 }
@@ -173,11 +174,11 @@ import Testing
 
   @Test func theCompatibleBranchesAreThoseOfTheTable() throws {
     // Every older branch that an image admits for data-centre GPUs is one of the package's hosts.
-    for row in ToolkitTable.shared.forwardCompatibility {
+    for row in ToolkitTable.shipped.forwardCompatibility {
       let own = images.filter { $0.cuda == row.cuda.description }
       guard !own.isEmpty else { continue }
-      let admitted = DriverTable.shared.branches.map(\.branch).filter { branch in
-        let cuda = DriverVersion.branch(branch).maxCUDA
+      let admitted = DriverTable.shipped.branches.map(\.branch).filter { branch in
+        let cuda = DriverVersion.branch(branch).maxCUDA(by: .shipped)
         guard let cuda, cuda < row.cuda else { return false }
         return own.contains { image in
           ["Tesla", "Nvidia"].contains { brand in
@@ -190,7 +191,7 @@ import Testing
       // Images of 11.2 and 11.3 admit every later driver, by minor-version compatibility.
       let others = admitted.filter { !row.hosts.contains($0) }
       #expect(
-        others.allSatisfy { DriverVersion.branch($0).maxCUDA?.major == row.cuda.major },
+        others.allSatisfy { DriverVersion.branch($0).maxCUDA(by: .shipped)?.major == row.cuda.major },
         "\(row.cuda): \(admitted)")
       #expect(!admitted.isEmpty || row.cuda == CUDAVersion(10, 2), "\(row.cuda)")
     }

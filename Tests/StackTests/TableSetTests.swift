@@ -9,21 +9,21 @@ import Testing
   private func problems(_ change: (inout TableSet) -> Void) -> [String] {
     var tables = Self.shipped
     change(&tables)
-    return tables.problems.map(\.description)
+    return tables.problems(of: TableSet.types).map(\.description)
   }
 
   private func adding(_ document: String) throws(Problem) -> TableSet {
     var tables = Self.shipped
-    try tables.add(document: Array(document.utf8))
+    try tables.add(document: Array(document.utf8), to: TableSet.types)
     return tables
   }
 
   // MARK: The program's tables
 
   @Test func theProgramsTablesAreConsistent() {
-    #expect(Self.shipped.problems.map(\.description) == [])
+    #expect(Self.shipped.problems(of: TableSet.types).map(\.description) == [])
     #expect(
-      Self.shipped.all.map { type(of: $0).name }
+      TableSet.types.map { $0.name }.sorted()
         == ["architectures", "containers", "drivers", "gpus", "libraries", "pytorch", "toolkits"])
     #expect(Self.shipped[ArchitectureTable.self].rows.count == 28)
     #expect(Self.shipped[GPUCatalogue.self].gpus.count > 900)
@@ -129,7 +129,7 @@ import Testing
     #expect(catalogue.gpus[place - 1].computeCapabilities.last == ComputeCapability(8, 6))
     #expect(catalogue.gpus[place + 1].computeCapabilities.last == ComputeCapability(8, 7))
     // Nothing else in this process is judged by it.
-    #expect(throws: GPUCatalogue.Failure.self) { try GPUCatalogue.resolve("NVIDIA Q1") }
+    #expect(throws: GPUCatalogue.Failure.self) { try GPUCatalogue.resolve("NVIDIA Q1", in: .shipped) }
   }
 
   /// Every list of every table takes a row, by its key.
@@ -235,7 +235,8 @@ import Testing
     #expect(tables[DriverTable.self].branches.last?.maxCUDA == CUDAVersion(13, 5))
     try tables.add(
       document: Array(
-        #"{"drivers": {"branches": [{"branch": 616, "maxCUDA": "13.4", "source": "second"}]}}"#.utf8))
+        #"{"drivers": {"branches": [{"branch": 616, "maxCUDA": "13.4", "source": "second"}]}}"#.utf8),
+      to: TableSet.types)
     let table = tables[DriverTable.self]
     #expect(table.branches.last?.maxCUDA == CUDAVersion(13, 4))
     #expect(table.branches.last.map { table.sources[$0.source] } == "second")
@@ -250,11 +251,11 @@ import Testing
         {"prefix": "GeForce G", "brands": ["Last"], "source": "s"}]}}
       """)
     let table = tables[ContainerTable.self]
-    #expect(table.brands(ofGPU: "NVIDIA RTX PRO 6000") == ["Ours"])
-    #expect(table.brands(ofGPU: "NVIDIA RTX A6000") == ["Other"])
-    #expect(table.brands(ofGPU: "NVIDIA GeForce RTX 3090") == ["Third"])
+    #expect(table.brands(ofGPU: "NVIDIA RTX PRO 6000", in: .shipped) == ["Ours"])
+    #expect(table.brands(ofGPU: "NVIDIA RTX A6000", in: .shipped) == ["Other"])
+    #expect(table.brands(ofGPU: "NVIDIA GeForce RTX 3090", in: .shipped) == ["Third"])
     // Of two rows with one key the later counts.
-    #expect(table.brands(ofGPU: "NVIDIA GeForce GTX 1080") == ["Last"])
+    #expect(table.brands(ofGPU: "NVIDIA GeForce GTX 1080", in: .shipped) == ["Last"])
   }
 
   @Test func aTegraIsKnownAsOne() throws {
@@ -578,7 +579,7 @@ import Testing
     let document = "{\"\(names[0])\": {\"\(names[1])\": [\(row)]}}"
     var tables = Self.shipped
     do throws(Problem) {
-      try tables.add(document: Array(document.utf8))
+      try tables.add(document: Array(document.utf8), to: TableSet.types)
       #expect(message == nil)
     } catch {
       #expect(error.description == message)
@@ -589,4 +590,11 @@ import Testing
       }
     }
   }
+}
+
+extension TableSet {
+  /// All tables.
+  fileprivate var all: [any DataTable] { Self.types.map { table($0) } }
+
+  private func table<Table: DataTable>(_ type: Table.Type) -> any DataTable { self[type] }
 }

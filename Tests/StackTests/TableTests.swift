@@ -3,18 +3,18 @@ import Stack
 import Testing
 
 @Suite struct TableTests {
-  let toolkits = ToolkitTable.shared
-  let pytorch = PyTorchTable.shared
-  let containers = ContainerTable.shared
-  let libraries = LibraryTable.shared
-  let drivers = DriverTable.shared
+  let toolkits = ToolkitTable.shipped
+  let pytorch = PyTorchTable.shipped
+  let containers = ContainerTable.shipped
+  let libraries = LibraryTable.shipped
+  let drivers = DriverTable.shipped
 
   @Test func noToolkitIsMissing() {
     // Every CUDA version of the PTX table since 7.0 has a toolkit, but 12.7, of which there was only a driver.
     let versions = Set(toolkits.toolkits.map(\.toolkit))
     let known = Set(drivers.ptxISA.compactMap(\.cuda).filter { $0 >= CUDAVersion(7, 0) })
     #expect(versions.symmetricDifference(known) == [CUDAVersion(12, 7)])
-    for row in ArchitectureTable.shared.rows where row.firstToolkit >= CUDAVersion(7, 0) {
+    for row in ArchitectureTable.shipped.rows where row.firstToolkit >= CUDAVersion(7, 0) {
       #expect(versions.contains(row.firstToolkit), "\(row.computeCapability)")
     }
   }
@@ -85,14 +85,14 @@ import Testing
   }
 
   @Test func productsHaveBrands() {
-    for gpu in GPUCatalogue.shared.gpus {
+    for gpu in GPUCatalogue.shipped.gpus {
       guard [.datacenter, .workstation, .geforce].contains(gpu.segment) else { continue }
-      #expect(!containers.brands(ofGPU: gpu.name).isEmpty, "\(gpu.name)")
+      #expect(!containers.brands(ofGPU: gpu.name, in: .shipped).isEmpty, "\(gpu.name)")
     }
-    #expect(containers.brands(ofGPU: "NVIDIA GeForce RTX 3090") == ["GeForce"])
-    #expect(containers.brands(ofGPU: "NVIDIA A100-PCIE-40GB").first == "Nvidia")
-    #expect(containers.brands(ofGPU: "Tesla V100-SXM2-16GB").first == "Tesla")
-    #expect(containers.brands(ofGPU: "Voodoo 2").isEmpty)
+    #expect(containers.brands(ofGPU: "NVIDIA GeForce RTX 3090", in: .shipped) == ["GeForce"])
+    #expect(containers.brands(ofGPU: "NVIDIA A100-PCIE-40GB", in: .shipped).first == "Nvidia")
+    #expect(containers.brands(ofGPU: "Tesla V100-SXM2-16GB", in: .shipped).first == "Tesla")
+    #expect(containers.brands(ofGPU: "Voodoo 2", in: .shipped).isEmpty)
   }
 
   @Test func onlyTheOldModesEnforce() {
@@ -126,7 +126,7 @@ import Testing
       ("10.2", "440.33"), ("11.0", "450.80.02"), ("11.8", "450.80.02"), ("12.9", "525.60.13"),
       ("13.5", "580.65.06"),
     ] {
-      #expect(CUDAVersion(cuda)?.minimumDriver?.description == driver)
+      #expect(CUDAVersion(cuda)?.minimumDriver(by: .shipped)?.description == driver)
     }
   }
 }

@@ -125,8 +125,8 @@ extension Assessor {
         ? nil
         : self.check(id, .fail, package, device, summary(place(units, in: package)), detail: detail, units)
     }
-    let newest = driver.newestPTXISA.map { " (its newest is \($0))" } ?? ""
-    let minimum = DriverTable.shared.compression.first.map { ", which needs \($0.minimumDriver)" } ?? ""
+    let newest = driver.newestPTXISA(by: tables).map { " (its newest is \($0))" } ?? ""
+    let minimum = tables.drivers.compression.first.map { ", which needs \($0.minimumDriver)" } ?? ""
     return [
       check(
         .ptxDriver, .ptxISANewerThanDriver,
@@ -148,7 +148,7 @@ extension Assessor {
       devices.indices.flatMap { index -> [Check] in
         var part = package
         part.units = package.plain[index].counting.map { package.units[$0] }.filter {
-          units[$0].code.dependsOnDriver
+          units[$0].code.dependsOnDriver(by: tables)
         }
         let device = effective(devices[index])
         let verdicts = part.units.map { units[$0].code.verdict(on: device, kernels: units[$0].kernels) }
@@ -176,8 +176,8 @@ extension Assessor {
     }
     func needs(_ isNeeded: (MinimumDriver.Need) -> Bool) -> (driver: DriverVersion, units: [Int])? {
       let list = part.units.indices.filter { plain[$0].minimumDriver.map { isNeeded($0.need) } ?? false }
-      let newest = list.compactMap { plain[$0].minimumDriver }.max { $0.driver.isAtLeast($1.driver) == false }
-      return newest.map { ($0.driver, list.map { part.units[$0] }) }
+      return list.compactMap { plain[$0].minimumDriver?.driver }.newest(by: tables)
+        .map { ($0, list.map { part.units[$0] }) }
     }
 
     if !checks.contains(where: { $0.id == .ptxDriver }) {
@@ -229,7 +229,7 @@ extension Assessor {
     for requirement in flags.value.requirements {
       var carrying = 0
       for (index, unit) in own.enumerated() {
-        let result = unit.code.check(requirement)
+        let result = unit.code.check(requirement, by: tables)
         guard result.status != .noDeviceCode else { continue }
         carrying += result.carrying
         lacking[index].modules.formUnion(result.missing)

@@ -24,8 +24,6 @@ struct RuntimeDemand: Hashable {
 
   /// `CUDA 12.4`, `CUDA 12`.
   var name: String { isMajorOnly ? "CUDA \(cuda.major)" : "CUDA \(cuda)" }
-
-  var minimumDriver: DriverVersion? { cuda.minimumDriver }
 }
 
 extension Assessor {
@@ -133,7 +131,7 @@ extension Assessor {
     func check(_ status: Check.Status, _ summary: String, detail: String? = nil) -> Check {
       Check(.driverGPU, status, device: index, summary, detail: detail)
     }
-    guard let row = ArchitectureTable.shared[device.computeCapability] else {
+    guard let row = tables.architectures[device.computeCapability] else {
       return check(.unknown, "which drivers support \(device.label) is not known")
     }
     guard let first = row.firstDriver else {
@@ -146,7 +144,7 @@ extension Assessor {
     guard let driver = device.driver else {
       return check(.unknown, "no driver is given; \(device.label) needs \(range)")
     }
-    return switch driver.supports(device.computeCapability) {
+    return switch driver.supports(device.computeCapability, by: tables) {
     case true?: check(.pass, "driver \(driver) supports \(device.label)")
     case false?: check(.fail, "driver \(driver) does not support \(device.label), which needs \(range)")
     case nil:
@@ -173,7 +171,7 @@ extension Assessor {
       return check
     }
     let brings = runtime.users.count > 1 ? "bring" : "brings"
-    let minimum = runtime.minimumDriver
+    let minimum = runtime.cuda.minimumDriver(by: tables)
     guard let driver = device.knownDriver else {
       let needs = minimum.map { "needs driver \($0) or newer" } ?? "needs a driver that supports it"
       return check(.unknown, "no driver is given; \(runtime.name), which \(users) \(brings), \(needs)")
@@ -181,15 +179,15 @@ extension Assessor {
     let compatible = facts.compatPackages.map { ($0, ForwardCompatibility($0, on: device)) }
     // On GeForce the image's driver libraries refuse, even where nobody needs them.
     let refused = compatible.first { $0.1 == .wrongGPU }
-    if let newest = driver.maxCUDA, newest >= runtime.cuda {
+    if let newest = driver.maxCUDA(by: tables), newest >= runtime.cuda {
       if let refused { return forwardWarning(refused.0, device) { check($0, $1, detail: $2, $3) } }
       return check(
         .pass, "driver \(driver) runs CUDA up to \(newest), and \(users) \(brings) \(runtime.name)")
     }
-    let isEnough = minimum.flatMap { driver.isAtLeast($0) }
+    let isEnough = minimum.flatMap { driver.isAtLeast($0, by: tables) }
     if isEnough == true {
       if let refused { return forwardWarning(refused.0, device) { check($0, $1, detail: $2, $3) } }
-      let newest = driver.maxCUDA.map { "is of CUDA \($0)" } ?? "is newer than the tables"
+      let newest = driver.maxCUDA(by: tables).map { "is of CUDA \($0)" } ?? "is newer than the tables"
       return check(
         .pass,
         "driver \(driver) \(newest) and runs \(runtime.name) of \(users) by minor-version compatibility",
@@ -307,12 +305,13 @@ extension Assessor {
     let candidates: [String?] = brands.isEmpty ? [nil] : brands
     let outcomes = candidates.map { brand in
       named.requirement.evaluate(
-        on: Requirement.Host(driver: driver, computeCapability: device.computeCapability, brand: brand))
+        on: Requirement.Host(
+          driver: driver, computeCapability: device.computeCapability, brand: brand, by: tables))
     }
     if case .malformed(let part)? = outcomes.first(where: { if case .malformed = $0 { true } else { false } })
     {
       return check(
-        .fail, "\(name) requires something without meaning, \"\(part)\"", detail: Self.enforcement)
+        .fail, "\(name) requires something without meaning, \"\(part)\"", detail: enforcement)
     }
     let failures = outcomes.compactMap { outcome in
       if case .unsatisfied(let failure) = outcome { failure } else { nil }
@@ -320,7 +319,8 @@ extension Assessor {
     guard let failure = failures.first else {
       if brands.isEmpty, named.requirement.text.contains("brand") {
         let bare = Requirement.Host(
-          driver: driver, computeCapability: device.computeCapability, brand: "a brand that no image names")
+          driver: driver, computeCapability: device.computeCapability, brand: "a brand that no image names",
+          by: tables)
         if named.requirement.evaluate(on: bare) != .satisfied {
           return check(
             .unknown,
@@ -337,16 +337,16 @@ extension Assessor {
         "whether \(name) accepts driver \(driver) depends on the brand of the GPU, which only the driver knows",
         detail: named.requirement.summary)
     }
-    let cuda = driver.maxCUDA.map { " (CUDA \($0))" } ?? ""
+    let cuda = driver.maxCUDA(by: tables).map { " (CUDA \($0))" } ?? ""
     return check(
       .fail,
       "\(name) refuses driver \(driver)\(cuda), \"unsatisfied condition: \(failure.alternative)\"",
-      detail: Self.enforcement)
+      detail: enforcement)
   }
 
   /// Which modes of the container toolkit hold an image to its requirements.
-  static let enforcement: String = {
-    let modes = ContainerTable.shared.modes
+  var enforcement: String {
+    let modes = tables.containers.modes
     func names(_ list: [ContainerTable.Mode]) -> String {
       listed(
         list.map { mode in mode.mode + (mode.isDefaultSince.map { " (the default since \($0))" } ?? "") })
@@ -354,7 +354,7 @@ extension Assessor {
     return
       "the NVIDIA container toolkit enforces this in its modes \(names(modes.filter(\.enforced))), not in "
       + names(modes.filter { !$0.enforced })
-  }()
+  }
 }
 
 extension Requirement {

@@ -20,7 +20,7 @@ extension Assessor {
   ///
   /// Tried are the releases that the tables name, and the branches of which they name none.
   func driverDemand() -> DriverDemand? {
-    guard !devices.isEmpty, !devices.contains(where: { $0.computeCapability.isTegra }) else { return nil }
+    guard !devices.isEmpty, !devices.contains(where: { $0.isTegra }) else { return nil }
     var assessor = self
     /// What the last driver fails by itself. The code is judged only where it counts.
     var failed: [Check] = []
@@ -29,7 +29,7 @@ extension Assessor {
       let demands = isFirst ? [] : failed + assessor.driverFailures(on: assessor.devices)
       return DriverDemand(driver: driver, demands: demands, reasons: distinct(demands.map(reason)))
     }
-    for driver in Self.candidates {
+    for driver in candidates {
       var next = assessor
       for index in next.devices.indices { next.devices[index].driver = driver }
       let fails = next.driverChecks().filter { $0.id.dependsOnDriver && $0.status == .fail }
@@ -52,26 +52,15 @@ extension Assessor {
   }
 
   /// Oldest first.
-  private static let candidates: [DriverVersion] = {
+  private var candidates: [DriverVersion] {
     let releases =
-      ToolkitTable.shared.toolkits.compactMap(\.minimumDriver)
-      + DriverTable.shared.minorVersionCompatibility.map(\.minimumDriver)
-      + DriverTable.shared.compression.map(\.minimumDriver)
-    let known = Set(releases.compactMap(\.branchNumber))
-    let branches = DriverTable.shared.branches.filter { $0.confirmed != false && !known.contains($0.branch) }
+      tables.toolkits.toolkits.compactMap(\.minimumDriver)
+      + tables.drivers.minorVersionCompatibility.map(\.minimumDriver)
+      + tables.drivers.compression.map(\.minimumDriver)
+    let known = Set(releases.compactMap { $0.branchNumber(by: tables) })
+    let branches = tables.drivers.branches.filter { $0.confirmed != false && !known.contains($0.branch) }
     return Array(Set(releases + branches.map { .branch($0.branch) })).sorted { left, right in
-      left.numbers.lexicographicallyPrecedes(right.numbers)
-    }
-  }()
-}
-
-extension DriverVersion {
-  /// The numbers of a release, the number of a branch; empty for a CUDA version.
-  fileprivate var numbers: [Int] {
-    switch self {
-    case .release(let numbers, _): numbers
-    case .branch(let number): [number]
-    case .cuda: []
+      (left.numbers ?? []).lexicographicallyPrecedes(right.numbers ?? [])
     }
   }
 }

@@ -16,8 +16,8 @@ enum ForwardCompatibility: Hashable {
 
   /// Source: NVIDIA, CUDA compatibility, forward compatibility; the note of the library itself comes first.
   init(_ package: CompatPackage, on device: Device) {
-    guard let host = device.knownDriver?.branchNumber,
-      let own = DriverVersion(package.driver.value)?.branchNumber
+    guard let host = device.knownDriver?.branchNumber(by: device.tables),
+      let own = DriverVersion(package.driver.value)?.branchNumber(by: device.tables)
     else {
       self = .unknown
       return
@@ -30,13 +30,13 @@ enum ForwardCompatibility: Hashable {
       self = .wrongGPU
       return
     }
-    let row = package.cuda.flatMap { ToolkitTable.shared.forwardCompatibility(for: $0) }
+    let row = package.cuda.flatMap { device.tables.toolkits.forwardCompatibility(for: $0) }
     let branches = package.note?.hosts ?? []
     let isSupported = row?.supportedHosts?.contains(host) ?? false
     if branches.isEmpty {
       if row?.hosts.contains(host) == true {
         self = .admitted(isSupported: isSupported)
-      } else if row != nil, ToolkitTable.shared.hostBranches.contains(where: { $0.branch == host }) {
+      } else if row != nil, device.tables.toolkits.hostBranches.contains(where: { $0.branch == host }) {
         self = .wrongBranch
       } else {
         self = .unknown

@@ -75,7 +75,7 @@ extension Assessor {
     guard let cuda = torch.cuda else {
       return check(.unknown, "which CUDA \(name) was built with is not known")
     }
-    let table = LibraryTable.shared
+    let table = tables.libraries
     // The names that it needs must be of its own CUDA.
     let strangers = torch.needed.filter { fact in
       LibraryName(fact.value).flatMap { table.cudaMajor(of: $0) }.map { $0 != cuda.value.major } ?? false

@@ -68,7 +68,7 @@ extension Assessor {
     guard let cuda = toolkit.cuda else {
       return check(.unknown, "the version of the toolkit in \(toolkit.folder) is not known")
     }
-    guard let row = ArchitectureTable.shared[device.computeCapability] else {
+    guard let row = tables.architectures[device.computeCapability] else {
       return check(.unknown, "which toolkits compile for \(device.label) is not known")
     }
     if cuda < row.firstToolkit {

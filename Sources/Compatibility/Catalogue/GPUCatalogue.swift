@@ -7,9 +7,6 @@ public struct GPUCatalogue: Sendable, Codable {
   public var gpus: [GPU]
   public var sources: [String]
 
-  /// The catalogue, decoded at first use.
-  public static let shared = TableSet.shared(Self.self)
-
   /// What a query means: one compute capability, and the products that it names.
   public struct Match: Hashable, Sendable {
     public var query: String
@@ -23,9 +20,9 @@ public struct GPUCatalogue: Sendable, Codable {
       return first.name
     }
 
-    /// The device for judging.
-    public func device(driver: DriverVersion? = nil) -> Device {
-      var device = Device(computeCapability, name: name, driver: driver)
+    /// The device for judging by the tables in which it was found.
+    public func device(driver: DriverVersion? = nil, tables: TableSet) -> Device {
+      var device = Device(computeCapability, name: name, driver: driver, tables: tables)
       device.products = gpus.map(\.name)
       return device
     }
@@ -44,11 +41,11 @@ public struct GPUCatalogue: Sendable, Codable {
   ///
   /// Words must match whole, so `T4` is not `T400`. Products whose only other words are brand names win over those
   /// with more words, so `RTX 3080` is not `RTX 3080 Ti`. Chip labels count only where no product fits.
-  public static func resolve(_ query: String) throws(Failure) -> Match {
+  public static func resolve(_ query: String, in tables: TableSet) throws(Failure) -> Match {
     if let computeCapability = computeCapability(query) {
       return Match(query: query, computeCapability: computeCapability, gpus: [])
     }
-    return try shared.resolveName(query)
+    return try tables.gpus.resolveName(query)
   }
 
   /// Reads `8.0`, `sm_80`, `sm80`, `compute_90a`; nil for anything else. Does not read the catalogue.
@@ -100,24 +97,24 @@ public struct GPUCatalogue: Sendable, Codable {
     return tiers.first { !$0.isEmpty } ?? []
   }
 
-  /// The products that run machine code for a target as it is.
-  public func gpus(running target: CodeTarget) -> [GPU] {
+  /// The products of this catalogue that run machine code for a target as it is.
+  public func gpus(running target: CodeTarget, by tables: TableSet) -> [GPU] {
     let image = ImageSignature(DeviceImage(kind: .cubin, target: target))
     return gpus.filter { gpu in
-      gpu.computeCapabilities.contains { Rule.judge(image, on: Device($0)).fit.isNative }
+      gpu.computeCapabilities.contains { Rule.judge(image, on: Device($0, tables: tables)).fit.isNative }
     }
   }
 
   /// The products for a list: all for an empty query, else those of a compute capability or an architecture, or whose
   /// names have words that start with the query's.
-  public func search(_ query: String = "") -> [GPU] {
+  public func search(_ query: String = "", by tables: TableSet) -> [GPU] {
     let text = query.trimmed.lowercased()
     if text.isEmpty { return gpus }
     if let computeCapability = Self.computeCapability(text) {
       return gpus.filter { $0.computeCapabilities.contains(computeCapability) }
     }
     let ofArchitecture = gpus.filter {
-      $0.computeCapabilities.contains { $0.architecture?.lowercased() == text }
+      $0.computeCapabilities.contains { tables.architectures[$0]?.architecture.lowercased() == text }
     }
     if !ofArchitecture.isEmpty { return ofArchitecture }
     let words = GPUName.words(text).subtracting(["nvidia"])
@@ -127,6 +124,11 @@ public struct GPUCatalogue: Sendable, Codable {
         return words.allSatisfy { word in own.contains { $0.hasPrefix(word) } }
       }
     }
+  }
+
+  /// What a product is sold as; nil when there is none of this name.
+  public func segment(of name: String) -> GPU.Segment? {
+    gpus.first { $0.name == name && $0.segment != .label }?.segment
   }
 
   /// Up to five names that look most like the words.
@@ -178,6 +180,7 @@ extension GPUCatalogue.Failure: CustomStringConvertible {
 
 extension GPUCatalogue: DataTable {
   public static let name = "gpus"
+  public static let shipped = decoded()
   public static var resource: [UInt8] { PackageResources.gpus_json }
   public var rowSources: [Int] { gpus.map(\.source) }
 
@@ -208,7 +211,7 @@ extension GPUCatalogue: DataTable {
           architectures[capability] != nil, gpu.name, "computeCapabilities",
           "a compute capability of architectures.computeCapabilities", capability)
       }
-      let isTegra = capabilities.contains { architectures.tegra.contains($0.number) }
+      let isTegra = capabilities.contains { architectures.isTegra($0) }
       check.expect(
         gpu.segment == .label || isTegra == (gpu.segment == .jetson), gpu.name, "segment",
         isTegra ? "jetson for a Tegra" : "another one than that of Tegras", gpu.segment.rawValue)

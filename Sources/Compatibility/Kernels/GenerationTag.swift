@@ -15,21 +15,36 @@ public struct GenerationTag: Hashable, Sendable {
   public func includes(_ device: ComputeCapability) -> Bool {
     device >= computeCapability && (isMinimum || device.major == computeCapability.major)
   }
+}
 
-  /// All tags in the name of a kernel, as the linker knows it (mangled). Empty where the name says nothing.
-  ///
-  /// Only compute capabilities and architectures of the ``ArchitectureTable`` count, so that other numbers with `sm` in
-  /// front, such as those of the namespaces of CUB (`SM_750_800_900`, every target of the build), are none.
-  public static func all(in kernel: String) -> Set<GenerationTag> { read(MangledName(kernel)).tags }
+/// Reads the generation tags in the names of kernels.
+///
+/// Only compute capabilities and architectures of the ``ArchitectureTable`` count, so that other numbers with `sm` in
+/// front, such as those of the namespaces of CUB (`SM_750_800_900`, every target of the build), are none.
+struct GenerationTagReader {
+  /// The compute capabilities of the table by their numbers in target names.
+  private let known: [Int: ComputeCapability]
+  /// The names of the architectures in lower case, each with its first compute capability of every major one.
+  private let architectures: [(name: [UInt8], first: [ComputeCapability])]
+
+  init(_ table: ArchitectureTable) {
+    known = Dictionary(
+      table.rows.map { (Int($0.computeCapability.number), $0.computeCapability) },
+      uniquingKeysWith: { first, _ in first })
+    architectures = Dictionary(grouping: table.rows, by: \.architecture).map { name, rows in
+      let first = Dictionary(grouping: rows.map(\.computeCapability), by: \.major).compactMap { $1.min() }
+      return (Array(name.lowercased().utf8), first)
+    }
+  }
 
   /// The tags of a name, and whether it is that of a kernel for GPUs newer than the library: NVIDIA's libraries have
   /// `forwardCompat` in such names.
-  static func read(_ name: MangledName) -> (tags: Set<GenerationTag>, isForwardCompatible: Bool) {
+  func read(_ name: MangledName) -> (tags: Set<GenerationTag>, isForwardCompatible: Bool) {
     var tags: Set<GenerationTag> = []
     var isForwardCompatible = false
     for identifier in name.identifiers {
       let isType = identifier.starts(with: "Sm".utf8) && identifier.dropFirst(2).allSatisfy(\.isDigit)
-      for number in numbers(in: identifier) {
+      for number in Self.numbers(in: identifier) {
         guard let target = known[number] else { continue }
         tags.insert(GenerationTag(target, isMinimum: isType))
       }
@@ -42,18 +57,6 @@ public struct GenerationTag: Hashable, Sendable {
     }
     return (tags, isForwardCompatible)
   }
-
-  /// The compute capabilities of the table by their numbers in target names.
-  private static let known = Dictionary(
-    ArchitectureTable.shared.rows.map { (Int($0.computeCapability.number), $0.computeCapability) },
-    uniquingKeysWith: { first, _ in first })
-
-  /// The names of the architectures in lower case, each with its first compute capability of every major one.
-  private static let architectures: [(name: [UInt8], first: [ComputeCapability])] =
-    Dictionary(grouping: ArchitectureTable.shared.rows, by: \.architecture).map { name, rows in
-      let first = Dictionary(grouping: rows.map(\.computeCapability), by: \.major).compactMap { $1.min() }
-      return (Array(name.lowercased().utf8), first)
-    }
 
   /// The numbers behind `sm`, `Sm`, `SM`, `sm_` and `cutlass_`.
   private static func numbers(in identifier: ArraySlice<UInt8>) -> [Int] {

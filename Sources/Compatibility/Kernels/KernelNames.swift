@@ -23,8 +23,12 @@ public struct KernelNames: Sendable {
   private var positions: [String: Int] = [:]
   private var patterns: [String: Int] = [:]
   private var templates: [String: Int] = [:]
+  private let tables: TableSet
+  /// Made when the first name is met.
+  private var tagReader: GenerationTagReader?
 
-  public init() {}
+  /// - Parameter tables: what is known of generations, whose names are in those of kernels.
+  public init(by tables: TableSet = .shipped) { self.tables = tables }
 
   /// Whether nothing was read.
   public var isEmpty: Bool { modules.isEmpty && unreadable.isEmpty }
@@ -63,7 +67,9 @@ public struct KernelNames: Sendable {
     let template = Self.number(of: parts.template, in: &templates)
     positions[name] = names.count
     names.append(name)
-    let (tags, isForwardCompatible) = GenerationTag.read(parts)
+    let reader = tagReader ?? GenerationTagReader(tables.architectures)
+    tagReader = reader
+    let (tags, isForwardCompatible) = reader.read(parts)
     facts.append(
       Facts(tags: tags, isForwardCompatible: isForwardCompatible, pattern: pattern, template: template))
     return names.count - 1
@@ -105,7 +111,9 @@ extension KernelNames: Codable {
     try container.encode(NumberRanges(unreadable.sorted()), forKey: .unreadable)
   }
 
+  /// Reads the names by the tables in the decoder's user info, those of the program where there are none.
   public init(from decoder: any Decoder) throws {
+    self.init(by: TableSet.key.flatMap { decoder.userInfo[$0] as? TableSet } ?? .shipped)
     let container = try decoder.container(keyedBy: CodingKeys.self)
     for name in try container.decode([String].self, forKey: .names) {
       guard position(of: name) == names.count - 1 else {

@@ -6,14 +6,15 @@ import DeviceCode
 /// Families grow with new devices: whether a compute capability that the table does not have is a member, in the same
 /// major version and not older than the target, is not known, so it is not guaranteed.
 enum FamilySpecificRule {
-  static func judge(_ image: ImageSignature, on device: ComputeCapability) -> ImageJudgement {
-    let code = image.computeCapability
-    if code == device { return .init(image.best, by: .familySpecific) }
-    let family = ArchitectureTable.shared.family(image.target.number)
-    if let family, family.contains(device) {
+  static func judge(_ image: ImageSignature, on device: Device) -> ImageJudgement {
+    let (code, own) = (image.computeCapability, device.computeCapability)
+    let table = device.tables.architectures
+    if code == own { return .init(image.best, by: .familySpecific) }
+    let family = table.family(image.target.number)
+    if let family, family.contains(own) {
       return .init(image.isPTX ? .jit : .minorCompatible, by: .familySpecific)
     }
-    let maybeNewMember = code.major == device.major && code < device && (family == nil || !device.isKnown)
+    let maybeNewMember = code.major == own.major && code < own && (family == nil || table[own] == nil)
     return maybeNewMember
       ? .init(.notGuaranteed, by: .familySpecific)
       : .init(excluded: .otherFamily, by: .familySpecific)

@@ -5,9 +5,11 @@ import DeviceCode
 ///
 /// Whether a driver newer than the table knows a version newer than the table is not known, so it is not guaranteed.
 enum PTXISARule {
-  static func judge(_ image: ImageSignature, with driver: DriverVersion) -> ImageJudgement? {
+  static func judge(_ image: ImageSignature, with driver: DriverVersion, by tables: TableSet)
+    -> ImageJudgement?
+  {
     guard let isa = image.ptxISA else { return nil }
-    return switch driver.supports(isa) {
+    return switch driver.supports(isa, by: tables) {
     case true?: nil
     case false?: .init(excluded: .ptxISANewerThanDriver, by: .ptxISA)
     case nil: .init(.notGuaranteed, by: .ptxISA)

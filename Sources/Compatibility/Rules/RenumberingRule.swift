@@ -5,15 +5,10 @@ import DeviceCode
 ///
 /// Plain PTX needs no exception: it runs on every later compute capability.
 enum RenumberingRule {
-  static func judge(_ image: ImageSignature, on device: ComputeCapability) -> ImageJudgement? {
-    renumbering(of: image.computeCapability, to: device) == nil
-      ? nil : .init(.notGuaranteed, by: .renumbering)
-  }
-
-  private static func renumbering(
-    of code: ComputeCapability, to device: ComputeCapability
-  ) -> ArchitectureTable.Renumbering? {
-    ArchitectureTable.shared.renumbered.first { $0.from == code && $0.to == device }
+  static func judge(_ image: ImageSignature, on device: Device) -> ImageJudgement? {
+    let (code, own) = (image.computeCapability, device.computeCapability)
+    return device.tables.architectures.renumbered.contains { $0.from == code && $0.to == own }
+      ? .init(.notGuaranteed, by: .renumbering) : nil
   }
 
 }

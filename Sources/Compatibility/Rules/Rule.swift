@@ -37,8 +37,8 @@ public enum Rule: String, Hashable, Sendable, CaseIterable {
     let byTarget = judgeTarget(image, on: device)
     guard byTarget.fit > .none, let driver = device.knownDriver else { return byTarget }
     return DriverRule.judge(on: device)
-      ?? CompressionRule.judge(image, with: driver)
-      ?? (image.isPTX ? PTXISARule.judge(image, with: driver) : nil)
+      ?? CompressionRule.judge(image, with: driver, by: device.tables)
+      ?? (image.isPTX ? PTXISARule.judge(image, with: driver, by: device.tables) : nil)
       ?? byTarget
   }
 
@@ -47,13 +47,13 @@ public enum Rule: String, Hashable, Sendable, CaseIterable {
     let own = device.computeCapability
     return switch image.target.suffix {
     case .architectureSpecific:
-      RenumberingRule.judge(image, on: own) ?? ArchitectureSpecificRule.judge(image, on: own)
+      RenumberingRule.judge(image, on: device) ?? ArchitectureSpecificRule.judge(image, on: own)
     case .familySpecific:
-      RenumberingRule.judge(image, on: own) ?? FamilySpecificRule.judge(image, on: own)
+      RenumberingRule.judge(image, on: device) ?? FamilySpecificRule.judge(image, on: device)
     case .none:
       image.isPTX
         ? PTXRule.judge(image, on: own)
-        : RenumberingRule.judge(image, on: own)
+        : RenumberingRule.judge(image, on: device)
           ?? TegraRule.judge(image, on: device)
           ?? CubinRule.judge(image, on: own)
     }

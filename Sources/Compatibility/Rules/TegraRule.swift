@@ -10,8 +10,10 @@ import DeviceCode
 enum TegraRule {
   static func judge(_ image: ImageSignature, on device: Device) -> ImageJudgement? {
     let (code, own) = (image.computeCapability, device.computeCapability)
-    guard code.major == own.major, code.minor < own.minor, code.isTegra || own.isTegra else { return nil }
-    return code.isTegra || device.runsDesktopCodeOnTegra == true
+    guard code.major == own.major, code.minor < own.minor else { return nil }
+    let isForTegra = device.tables.architectures.isTegra(code)
+    guard isForTegra || device.isTegra else { return nil }
+    return isForTegra || device.runsDesktopCodeOnTegra == true
       ? .init(.notGuaranteed, by: .tegra) : .init(excluded: .desktopCodeOnTegra, by: .tegra)
   }
 }

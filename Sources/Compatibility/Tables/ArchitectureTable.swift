@@ -64,7 +64,7 @@ public struct ArchitectureTable: Sendable, Codable {
   public var desktopCodeOnTegra: [DesktopCode]
   public var sources: [String]
   /// The numbers of the Tegra rows.
-  private(set) var tegra: Set<UInt32>
+  private var tegra: Set<UInt32>
 
   enum CodingKeys: String, CodingKey {
     case rows = "computeCapabilities"
@@ -85,12 +85,19 @@ public struct ArchitectureTable: Sendable, Codable {
     Set(rows.lazy.filter(\.tegra).map(\.computeCapability.number))
   }
 
-  /// The table, decoded at first use.
-  public static let shared = TableSet.shared(Self.self)
-
+  /// What is known of a compute capability; nil when the table does not have it.
   public subscript(computeCapability: ComputeCapability) -> Row? {
     rows.first { $0.computeCapability == computeCapability }
   }
+
+  /// Whether it is that of a GPU inside a Tegra system on a chip (Jetson, DRIVE), which has drivers of its own. False
+  /// when the table does not have it.
+  public func isTegra(_ computeCapability: ComputeCapability) -> Bool {
+    tegra.contains(computeCapability.number)
+  }
+
+  /// The generations that the newest toolkit compiles for and the newest driver supports, oldest first.
+  public var current: [ComputeCapability] { rows.filter(\.current).map(\.computeCapability) }
 
   /// The members of the family of `sm_<number>f`; nil when the table does not have it.
   func family(_ number: UInt32) -> [ComputeCapability]? {
@@ -100,6 +107,7 @@ public struct ArchitectureTable: Sendable, Codable {
 
 extension ArchitectureTable: DataTable {
   public static let name = "architectures"
+  public static let shipped = decoded()
   public static var resource: [UInt8] { PackageResources.architectures_json }
   public var rowSources: [Int] {
     rows.map(\.source) + families.map(\.source) + renumbered.map(\.source)

@@ -6,6 +6,8 @@ public protocol DataTable: Codable, Sendable {
   static var name: String { get }
   /// The resource.
   static var resource: [UInt8] { get }
+  /// The table of the program: a constant, decoded from ``resource`` at first use by ``decoded()``.
+  static var shipped: Self { get }
   /// Where the rows are from.
   var sources: [String] { get set }
   /// For each row its index into ``sources``.

@@ -55,9 +55,6 @@ public struct DriverTable: Sendable, Codable {
   public var minorVersionCompatibility: [MinorVersionMinimum]
   public var sources: [String]
 
-  /// The table, decoded at first use.
-  public static let shared = TableSet.shared(Self.self)
-
   /// The newest branch that is not newer than `number`; nil before the first branch and past the last one.
   ///
   /// A number between two branches belongs to the lower one: Windows releases of branch 535 are numbered
@@ -88,6 +85,7 @@ extension PTXISAVersion: Codable {
 
 extension DriverTable: DataTable {
   public static let name = "drivers"
+  public static let shipped = decoded()
   public static var resource: [UInt8] { PackageResources.drivers_json }
   public var rowSources: [Int] {
     branches.map(\.source) + ptxISA.map(\.source) + compression.map(\.source)

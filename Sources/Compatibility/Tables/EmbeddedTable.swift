@@ -1,13 +1,15 @@
 import FoundationEssentials
 
-/// Decodes a table that was built into the program.
-///
-/// The tests decode every table, so a table that does not decode cannot be shipped.
-func decodeTable<Table: DataTable>(_ type: Table.Type) -> Table {
-  do {
-    return try JSONDecoder().decode(type, from: Data(type.resource))
-  } catch {
-    preconditionFailure("embedded table: \(error)")
+extension DataTable {
+  /// The table that was built into the program.
+  ///
+  /// The tests decode every table, so a table that does not decode cannot be shipped.
+  package static func decoded() -> Self {
+    do {
+      return try JSONDecoder().decode(Self.self, from: Data(resource))
+    } catch {
+      preconditionFailure("embedded table: \(error)")
+    }
   }
 }
 

@@ -8,26 +8,25 @@ extension TableSet {
   /// Adds the rows of a JSON document: an object whose members are named after tables and hold lists of rows, in the
   /// form of the program's resources, but with the `source` of each row in words.
   ///
-  /// A row takes the place of the one with the same key. A member `description` is for people.
+  /// `types` are the tables that there are. A row takes the place of the one with the same key. A member `description` is for people.
   ///
   /// - Throws: a problem whose field is the place in the document (`drivers.branches[0].maxCUDA`), or, where rows
   ///   contradict each other or those that were there, the row by its key. The tables then are as before.
-  public mutating func add(document: [UInt8]) throws(Problem) {
+  public mutating func add(document: [UInt8], to types: [any DataTable.Type]) throws(Problem) {
     let root = try JSONTree(document: document)
     guard case .object(let members) = root else {
       throw Problem(
         .invalidValue, "document", expected: "an object with a member for each table", observed: root.summary)
     }
     var result = self
-    let known = result.all.map { type(of: $0) }
     for (name, rows) in members.sorted(by: { $0.key < $1.key }) where name != Self.description {
-      guard let table = known.first(where: { $0.name == name }) else {
-        throw Problem(
-          .unsupported, name, expected: "one of the tables \(known.map { $0.name }.joined(separator: ", "))")
+      guard let table = types.first(where: { $0.name == name }) else {
+        let names = types.map { $0.name }.sorted().joined(separator: ", ")
+        throw Problem(.unsupported, name, expected: "one of the tables \(names)")
       }
       try result.add(rows, to: table)
     }
-    if let problem = result.problems.first { throw problem }
+    if let problem = result.problems(of: types).first { throw problem }
     self = result
   }
 

@@ -1,64 +1,63 @@
 public import Bytes
-import Synchronization
 
-/// Tables that belong together: those of the program, to which rows of a user may be added.
+/// The tables by which everything is judged: those of the program, to which rows of a user may be added.
+///
+/// A set without such rows costs nothing to make and to copy: a table is decoded when it is first asked.
 public struct TableSet: Sendable {
-  private var tables: [any DataTable]
+  /// The tables that have other rows than those of the program.
+  private final class Changed: Sendable {
+    let tables: [ObjectIdentifier: any DataTable]
+
+    init(_ tables: [ObjectIdentifier: any DataTable]) { self.tables = tables }
+  }
+
+  /// Nil where there are none.
+  private var changed: Changed?
+
+  private init() {}
 
   /// The tables of the program.
-  public init(_ types: [any DataTable.Type]) {
-    tables = types.map { decodeTable($0) }
-  }
+  public static let shipped = TableSet()
 
-  /// One of the tables; that of the program where the set was made without it.
+  /// One of the tables.
   public subscript<Table: DataTable>(_ type: Table.Type) -> Table {
-    get { tables.lazy.compactMap { $0 as? Table }.first ?? decodeTable(type) }
+    get { changed?.tables[ObjectIdentifier(type)] as? Table ?? Table.shipped }
     set {
-      tables.removeAll { $0 is Table }
-      tables.append(newValue)
+      var tables = changed?.tables ?? [:]
+      tables[ObjectIdentifier(type)] = newValue
+      changed = Changed(tables)
     }
   }
 
-  /// All tables, by name.
-  public var all: [any DataTable] { tables.sorted { type(of: $0).name < type(of: $1).name } }
+  /// What contradicts itself in the tables of these types; empty for tables that can be judged by.
+  public func problems(of types: [any DataTable.Type]) -> [Problem] {
+    types.sorted { $0.name < $1.name }.flatMap { problems(of: $0) }
+  }
 
-  /// What contradicts itself in the tables; empty for tables that can be judged by.
-  public var problems: [Problem] {
-    all.flatMap { table in
-      let missing = table.rowSources.filter { !table.sources.indices.contains($0) }
-      return missing.map {
-        Problem(
-          .outOfBounds, "\(type(of: table).name), source", expected: "a number below \(table.sources.count)",
-          observed: "\($0)")
-      } + table.problems(in: self)
-    }
+  private func problems<Table: DataTable>(of type: Table.Type) -> [Problem] {
+    let table = self[type]
+    let missing = table.rowSources.filter { !table.sources.indices.contains($0) }
+    return missing.map {
+      Problem(
+        .outOfBounds, "\(type.name), source", expected: "a number below \(table.sources.count)",
+        observed: "\($0)")
+    } + table.problems(in: self)
   }
 }
 
+/// Sets are equal that were made by the same changes, not merely by equal ones.
+extension TableSet: Hashable {
+  public static func == (left: TableSet, right: TableSet) -> Bool { left.changed === right.changed }
+
+  public func hash(into hasher: inout Hasher) { hasher.combine(changed.map { ObjectIdentifier($0) }) }
+}
+
 extension TableSet {
-  private struct Installation {
-    var tables: TableSet?
-    var isUsed = false
-  }
+  /// The key of the tables in the user info of a decoder of kernels' names.
+  package static let key = CodingUserInfoKey(rawValue: "tables")
 
-  private static let installation = Mutex(Installation())
-
-  /// Makes these the tables by which everything in this process is judged.
-  ///
-  /// The tables are constants: this may be called once, before anything asks one of them, and traps later.
-  public func install() {
-    Self.installation.withLock { installation in
-      precondition(!installation.isUsed, "tables are installed before the first of them is used")
-      installation = Installation(tables: self, isUsed: true)
-    }
-  }
-
-  /// The installed table, or that of the program: what the constant `shared` of each table is.
-  package static func shared<Table: DataTable>(_ type: Table.Type) -> Table {
-    let tables = installation.withLock { installation in
-      installation.isUsed = true
-      return installation.tables
-    }
-    return tables?[type] ?? decodeTable(type)
-  }
+  public var architectures: ArchitectureTable { self[ArchitectureTable.self] }
+  public var drivers: DriverTable { self[DriverTable.self] }
+  public var toolkits: ToolkitTable { self[ToolkitTable.self] }
+  public var gpus: GPUCatalogue { self[GPUCatalogue.self] }
 }

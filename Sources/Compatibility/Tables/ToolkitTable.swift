@@ -46,9 +46,6 @@ public struct ToolkitTable: Sendable, Codable {
   public var hostBranches: [HostBranch]
   public var sources: [String]
 
-  /// The table, decoded at first use.
-  public static let shared = TableSet.shared(Self.self)
-
   /// The first release of a toolkit version; nil when the table does not have it.
   public subscript(toolkit: CUDAVersion) -> Release? { toolkits.first { $0.toolkit == toolkit } }
 
@@ -61,16 +58,15 @@ public struct ToolkitTable: Sendable, Codable {
 extension CUDAVersion {
   /// The oldest Linux driver that runs a CUDA runtime of this version: for a major version with minor-version
   /// compatibility that of the major version, before CUDA 11 that of the toolkit. Nil when the tables do not tell.
-  public var minimumDriver: DriverVersion? { minimumDriver(DriverTable.shared, ToolkitTable.shared) }
-
-  package func minimumDriver(_ drivers: DriverTable, _ toolkits: ToolkitTable) -> DriverVersion? {
-    drivers.minorVersionCompatibility.first { $0.cudaMajor == major }?.minimumDriver
-      ?? toolkits[self]?.minimumDriver
+  public func minimumDriver(by tables: TableSet) -> DriverVersion? {
+    tables.drivers.minorVersionCompatibility.first { $0.cudaMajor == major }?.minimumDriver
+      ?? tables.toolkits[self]?.minimumDriver
   }
 }
 
 extension ToolkitTable: DataTable {
   public static let name = "toolkits"
+  public static let shipped = decoded()
   public static var resource: [UInt8] { PackageResources.toolkits_json }
   public var rowSources: [Int] {
     toolkits.map(\.source) + forwardCompatibility.map(\.source) + hostBranches.map(\.source)

@@ -15,7 +15,7 @@ public struct Component: Hashable, Sendable, Codable {
   public var path: Path { version.evidence.path ?? Path("") }
 
   /// Nil for a distribution that is none of NVIDIA's libraries.
-  init?(_ distribution: Distribution) {
+  init?(_ distribution: Distribution, _ table: LibraryTable) {
     let full = distribution.normalizedName
     guard full.hasPrefix("nvidia-") else { return nil }
     var name = full.dropFirst("nvidia-".count)
@@ -24,7 +24,7 @@ public struct Component: Hashable, Sendable, Codable {
       major = number
       name = name[..<place.lowerBound]
     }
-    guard let row = LibraryTable.shared.components.first(where: { $0.distribution == name }) else {
+    guard let row = table.components.first(where: { $0.distribution == name }) else {
       return nil
     }
     self.name = row.name
@@ -35,14 +35,14 @@ public struct Component: Hashable, Sendable, Codable {
   }
 
   /// Nil for a file that is none of NVIDIA's libraries, or whose name has no version.
-  init?(file path: Path) {
+  init?(file path: Path, _ table: LibraryTable) {
     guard let library = LibraryName(path.lastComponent.text), !library.version.isEmpty,
-      let row = LibraryTable.shared.components.first(where: { $0.library == library.stem })
+      let row = table.components.first(where: { $0.library == library.stem })
     else { return nil }
     name = row.name
     let text = library.version.map(String.init).joined(separator: ".")
     version = Fact(text, in: path, says: path.lastComponent.text)
-    cudaMajor = LibraryTable.shared.cudaMajor(of: library)
+    cudaMajor = table.cudaMajor(of: library)
     // `libcudart.so.11.0` is the soname of every 11.x.
     cuda =
       row.hasCUDAVersion == true
@@ -51,8 +51,8 @@ public struct Component: Hashable, Sendable, Codable {
   }
 
   /// Nil for a conda package that is none of NVIDIA's libraries.
-  init?(_ record: CondaRecord) {
-    guard let row = LibraryTable.shared.components.first(where: { $0.conda?.contains(record.name) == true })
+  init?(_ record: CondaRecord, _ table: LibraryTable) {
+    guard let row = table.components.first(where: { $0.conda?.contains(record.name) == true })
     else { return nil }
     name = row.name
     version = Fact(record.version, in: record.path, says: "\(record.name) \(record.version) \(record.build)")
@@ -61,7 +61,7 @@ public struct Component: Hashable, Sendable, Codable {
   }
 
   /// Nil for a Debian package that is none of NVIDIA's libraries.
-  init?(_ package: DebianPackage) {
+  init?(_ package: DebianPackage, _ table: LibraryTable) {
     // The CUDA release stands behind the name in some and not in others: `libcublas-12-4`, `libcudnn9-cuda-12`.
     let parts = package.name.split(separator: "-")
     let numbers = parts.reversed().prefix { Int($0) != nil }.reversed().compactMap { Int($0) }
@@ -69,7 +69,7 @@ public struct Component: Hashable, Sendable, Codable {
     if stem.last == "cuda", stem.count > 1 { stem.removeLast() }
     let base = stem.joined(separator: "-")
     guard
-      let row = LibraryTable.shared.components.first(where: { row in
+      let row = table.components.first(where: { row in
         row.debian?.contains { name in
           // A name of the table may end with the major version of the library: `libcudnn9`, `libnccl2`.
           base.hasPrefix(name) && base.dropFirst(name.count).allSatisfy { ("0"..."9").contains($0) }

@@ -1,10 +1,11 @@
 public import Bytes
-import Compatibility
+public import Compatibility
 import ELFFile
 
 /// Gathers the facts of a tree.
 public struct FactCollector {
   private let tree: Tree
+  private let tables: TableSet
   private let libraries: [HostLibrary]
   private let librariesByPath: [Path: HostLibrary]
   let files: Set<Path>
@@ -16,15 +17,17 @@ public struct FactCollector {
   /// The problems are those of files that cannot be read, by path. The order of the result does not depend on the order
   /// of `tree` and `libraries`.
   public static func facts(
-    of tree: Tree, libraries: [HostLibrary], deviceCode: [Path] = [], images: [ImageConfiguration] = []
+    of tree: Tree, libraries: [HostLibrary], deviceCode: [Path] = [], images: [ImageConfiguration] = [],
+    by tables: TableSet
   ) -> (facts: StackFacts, problems: [FileProblem]) {
-    var collector = FactCollector(tree, libraries)
+    var collector = FactCollector(tree, libraries, tables)
     let facts = collector.collect(deviceCode, images)
     return (facts, collector.problems.sorted { $0.path < $1.path })
   }
 
-  private init(_ tree: Tree, _ libraries: [HostLibrary]) {
+  private init(_ tree: Tree, _ libraries: [HostLibrary], _ tables: TableSet) {
     self.tree = tree
+    self.tables = tables
     self.libraries = libraries.sorted { $0.path < $1.path }
     librariesByPath = Dictionary(libraries.map { ($0.path, $0) }) { first, _ in first }
     files = Set(tree.files)
@@ -50,9 +53,10 @@ public struct FactCollector {
     let prefixes = Set(conda.map(\.prefix))
     let homes = environments.map { $0.folder.home(in: prefixes) }
     var seen: Set<Component> = []
+    let table = tables.libraries
     let components =
-      interesting.libraries.compactMap { Component(file: $0) } + conda.compactMap { Component($0) }
-      + debian.compactMap { Component($0) }
+      interesting.libraries.compactMap { Component(file: $0, table) }
+      + conda.compactMap { Component($0, table) } + debian.compactMap { Component($0, table) }
     for component in components where seen.insert(component).inserted {
       let own = homes.indices.filter { component.path.isInside(homes[$0]) }
         .max { homes[$0].bytes.count <= homes[$1].bytes.count }
@@ -75,7 +79,7 @@ public struct FactCollector {
       .map { StaticRuntime(path: $0.path, toolkit: $0.compiler.flatMap { CUDAVersion(release: $0) }) }
     facts.jetsonLinux = jetsonLinux(debian)
     let resolver = LibraryResolver(tree, files: files, libraries: libraries)
-    facts.missing = resolver.missing(for: libraries, environments: folders)
+    facts.missing = resolver.missing(for: libraries, environments: folders, besides: table)
     let machines = Dictionary(grouping: libraries, by: \.machine).mapValues(\.count)
     facts.machine =
       machines.max { ($0.value, $1.key.rawValue) < ($1.value, $0.key.rawValue) }?.key
@@ -119,9 +123,10 @@ public struct FactCollector {
   }
 
   private mutating func environment(at folder: Path, _ distributions: [Distribution]) -> PythonEnvironment {
+    let table = tables.libraries
     var environment = PythonEnvironment(
       folder: folder, python: nil, distributions: distributions, torch: nil, frameworks: [],
-      components: distributions.compactMap { Component($0) })
+      components: distributions.compactMap { Component($0, table) })
     for distribution in distributions {
       let framework = Framework(distribution) { name in
         let path = folder.child(name)
@@ -200,10 +205,11 @@ public struct FactCollector {
       torch.cuda = Fact(cuda, pin.value.evidence)
     }
     var seen: Set<String> = []
+    let components = tables.libraries.components
     for library in libraries where library.path.isInside(torch.libraryFolder) {
       for soname in library.dynamic.needed where seen.insert(soname).inserted {
         let stem = LibraryName(soname)?.stem
-        if LibraryTable.shared.components.contains(where: { $0.library != nil && $0.library == stem }) {
+        if components.contains(where: { $0.library != nil && $0.library == stem }) {
           torch.needed.append(Fact(soname, in: library.path, says: "needs \(soname)"))
         }
       }
@@ -307,7 +313,7 @@ public struct FactCollector {
     guard name.hasPrefix("libcuda.so."), path.parent.lastComponent == Path("compat") else { return nil }
     let driver = String(name.dropFirst("libcuda.so.".count))
     guard driver.split(separator: ".").count > 1 else { return nil }
-    return CompatPackage(path: path, driver: driver, library: librariesByPath[path])
+    return CompatPackage(path: path, driver: driver, library: librariesByPath[path], by: tables)
   }
 }
 

@@ -20,25 +20,7 @@ extension KeyedDecodingContainer {
   }
 }
 
-extension ScanCounts: Codable {
-  private enum CodingKeys: String, CodingKey {
-    case filesVisited, directories, elfFiles, librariesWithDeviceCode, modules, images, bytesRead, imagesRead,
-      linksOutside
-  }
-
-  public func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: CodingKeys.self)
-    try container.encode(filesVisited, forKey: .filesVisited)
-    try container.encode(directories, forKey: .directories)
-    try container.encode(elfFiles, forKey: .elfFiles)
-    try container.encode(librariesWithDeviceCode, forKey: .librariesWithDeviceCode)
-    try container.encode(modules, forKey: .modules)
-    try container.encode(images, forKey: .images)
-    try container.encode(bytesRead, forKey: .bytesRead)
-    try container.encode(imagesRead, forKey: .imagesRead)
-    try container.encode(linksOutside, forKey: .linksOutside)
-  }
-
+extension ScanCounts: Decodable {
   public init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: CodingKeys.self)
     self.init()
@@ -54,25 +36,7 @@ extension ScanCounts: Codable {
   }
 }
 
-extension View: Codable {
-  private enum CodingKeys: String, CodingKey {
-    case kind, paths, label, image, files, otherFiles, linksOutside, emptyPackages, stack, problems
-  }
-
-  public func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: CodingKeys.self)
-    try container.encode(kind, forKey: .kind)
-    try container.encode(paths, forKey: .paths)
-    try container.encodeIfPresent(label, forKey: .label)
-    try container.encodeIfPresent(image, forKey: .image)
-    try container.encode(files, forKey: .files)
-    try container.encode(otherFiles, forKey: .otherFiles)
-    try container.encode(linksOutside, forKey: .linksOutside)
-    try container.encode(emptyPackages, forKey: .emptyPackages)
-    try container.encode(stack, forKey: .stack)
-    try container.encode(problems, forKey: .problems)
-  }
-
+extension View: Decodable {
   public init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: CodingKeys.self)
     self.init(

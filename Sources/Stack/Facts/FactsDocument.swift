@@ -1,5 +1,5 @@
 public import Bytes
-import Compatibility
+public import Compatibility
 import FoundationEssentials
 
 /// Facts as a JSON document, to be asked later, elsewhere and often. The same facts give the same bytes.
@@ -76,13 +76,14 @@ public enum FactsDocument {
   /// Reads a document.
   ///
   /// - Throws: a problem for one of a newer version, and one that does not say what it must: where, and what it should be.
-  public static func read(_ source: some ByteSource) throws(Problem) -> Facts {
+  public static func read(_ source: some ByteSource, by tables: TableSet) throws(Problem) -> Facts {
     guard source.size <= sizeLimit else {
       throw Problem(
         .limitExceeded, "facts", expected: "at most \(sizeLimit) bytes", observed: "\(source.size)")
     }
     let data = Data(try source.bytes(at: 0, count: Int(source.size), "facts"))
     let decoder = JSONDecoder()
+    if let key = TableSet.key { decoder.userInfo[key] = tables }
     if let key = DecodingBudget.key { decoder.userInfo[key] = DecodingBudget(budget) }
     do {
       let document = try decoder.decode(Document.self, from: data)

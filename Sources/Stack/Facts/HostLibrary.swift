@@ -84,12 +84,16 @@ struct LibraryResolver {
 
   /// The libraries that are nowhere under the root where the one that needs them could get them: neither where it
   /// looks, nor anywhere else in the same environment or outside of all of them, from where they may be loaded before.
-  func missing(for libraries: [HostLibrary], environments: [Path]) -> [MissingLibrary] {
+  ///
+  /// - Parameter table: which libraries come with the driver or the system.
+  func missing(
+    for libraries: [HostLibrary], environments: [Path], besides table: LibraryTable
+  ) -> [MissingLibrary] {
     var missing: [String: [Path]] = [:]
     for library in libraries.sorted(by: { $0.path < $1.path }) {
       let own = environments.last { library.path.isInside($0) }
       let folders = searchPath(of: library)
-      for soname in library.dynamic.needed where !LibraryTable.shared.isFromOutside(soname) {
+      for soname in library.dynamic.needed where !table.isFromOutside(soname) {
         if soname.utf8.contains(UInt8(ascii: "/")), soname.utf8.count <= Self.pathLimit {
           if existing(expand(soname[...], for: library.path)) == nil {
             missing[soname, default: []].append(library.path)

@@ -107,7 +107,7 @@ public struct CompatPackage: Hashable, Sendable, Codable {
     }
   }
 
-  init(path: Path, driver: String, library: HostLibrary?) {
+  init(path: Path, driver: String, library: HostLibrary?, by tables: TableSet) {
     folder = path.parent
     self.driver = Fact(driver, in: path, says: "driver libraries of \(driver)")
     note = library.flatMap { library in
@@ -117,6 +117,6 @@ public struct CompatPackage: Hashable, Sendable, Codable {
       note?.cuda.flatMap { CUDAVersion($0) } ?? Toolkit.version(folder: folder.parent).flatMap {
         CUDAVersion($0)
       }
-      ?? DriverVersion(driver).flatMap(\.maxCUDA)
+      ?? DriverVersion(driver).flatMap { $0.maxCUDA(by: tables) }
   }
 }

@@ -35,7 +35,7 @@ public struct Facts: Sendable {
 ///
 /// A path in a view names one file: it starts at the directory, at the root of the file system or archive, and for wheels
 /// that are installed together at the folder that they are unpacked into.
-public struct View: Sendable {
+public struct View: Sendable, Encodable {
   public enum Kind: String, Hashable, Sendable, Codable, CaseIterable {
     /// A directory with all that is below it.
     case directory
@@ -83,6 +83,10 @@ public struct View: Sendable {
     self.paths = paths
     self.label = label
     self.image = image
+  }
+
+  enum CodingKeys: String, CodingKey {
+    case kind, paths, label, image, files, otherFiles, linksOutside, emptyPackages, stack, problems
   }
 
   /// What an image says of itself besides its files.
@@ -210,7 +214,7 @@ public struct FileProblem: Hashable, Sendable, Codable {
 }
 
 /// How much a scan has seen. Equal for every number of jobs.
-public struct ScanCounts: Hashable, Sendable {
+public struct ScanCounts: Hashable, Sendable, Encodable {
   /// Regular files, every hard link counted.
   public var filesVisited = 0
   public var directories = 0
@@ -227,4 +231,9 @@ public struct ScanCounts: Hashable, Sendable {
   public var linksOutside = 0
 
   public init() {}
+
+  enum CodingKeys: String, CodingKey {
+    case filesVisited, directories, elfFiles, librariesWithDeviceCode, modules, images, bytesRead, imagesRead,
+      linksOutside
+  }
 }

@@ -179,14 +179,16 @@ extension Requirement.Host {
   ///
   /// A branch stands for its newest release, which is newer than any that somebody may ask for, and a CUDA version
   /// for the first branch that supports it.
-  public init(driver: DriverVersion?, computeCapability: ComputeCapability?, brand: String?) {
-    cuda = driver?.maxCUDA?.description
+  public init(
+    driver: DriverVersion?, computeCapability: ComputeCapability?, brand: String?, by tables: TableSet
+  ) {
+    cuda = driver?.maxCUDA(by: tables)?.description
     arch = computeCapability?.description
     self.brand = brand
     if case .release(_, let text) = driver {
       self.driver = text
     } else {
-      self.driver = driver?.branchNumber.map { "\($0).\(UInt32.max)" }
+      self.driver = driver?.branchNumber(by: tables).map { "\($0).\(UInt32.max)" }
     }
   }
 }

@@ -1,11 +1,13 @@
 public import Compatibility
 
 extension TableSet {
-  /// All tables of the program.
-  public static var shipped: TableSet {
-    TableSet([
-      ArchitectureTable.self, ContainerTable.self, DriverTable.self, GPUCatalogue.self, LibraryTable.self,
-      PyTorchTable.self, ToolkitTable.self,
-    ])
-  }
+  /// The types of all tables that there are.
+  public static let types: [any DataTable.Type] = [
+    ArchitectureTable.self, ContainerTable.self, DriverTable.self, GPUCatalogue.self, LibraryTable.self,
+    PyTorchTable.self, ToolkitTable.self,
+  ]
+
+  public var containers: ContainerTable { self[ContainerTable.self] }
+  public var libraries: LibraryTable { self[LibraryTable.self] }
+  public var pytorch: PyTorchTable { self[PyTorchTable.self] }
 }

@@ -44,13 +44,12 @@ public struct ContainerTable: Sendable, Codable {
   public var modes: [Mode]
   public var sources: [String]
 
-  /// The table, decoded at first use.
-  public static let shared = TableSet.shared(Self.self)
-
   /// The brands that a GPU of this name may have, likeliest first; empty when the table does not tell.
-  public func brands(ofGPU name: String) -> [String] {
+  ///
+  /// - Parameter catalogue: what GPUs are sold as.
+  public func brands(ofGPU name: String, in catalogue: GPUCatalogue) -> [String] {
     let product = name.hasPrefix("NVIDIA ") ? name.dropFirst("NVIDIA ".count) : name[...]
-    let segment = GPUCatalogue.shared.gpus.first { $0.name == name && $0.segment != .label }?.segment
+    let segment = catalogue.segment(of: name)
     return brands.first { row in
       row.prefix.map { product.hasPrefix($0) } ?? (segment != nil && row.segment == segment)
     }?.brands ?? []
@@ -59,6 +58,7 @@ public struct ContainerTable: Sendable, Codable {
 
 extension ContainerTable: DataTable {
   public static let name = "containers"
+  public static let shipped = decoded()
   public static var resource: [UInt8] { PackageResources.containers_json }
   public var rowSources: [Int] {
     baseImages.map(\.source) + brands.map(\.source) + modes.map(\.source)

@@ -53,9 +53,6 @@ public struct LibraryTable: Sendable, Codable {
   public var platform: [PlatformLibrary]
   public var sources: [String]
 
-  /// The table, decoded at first use.
-  public static let shared = TableSet.shared(Self.self)
-
   /// The major version of CUDA that a library of this name belongs to; nil for a library of several or of none.
   public func cudaMajor(of soname: LibraryName) -> Int? {
     guard let major = soname.version.first else { return nil }
@@ -115,6 +112,7 @@ public struct LibraryName: Hashable, Sendable {
 
 extension LibraryTable: DataTable {
   public static let name = "libraries"
+  public static let shipped = decoded()
   public static var resource: [UInt8] { PackageResources.libraries_json }
   public var rowSources: [Int] {
     components.map(\.source) + cudaMajors.map(\.source)

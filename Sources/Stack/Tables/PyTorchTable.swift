@@ -106,9 +106,6 @@ public struct PyTorchTable: Sendable, Codable {
   public var aarch64: [DefaultOnAArch64]
   public var sources: [String]
 
-  /// The table, decoded at first use.
-  public static let shared = TableSet.shared(Self.self)
-
   /// The command that installs one version of a build, with the packages in `companions` in the versions that belong to it.
   ///
   /// Pip takes a version without its local part (`2.8.0`) as satisfied by any build of it (`2.8.0+cu128`), so the build is
@@ -220,6 +217,7 @@ extension ArchitectureList: CustomStringConvertible {}
 
 extension PyTorchTable: DataTable {
   public static let name = "pytorch"
+  public static let shipped = decoded()
   public static var resource: [UInt8] { PackageResources.pytorch_json }
   public var rowSources: [Int] {
     releases.flatMap(\.builds).map(\.source) + install.map(\.source) + companions.map(\.source)
@@ -288,7 +286,7 @@ extension PyTorchTable: DataTable {
     let toolkits = tables[ToolkitTable.self]
     check.expect(toolkits[build.cuda] != nil, row, "cuda", "a toolkit of toolkits.toolkits", build.cuda)
     check.expect(
-      build.cuda.minimumDriver(tables[DriverTable.self], toolkits) != nil, row, "cuda",
+      build.cuda.minimumDriver(by: tables) != nil, row, "cuda",
       "a CUDA version whose oldest driver the tables have", build.cuda)
     for version in build.versions ?? [] {
       check.expect(release.versions.contains(version), row, "versions", "versions of the release", version)

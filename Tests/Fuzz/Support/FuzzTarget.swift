@@ -131,10 +131,10 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
     func written(_ facts: Facts) -> [UInt8] {
       FactsDocument.write(facts, toolName: "cubinspect", toolVersion: "1.2.3")
     }
-    guard let facts = try? FactsDocument.read(MemoryBytes(bytes)) else { return [] }
+    guard let facts = try? FactsDocument.read(MemoryBytes(bytes), by: .shipped) else { return [] }
     let document = written(facts)
     var found: [String] = []
-    if (try? FactsDocument.read(MemoryBytes(document))).map(written) != document {
+    if (try? FactsDocument.read(MemoryBytes(document), by: .shipped)).map(written) != document {
       found.append("facts that change when they are written and read")
     }
     let requested = [
@@ -143,7 +143,7 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
     ]
     for namesDevices in [true, false] {
       let question = Question(devices: requested, namesDevices: namesDevices)
-      let narrowed = facts.narrowed(to: requested.map(\.device))
+      let narrowed = facts.narrowed(to: requested.map(\.device), by: .shipped)
       let report = ScanReport(Assessment(narrowed, question))
       _ = report.json(Tool(name: "cubinspect", version: "1.2.3"))
       let text = report.text(TextStyle(), seconds: 1) + report.problems.joined(separator: "\n")
