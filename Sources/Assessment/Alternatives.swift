@@ -1,13 +1,14 @@
 import Bytes
-import Compatibility
 
-/// What the name of a file says it is for, among files that differ in nothing else: one version of CUDA
-/// (`libbitsandbytes_cuda118.so`, `libbitsandbytes_cuda128.so`) or one architecture (`sm90/common_ops.so`, `sm100/common_ops.so`).
+/// What a file of a package says in its name that makes it one of several alternatives, of which a program takes one.
+///
+/// bitsandbytes has `libbitsandbytes_cuda118.so` to `…_cuda130.so` and takes the one for the CUDA of PyTorch; sgl-kernel has
+/// the folders `sm90` and `sm100` and takes the one for the GPU.
 struct Alternative: Hashable {
   enum Choice: Hashable {
-    /// By the version of CUDA: 118 is 11.8.
+    /// 118 of `cuda118`, 12 of `cu12`.
     case cuda(Int)
-    /// By the architecture of the GPU.
+    /// 90 of `sm90` and `sm_90a`.
     case architecture(Int)
   }
 
@@ -15,45 +16,68 @@ struct Alternative: Hashable {
   /// The path without what makes the choice: alternatives have the same.
   var family: String
 
-}
-
-/// Reads alternatives out of paths. A reader serves many of them, because the expressions cost more to prepare than to
-/// match.
-struct AlternativeReader {
-  private let cuda = /(?:^|[^A-Za-z])((?:cuda|cu)_?(\d{3}|\d{2}))(?!\d)/
-  private let architecture = /(?:^|[^A-Za-z])(sm_?(\d{2,3})[af]?)(?![0-9A-Za-z])/
-
   /// Nil for a path whose file name and folder name no version and no architecture.
-  func alternative(_ path: Path) -> Alternative? {
-    let name = path.lastComponent.text
-    let folder = path.parent.lastComponent.text
+  init?(_ path: Path) {
+    let name = path.lastComponent
+    let folder = path.parent.lastComponent
     let above = path.parent.parent.text
-    if let (choice, rest) = read(name) {
+    if let (choice, rest) = Self.read(name.bytes) {
       // bitsandbytes has two builds for each version, and takes the second on GPUs without tensor cores for int8.
-      return Alternative(
-        choice: choice, family: "\(above)/\(folder)/\(rest.replacing("_nocublaslt", with: ""))")
+      self.choice = choice
+      family = "\(above)/\(folder)/\(rest.replacing("_nocublaslt", with: ""))"
+    } else if let (choice, rest) = Self.read(folder.bytes), rest == "*" {
+      self.choice = choice
+      family = "\(above)/*/\(name)"
+    } else {
+      return nil
     }
-    if let (choice, rest) = read(folder), rest == "*" {
-      return Alternative(choice: choice, family: "\(above)/*/\(name)")
-    }
-    return nil
   }
 
   /// The choice in a name, and the name with a star in its place.
-  private func read(_ name: String) -> (Alternative.Choice, String)? {
-    if let match = name.firstMatch(of: cuda), let number = Int(match.2) {
-      return (.cuda(number), name.replacingCharacters(in: match.1))
+  private static func read(_ name: [UInt8]) -> (Choice, String)? {
+    guard let (choice, range) = cuda(in: name) ?? architecture(in: name) else { return nil }
+    return (
+      choice, Path(bytes: name[..<range.lowerBound] + [UInt8(ascii: "*")] + name[range.upperBound...]).text
+    )
+  }
+
+  /// `cuda118`, `cu_12` behind no letter and before no digit.
+  private static func cuda(in name: [UInt8]) -> (Choice, Range<Int>)? {
+    first(of: ["cuda", "cu"], in: name) { number, range in
+      (.cuda(number), range)
     }
-    if let match = name.firstMatch(of: architecture), let number = Int(match.2) {
-      return (.architecture(number), name.replacingCharacters(in: match.1))
+  }
+
+  /// `sm90`, `sm_90a` behind no letter and before neither a letter nor a digit.
+  private static func architecture(in name: [UInt8]) -> (Choice, Range<Int>)? {
+    first(of: ["sm"], in: name) { number, range in
+      var end = range.upperBound
+      if end < name.count, [UInt8(ascii: "a"), UInt8(ascii: "f")].contains(name[end]) { end += 1 }
+      guard end == name.count || !name[end].isLetter && !name[end].isDigit else { return nil }
+      return (.architecture(number), range.lowerBound..<end)
+    }
+  }
+
+  /// What `read` makes of the first word among `words` that stands behind no letter and has a number of two or three
+  /// digits, with an underscore between them or without, and of the place of both.
+  private static func first(
+    of words: [String], in name: [UInt8], _ read: (Int, Range<Int>) -> (Choice, Range<Int>)?
+  ) -> (Choice, Range<Int>)? {
+    for start in name.indices where start == 0 || !name[start - 1].isLetter {
+      for word in words where name[start...].starts(with: word.utf8) {
+        var digits = start + word.utf8.count
+        if digits < name.count, name[digits] == UInt8(ascii: "_") { digits += 1 }
+        let number = name[digits...].prefix(while: \.isDigit)
+        guard (2...3).contains(number.count) else { continue }
+        let value = number.reduce(0) { $0 * 10 + Int($1 - 48) }
+        if let found = read(value, start..<number.endIndex) { return found }
+      }
     }
     return nil
   }
 }
 
-extension String {
-  /// The text with a star in the place of `part`, which is a part of it.
-  fileprivate func replacingCharacters(in part: Substring) -> String {
-    String(self[..<part.startIndex]) + "*" + String(self[part.endIndex...])
-  }
+extension UInt8 {
+  fileprivate var isLetter: Bool { (65...90).contains(self) || (97...122).contains(self) }
+  fileprivate var isDigit: Bool { (48...57).contains(self) }
 }

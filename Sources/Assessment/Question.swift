@@ -46,14 +46,4 @@ extension Device {
     guard let name = name ?? commonName else { return "compute capability \(computeCapability)" }
     return "\(name) (\(computeCapability))"
   }
-
-  /// The words that the names of all products that it may be start with; nil for less than a product's name.
-  private var commonName: String? {
-    let names = products.map { $0.split(whereSeparator: { !$0.isLetter && !$0.isNumber }) }
-    guard var common = names.first else { return nil }
-    for words in names.dropFirst() {
-      common = Array(zip(common, words).prefix { $0 == $1 }.map(\.0))
-    }
-    return common.count > 1 ? common.joined(separator: " ") : nil
-  }
 }

@@ -45,7 +45,6 @@ extension View {
       case package(Int)
       case folder(Path)
     }
-    let alternatives = AlternativeReader()
     var units: [AssessedUnit] = []
     var collections: [Owner: [(path: Path, file: Int)]] = [:]
     func add(_ index: Int, packages: [Int]) {
@@ -55,7 +54,7 @@ extension View {
           path: file.path, files: [index], paths: [file.path], code: file.unit, kernels: file.kernels,
           packages: packages, isNVIDIAs: table.isNVIDIAs(file.path),
           isDecisive: table.isDecisive(file.path),
-          alternative: alternatives.alternative(file.path)))
+          alternative: Alternative(file.path)))
     }
     for (index, file) in files.enumerated() {
       var packages: [Int] = []

@@ -4,7 +4,9 @@ public struct Device: Hashable, Sendable {
   /// The product, as the driver prints it.
   public var name: String?
   /// The products that it may be, where only what people call it is known; empty for a bare compute capability.
-  public var products: [String] = []
+  public private(set) var products: [String] = []
+  /// The words that the names of all these products start with; nil for less than a product's name.
+  public private(set) var commonName: String?
   public var driver: DriverVersion?
   /// The release of Jetson Linux (L4T) that a Tegra runs: `[36, 4, 3]`; nil where nothing tells.
   public var jetsonLinux: [Int]?
@@ -19,6 +21,19 @@ public struct Device: Hashable, Sendable {
     self.name = name
     self.driver = driver
     self.tables = tables
+  }
+
+  /// A device that is one of several products.
+  init(_ computeCapability: ComputeCapability, products: [String], driver: DriverVersion?, tables: TableSet) {
+    self.init(
+      computeCapability, name: Set(products).count == 1 ? products[0] : nil, driver: driver, tables: tables)
+    self.products = products
+    let names = products.map { $0.split(whereSeparator: { !$0.isLetter && !$0.isNumber }) }
+    guard var common = names.first else { return }
+    for words in names.dropFirst() {
+      common = Array(zip(common, words).prefix { $0 == $1 }.map(\.0))
+    }
+    commonName = common.count > 1 ? common.joined(separator: " ") : nil
   }
 
   /// Whether it is part of a Tegra system on a chip (Jetson, DRIVE).

@@ -14,17 +14,9 @@ public struct GPUCatalogue: Sendable, Codable {
     /// Every product that the query fits; empty where the query is a compute capability or a target.
     public var gpus: [GPU]
 
-    /// The product's name when the query fits exactly one name.
-    public var name: String? {
-      guard let first = gpus.first, gpus.allSatisfy({ $0.name == first.name }) else { return nil }
-      return first.name
-    }
-
     /// The device for judging by the tables in which it was found.
     public func device(driver: DriverVersion? = nil, tables: TableSet) -> Device {
-      var device = Device(computeCapability, name: name, driver: driver, tables: tables)
-      device.products = gpus.map(\.name)
-      return device
+      Device(computeCapability, products: gpus.map(\.name), driver: driver, tables: tables)
     }
   }
 
