@@ -7,23 +7,35 @@ struct Assessor {
   let view: View
   /// Every device has to run all of it; one without a driver is on a host whose driver nobody knows.
   var devices: [Device]
-  /// What everything is judged by.
-  let tables: TableSet
-  /// Whether somebody asked about these devices, or they are the generations of an overview.
-  let namesDevices: Bool
+  private let question: Question
   var units: [AssessedUnit]
   var packages: [AssessedPackage]
 
   var facts: StackFacts { view.stack }
+  /// What everything is judged by.
+  var tables: TableSet { question.tables }
+  /// Whether somebody asked about these devices, or they are the generations of an overview.
+  var namesDevices: Bool { question.namesDevices }
+  /// The drivers among which the oldest that is enough is searched, oldest first.
+  var candidates: [DriverVersion] { question.drivers }
 
-  init(_ view: View, devices: [Device], namesDevices: Bool, tables: TableSet) {
+  /// - Parameter devices: those of the question, with other drivers perhaps; nil for them as they are.
+  init(_ view: View, _ question: Question, devices: [Device]? = nil) {
     self.view = view
-    self.devices = devices
-    self.tables = tables
-    self.namesDevices = namesDevices
-    units = view.units(by: tables.libraries)
+    self.question = question
+    self.devices = devices ?? question.devices.map(\.device)
+    units = view.units(by: question.tables.libraries)
     packages = view.packages(units)
     judgeCode()
+  }
+
+  /// What would be known and asked after a change.
+  func after(_ change: Plan.Step.Change) -> Assessor {
+    var devices = devices
+    if case .driver(let driver) = change {
+      for index in devices.indices where !devices[index].isTegra { devices[index].driver = driver }
+    }
+    return Assessor(view.after(change, by: tables.pytorch), question, devices: devices)
   }
 
   /// Fills in the verdicts on units and packages.

@@ -215,7 +215,7 @@ struct Planner {
       for package in assessor.packages where !package.isTorch {
         let verdict = package.verdicts[index]
         guard verdict.verdict == .incompatible || verdict.verdict == .partial else { continue }
-        if let text = obstacle(package, verdict, device, assessor) { obstacles.append(text) }
+        if let text = obstacle(package, index, assessor) { obstacles.append(text) }
       }
     }
     return distinct(obstacles)
@@ -223,8 +223,9 @@ struct Planner {
 
   /// What stands in the way of a package that no step of the plan mends.
   private func obstacle(
-    _ package: AssessedPackage, _ verdict: PackageVerdict, _ device: Device, _ assessor: Assessor
+    _ package: AssessedPackage, _ index: Int, _ assessor: Assessor
   ) -> String? {
+    let (verdict, device) = (package.verdicts[index], assessor.devices[index])
     // What it requires, or the driver, is told by itself.
     guard verdict.code == .incompatible || verdict.code == .partial,
       !verdict.reasons.contains(where: {
@@ -236,11 +237,8 @@ struct Planner {
       + (verdict.code != .partial
         ? "" : package.units.count > 1 ? " in some of its libraries" : " for some of its kernels")
     if package.isNVIDIAs { return "\(what): another release of it is needed, as NVIDIA alone compiles it" }
-    let lacking = verdict.counting.map { package.units[$0] }.filter { unit in
-      assessor.units[unit].code.verdict(on: device.withoutDriver, kernels: assessor.units[unit].kernels)
-        .verdict
-        == .incompatible
-    }
+    let lacking = verdict.counting.map { package.units[$0] }
+      .filter { assessor.units[$0].plain[index].verdict == .incompatible }
     // Code for one architecture is written for it and cannot be compiled for others.
     if !lacking.isEmpty, lacking.allSatisfy({ assessor.units[$0].code.isWhollySpecific }) {
       let names = lacking.map { "\(assessor.units[$0].path.lastComponent)" }
@@ -253,18 +251,6 @@ struct Planner {
 }
 
 extension Assessor {
-  /// What is asked of the facts after a change.
-  fileprivate func after(_ change: Plan.Step.Change) -> Assessor {
-    var devices = devices
-    if case .driver(let driver) = change {
-      for index in devices.indices where !devices[index].isTegra {
-        devices[index].driver = driver
-      }
-    }
-    return Assessor(
-      view.after(change, by: tables.pytorch), devices: devices, namesDevices: namesDevices, tables: tables)
-  }
-
   /// What helps whoever compiles extensions of PyTorch here.
   fileprivate func buildingAdvice() -> [Plan.Step] {
     var steps: [Plan.Step] = []

@@ -20,6 +20,8 @@ public struct Question: Sendable {
   public var requirements: [TargetRequirement]
   /// What everything is judged by.
   public let tables: TableSet
+  /// The drivers that the tables name, oldest first: their releases, and the branches of which they name none.
+  let drivers: [DriverVersion]
 
   /// The devices are judged by `tables`, whatever they had.
   public init(
@@ -27,6 +29,7 @@ public struct Question: Sendable {
     tables: TableSet = .shipped
   ) {
     self.tables = tables
+    drivers = Self.drivers(tables)
     self.devices = devices.map { requested in
       var requested = requested
       requested.device.tables = tables
@@ -34,6 +37,18 @@ public struct Question: Sendable {
     }
     self.namesDevices = namesDevices
     self.requirements = requirements
+  }
+
+  private static func drivers(_ tables: TableSet) -> [DriverVersion] {
+    let releases =
+      tables.toolkits.toolkits.compactMap(\.minimumDriver)
+      + tables.drivers.minorVersionCompatibility.map(\.minimumDriver)
+      + tables.drivers.compression.map(\.minimumDriver)
+    let known = Set(releases.compactMap { $0.branchNumber(by: tables) })
+    let branches = tables.drivers.branches.filter { $0.confirmed != false && !known.contains($0.branch) }
+    return Set(releases + branches.map { .branch($0.branch) }).sorted { left, right in
+      (left.numbers ?? []).lexicographicallyPrecedes(right.numbers ?? [])
+    }
   }
 
   /// Whether the driver is part of the question.

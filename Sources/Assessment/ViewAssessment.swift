@@ -22,9 +22,7 @@ public struct ViewAssessment: Sendable {
   private let memberships: [[(package: Int, position: Int)]]
 
   public init(_ view: View, _ question: Question) {
-    var assessor = Assessor(
-      view, devices: question.devices.map(\.device), namesDevices: question.namesDevices,
-      tables: question.tables)
+    var assessor = Assessor(view, question)
     self.view = view
     namesDriver = question.namesDriver
     let all = assessor.checks()

@@ -201,7 +201,7 @@ public struct CodeUnit: Hashable, Sendable {
     var gaps: [(group: Group, images: [JudgedImage])] = []
     var lesser: [(group: Group, winner: JudgedImage)] = []
     var specialisedGaps: [UnitVerdict.Uncovered] = []
-    var running: [Group] = []
+    var running: [(group: Group, fit: Fit)] = []
     var needs = DriverNeeds(tables: device.tables)
     for group in groups {
       switch group.role {
@@ -211,7 +211,7 @@ public struct CodeUnit: Hashable, Sendable {
         let images = judgedImages(of: group, judgements)
         let winner = ModuleVerdict(images).winner
         let fit = winner?.judgement.fit ?? .none
-        if fit > .none { running.append(group) }
+        if fit > .none { running.append((group, fit)) }
         if group.role == .specialised {
           if let winner { needs.add(winner, group.role) }
           verdict.specialised.add(fit, group.modules.count)
@@ -233,7 +233,7 @@ public struct CodeUnit: Hashable, Sendable {
       if empty < group.modules.count { needs.add(winner, group.role) }
     }
     excuse(gaps, running: running, kernels, in: &verdict)
-    verdict.weight = weight(of: verdict, running: running, kernels)
+    verdict.weight = weight(of: verdict, running: running.map(\.group), kernels)
     verdict.verdict = CodeUnit.combine(verdict)
     if verdict.portable.total == 0 && verdict.specialised.mayRun == 0 { verdict.uncovered = specialisedGaps }
     verdict.isForOtherGPUs = verdict.verdict == .incompatible && isForOthers(gaps, kernels, verdict)
@@ -325,7 +325,8 @@ public struct CodeUnit: Hashable, Sendable {
   private func purpose(
     of modules: [Int], _ kernels: KernelNames, on device: Device
   ) -> (others: Int, any: Int, isOwn: Bool) {
-    let rule = DispatchRule(kernels, on: device.computeCapability, running: [], others: [])
+    let rule = DispatchRule(
+      kernels, on: device.computeCapability, running: [], native: [], others: [])
     var purpose = (others: 0, any: 0, isOwn: false)
     for module in modules {
       switch rule.standing(ofModule: module, targets: []) {
@@ -344,7 +345,8 @@ public struct CodeUnit: Hashable, Sendable {
 
   /// Tells the gaps among modules without code for the device from those that are none by the names of their kernels.
   private func excuse(
-    _ gaps: [(group: Group, images: [JudgedImage])], running: [Group], _ kernels: KernelNames,
+    _ gaps: [(group: Group, images: [JudgedImage])], running: [(group: Group, fit: Fit)],
+    _ kernels: KernelNames,
     in verdict: inout UnitVerdict
   ) {
     guard !running.isEmpty else {
@@ -361,8 +363,8 @@ public struct CodeUnit: Hashable, Sendable {
       groups.flatMap { group in group.modules.map { ($0, targets(of: group)) } }
     }
     let rule = DispatchRule(
-      kernels, on: verdict.device.computeCapability, running: modules(running),
-      others: modules(gaps.map(\.group)))
+      kernels, on: verdict.device.computeCapability, running: modules(running.map(\.group)),
+      native: running.flatMap { $0.fit.isNative ? $0.group.modules : [] }, others: modules(gaps.map(\.group)))
     for (group, images) in gaps {
       let targets = targets(of: group)
       // What another driver would run is meant for the device.
@@ -373,7 +375,7 @@ public struct CodeUnit: Hashable, Sendable {
         case .withoutKernels: verdict.withoutKernels.none += 1
         case .dedicated where isPicked: verdict.dedicated += 1
         case .providedElsewhere where isPicked: verdict.providedElsewhere += 1
-        case .madeForOneTarget where isPicked, .mostlyDedicated where isPicked:
+        case .madeForOneTarget where isPicked, .mostlyDedicated where isPicked, .partOfCuDNN where isPicked:
           modules.presumed.append(module)
         default: modules.uncovered.append(module)
         }

@@ -47,7 +47,9 @@ import Testing
 
   /// Judges without the search for drivers, which takes most of the time.
   private func judge(_ view: View, _ devices: [Device]) -> (Assessor, [Check], [Answer]) {
-    var assessor = Assessor(view, devices: devices, namesDevices: true, tables: .shipped)
+    let question = Question(
+      devices: devices.map { RequestedDevice(query: $0.label, device: $0) }, namesDevices: true)
+    var assessor = Assessor(view, question)
     let checks = assessor.checks()
     let answers = assessor.answers(checks)
     return (assessor, checks, answers)

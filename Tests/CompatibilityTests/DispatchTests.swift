@@ -52,6 +52,27 @@ struct DispatchTests {
     #expect(verdict(["ampere_d"]).verdict == .partial)
   }
 
+  /// cuDNN that is linked into another library: NVIDIA supports it on a GPU as a whole, and it picks its kernels itself.
+  @Test func partsOfCuDNN() {
+    let library = library(["sm_61", "sm_70"], ["sm_61", "compute_61"], ["sm_70"], ["sm_70"])
+    let fill = "_ZN5cudnn4fillIfEEvPT_"
+    let layer = "_ZN10cask_cudnn22first_layer_fwd_kernelILi2EEEv19FirstLayerFwdParams"
+    let helper = "_Z8dgrad_1dILi9EEvPtN5cudnn15reduced_divisorES2_"
+    let linked = names(["kernel"], [fill], [layer], [helper, "dgrad_1x1"])
+    let pascal = library.verdict(on: device("6.1"), kernels: linked)
+    #expect(pascal.verdict == .native && pascal.dedicated == 0)
+    #expect(pascal.presumed.map(\.modules) == [[2, 3]] && pascal.uncovered.isEmpty)
+    // What is not cuDNN's is a gap beside it.
+    let mixed = library.verdict(on: device("6.1"), kernels: names(["kernel"], [fill], [layer], ["dgrad_1x1"]))
+    #expect(mixed.verdict == .partial && mixed.uncovered.map(\.modules) == [[3]])
+    // Nothing of cuDNN runs on the GPU: it is not known to support it.
+    let without = library.verdict(on: device("6.1"), kernels: names(["kernel"], ["fill"], [layer], [helper]))
+    #expect(without.verdict == .partial && without.uncovered.map(\.modules) == [[2, 3]])
+    // PTX that the driver compiles does not show that NVIDIA supports cuDNN on this GPU.
+    let later = library.verdict(on: device("8.6"), kernels: linked)
+    #expect(later.uncovered.map(\.modules) == [[0], [2, 3]])
+  }
+
   @Test func minimumTagsIncludeNewerDevices() {
     let library = library(["sm_80", "sm_90"], ["sm_80"])
     let kernels = names(["kernel"], ["_Z1kIN7cutlass4arch4Sm80EEvT_"])

@@ -18,7 +18,7 @@ extension Assessor {
   /// The oldest driver that passes all checks which depend on the driver, and what demands it; nil where nothing
   /// asks for a driver, and for Tegras, whose drivers are numbered differently.
   ///
-  /// Tried are the releases that the tables name, and the branches of which they name none.
+  /// Tried are the drivers of ``Question/drivers``.
   func driverDemand() -> DriverDemand? {
     guard !devices.isEmpty, !devices.contains(where: { $0.isTegra }) else { return nil }
     var assessor = self
@@ -48,19 +48,6 @@ extension Assessor {
     case .driverImage: "the image's \(check.subject ?? "requirement")"
     case .ptxDriver: "the PTX of \(check.subject ?? "a library")"
     default: "the compressed code of \(check.subject ?? "a library")"
-    }
-  }
-
-  /// Oldest first.
-  private var candidates: [DriverVersion] {
-    let releases =
-      tables.toolkits.toolkits.compactMap(\.minimumDriver)
-      + tables.drivers.minorVersionCompatibility.map(\.minimumDriver)
-      + tables.drivers.compression.map(\.minimumDriver)
-    let known = Set(releases.compactMap { $0.branchNumber(by: tables) })
-    let branches = tables.drivers.branches.filter { $0.confirmed != false && !known.contains($0.branch) }
-    return Array(Set(releases + branches.map { .branch($0.branch) })).sorted { left, right in
-      (left.numbers ?? []).lexicographicallyPrecedes(right.numbers ?? [])
     }
   }
 }

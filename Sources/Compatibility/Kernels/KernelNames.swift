@@ -7,6 +7,8 @@ public struct KernelNames: Sendable {
     var tags: Set<GenerationTag>
     /// For GPUs newer than the library.
     var isForwardCompatible: Bool
+    /// A kernel of cuDNN, wherever that was linked in.
+    var isCuDNNs: Bool
     /// Positions of names that differ only in numbers among their template arguments have one value.
     var pattern: Int
     /// Positions of instances of one template have one value.
@@ -71,7 +73,9 @@ public struct KernelNames: Sendable {
     tagReader = reader
     let (tags, isForwardCompatible) = reader.read(parts)
     facts.append(
-      Facts(tags: tags, isForwardCompatible: isForwardCompatible, pattern: pattern, template: template))
+      Facts(
+        tags: tags, isForwardCompatible: isForwardCompatible, isCuDNNs: parts.isCuDNNs, pattern: pattern,
+        template: template))
     return names.count - 1
   }
 

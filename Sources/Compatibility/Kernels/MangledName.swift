@@ -36,6 +36,12 @@ struct MangledName {
     while position < bytes.count { readPart() }
   }
 
+  /// Whether it is the name of a kernel of cuDNN, whose namespaces these are: of the kernel, or of a parameter's type. Other
+  /// libraries' kernels have none of them, because what cuDNN shows to its users is in C.
+  var isCuDNNs: Bool {
+    identifiers.contains { $0.elementsEqual("cudnn".utf8) || $0.elementsEqual("cask_cudnn".utf8) }
+  }
+
   private mutating func readPart() {
     switch bytes[position] {
     case UInt8(ascii: "0")...UInt8(ascii: "9"): readIdentifier()

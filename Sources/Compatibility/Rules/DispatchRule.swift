@@ -18,6 +18,9 @@ struct DispatchRule {
     case providedElsewhere
     /// The same, or the kernel is an instance of a template that is compiled target by target, for the device too.
     case madeForOneTarget
+    /// It is part of cuDNN, which was linked in and has machine code for the device in other modules. NVIDIA supports cuDNN
+    /// on a GPU or not at all, and cuDNN picks its kernels by the GPU.
+    case partOfCuDNN
   }
 
   private let kernels: KernelNames
@@ -30,16 +33,19 @@ struct DispatchRule {
   private let splitTemplates: Set<Int>
   /// Whether a kernel runs that is named for the device's own generation.
   let runsOwnGeneration: Bool
+  /// Whether machine code of cuDNN's runs.
+  private let runsCuDNN: Bool
 
   /// A module and the names of its targets.
   typealias TargetedModule = (module: Int, targets: Set<String>)
 
   /// - Parameters:
   ///   - modules: the modules that run on the device.
+  ///   - native: those of them that run without being compiled first.
   ///   - others: those without code for it.
   init(
     _ kernels: KernelNames, on device: ComputeCapability, running modules: [TargetedModule],
-    others: [TargetedModule]
+    native: [Int], others: [TargetedModule]
   ) {
     self.kernels = kernels
     self.device = device
@@ -55,6 +61,9 @@ struct DispatchRule {
     self.running = running
     runningPatterns = patterns
     splitTemplates = Self.splitTemplates(kernels, running: running, in: modules + others)
+    runsCuDNN = native.contains { module in
+      kernels.kernels(ofModule: module)?.contains { kernels.facts[$0].isCuDNNs } ?? false
+    }
     runsOwnGeneration = running.contains { kernel in
       kernels.facts[kernel].tags.contains { !$0.isMinimum && $0.includes(device) }
     }
@@ -70,6 +79,7 @@ struct DispatchRule {
     if rest.allSatisfy({ isProvided($0, targets) || splitTemplates.contains(kernels.facts[$0].template) }) {
       return .madeForOneTarget
     }
+    if runsCuDNN, own.contains(where: { kernels.facts[$0].isCuDNNs }) { return .partOfCuDNN }
     let isForDevice = rest.contains { !kernels.facts[$0].tags.isEmpty }
     return rest.count < own.count - rest.count && !isForDevice ? .mostlyDedicated : .gap
   }
