@@ -21,7 +21,7 @@ struct ScanCommand {
 
   init(_ arguments: ParsedArguments) throws(UsageError) {
     paths = arguments.positionals.map { Path(bytes: $0.bytes) }
-    outputs = try Output.all(arguments)
+    outputs = try Output.all(arguments, reading: paths)
     style = Terminal.style(arguments)
     tool = arguments.tool
     scanner = try arguments.scanner
