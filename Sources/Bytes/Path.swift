@@ -158,31 +158,4 @@ extension Path {
 
   /// The names between the slashes.
   public var components: [ArraySlice<UInt8>] { bytes.split(separator: UInt8(ascii: "/")) }
-
-  /// The way, name by name, that this path leads to from `start`, through `.`, `..` and symbolic links. `..` does not
-  /// leave the root, and an absolute link starts there.
-  ///
-  /// - Parameter link: what the symbolic link at the end of a way says; nil where there is none.
-  /// - Returns: nil after more than ``linkLimit`` links.
-  public func followed(
-    from start: [ArraySlice<UInt8>] = [], link: ([ArraySlice<UInt8>]) -> Path?
-  ) -> [ArraySlice<UInt8>]? {
-    var way = start
-    var rest = Array(components.reversed())
-    var count = 0
-    while let name = rest.popLast() {
-      if name.elementsEqual(".".utf8) { continue }
-      if name.elementsEqual("..".utf8) {
-        _ = way.popLast()
-        continue
-      }
-      way.append(name)
-      guard let target = link(way) else { continue }
-      count += 1
-      guard count <= Self.linkLimit else { return nil }
-      if target.bytes.first == UInt8(ascii: "/") { way = [] } else { way.removeLast() }
-      rest += target.components.reversed()
-    }
-    return way
-  }
 }

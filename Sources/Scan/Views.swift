@@ -156,7 +156,8 @@ private struct ViewBuilder {
       }
     let deviceCode = result.libraries.flatMap { [$0.place] + $0.aliases }.filter { roots.contains($0.root) }
     let (facts, found) = FactCollector.facts(
-      of: tree, libraries: libraries, deviceCode: deviceCode.map(\.path).sorted(), images: images)
+      of: tree, libraries: libraries, deviceCode: deviceCode.map(\.path).sorted(), images: images,
+      steps: result.steps, stepLimit: result.limits.atMost(.pathSteps))
     return (facts, problems + found)
   }
 }

@@ -1,3 +1,4 @@
+import Archives
 import Assessment
 import Bytes
 import CommandLineSyntax
@@ -116,6 +117,8 @@ struct ScanCommand {
         facts.views.append(view)
       }
     }
+    facts.limitRequirements(
+      to: Budget(scanner.limits.conditions), scanner.limits.atMost(.conditions))
     return facts
   }
 
