@@ -62,9 +62,9 @@ extension ArchiveLimits {
       case .imageSize: "bytes of all layers together, decompressed"
       case .nodes: "files, folders and links of one image"
       case .nameMemory:
-        "bytes of memory for the members of tars, besides \(ArchiveLimits.memoryPerByte) for each byte of them"
+        "memory for members, and 10 bytes for each read"
       case .conditions: "conditions of what images require of a driver"
-      case .pathSteps: "names that are looked up, on the way through folders, links and search paths"
+      case .pathSteps: "names looked up on the way through links"
       }
     }
 
