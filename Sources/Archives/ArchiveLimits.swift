@@ -1,3 +1,5 @@
+public import Bytes
+
 /// What an archive may claim before it is no longer believed.
 public struct ArchiveLimits: Hashable, Sendable {
   /// Members of one zip archive.
@@ -14,6 +16,23 @@ public struct ArchiveLimits: Hashable, Sendable {
   public var imageSize: UInt64 = 128 << 30
   /// Files, folders and links of one image, all layers together.
   public var nodes = 1 << 22
+  /// Names that are looked up on the way through folders, links and search paths of one scan.
+  public var pathSteps = 1 << 26
+  /// Bytes of memory for the members of all tars of one scan, besides ``memoryPerByte`` for each byte that is read of
+  /// them.
+  public var nameMemory: UInt64 = 64 << 20
+  /// Conditions of what the images of one scan require of a driver; a variable counts as 20 of them.
+  public var conditions = 1 << 14
+
+  /// Bytes of memory that an archive may take for each of its own.
+  public static let memoryPerByte = 10
+
+  /// The memory for the members of an archive of `size` bytes.
+  func memory(for size: UInt64) -> Budget {
+    let budget = Budget(Int(clamping: nameMemory))
+    budget.addMemory(for: size)
+    return budget
+  }
 
   public init() {}
 }
@@ -28,6 +47,9 @@ extension ArchiveLimits {
     case streamSize = "stream-size"
     case imageSize = "image-size"
     case nodes
+    case pathSteps = "path-steps"
+    case nameMemory = "name-memory"
+    case conditions
 
     /// What it counts, in words.
     public var meaning: String {
@@ -39,14 +61,18 @@ extension ArchiveLimits {
       case .streamSize: "bytes of one compressed tar or layer, decompressed"
       case .imageSize: "bytes of all layers together, decompressed"
       case .nodes: "files, folders and links of one image"
+      case .nameMemory:
+        "memory for members, and 10 bytes for each read"
+      case .conditions: "conditions of what images require of a driver"
+      case .pathSteps: "names looked up on the way through links"
       }
     }
 
     /// Whether it counts bytes.
     public var isSize: Bool {
       switch self {
-      case .pathLength, .memberSize, .streamSize, .imageSize: true
-      case .zipMembers, .tarMembers, .nodes: false
+      case .pathLength, .memberSize, .streamSize, .imageSize, .nameMemory: true
+      case .zipMembers, .tarMembers, .nodes, .pathSteps, .conditions: false
       }
     }
   }
@@ -61,6 +87,9 @@ extension ArchiveLimits {
       case .streamSize: streamSize
       case .imageSize: imageSize
       case .nodes: UInt64(clamping: nodes)
+      case .pathSteps: UInt64(clamping: pathSteps)
+      case .nameMemory: nameMemory
+      case .conditions: UInt64(clamping: conditions)
       }
     }
     set {
@@ -72,6 +101,9 @@ extension ArchiveLimits {
       case .streamSize: streamSize = newValue
       case .imageSize: imageSize = newValue
       case .nodes: nodes = Int(clamping: newValue)
+      case .pathSteps: pathSteps = Int(clamping: newValue)
+      case .nameMemory: nameMemory = newValue
+      case .conditions: conditions = Int(clamping: newValue)
       }
     }
   }
@@ -83,4 +115,12 @@ extension ArchiveLimits {
 extension ArchiveLimits.Name {
   /// What a problem expects where this limit, of that value, is passed.
   func atMost(_ value: UInt64) -> String { "at most \(value)\(isSize ? " bytes" : "") (limit \(rawValue))" }
+}
+
+extension Budget {
+  /// Allows the memory for the members of an archive of `size` bytes.
+  public func addMemory(for size: UInt64) {
+    let (product, overflow) = size.multipliedReportingOverflow(by: UInt64(ArchiveLimits.memoryPerByte))
+    add(overflow ? .max : Int(clamping: product))
+  }
 }

@@ -51,15 +51,17 @@ extension TarArchive {
   ///
   /// - Throws: a ``Problem`` when the source cannot be read at all.
   public init(
-    decompressing source: any ByteSource, digests: Bool = false, limits: ArchiveLimits = ArchiveLimits()
+    decompressing source: any ByteSource, digests: Bool = false, limits: ArchiveLimits = ArchiveLimits(),
+    memory: Budget? = nil
   ) throws(Problem) {
+    let memory = memory ?? limits.memory(for: source.size)
     let prefix = try source.bytes(at: 0, count: Int(min(source.size, 6)), "tar")
     guard let compression = DecompressedBytes.Compression(prefix: prefix[...]) else {
-      self.init(source, digests: digests, limits: limits)
+      self.init(source, digests: digests, limits: limits, memory: memory)
       return
     }
     let contents = try DecompressedBytes(source, compression, limit: limits.streamSize, named: .streamSize)
-    self.init(contents, digests: digests, limits: limits)
+    self.init(contents, digests: digests, limits: limits, memory: memory)
     guard problems.isEmpty else { return }
     do {
       try contents.finish()
@@ -77,11 +79,15 @@ public struct CondaPackage: Sendable {
 
   /// Reads the package `source`, a `.conda` or a `.tar.bz2`.
   ///
+  /// - Parameter memory: bytes that the members may take; nil for what `limits` say.
   /// - Throws: a ``Problem`` when it is neither.
-  public init(_ source: any ByteSource, limits: ArchiveLimits = ArchiveLimits()) throws(Problem) {
+  public init(
+    _ source: any ByteSource, limits: ArchiveLimits = ArchiveLimits(), memory: Budget? = nil
+  ) throws(Problem) {
+    let memory = memory ?? limits.memory(for: source.size)
     let prefix = try source.bytes(at: 0, count: Int(min(source.size, 4)), "conda package")
     guard ZipArchive.isZip(prefix: prefix[...]) else {
-      parts = [try TarArchive(decompressing: source, limits: limits)]
+      parts = [try TarArchive(decompressing: source, limits: limits, memory: memory)]
       problems = parts[0].problems
       return
     }
@@ -89,7 +95,10 @@ public struct CondaPackage: Sendable {
     problems = zip.problems
     for member in zip.members where member.path.bytes.suffix(8).elementsEqual(".tar.zst".utf8) {
       do {
-        let part = try TarArchive(decompressing: zip.contents(of: member), limits: limits)
+        let part = try TarArchive(
+          decompressing: zip.contents(of: member), limits: limits, memory: memory)
+        // There may be many.
+        (part.source as? DecompressedBytes)?.release(keepingCheckpoints: 0)
         parts.append(part)
         for problem in part.problems { problems.append(withinLimit: problem) }
       } catch {

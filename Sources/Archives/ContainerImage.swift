@@ -56,20 +56,25 @@ public struct ContainerImage: Sendable {
 extension ContainerImage.Layer {
   /// Reads and verifies the layer.
   ///
+  /// - Parameter memory: bytes that the members may take; nil for what `limits` say.
   /// - Throws: a ``Problem/Code/mismatch`` problem when it is not what its digest says, and whatever reading throws.
-  public func tar(limits: ArchiveLimits = ArchiveLimits()) throws(Problem) -> TarArchive {
+  public func tar(
+    limits: ArchiveLimits = ArchiveLimits(), memory: Budget? = nil
+  ) throws(Problem) -> TarArchive {
     let source = try open()
+    // What lies in an archive was counted with that.
+    if let memory, source is FileBytes { memory.addMemory(for: source.size) }
     let tar: TarArchive
     let found: [UInt8]?
     if digestIsOfTar {
-      tar = try TarArchive(decompressing: source, digests: true, limits: limits)
+      tar = try TarArchive(decompressing: source, digests: true, limits: limits, memory: memory)
       found = tar.digest
       // A tar that cannot be read to its end has no digest; its own problem says why.
       guard found != nil else { return tar }
     } else {
       found = try SHA256.digest(of: source)
       try verify(found)
-      return try TarArchive(decompressing: source, limits: limits)
+      return try TarArchive(decompressing: source, limits: limits, memory: memory)
     }
     try verify(found)
     return tar

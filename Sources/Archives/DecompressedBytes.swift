@@ -38,7 +38,7 @@ public final class DecompressedBytes: ByteSource {
   public static func mostPasses(_ compression: Compression) -> UInt64 {
     switch compression {
     case .deflate, .gzip: 32
-    case .zstd, .bzip2, .xz: 256
+    case .zstd, .bzip2, .xz: 16
     }
   }
   /// Bytes that may be decompressed again whatever the size of the stream is.

@@ -24,11 +24,23 @@ public struct FileTree: Sendable {
   /// Nodes are named by their index, the root is 0. What was removed stays here, but no folder names it.
   private var nodes = [Node(parent: 0, entry: .directory)]
   private let limits: ArchiveLimits
+  private let steps: Budget
+  private let memory: Budget
+  /// The nodes that symbolic links lead to, by those of the links, and how many other links are followed on the way.
+  private var known: [Int: (node: Int, links: Int)] = [:]
   public private(set) var layers: [TarArchive] = []
   public private(set) var problems: [Problem] = []
 
   /// The tree of no layer: an empty root.
-  public init(limits: ArchiveLimits = ArchiveLimits()) { self.limits = limits }
+  ///
+  /// - Parameters:
+  ///   - steps: names that may be looked up; nil for as many as `limits` say.
+  ///   - memory: bytes that the tree may take; nil for as many as `limits` say.
+  public init(limits: ArchiveLimits = ArchiveLimits(), steps: Budget? = nil, memory: Budget? = nil) {
+    self.limits = limits
+    self.steps = steps ?? Budget(limits.pathSteps)
+    self.memory = memory ?? limits.memory(for: 0)
+  }
 
   /// A file of the tree.
   public struct File: Sendable {
@@ -124,7 +136,12 @@ extension FileTree {
       }
       var parts = member.path.normalisedParts
       guard let name = parts.popLast() else { continue }
-      do { try hide(name, in: parts, member) } catch { problems.append(withinLimit: error) }
+      do {
+        try hide(name, in: parts, member)
+      } catch {
+        problems.append(withinLimit: error)
+        if isLast(error) { return }
+      }
     }
     var hidden = whiteouts[...]
     for (number, member) in layer.members.enumerated() {
@@ -140,13 +157,22 @@ extension FileTree {
         try add(member, number, layer: index)
       } catch {
         problems.append(withinLimit: error)
-        if error == tooManyNodes { return }
+        if isLast(error) { return }
       }
     }
   }
 
   private var tooManyNodes: Problem {
     Problem(.limitExceeded, "files of an image", expected: limits.atMost(.nodes))
+  }
+
+  /// Whether nothing can be added after this problem.
+  private func isLast(_ problem: Problem) -> Bool {
+    [tooManyNodes, Self.tooManySteps(limits), TarArchive.tooMuchMemory(limits)].contains(problem)
+  }
+
+  private static func tooManySteps(_ limits: ArchiveLimits) -> Problem {
+    Problem(.limitExceeded, "names that are looked up", expected: limits.atMost(.pathSteps))
   }
 
   private mutating func report(_ code: Problem.Code, _ member: TarMember, expected: String) {
@@ -164,7 +190,8 @@ extension FileTree {
     guard !hidden.bytes.isEmpty, hidden != Path("."), hidden != Path("..") else {
       throw Self.problem(.invalidValue, member, expected: "a whiteout with a name")
     }
-    guard let folder = try find(parent) else { return }
+    guard let folder = try findAndLearn(parent) else { return }
+    known = [:]
     // Other names that start with .wh..wh. are one file system driver's notes to itself; they hide nothing.
     if name == Self.opaqueWhiteout {
       nodes[folder].children = [:]
@@ -188,7 +215,8 @@ extension FileTree {
     case .other(let kind): entry = .other(kind)
     case .hardLink(let target):
       let node =
-        target.leavesRoot(absolute: false) ? nil : try find(target.normalisedParts, followsLast: false)
+        target.leavesRoot(absolute: false)
+        ? nil : try findAndLearn(target.normalisedParts, followsLast: false)
       guard let node, nodes[node].entry != .directory else {
         throw Self.problem(.notFound, member, expected: "a link to a file of the image")
       }
@@ -212,8 +240,14 @@ extension FileTree {
         .limitExceeded, "path in an image", expected: limits.atMost(.pathLength),
         observed: "\(node.pathLength)")
     }
+    // The path of what is no folder is kept as well.
+    let pathMemory = node.entry == .directory ? 0 : 2 * (node.pathLength + 32)
+    guard memory.take(2 * MemoryLayout<Node>.stride + 64 + name.bytes.count + pathMemory) else {
+      throw TarArchive.tooMuchMemory(limits)
+    }
     nodes.append(node)
-    nodes[node.parent].children[name] = nodes.count - 1
+    // Links may have led through what had the name.
+    if nodes[node.parent].children.updateValue(nodes.count - 1, forKey: name) != nil { known = [:] }
     return nodes.count - 1
   }
 
@@ -222,54 +256,102 @@ extension FileTree {
     var walk = Walk(parts: parts)
     while let name = walk.next() {
       guard nodes[walk.node].entry == .directory else { return nil }
-      if try !walk.enter(name, nodes, followsLink: true) {
+      if try !walk.enter(name, in: self, followsLink: true) {
         walk.node = try append(Node(parent: walk.node, entry: .directory), name)
       }
     }
+    learn(walk)
     return nodes[walk.node].entry == .directory ? walk.node : nil
   }
 
   /// The node at `parts`; nil where there is none.
-  private func find(_ parts: [Path], followsLast: Bool = true) throws(Problem) -> Int? {
+  private func find(_ parts: [Path]) throws(Problem) -> Int? {
     var walk = Walk(parts: parts)
-    while let name = walk.next() {
-      guard try walk.enter(name, nodes, followsLink: followsLast || !walk.isAtEnd) else { return nil }
-    }
+    return try walk.finish(in: self, followsLast: true) ? walk.node : nil
+  }
+
+  /// The same, and what was learned of links on the way is kept.
+  private mutating func findAndLearn(_ parts: [Path], followsLast: Bool = true) throws(Problem) -> Int? {
+    var walk = Walk(parts: parts)
+    guard try walk.finish(in: self, followsLast: followsLast) else { return nil }
+    learn(walk)
     return walk.node
+  }
+
+  private mutating func learn(_ walk: Walk) {
+    for (link, destination) in walk.learned { known[link] = destination }
   }
 
   /// The state of following a path through the tree.
   private struct Walk {
     var node = 0
+    /// Links that were followed to their end.
+    private(set) var learned: [(link: Int, destination: (node: Int, links: Int))] = []
     /// What is still to be followed, the next part last.
-    private var parts: [Path]
+    private var rest: [Item]
+    /// Names in it.
+    private var namesLeft: Int
     private var links = 0
 
-    init(parts: [Path]) { self.parts = parts.reversed() }
+    private enum Item {
+      case name(Path)
+      /// The end of what a link says, which was the nth one.
+      case end(link: Int, number: Int)
+    }
 
-    var isAtEnd: Bool { parts.isEmpty }
+    init(parts: [Path]) {
+      rest = parts.reversed().map { .name($0) }
+      namesLeft = rest.count
+    }
 
-    mutating func next() -> Path? { parts.popLast() }
+    mutating func next() -> Path? {
+      while let item = rest.popLast() {
+        switch item {
+        case .name(let name):
+          namesLeft -= 1
+          return name
+        case .end(let link, let number): learned.append((link, (node, links - number)))
+        }
+      }
+      return nil
+    }
+
+    /// Goes to the end; returns false where there is nothing.
+    mutating func finish(in tree: FileTree, followsLast: Bool) throws(Problem) -> Bool {
+      while let name = next() {
+        guard try enter(name, in: tree, followsLink: followsLast || namesLeft > 0) else { return false }
+      }
+      return true
+    }
 
     /// Goes to what is called `name`, or where that leads to; returns false where there is nothing.
-    mutating func enter(_ name: Path, _ nodes: [Node], followsLink: Bool) throws(Problem) -> Bool {
+    mutating func enter(_ name: Path, in tree: FileTree, followsLink: Bool) throws(Problem) -> Bool {
+      guard tree.steps.take(1 + name.bytes.count / 64) else { throw FileTree.tooManySteps(tree.limits) }
       if name == Path("..") {
-        node = nodes[node].parent
+        node = tree.nodes[node].parent
         return true
       }
-      guard let next = nodes[node].children[name] else { return false }
-      guard followsLink, case .symbolicLink(let target) = nodes[next].entry else {
+      guard let next = tree.nodes[node].children[name] else { return false }
+      guard followsLink, case .symbolicLink(let target) = tree.nodes[next].entry else {
         node = next
         return true
       }
-      links += 1
+      let known = tree.known[next]
+      links += 1 + (known?.links ?? 0)
       guard links <= Path.linkLimit else {
         throw Problem(
           .limitExceeded, "symbolic links on the way to one file", expected: "at most \(Path.linkLimit)",
           observed: "a link to \(printable(target.bytes.prefix(256)))")
       }
+      if let known {
+        node = known.node
+        return true
+      }
+      rest.append(.end(link: next, number: links))
       if target.bytes.first == UInt8(ascii: "/") { node = 0 }
-      parts.append(contentsOf: target.parts.reversed())
+      let parts = target.parts
+      rest += parts.reversed().map { .name($0) }
+      namesLeft += parts.count
       return true
     }
   }

@@ -55,6 +55,12 @@ public struct ImageArchive: Sendable {
       readIndex(index, names: [], depth: 0, store, platform, &budget)
     } else if try store.has("manifest.json") {
       let manifests: [DockerManifest] = try store.document("manifest.json")
+      if manifests.count > Self.manifestLimit {
+        problems.append(
+          Problem(
+            .limitExceeded, "image manifests", expected: "at most \(Self.manifestLimit)",
+            observed: "\(manifests.count)"))
+      }
       for manifest in manifests.prefix(Self.manifestLimit) {
         do {
           add(try store.image(manifest), platform)

@@ -13,10 +13,16 @@ extension TarArchive {
   /// Whatever is wrong is in ``problems``; the members in front of a broken header are there, and those behind it where
   /// one can be found.
   ///
-  /// - Parameter digests: whether all bytes are read for ``digest``.
-  public init(_ source: any ByteSource, digests: Bool = false, limits: ArchiveLimits = ArchiveLimits()) {
+  /// - Parameters:
+  ///   - digests: whether all bytes are read for ``digest``.
+  ///   - memory: bytes that the members may take; nil for what `limits` say.
+  public init(
+    _ source: any ByteSource, digests: Bool = false, limits: ArchiveLimits = ArchiveLimits(),
+    memory: Budget? = nil
+  ) {
     self.source = source
     self.limits = limits
+    let memory = memory ?? limits.memory(for: source.size)
     do throws(Problem) {
       let handle = try unsafe ArchiveHandle(source, digest: digests ? SHA256() : nil, "tar") { archive in
         unsafe archive_read_support_format_tar(archive) == ARCHIVE_OK
@@ -50,12 +56,17 @@ extension TarArchive {
         // The format reader has taken the headers and nothing of the contents.
         let start = UInt64(clamping: unsafe archive_filter_bytes(handle.archive, 0))
         unsafe add(entry, at: start)
+        if let last = members.last, !memory.take(last.memory) { throw Self.tooMuchMemory(limits) }
       }
       digest = try handle.finishDigest()
       try checkBehindEnd(UInt64(clamping: unsafe archive_filter_bytes(handle.archive, 0)))
     } catch {
       problems.append(withinLimit: error)
     }
+  }
+
+  static func tooMuchMemory(_ limits: ArchiveLimits) -> Problem {
+    Problem(.limitExceeded, "memory for the members of a tar", expected: limits.atMost(.nameMemory))
   }
 
   /// Reports what readers do not see because the tar ends in front of it.
@@ -144,5 +155,17 @@ extension TarArchive {
         observed: "\(source.size - min(range.lowerBound, source.size))")
     }
     return SubrangeBytes(source, range)
+  }
+}
+
+extension TarMember {
+  /// Bytes of memory that it takes.
+  fileprivate var memory: Int {
+    let link =
+      switch kind {
+      case .symbolicLink(let target), .hardLink(let target): target.bytes.count
+      case .file, .directory, .other: 0
+      }
+    return MemoryLayout<Self>.stride + 32 + path.bytes.count + link
   }
 }

@@ -82,14 +82,7 @@ import Glibc
 
   /// What the symbolic link `name` says, word for word; nil when it cannot be read.
   public func contents(ofLink name: [UInt8]) -> Path? {
-    var bytes = [UInt8](repeating: 0, count: Int(PATH_MAX))
-    let count = unsafe bytes.withUnsafeMutableBytes { buffer in
-      unsafe Path(bytes: name).withCString {
-        unsafe readlinkat(
-          descriptor, $0, buffer.baseAddress!.assumingMemoryBound(to: CChar.self), buffer.count)
-      }
-    }
-    return count > 0 ? Path(bytes: bytes[..<count]) : nil
+    Path(bytes: name).linkContents(in: descriptor)
   }
 
   private func status(of name: [UInt8]) -> stat? {
@@ -98,6 +91,22 @@ import Glibc
       unsafe fstatat(descriptor, $0, &status, AT_SYMLINK_NOFOLLOW)
     }
     return result == 0 ? status : nil
+  }
+}
+
+extension Path {
+  /// What the symbolic link with this path says, word for word; nil, and `errno`, when it cannot be read.
+  public var linkContents: Path? { linkContents(in: AT_FDCWD) }
+
+  fileprivate func linkContents(in directory: CInt) -> Path? {
+    var bytes = [UInt8](repeating: 0, count: Int(PATH_MAX))
+    let count = unsafe bytes.withUnsafeMutableBytes { buffer in
+      unsafe withCString {
+        unsafe readlinkat(
+          directory, $0, buffer.baseAddress!.assumingMemoryBound(to: CChar.self), buffer.count)
+      }
+    }
+    return count > 0 ? Path(bytes: bytes[..<count]) : nil
   }
 }
 

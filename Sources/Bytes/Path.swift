@@ -117,8 +117,34 @@ private func escape(_ byte: UInt8) -> String {
   return "\\x" + (digits.count < 2 ? "0" : "") + digits
 }
 
+extension [UInt8] {
+  /// Appends a scalar of a JSON string, as an escape where it could disturb a terminal.
+  public mutating func append(json scalar: Unicode.Scalar) {
+    guard !scalar.isTerminalSafe else { return append(contentsOf: scalar.utf8) }
+    for unit in scalar.utf16 {
+      append(contentsOf: "\\u".utf8)
+      for shift in [12, 8, 4, 0] { append(contentsOf: String(unit >> shift & 0xF, radix: 16).utf8) }
+    }
+  }
+
+  /// A JSON document whose strings hold escapes in place of what could disturb a terminal.
+  public var terminalSafeJSON: [UInt8] {
+    // What is not ASCII stands in strings only.
+    func mayDisturb(_ byte: UInt8) -> Bool { byte >= 0x7F }
+    guard contains(where: mayDisturb) else { return self }
+    var result: [UInt8] = []
+    result.reserveCapacity(count)
+    for scalar in String(decoding: self, as: UTF8.self).unicodeScalars {
+      if scalar.value < 0x7F { result.append(UInt8(scalar.value)) } else { result.append(json: scalar) }
+    }
+    return result
+  }
+}
+
 extension Unicode.Scalar {
-  fileprivate var isTerminalSafe: Bool {
+  /// Whether a terminal shows it as a character: neither a control of C0 or C1, nor one that changes the direction of
+  /// text or is not seen, nor one without a meaning.
+  public var isTerminalSafe: Bool {
     switch properties.generalCategory {
     case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse: false
     default: true
@@ -132,31 +158,4 @@ extension Path {
 
   /// The names between the slashes.
   public var components: [ArraySlice<UInt8>] { bytes.split(separator: UInt8(ascii: "/")) }
-
-  /// The way, name by name, that this path leads to from `start`, through `.`, `..` and symbolic links. `..` does not
-  /// leave the root, and an absolute link starts there.
-  ///
-  /// - Parameter link: what the symbolic link at the end of a way says; nil where there is none.
-  /// - Returns: nil after more than ``linkLimit`` links.
-  public func followed(
-    from start: [ArraySlice<UInt8>] = [], link: ([ArraySlice<UInt8>]) -> Path?
-  ) -> [ArraySlice<UInt8>]? {
-    var way = start
-    var rest = Array(components.reversed())
-    var count = 0
-    while let name = rest.popLast() {
-      if name.elementsEqual(".".utf8) { continue }
-      if name.elementsEqual("..".utf8) {
-        _ = way.popLast()
-        continue
-      }
-      way.append(name)
-      guard let target = link(way) else { continue }
-      count += 1
-      guard count <= Self.linkLimit else { return nil }
-      if target.bytes.first == UInt8(ascii: "/") { way = [] } else { way.removeLast() }
-      rest += target.components.reversed()
-    }
-    return way
-  }
 }

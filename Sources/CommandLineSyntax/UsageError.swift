@@ -16,6 +16,8 @@ public struct UsageError: Error, Hashable, Sendable {
     case unexpectedArgument(Argument)
     /// Anything else, as a sentence without a full stop.
     case other(String)
+    /// The command line is right, but something that it names cannot be used: a sentence without a full stop.
+    case unusable(String)
   }
 
   public var reason: Reason
@@ -30,8 +32,11 @@ public struct UsageError: Error, Hashable, Sendable {
     self.suggestions = suggestions
   }
 
-  /// Where to read on: "Try 'cubinspect scan --help'."
-  public var hint: String { "Try '\(commandPath.joined(separator: " ")) --help'." }
+  /// Where to read on: "Try 'cubinspect scan --help'."; nil where reading mends nothing.
+  public var hint: String? {
+    if case .unusable = reason { return nil }
+    return "Try '\(commandPath.joined(separator: " ")) --help'."
+  }
 }
 
 extension UsageError: CustomStringConvertible {
@@ -53,7 +58,7 @@ extension UsageError: CustomStringConvertible {
     case .invalidValue(let name, let value, let expected): "\(name): \(value) is not \(expected)"
     case .missingArgument(let positional): "\(positional.name) is missing"
     case .unexpectedArgument(let typed): "unexpected argument \(typed)"
-    case .other(let sentence): sentence
+    case .other(let sentence), .unusable(let sentence): sentence
     }
   }
 }

@@ -1,6 +1,10 @@
 import Bytes
 import Compression
 import ELFFile
+import Synchronization
+
+/// Held while an inflated section is in memory.
+private let inflating = Mutex(())
 
 /// A part of a host ELF file that may hold device code, and how it is read.
 private struct Region {
@@ -44,7 +48,8 @@ extension InventoryBuilder {
     }
     let hasSections = elf.sections.contains { $0.hasContents }
     let regions = hasSections ? sectionRegions(of: elf) : segmentRegions(of: elf)
-    for region in regions { read(region) }
+    // Some sources are slow to go back.
+    for region in regions.sorted(by: { $0.range.lowerBound < $1.range.lowerBound }) { read(region) }
     // Modules in an inflated section have no address in the file, so no wrapper can point to them.
     for module in inventory.modules where module.container == nil {
       moduleAtOffset[module.offset - base] = module.index
@@ -54,8 +59,8 @@ extension InventoryBuilder {
     let hasFatBinaries = elf.sections.contains { FatBinary.sections.contains($0.name) && $0.hasContents }
     guard !moduleAtOffset.isEmpty || !hasFatBinaries else { return }
     if hasSections {
-      for section in elf.sections
-      where section.name == Wrapper.section && !section.flags.contains(.compressed) {
+      let sections = elf.sections.filter { $0.name == Wrapper.section && !$0.flags.contains(.compressed) }
+      for section in sections.sorted(by: { $0.offset < $1.offset }) {
         guard let range = Region.range(section.offset, section.size, of: source) else { continue }
         readWrappers(range, of: elf, section: section)
       }
@@ -145,20 +150,25 @@ extension InventoryBuilder {
       }
       let container = CompressedSection(
         offset: section.offset + 24, storedSize: section.size - 24, size: header.size, codec: codec)
-      let contents = MemoryBytes(try container.contents(in: source))
-      var inner = InventoryBuilder(contents, member: member)
-      inner.read(Region(name: section.name, range: 0..<contents.size, reading: Region.reading(section.name)))
-      for index in inner.inventory.modules.indices {
-        inner.inventory.modules[index].container = container
-        inner.inventory.modules[index].container?.offset += base
-      }
-      inventory.append(inner.inventory)
-      // Like those of images, their offsets count in the inflated contents.
-      for problem in inner.problems { keep(problem) }
+      // One at a time, because each may be large.
+      try inflating.withLock { (_) throws(Problem) in try addContents(of: container, named: section.name) }
     } catch {
       var error = error
       error.offset = error.offset ?? section.offset
       report(error)
     }
+  }
+
+  private mutating func addContents(of container: CompressedSection, named name: String) throws(Problem) {
+    let contents = MemoryBytes(try container.contents(in: source))
+    var inner = InventoryBuilder(contents, member: member)
+    inner.read(Region(name: name, range: 0..<contents.size, reading: Region.reading(name)))
+    for index in inner.inventory.modules.indices {
+      inner.inventory.modules[index].container = container
+      inner.inventory.modules[index].container?.offset += base
+    }
+    inventory.append(inner.inventory)
+    // Like those of images, their offsets count in the inflated contents.
+    for problem in inner.problems { keep(problem) }
   }
 }

@@ -5,8 +5,9 @@ import Glibc
 extension ELFFile {
   /// The most bytes of the dynamic section, of all its strings, and of all notes that are read.
   static let smallLimit: UInt64 = 1 << 20
-  /// The most bytes of a section's name that are kept.
+  /// The most bytes of a section's name that are kept, and of the names of all sections.
   private static let nameLimit = 4096
+  private static let namesLimit = 16 << 20
 
   /// Reads the headers, the dynamic section and the notes of `source`.
   ///
@@ -84,6 +85,9 @@ extension ELFFile {
     var names = 0
     let hasNames = unsafe elf_getshdrstrndx(handle, &names) == 0
     var isNameless = false
+    // Many sections may have one name.
+    var known: [UInt32: String] = [:]
+    var budget = Self.namesLimit
     sections.reserveCapacity(count)
     for index in 0..<count {
       guard let section = unsafe elf_getscn(handle, index), let row = unsafe elf64_getshdr(section)?.pointee
@@ -93,9 +97,20 @@ extension ELFFile {
         continue
       }
       var name = ""
-      if hasNames, let text = unsafe elf_strptr(handle, names, Int(row.sh_name)) {
+      if let text = known[row.sh_name] {
+        name = text
+      } else if hasNames, let text = unsafe elf_strptr(handle, names, Int(row.sh_name)) {
         let bytes = unsafe UnsafeRawBufferPointer(start: text, count: strnlen(text, Self.nameLimit))
+        guard bytes.count <= budget else {
+          problems.append(
+            Problem(
+              .limitExceeded, "section names", at: header.e_shoff,
+              expected: "at most \(Self.namesLimit) bytes together"))
+          return
+        }
+        budget -= bytes.count
         name = unsafe String(decoding: bytes, as: UTF8.self)
+        known[row.sh_name] = name
       } else if row.sh_name != 0, !isNameless {
         isNameless = true
         problems.append(

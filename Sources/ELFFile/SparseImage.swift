@@ -6,7 +6,10 @@ import Glibc
 /// are never touched and cost nothing.
 @safe final class SparseImage {
   /// The most bytes of section names, and of one table of a static library, that are filled in.
-  private static let tableLimit: UInt64 = 64 << 20
+  private static let tableLimit: UInt64 = 32 << 20
+  /// The most bytes of a table of sections or segments: 131,072 sections, for each of which libelf takes as much again
+  /// and more.
+  private static let headersLimit: UInt64 = 8 << 20
 
   let bytes: UnsafeMutableRawBufferPointer
   private let source: any ByteSource
@@ -51,10 +54,12 @@ import Glibc
   }
 
   /// Copies the table at `offset` unless it is larger than any that is real.
-  private func fillTable(_ offset: UInt64, _ count: UInt64, _ field: StaticString) throws(Problem) {
-    guard count <= Self.tableLimit else {
+  private func fillTable(
+    _ offset: UInt64, _ count: UInt64, _ field: StaticString, limit: UInt64 = tableLimit
+  ) throws(Problem) {
+    guard count <= limit else {
       throw Problem(
-        .limitExceeded, "\(field)", at: offset, expected: "at most \(Self.tableLimit) bytes",
+        .limitExceeded, "\(field)", at: offset, expected: "at most \(limit) bytes",
         observed: "\(count)")
     }
     try fill(offset, count)
@@ -85,7 +90,7 @@ import Glibc
   private func fillSegments(_ table: UInt64, _ count: UInt64) throws(Problem) {
     let rowSize = UInt64(MemoryLayout<Elf64_Phdr>.size)
     guard count <= size / rowSize else { return }
-    try fillTable(table, count * rowSize, "program header table")
+    try fillTable(table, count * rowSize, "program header table", limit: Self.headersLimit)
     var parts: [Range<UInt64>] = []
     for index in 0..<count {
       let (offset, overflow) = table.addingReportingOverflow(index * rowSize)
@@ -108,7 +113,7 @@ import Glibc
     let count = header.e_shnum == 0 ? first?.sh_size ?? 0 : UInt64(header.e_shnum)
     let names = header.e_shstrndx == 0xFFFF ? UInt64(first?.sh_link ?? 0) : UInt64(header.e_shstrndx)
     guard count <= size / rowSize else { return }
-    try fillTable(header.e_shoff, count * rowSize, "section table")
+    try fillTable(header.e_shoff, count * rowSize, "section table", limit: Self.headersLimit)
     guard names < count, let strings = row(header.e_shoff &+ names * rowSize, Elf64_Shdr.self) else { return }
     try fillTable(strings.sh_offset, min(strings.sh_size, size), "section names")
   }

@@ -151,23 +151,20 @@ struct JSONWriter {
     for _ in 0..<depth { append("  ") }
   }
 
+  /// What could disturb a terminal is escaped, because documents are shown on them too.
   private mutating func value(_ text: String) {
     append("\"")
     if text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x22 && $0 != 0x5C && $0 < 0x7F }) {
       append(text)
       return append("\"")
     }
-    for byte in text.utf8 {
-      switch byte {
-      case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-        bytes.append(UInt8(ascii: "\\"))
-        bytes.append(byte)
-      case 0x0A: append("\\n")
-      case 0x09: append("\\t")
-      case 0..<0x20, 0x7F:
-        let digits = String(byte, radix: 16)
-        append(digits.count < 2 ? "\\u000\(digits)" : "\\u00\(digits)")
-      default: bytes.append(byte)
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": append("\\\"")
+      case "\\": append("\\\\")
+      case "\n": append("\\n")
+      case "\t": append("\\t")
+      default: bytes.append(json: scalar)
       }
     }
     append("\"")

@@ -49,7 +49,7 @@ extension ScanReport {
     }
     for part in parts { text += StackText(part: part, question: question).text(style) }
     if parts.allSatisfy(\.units.isEmpty) {
-      if !question.namesDevices { text += "No CUDA device code found.\n" }
+      if !question.namesDevices { text += nothingFound(parts) }
     } else {
       if !text.isEmpty { text += "\n" }
       let rows = parts.flatMap { part in
@@ -65,6 +65,19 @@ extension ScanReport {
     text += parts.map { notes($0, style) }.joined()
     for part in parts { text += problemLines(part.view.problems, style) { part.path($0.path) } }
     return text
+  }
+
+  /// The headline where there is no device code: not that there is none where something was not read.
+  private func nothingFound(_ parts: [ViewAssessment]) -> String {
+    let failures = parts.flatMap(\.view.problems).filter(\.problem.isFailure)
+    if failures.isEmpty { return "No CUDA device code found.\n" }
+    let unreachable: Set<Problem.Code> = [.notFound, .unreadable, .notRegularFile]
+    let isUnread = parts.allSatisfy { part in
+      part.view.kind == .file && part.view.problems.contains { unreachable.contains($0.problem.code) }
+    }
+    return isUnread
+      ? "Nothing could be read.\n"
+      : "No CUDA device code found in what could be read; \(counted(failures.count, "problem")) below.\n"
   }
 
   /// The answer for one GPU, in one sentence: `✗ RTX 5090 (12.0): no. PyTorch 2.1.2 has no code that runs on it`.

@@ -29,15 +29,20 @@ struct ArchiveFiles: Sendable {
     symbolicLinks = []
     files = archive.members.indices.filter { !archive.members[$0].isDirectory }
       .map { File(path: archive.members[$0].path, layer: 0, member: $0) }.sorted { $0.path < $1.path }
-    var directories: Set<Path> = []
-    for member in archive.members {
-      var path = member.path.bytes[...]
-      while let slash = path.lastIndex(of: UInt8(ascii: "/")) {
-        path = path[..<slash]
-        guard directories.insert(Path(bytes: path)).inserted else { break }
-      }
+    directoryCount = Self.directoryCount(archive.members.map(\.path).sorted()) + 1
+  }
+
+  /// How many folders `paths`, which are sorted, have on the way to them: those that the path before has not.
+  private static func directoryCount(_ paths: [Path]) -> Int {
+    let slash = UInt8(ascii: "/")
+    var count = 0
+    var previous: [UInt8] = []
+    for path in paths {
+      let common = zip(previous, path.bytes).prefix { $0 == $1 }.count
+      count += path.bytes[common...].lazy.filter { $0 == slash }.count
+      previous = path.bytes
     }
-    directoryCount = directories.count + 1
+    return count
   }
 
   /// - Parameter layerNumbers: which of its image's layers each layer of `tree` is, where some were left out.

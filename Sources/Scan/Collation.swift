@@ -6,21 +6,34 @@ import Synchronization
 
 extension Walk {
   /// Puts everything into an order that does not depend on which thread was first.
-  func result(jobs: Int) -> ScanResult {
+  ///
+  /// - Parameter steps: names that may be looked up to follow links.
+  func result(jobs: Int, limits: ArchiveLimits, steps: Budget) -> ScanResult {
     let state = self.state.withLock { $0 }
     var result = ScanResult(roots: roots, problems: state.problems, counts: state.counts)
+    result.limits = limits
+    result.steps = steps
     var identities: [FilePlace: Identity] = [:]
     for (identity, entry) in state.files {
       for place in entry.places { identities[place] = identity }
     }
     var aliases: [Identity: [FilePlace]] = [:]
-    let resolver = LinkResolver(roots, links: state.surroundings.links)
-    for (place, _) in state.surroundings.links {
+    // In an order that tells which links are followed where the steps do not suffice for all.
+    let links = state.surroundings.links.sorted { $0.place < $1.place }
+    var resolver = LinkResolver(roots, links: links, steps: steps)
+    var unresolved: Set<Int> = []
+    for (place, _) in links {
       switch resolver.destination(of: place) {
       case .inside(let destination):
         if let identity = identities[destination] { aliases[identity, default: []].append(place) }
       case .outside: result.linksOutside[place.root, default: 0] += 1
       case .nowhere: break
+      case nil:
+        guard unresolved.insert(place.root).inserted else { continue }
+        result.problems.append(
+          PlacedProblem(
+            place: FilePlace(root: place.root, path: Path("")),
+            problem: Problem(.limitExceeded, "symbolic links", expected: limits.atMost(.pathSteps))))
       }
     }
     var found: [ScannedLibrary] = []

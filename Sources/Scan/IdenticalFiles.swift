@@ -6,66 +6,57 @@ import Synchronization
 extension ScanResult {
   /// Makes files with the same contents aliases of the first of them.
   mutating func mergeIdentical(jobs: Int, progress: ScanProgress?) {
-    // Only files with the same size, device code and ends are worth a comparison of all their bytes.
-    var candidates: [InventoryKey: [Int]] = [:]
+    // Only files with the same size and ends are worth a comparison of all their bytes.
+    var candidates: [SizeAndEnds: [Int]] = [:]
     for (index, library) in libraries.enumerated() {
-      if let key = InventoryKey(library) { candidates[key, default: []].append(index) }
+      guard let ends = library.ends else { continue }
+      candidates[SizeAndEnds(size: library.file.size, ends: ends), default: []].append(index)
     }
     let groups = candidates.values.filter { $0.count > 1 }
     guard !groups.isEmpty else { return }
-    let libraries = self.libraries
+    let places = libraries.map(\.place)
     let roots = self.roots
     let same = Mutex<[(first: Int, copy: Int)]>([])
     let queue = WorkQueue<[Int]>()
     for group in groups { queue.add(group) }
     queue.run(jobs: jobs) { group in
-      var distinct: [Int] = []
+      if group.count == 2 {
+        guard let first = try? roots.open(places[group[0]]), let second = try? roots.open(places[group[1]]),
+          haveSameBytes(first, second, progress)
+        else { return }
+        return same.withLock { $0.append((group[0], group[1])) }
+      }
+      // Each file is read once, however many look the same.
+      var firsts: [[UInt8]: Int] = [:]
       for index in group {
-        guard let file = try? roots.open(libraries[index].place) else { continue }
-        let twin = distinct.first { first in
-          guard let other = try? roots.open(libraries[first].place) else { return false }
-          return haveSameBytes(file, other, progress)
+        guard let file = try? roots.open(places[index]), let digest = try? SHA256.digest(of: file) else {
+          continue
         }
-        if let twin {
-          same.withLock { $0.append((twin, index)) }
+        progress?.add(bytes: file.size)
+        if let first = firsts[digest] {
+          same.withLock { $0.append((first, index)) }
         } else {
-          distinct.append(index)
+          firsts[digest] = index
         }
       }
     }
     let pairs = same.withLock { $0 }
     for (first, copy) in pairs {
-      self.libraries[first].aliases.append(libraries[copy].place)
-      self.libraries[first].aliases += libraries[copy].aliases
+      self.libraries[first].aliases.append(places[copy])
+      self.libraries[first].aliases += self.libraries[copy].aliases
     }
     let copies = Set(pairs.map(\.copy))
     for index in Set(pairs.map(\.first)) { self.libraries[index].aliases.sort() }
-    let copiedPlaces = Set(copies.map { libraries[$0].place })
+    let copiedPlaces = Set(copies.map { places[$0] })
     problems.removeAll { copiedPlaces.contains($0.place) }
     self.libraries = self.libraries.indices.filter { !copies.contains($0) }.map { self.libraries[$0] }
   }
 }
 
 /// What two files with the same contents have in common, as far as it is known without reading them again.
-private struct InventoryKey: Hashable {
+private struct SizeAndEnds: Hashable {
   var size: UInt64
-  var inventory: Inventory
   var ends: Int
-
-  init?(_ library: ScannedLibrary) {
-    guard let ends = library.ends else { return nil }
-    size = library.file.size
-    inventory = library.file.inventory
-    self.ends = ends
-  }
-
-  /// The whole inventory is compared, but only its ends are hashed.
-  func hash(into hasher: inout Hasher) {
-    hasher.combine(size)
-    hasher.combine(ends)
-    hasher.combine(inventory.images.count)
-    hasher.combine(inventory.modules.last)
-  }
 }
 
 /// Bytes at the start and at the end of a file that are compared first.

@@ -12,18 +12,24 @@ struct LinkResolver {
     case inside(FilePlace)
     /// Out of all roots.
     case outside
-    /// To itself, or through more links than Linux follows.
+    /// To itself, through more links than Linux follows, or to a path that is longer than any.
     case nowhere
   }
 
   private let roots: [ScanRoot]
-  private let links: [FilePlace: Path]
   /// Where each directory lies on the host, part by part; nil for roots that are closed in themselves.
   private let locations: [[ArraySlice<UInt8>]?]
+  /// The links of each root that is closed in itself.
+  private var closed: [Int: LinkTree] = [:]
+  /// The links of all others.
+  private var host = LinkTree()
+  /// The roots at a folder of the host, in their order.
+  private var rootsAt: [Int: [Int]] = [:]
+  private let steps: Budget
 
-  init(_ roots: [ScanRoot], links: [(place: FilePlace, target: Path)]) {
+  init(_ roots: [ScanRoot], links: [(place: FilePlace, target: Path)], steps: Budget) {
     self.roots = roots
-    self.links = Dictionary(links.map { ($0.place, $0.target) }) { first, _ in first }
+    self.steps = steps
     locations = roots.map { root in
       guard root.kind == .directory || root.kind == .file,
         let resolved = unsafe root.path.withCString({ unsafe realpath($0, nil) })
@@ -32,34 +38,57 @@ struct LinkResolver {
       let bytes = unsafe Array(UnsafeRawBufferPointer(start: resolved, count: strlen(resolved)))
       return bytes.split(separator: UInt8(ascii: "/"))
     }
-  }
-
-  /// Where the link at `place` leads.
-  func destination(of place: FilePlace) -> Destination {
-    let way = place.path.followed(from: locations[place.root] ?? []) { way in
-      self.place(way, from: place.root).flatMap { links[$0] }
+    for (root, location) in locations.enumerated() {
+      if let location { rootsAt[host.insert(location), default: []].append(root) }
     }
-    guard let way else { return .nowhere }
-    return self.place(way, from: place.root).map { .inside($0) } ?? .outside
-  }
-
-  /// The place under a root that a way leads to; nil where it is outside of all.
-  private func place(_ way: [ArraySlice<UInt8>], from root: Int) -> FilePlace? {
-    func path(_ parts: some Collection<ArraySlice<UInt8>>) -> Path {
-      Path(bytes: parts.joined(separator: [UInt8(ascii: "/")]))
-    }
-    guard locations[root] != nil else { return FilePlace(root: root, path: path(way)) }
-    // The root where the link is comes first, then the others in their order.
-    for other in [root] + roots.indices.filter({ $0 != root }) {
-      guard let location = locations[other], way.starts(with: location) else { continue }
-      if roots[other].kind == .file {
-        if way.count == location.count {
-          return FilePlace(root: other, path: roots[other].path.lastComponent)
-        }
+    for (place, target) in links {
+      if let location = locations[place.root] {
+        host.add(location + place.path.components, target: target)
       } else {
-        return FilePlace(root: other, path: path(way.dropFirst(location.count)))
+        closed[place.root, default: LinkTree()].add(place.path.components, target: target)
       }
     }
-    return nil
+  }
+
+  /// Where the link at `place` leads; nil where that would take more steps than are allowed.
+  mutating func destination(of place: FilePlace) -> Destination? {
+    guard !steps.isSpent else { return nil }
+    let way: [ArraySlice<UInt8>]
+    let end: LinkTree.Place?
+    if let location = locations[place.root] {
+      end = host.destination(of: location + place.path.components, steps: steps)
+      way = end.map { host.names(to: $0) } ?? []
+    } else {
+      end = closed[place.root, default: LinkTree()].destination(of: place.path.components, steps: steps)
+      way = end.flatMap { closed[place.root]?.names(to: $0) } ?? []
+    }
+    guard let end else { return steps.isSpent ? nil : .nowhere }
+    guard locations[place.root] != nil else {
+      return .inside(FilePlace(root: place.root, path: Self.path(way[...])))
+    }
+    return self.place(way, end, from: place.root).map { .inside($0) } ?? .outside
+  }
+
+  /// The place under a root that a way on the host leads to; nil where it is outside of all.
+  private func place(_ way: [ArraySlice<UInt8>], _ end: LinkTree.Place, from root: Int) -> FilePlace? {
+    // The root where the link is comes first, then the others in their order.
+    var found: Int?
+    var folder = end.folder
+    while true {
+      let isEnd = folder == end.folder && end.names.isEmpty
+      for other in rootsAt[folder] ?? [] where roots[other].kind != .file || isEnd {
+        if other == root || found != root && other < found ?? .max { found = other }
+      }
+      if folder == NameTree.root { break }
+      folder = host.folders.parent(of: folder)
+    }
+    guard let found, let location = locations[found] else { return nil }
+    let path =
+      roots[found].kind == .file ? roots[found].path.lastComponent : Self.path(way.dropFirst(location.count))
+    return FilePlace(root: found, path: path)
+  }
+
+  private static func path(_ parts: ArraySlice<ArraySlice<UInt8>>) -> Path {
+    Path(bytes: parts.joined(separator: [UInt8(ascii: "/")]))
   }
 }

@@ -7,6 +7,10 @@ import Synchronization
 /// Finds out what the paths are that a scan starts at, and opens archives.
 struct RootOpener {
   let limits: ArchiveLimits
+  /// Names that may be looked up.
+  let steps: Budget
+  /// Bytes that the members of archives may take.
+  private let memory: Budget
   /// The platform that is wanted of images for several; nil for all of Linux.
   let platform: ContainerImage.Platform?
   let jobs: Int
@@ -18,8 +22,13 @@ struct RootOpener {
   /// Layers of all images so far.
   private var layerCount = 0
 
-  init(limits: ArchiveLimits, platform: ContainerImage.Platform?, jobs: Int, progress: ScanProgress?) {
+  init(
+    limits: ArchiveLimits, steps: Budget, platform: ContainerImage.Platform?, jobs: Int,
+    progress: ScanProgress?
+  ) {
     self.limits = limits
+    self.steps = steps
+    memory = Budget(Int(clamping: limits.nameMemory))
     self.platform = platform
     self.jobs = jobs
     self.progress = progress
@@ -80,19 +89,20 @@ struct RootOpener {
 
   private mutating func addFile(_ path: Path) throws(Problem) {
     let file = try FileBytes(path: path)
+    memory.addMemory(for: file.size)
     let prefix = try file.bytes(at: 0, count: Int(min(file.size, 4)), "file")
     if ZipArchive.isZip(prefix: prefix[...]) {
       let archive = try ZipArchive(file, limits: limits)
       if archive.isCondaPackage {
-        try addCondaPackage(CondaPackage(file, limits: limits), at: path)
+        try addCondaPackage(CondaPackage(file, limits: limits, memory: memory), at: path)
       } else {
         addRoot(path, archive.isWheel ? .wheel : .zip, ArchiveFiles(archive))
       }
       return
     }
     guard try TarArchive.isTar(file) else { return addRoot(ScanRoot(path: path, kind: .file)) }
-    var tree = FileTree(limits: limits)
-    tree.apply(try TarArchive(decompressing: file, limits: limits))
+    var tree = FileTree(limits: limits, steps: steps, memory: memory)
+    tree.apply(try TarArchive(decompressing: file, limits: limits, memory: memory))
     if ImageArchive.isImage(tree) {
       try add(ImageArchive(tree, platform: platform), at: path, alsoWrong: tree.problems)
     } else {
@@ -102,7 +112,7 @@ struct RootOpener {
   }
 
   private mutating func addCondaPackage(_ package: CondaPackage, at path: Path) throws(Problem) {
-    var tree = FileTree(limits: limits)
+    var tree = FileTree(limits: limits, steps: steps, memory: memory)
     for part in package.parts { tree.apply(part) }
     addRoot(path, .condaPackage, ArchiveFiles(tree))
     let place = FilePlace(root: roots.count - 1, path: Path(""))
@@ -136,7 +146,7 @@ struct RootOpener {
     var problems: [Problem] = []
     var wanted: Set<String> = []
     read(image.layers.filter { layers[$0.digest] == nil && wanted.insert($0.digest).inserted }, &problems)
-    var tree = FileTree(limits: limits)
+    var tree = FileTree(limits: limits, steps: steps, memory: memory)
     var applied: [Int] = []
     for (number, layer) in image.layers.enumerated() {
       guard let tar = layers[layer.digest] else { continue }
@@ -155,7 +165,7 @@ struct RootOpener {
 
   /// Reads and verifies layers, several at a time.
   private mutating func read(_ missing: [ContainerImage.Layer], _ problems: inout [Problem]) {
-    let (limits, progress) = (limits, progress)
+    let (limits, progress, memory) = (limits, progress, memory)
     progress?.begin(.verifyingLayers, of: missing.count)
     let checkpoints = Self.checkpointLimit / max(1, layerCount)
     let size = Atomic(layers.values.reduce(0) { $0 + $1.source.size })
@@ -169,7 +179,7 @@ struct RootOpener {
           throw Problem(
             .limitExceeded, "layers of the images", expected: limits.atMost(.imageSize), observed: "more")
         }
-        let tar = try missing[index].tar(limits: limits)
+        let tar = try missing[index].tar(limits: limits, memory: memory)
         size.add(tar.source.size, ordering: .relaxed)
         // The files are read in a pass of their own, which jumps from checkpoint to checkpoint.
         (tar.source as? DecompressedBytes)?.release(keepingCheckpoints: checkpoints)

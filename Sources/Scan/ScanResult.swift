@@ -1,3 +1,4 @@
+import Archives
 public import Bytes
 public import Compatibility
 public import DeviceCode
@@ -81,6 +82,9 @@ public struct ScanResult: Sendable {
   var surroundings = Surroundings()
   /// By root the symbolic links to directories, and to files that may hold device code, outside all roots.
   var linksOutside: [Int: Int] = [:]
+  var limits = ArchiveLimits()
+  /// Names that may still be looked up.
+  var steps = Budget()
 
   public init(
     roots: [ScanRoot], libraries: [ScannedLibrary] = [], recognised: [RecognisedFile] = [],

@@ -27,7 +27,9 @@ public struct Scanner: Sendable {
   /// A symbolic link is never followed on the host: what it leads to is found under its own name, or it is outside.
   /// Nothing ends a scan; what cannot be read is among the result's problems.
   public func scan(_ paths: [Path]) -> ScanResult {
-    var opener = RootOpener(limits: limits, platform: platform, jobs: jobs, progress: progress)
+    let steps = Budget(limits.pathSteps)
+    var opener = RootOpener(
+      limits: limits, steps: steps, platform: platform, jobs: jobs, progress: progress)
     var seen: Set<Path> = []
     for path in paths where seen.insert(path).inserted {
       progress?.begin(.opening)
@@ -36,6 +38,6 @@ public struct Scanner: Sendable {
     progress?.begin(.walking)
     let walk = Walk(opener.roots, problems: opener.problems, progress: progress)
     walk.run(jobs: jobs)
-    return walk.result(jobs: jobs)
+    return walk.result(jobs: jobs, limits: limits, steps: steps)
   }
 }

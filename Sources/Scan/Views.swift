@@ -157,7 +157,7 @@ private struct ViewBuilder {
     let deviceCode = result.libraries.flatMap { [$0.place] + $0.aliases }.filter { roots.contains($0.root) }
     let (facts, found) = FactCollector.facts(
       of: tree, libraries: libraries, deviceCode: deviceCode.map(\.path).sorted(), images: images,
-      by: tables)
+      steps: result.steps, stepLimit: result.limits.atMost(.pathSteps), by: tables)
     return (facts, problems + found)
   }
 }

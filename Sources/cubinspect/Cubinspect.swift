@@ -48,7 +48,7 @@ enum Cubinspect {
       if case .unknownCommand(let word) = error.reason, (try? FileKind.of(Path(bytes: word.bytes))) != nil {
         Terminal.report("To scan it: \(tool.name) scan \(word)")
       }
-      Terminal.report(error.hint)
+      if let hint = error.hint { Terminal.report(hint) }
       return .usage
     }
   }

@@ -22,7 +22,7 @@ struct DiffCommand {
     new = Path(bytes: arguments.positionals[1].bytes)
     comparesKernels = !arguments.has(.noKernels)
     failsOnLosses = arguments.value(of: .failOnLoss)?.text == "lost"
-    outputs = try Output.all(arguments)
+    outputs = try Output.all(arguments, reading: [old, new])
     style = Terminal.style(arguments)
     tool = arguments.tool
     tables = try arguments.tables

@@ -47,7 +47,7 @@ struct ExtractCommand {
     kinds = Set(arguments.values(of: .kind).map(\.text))
     jobs = try arguments.jobs
     isQuiet = arguments.isQuiet
-    outputs = try Output.all(arguments)
+    outputs = try Output.all(arguments, reading: paths, making: directory)
     style = Terminal.style(arguments)
   }
 
@@ -67,7 +67,7 @@ struct ExtractCommand {
         Terminal.report("\(directory): cannot be written into: \(error.observed ?? "")")
         return .usage
       }
-      if !replaces, reportExisting(plans, output) { return .usage }
+      if reportConflict(plans, output) || !replaces && reportExisting(plans, output) { return .usage }
       let extracted = ProgressLine.during(isQuiet: isQuiet) { progress in
         progress?.begin(.decompressing)
         return plans.map { extract($0, into: output, progress) }
@@ -106,6 +106,27 @@ struct ExtractCommand {
   private func isWanted(_ image: DeviceImage) -> Bool {
     (targets.isEmpty || targets.contains(image.targetName))
       && (kinds.isEmpty || kinds.contains(image.fileExtension))
+  }
+
+  /// Reports an image whose file would take the place of an input or of a report; returns whether there is one.
+  private func reportConflict(_ plans: [Plan], _ output: OutputDirectory) -> Bool {
+    let inputs = Dictionary(plans.compactMap { plan in plan.identity.map { ($0, plan.path) } }) { first, _ in
+      first
+    }
+    for plan in plans {
+      for name in plan.images.compactMap({ plan.names[$0] }).map({ Path($0) }) {
+        let file = directory.appending(name.bytes)
+        if let input = output.status(of: name).flatMap({ inputs[$0.identity] }) {
+          Terminal.report("\(file): is the input \(input) too, and would be lost: nothing was written")
+          return true
+        }
+        if outputs.contains(where: { $0.isEntry(name, of: output) }) {
+          Terminal.report("\(file): an image and the report cannot go to the same place: nothing was written")
+          return true
+        }
+      }
+    }
+    return false
   }
 
   /// Reports the files that are there already; returns whether there are any.

@@ -16,13 +16,11 @@ struct FactsCommand {
 
   init(_ arguments: ParsedArguments) throws(UsageError) {
     paths = arguments.positionals.map { Path(bytes: $0.bytes) }
+    output = try Output.json(arguments, .factsFile, reading: paths)
     images = try arguments.images
     scanner = try arguments.scanner
     isQuiet = arguments.isQuiet
     tool = arguments.tool
-    let file = arguments.value(of: .factsFile)
-    if let file, file.bytes.isEmpty { throw arguments.invalid(.factsFile, file, "the file has no name") }
-    output = Output(format: .json, file: file.map { Path(bytes: $0.bytes) })
   }
 
   func run() -> ExitStatus {

@@ -15,7 +15,7 @@ struct KernelsCommand {
 
   init(_ arguments: ParsedArguments) throws(UsageError) {
     paths = arguments.positionals.map { Path(bytes: $0.bytes) }
-    outputs = try Output.all(arguments)
+    outputs = try Output.all(arguments, reading: paths)
     style = Terminal.style(arguments)
     let jobs = try arguments.jobs
     self.jobs = jobs

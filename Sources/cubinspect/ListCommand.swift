@@ -18,7 +18,7 @@ struct ListCommand {
     verifies = arguments.has(.verify)
     jobs = try arguments.jobs
     isQuiet = arguments.isQuiet
-    outputs = try Output.all(arguments)
+    outputs = try Output.all(arguments, reading: paths)
     style = Terminal.style(arguments)
   }
 

@@ -1,6 +1,7 @@
 import Archives
 import Bytes
 import CommandLineSyntax
+import DeviceCode
 import Glibc
 import Report
 import Scan
@@ -13,16 +14,42 @@ struct Output {
   }
 
   var format: Format
-  /// nil: standard output.
+  /// As it was named; nil: standard output.
   var file: Path?
+  private var destination = Destination.standardOutput
+
+  private init(_ format: Format) { self.format = format }
+
+  /// A result that goes to `file`.
+  ///
+  /// - Parameter folder: a directory that the command makes.
+  /// - Throws: an error that says why nothing can be written there.
+  private init(
+    _ format: Format, to file: Path, making folder: Path?, _ arguments: ParsedArguments
+  ) throws(UsageError) {
+    self.format = format
+    self.file = file
+    do throws(Problem) {
+      destination = try Destination(file, making: folder)
+    } catch {
+      throw UsageError(
+        .unusable("\(file): cannot be written: \(error.observed ?? "")"), commandPath: arguments.commandPath)
+    }
+  }
 
   /// The outputs that the command line asks for; text on standard output when it asks for none.
   ///
-  /// - Throws: a usage error for an unknown format, an empty name, or two outputs to one place.
-  static func all(_ arguments: ParsedArguments) throws(UsageError) -> [Output] {
+  /// - Parameters:
+  ///   - inputs: what the command reads.
+  ///   - folder: a directory that the command makes, and that results may go into.
+  /// - Throws: a usage error for an unknown format, an empty name, two outputs to one place, one that is an input, and
+  ///   one that cannot be written.
+  static func all(
+    _ arguments: ParsedArguments, reading inputs: [Path] = [], making folder: Path? = nil
+  ) throws(UsageError) -> [Output] {
     let values = arguments.values(of: .output)
-    var outputs = arguments.has(.json) ? [Output(format: .json)] : []
-    guard !values.isEmpty || !outputs.isEmpty else { return [Output(format: .text)] }
+    var outputs = arguments.has(.json) ? [Output(.json)] : []
+    if values.isEmpty, outputs.isEmpty { outputs = [Output(.text)] }
     for value in values {
       let parts = value.bytes.split(
         separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
@@ -33,52 +60,74 @@ struct Output {
       }
       let file = parts.count > 1 ? Path(bytes: parts[1]) : nil
       if file?.bytes.isEmpty == true { throw arguments.invalid(.output, value, "the file has no name") }
-      if outputs.contains(where: { $0.file == file }) {
+      let output =
+        if let file { try Output(format, to: file, making: folder, arguments) } else { Output(format) }
+      if outputs.contains(where: { $0.file == file || $0.destination.isSame(as: output.destination) }) {
         throw arguments.invalid(.output, value, "two results cannot go to the same place")
       }
-      outputs.append(Output(format: format, file: file))
+      outputs.append(output)
     }
+    try check(outputs, arguments, reading: inputs)
     return outputs
   }
+
+  /// The one output of a command that writes JSON, to the file that `flag` names or to standard output.
+  ///
+  /// - Throws: a usage error for an empty name, one that is an input, and one that cannot be written.
+  static func json(
+    _ arguments: ParsedArguments, _ flag: Flag, reading inputs: [Path]
+  ) throws(UsageError) -> Output {
+    var output = Output(.json)
+    if let value = arguments.value(of: flag) {
+      guard !value.bytes.isEmpty else { throw arguments.invalid(flag, value, "the file has no name") }
+      output = try Output(.json, to: Path(bytes: value.bytes), making: nil, arguments)
+    }
+    try check([output], arguments, reading: inputs)
+    return output
+  }
+
+  private static func check(
+    _ outputs: [Output], _ arguments: ParsedArguments, reading inputs: [Path]
+  ) throws(UsageError) {
+    let inputs =
+      inputs
+      + [Flag.imageConfig, .data].flatMap { arguments.values(of: $0) }.map { Path(bytes: $0.bytes) }
+    for output in outputs {
+      let conflict: String
+      if let input = output.destination.input(among: inputs) {
+        conflict = "is the input \(input) too"
+      } else if let folder = output.destination.ancestor(among: inputs), output.file.map(isScanned) == true {
+        conflict = "is one of the files to read in \(folder)"
+      } else {
+        continue
+      }
+      throw UsageError(
+        .other("\(output.name): \(conflict), and would be lost"), commandPath: arguments.commandPath)
+    }
+  }
+
+  /// Whether a scan would read the file for what it holds. A report of the last scan is no such file.
+  private static func isScanned(_ path: Path) -> Bool {
+    guard let file = try? FileBytes(path: path),
+      let prefix = try? file.bytes(
+        at: 0, count: Int(min(file.size, UInt64(InspectedFile.prefixSize))), "file")
+    else { return false }
+    return InspectedFile.mayHoldDeviceCode(prefix: prefix[...]) || ZipArchive.isZip(prefix: prefix.prefix(4))
+      || (try? TarArchive.isTar(file)) == true
+  }
+
+  /// Whether it goes to the entry `name` of `directory`.
+  func isEntry(_ name: Path, of directory: OutputDirectory) -> Bool {
+    destination.isEntry(name, of: directory)
+  }
+
+  /// What a message calls it.
+  var name: String { file?.description ?? "standard output" }
 
   /// Writes the result: a file appears whole or not at all.
   ///
   /// - Throws: a ``Problem`` when the system refuses. A closed pipe is none.
-  func write(_ bytes: [UInt8]) throws(Problem) {
-    guard let file else {
-      let error = Terminal.write(bytes[...], to: STDOUT_FILENO)
-      if error != 0, error != EPIPE {
-        throw Problem(.unreadable, "standard output", observed: errorText(error))
-      }
-      return
-    }
-    if let kind = try? FileKind.of(file), kind != .regular {
-      // Pipes and devices cannot be replaced: write into them.
-      return try write(bytes, into: file)
-    }
-    let target = Self.resolved(file)
-    let start = target.bytes.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0
-    let directory = try OutputDirectory(start == 0 ? Path(".") : Path(bytes: target.bytes[..<start]))
-    let error = directory.write(bytes[...], to: Path(bytes: target.bytes[start...]), replaces: true)
-    if error != 0 { throw Problem(.unreadable, "output file", observed: errorText(error)) }
-  }
-
-  /// The file that `path` leads to: a symbolic link such as /dev/stdout stays what it is.
-  private static func resolved(_ path: Path) -> Path {
-    guard let resolved = unsafe path.withCString({ unsafe realpath($0, nil) }) else { return path }
-    defer { unsafe free(resolved) }
-    return Path(bytes: unsafe Array(UnsafeRawBufferPointer(start: resolved, count: strlen(resolved))))
-  }
-
-  private func write(_ bytes: [UInt8], into path: Path) throws(Problem) {
-    let descriptor = unsafe path.withCString { unsafe open($0, O_WRONLY | O_CLOEXEC) }
-    guard descriptor >= 0 else { throw Problem(.unreadable, "output file", observed: errorText(errno)) }
-    let error = Terminal.write(bytes[...], to: descriptor)
-    let closed = close(descriptor) == 0 ? 0 : errno
-    if error != 0 || closed != 0 {
-      throw Problem(.unreadable, "output file", observed: errorText(error != 0 ? error : closed))
-    }
-  }
+  func write(_ bytes: [UInt8]) throws(Problem) { try destination.write(bytes) }
 }
 
 extension [Output] {
@@ -102,7 +151,7 @@ extension [Output] {
         }
       } catch {
         Terminal.report(
-          "\(output.file?.description ?? "standard output"): cannot be written: \(error.observed ?? "")")
+          "\(output.name): cannot be written: \(error.observed ?? "")")
         isComplete = false
       }
     }

@@ -26,13 +26,37 @@ final class OutputDirectory: Sendable {
 
   deinit { close(descriptor) }
 
+  var identity: FileIdentity? { FileStatus(of: descriptor)?.identity }
+
+  /// The directory itself and all above it.
+  var ancestors: Set<FileIdentity> {
+    var ancestors: Set<FileIdentity> = []
+    var path = Path(".")
+    // The root is its own parent.
+    while let status = FileStatus(path, in: descriptor, followsLink: false),
+      ancestors.insert(status.identity).inserted
+    {
+      path = path.appending("..".utf8)
+    }
+    return ancestors
+  }
+
   /// Whether there is anything of that name.
   func contains(_ name: Path) -> Bool { status(of: name) != nil }
 
-  private func status(of name: Path) -> stat? {
-    var status = stat()
-    let result = unsafe name.withCString { unsafe fstatat(descriptor, $0, &status, AT_SYMLINK_NOFOLLOW) }
-    return result == 0 ? status : nil
+  /// What is there of that name, symbolic links not followed.
+  func status(of name: Path) -> FileStatus? { FileStatus(name, in: descriptor, followsLink: false) }
+
+  /// Why `name` cannot be written or replaced, as far as it can be told before; 0 where nothing speaks against it.
+  func writingError(of name: Path) -> CInt {
+    guard access(to: Path("."), W_OK | X_OK) else { return errno }
+    guard let old = status(of: name) else { return errno == ENOENT ? 0 : errno }
+    guard let directory = FileStatus(of: descriptor), old.isTrusted(in: directory) else { return EACCES }
+    return old.kind == .symbolicLink || access(to: name, W_OK) ? 0 : errno
+  }
+
+  private func access(to name: Path, _ mode: CInt) -> Bool {
+    unsafe name.withCString { unsafe faccessat(descriptor, $0, mode, AT_EACCESS) } == 0
   }
 
   /// Writes the file `name`, which appears whole or not at all; returns the number of the error, 0 for none.
@@ -42,15 +66,14 @@ final class OutputDirectory: Sendable {
   ///
   /// - Parameter replaces: whether it takes the place of a file of that name; otherwise that is the error `EEXIST`.
   func write(_ bytes: ArraySlice<UInt8>, to name: Path, replaces: Bool) -> CInt {
-    let old = replaces ? status(of: name).flatMap { $0.st_mode & S_IFMT == S_IFREG ? $0 : nil } : nil
-    if old != nil,
-      unsafe name.withCString({ unsafe faccessat(descriptor, $0, W_OK, AT_EACCESS) }) != 0
-    {
-      return errno
+    if replaces {
+      let refusal = writingError(of: name)
+      if refusal != 0 { return refusal }
     }
+    let old = replaces ? status(of: name).flatMap { $0.kind == .regular ? $0 : nil } : nil
     // A number that no other process has, and no one before left behind.
     let temporary = ".cubinspect-\(String(UInt64.random(in: 0 ... .max), radix: 16)).partial"
-    let mode = old.map { $0.st_mode & 0o777 }
+    let mode = old.map { $0.permissions & 0o777 }
     let file = Self.unfinished.withLock { unfinished in
       let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
       let file = unsafe openat(descriptor, temporary, flags, mode ?? 0o666)
@@ -60,7 +83,7 @@ final class OutputDirectory: Sendable {
     guard file >= 0 else { return errno }
     if let old, let mode {
       // Root alone may give files away.
-      _ = fchown(file, old.st_uid, old.st_gid)
+      _ = fchown(file, old.owner, old.group)
       _ = fchmod(file, mode)
     }
     var error = Terminal.write(bytes, to: file)

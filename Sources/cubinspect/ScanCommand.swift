@@ -1,3 +1,4 @@
+import Archives
 import Assessment
 import Bytes
 import CommandLineSyntax
@@ -21,7 +22,7 @@ struct ScanCommand {
 
   init(_ arguments: ParsedArguments) throws(UsageError) {
     paths = arguments.positionals.map { Path(bytes: $0.bytes) }
-    outputs = try Output.all(arguments)
+    outputs = try Output.all(arguments, reading: paths)
     style = Terminal.style(arguments)
     tool = arguments.tool
     scanner = try arguments.scanner
@@ -122,6 +123,8 @@ struct ScanCommand {
         facts.views.append(view)
       }
     }
+    facts.limitRequirements(
+      to: Budget(scanner.limits.conditions), scanner.limits.atMost(.conditions))
     return facts
   }
 

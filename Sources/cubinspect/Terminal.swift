@@ -60,10 +60,21 @@ enum Terminal {
       }
       if count < 0 {
         if errno == EINTR { continue }
+        // The other end of the pipe asked for writes that do not wait: wait here.
+        if errno == EAGAIN, waitUntilWritable(descriptor) { continue }
         return errno
       }
       done += count
     }
     return 0
+  }
+
+  /// Waits until something can be written, or writing fails; false when waiting fails.
+  private static func waitUntilWritable(_ descriptor: CInt) -> Bool {
+    var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+    while unsafe poll(&request, 1, -1) < 0 {
+      guard errno == EINTR else { return false }
+    }
+    return true
   }
 }

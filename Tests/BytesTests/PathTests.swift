@@ -2,23 +2,6 @@ import Bytes
 import Testing
 
 @Suite struct PathTests {
-  @Test(arguments: [
-    ("a/b", "a/b"), ("./a//c/", "a/c"), ("link/x", "b/x"), ("a/up/x", "x"), ("absolute/x", "usr/x"),
-    ("../../a", "a"), ("a/link", "a/link"), ("chain", "b"), ("", ""),
-  ])
-  func followsLinks(_ path: String, end: String) {
-    let links = [
-      "link": "b", "a/up": "..", "absolute": "/usr", "chain": "next", "next": "./link", "loop": "loop",
-    ]
-    func follow(_ path: String) -> String? {
-      Path(path).followed { way in links[Path(bytes: way.joined(separator: [0x2F])).text].map { Path($0) } }
-        .map { Path(bytes: $0.joined(separator: [0x2F])).text }
-    }
-    #expect(follow(path) == end)
-    #expect(follow("loop") == nil)
-    #expect(follow("loop/" + path) == nil)
-  }
-
   @Test func appending() {
     #expect(Path("a").appending("b".utf8) == Path("a/b"))
     #expect(Path("a/").appending("b".utf8) == Path("a/b"))

@@ -110,6 +110,8 @@ struct InputTests {
     let names: [[UInt8]] = [
       [0x61, 0xFF, 0xFE], Array("new\nline".utf8), Array("\u{1B}[31m\u{1B}]0;title\u{7}".utf8),
       Array("right-to-left\u{202E}os".utf8), Array("\"quote\\".utf8), [0xC3],
+      Array("\u{9B}31mC1\u{85}\u{7F}".utf8), Array("\u{2066}isolated\u{2069}\u{61C}\u{E0041}".utf8),
+      Array("ü🙂".utf8),
     ]
     for (index, name) in names.enumerated() {
       try tree.write(library + [UInt8(index)], to: Array("lib/".utf8) + name)
@@ -123,6 +125,16 @@ struct InputTests {
     #expect(text.text.contains(#"a\xff\xfe"#))
     #expect(text.text.contains(#"new\x0aline"#))
     #expect(text.text.contains(#"\x1b[31m"#))
+
+    for command in [["scan", "lib", "-o", "json"], ["facts", "lib"]] {
+      let run = try Program.run(command.map { Array($0.utf8) }, in: tree.path)
+      #expect(isSafe(run.output))
+      #expect(run.text.contains(#"right-to-left\u202eos"#))
+      #expect(run.text.contains(#"\u009b31mC1\u0085\u007f"#))
+      #expect(run.text.contains(#"\u2066isolated\u2069\u061c\udb40\udc41"#))
+      #expect(run.text.contains("ü🙂"))
+      _ = try run.document()
+    }
 
     let document = try run("scan", "lib", "-o", "json").document()
     let libraries = document.libraries

@@ -99,6 +99,42 @@ enum Program {
       &actions, leadsSession: true)
   }
 
+  /// Runs a shell command line, in which `$0` is the program, with a pipe as standard output that does not wait for its
+  /// reader, who is slow to begin; returns what came out of it.
+  static func throughNonBlockingPipe(_ command: String, in directory: String = "/") throws -> Outcome {
+    var ends: [CInt] = [0, 0]
+    guard unsafe pipe(&ends) == 0 else { throw Failure(description: "pipe: \(errno)") }
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    _ = fcntl(ends[1], F_SETFL, O_WRONLY | O_NONBLOCK)
+    let messages = try temporaryFile()
+    defer {
+      close(ends[0])
+      close(messages)
+    }
+    var actions = unsafe posix_spawn_file_actions_t()
+    unsafe posix_spawn_file_actions_init(&actions)
+    defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+    unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+    unsafe posix_spawn_file_actions_adddup2(&actions, ends[1], 1)
+    unsafe posix_spawn_file_actions_adddup2(&actions, messages, 2)
+    let process = unsafe try start(
+      ["/bin/sh", "-c", command, path].map { Array($0.utf8) }, in: directory, [], &actions)
+    close(ends[1])
+    usleep(300_000)
+    var output: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 12)
+    while true {
+      let count = unsafe read(ends[0], &buffer, buffer.count)
+      guard count > 0 else { break }
+      output += buffer[..<count]
+    }
+    guard case .exit(let status) = try wait(for: process) else {
+      throw Failure(description: "ended by a signal")
+    }
+    return Outcome(
+      status: status, output: output, messages: String(decoding: contents(of: messages), as: UTF8.self))
+  }
+
   /// How a process ended.
   enum End: Hashable {
     case exit(Int32)

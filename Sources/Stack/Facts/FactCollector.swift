@@ -14,14 +14,15 @@ public struct FactCollector {
   /// The facts of `tree`, with what is known of its ELF files and of the image that it belongs to, and the packages that
   /// the files in `deviceCode` belong to.
   ///
+  /// `steps` are the names that may be looked up to find libraries, and `stepLimit` says how many there were.
   /// The problems are those of files that cannot be read, by path. The order of the result does not depend on the order
   /// of `tree` and `libraries`.
   public static func facts(
     of tree: Tree, libraries: [HostLibrary], deviceCode: [Path] = [], images: [ImageConfiguration] = [],
-    by tables: TableSet
+    steps: Budget = Budget(), stepLimit: String? = nil, by tables: TableSet
   ) -> (facts: StackFacts, problems: [FileProblem]) {
     var collector = FactCollector(tree, libraries, tables)
-    let facts = collector.collect(deviceCode, images)
+    let facts = collector.collect(deviceCode, images, steps, stepLimit)
     return (facts, collector.problems.sorted { $0.path < $1.path })
   }
 
@@ -33,7 +34,9 @@ public struct FactCollector {
     files = Set(tree.files)
   }
 
-  private mutating func collect(_ deviceCode: [Path], _ images: [ImageConfiguration]) -> StackFacts {
+  private mutating func collect(
+    _ deviceCode: [Path], _ images: [ImageConfiguration], _ steps: Budget, _ stepLimit: String?
+  ) -> StackFacts {
     let interesting = Interesting(tree.files)
     // Folders of environments, parents before what they hold.
     var found: [Path: [Distribution]] = [:]
@@ -51,35 +54,38 @@ public struct FactCollector {
     let conda = interesting.condaRecords.compactMap { CondaRecord($0) }
     let debian = interesting.debianStatus.flatMap { debianPackages(in: $0) }
     let prefixes = Set(conda.map(\.prefix))
-    let homes = environments.map { $0.folder.home(in: prefixes) }
+    // Where several environments have one home, the last one counts.
+    let homes = FolderIndex(environments.map { $0.folder.home(in: prefixes) })
     var seen: Set<Component> = []
     let table = tables.libraries
     let components =
       interesting.libraries.compactMap { Component(file: $0, table) }
       + conda.compactMap { Component($0, table) } + debian.compactMap { Component($0, table) }
     for component in components where seen.insert(component).inserted {
-      let own = homes.indices.filter { component.path.isInside(homes[$0]) }
-        .max { homes[$0].bytes.count <= homes[$1].bytes.count }
-      if let index = own {
+      if let index = homes.innermost(around: component.path) {
         environments[index].components.append(component)
       } else {
         facts.components.append(component)
       }
     }
     facts.environments = environments.filter { !$0.distributions.isEmpty || $0.torch != nil }
+    let condaTorch = Dictionary(
+      conda.lazy.filter { ["pytorch", "libtorch"].contains($0.name) }.map { ($0.prefix, $0) }
+    ) { first, _ in first }
     for index in facts.environments.indices {
-      let environment = facts.environments[index]
-      let home = environment.folder.home(in: prefixes)
-      facts.environments[index].torch?.complete(
-        by: conda.first { $0.prefix == home && ["pytorch", "libtorch"].contains($0.name) })
+      let home = facts.environments[index].folder.home(in: prefixes)
+      facts.environments[index].torch?.complete(by: condaTorch[home])
     }
     PackageCollector(conda: conda, debian: debian, interesting).attribute(deviceCode, in: &facts, by: &self)
     facts.compatPackages = interesting.libraries.compactMap { compatPackage(at: $0) }
     facts.staticRuntimes = librariesWithRuntime()
       .map { StaticRuntime(path: $0.path, toolkit: $0.compiler.flatMap { CUDAVersion(release: $0) }) }
     facts.jetsonLinux = jetsonLinux(debian)
-    let resolver = LibraryResolver(tree, files: files, libraries: libraries)
+    var resolver = LibraryResolver(tree, files: files, steps: steps)
     facts.missing = resolver.missing(for: libraries, environments: folders, besides: table)
+    if steps.isSpent {
+      note(Problem(.limitExceeded, "search for needed libraries", expected: stepLimit), of: Path(""))
+    }
     let machines = Dictionary(grouping: libraries, by: \.machine).mapValues(\.count)
     facts.machine =
       machines.max { ($0.value, $1.key.rawValue) < ($1.value, $0.key.rawValue) }?.key
@@ -206,7 +212,7 @@ public struct FactCollector {
     }
     var seen: Set<String> = []
     let components = tables.libraries.components
-    for library in libraries where library.path.isInside(torch.libraryFolder) {
+    for library in libraries(in: torch.libraryFolder) {
       for soname in library.dynamic.needed where seen.insert(soname).inserted {
         let stem = LibraryName(soname)?.stem
         if components.contains(where: { $0.library != nil && $0.library == stem }) {
@@ -215,6 +221,24 @@ public struct FactCollector {
       }
     }
     return torch
+  }
+
+  /// The libraries below a folder, in their order.
+  private func libraries(in folder: Path) -> ArraySlice<HostLibrary> {
+    let first = Path(bytes: folder.bytes + [UInt8(ascii: "/")])
+    var start = 0
+    var count = libraries.count
+    while count > 0 {
+      let half = count / 2
+      if libraries[start + half].path < first {
+        start += half + 1
+        count -= half + 1
+      } else {
+        count = half
+      }
+    }
+    let end = libraries[start...].firstIndex { !$0.path.isInside(folder) } ?? libraries.endIndex
+    return libraries[start..<end]
   }
 
   /// The release of Jetson Linux, by the file that it installs or by its core package.
@@ -234,27 +258,25 @@ public struct FactCollector {
 
   /// The libraries that register device code where no CUDA runtime comes from another library, directly or not.
   private func librariesWithRuntime() -> [HostLibrary] {
-    var byName: [String: [Int]] = [:]
-    for (index, library) in libraries.enumerated() {
-      let name = library.path.lastComponent.text
-      byName[name, default: []].append(index)
-      if let soname = library.dynamic.soname, soname != name { byName[soname, default: []].append(index) }
-    }
     let haveRuntime = libraries.map { library in
       library.dynamic.needed.contains { LibraryName($0)?.stem == "libcudart" }
     }
-    return libraries.indices.filter { start in
-      guard libraries[start].registersDeviceCode else { return false }
-      var seen: Set<Int> = [start]
-      var rest = [start]
-      while let index = rest.popLast() {
-        if haveRuntime[index] { return false }
-        for name in libraries[index].dynamic.needed {
-          for next in byName[name] ?? [] where seen.insert(next).inserted { rest.append(next) }
+    // From those that get a runtime back to those that need them.
+    var neededBy: [String: [Int]] = [:]
+    for (index, library) in libraries.enumerated() {
+      for name in library.dynamic.needed { neededBy[name, default: []].append(index) }
+    }
+    var getRuntime = Set(libraries.indices.filter { haveRuntime[$0] })
+    var rest = Array(getRuntime)
+    while let index = rest.popLast() {
+      for name in Set([libraries[index].path.lastComponent.text, libraries[index].dynamic.soname ?? ""]) {
+        for next in neededBy.removeValue(forKey: name) ?? [] where getRuntime.insert(next).inserted {
+          rest.append(next)
         }
       }
-      return true
-    }.map { libraries[$0] }
+    }
+    return libraries.indices.filter { libraries[$0].registersDeviceCode && !getRuntime.contains($0) }
+      .map { libraries[$0] }
   }
 
   private mutating func toolkits(_ sorted: [Path]) -> [Toolkit] {
@@ -274,7 +296,7 @@ public struct FactCollector {
       }
     }
     let usual = Path("usr/local/cuda")
-    let resolver = LibraryResolver(tree, files: files)
+    var resolver = LibraryResolver(tree, files: files, steps: Budget())
     return folders.sorted().compactMap { folder in
       let version = toolkitVersion(folder)
       let hasCompiler = files.contains(folder.child("bin/nvcc"))

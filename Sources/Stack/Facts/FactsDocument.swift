@@ -59,7 +59,7 @@ public enum FactsDocument {
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     // Every value of facts is text, a number, a list or an object.
     guard let data = try? encoder.encode(document) else { preconditionFailure("facts are no JSON") }
-    return Array(data) + [UInt8(ascii: "\n")]
+    return Array(data).terminalSafeJSON + [UInt8(ascii: "\n")]
   }
 
   /// Bytes of the start of a file by which ``isDocument(prefix:)`` tells it.

@@ -51,9 +51,23 @@ public struct MissingLibrary: Hashable, Sendable, Codable {
 /// Where the dynamic linker finds libraries, under a root that it takes for the file system's.
 struct LibraryResolver {
   private let files: Set<Path>
-  private let links: [Path: Path]
-  /// The places of every file name, and of every soname that differs from it.
-  private var places: [String: [Path]] = [:]
+  private let tree: Tree
+  private var links = LinkTree()
+  private let steps: Budget
+  /// The folders that were searched, by what they are called.
+  private var searched: [Path: Int?] = [:]
+  /// Folders with libraries that are needed.
+  private var folders: [Path: Int] = [:]
+
+  /// Where the libraries of one name are.
+  private struct Places {
+    /// The environments that have one, and ``outside``.
+    var environments: Set<Int> = []
+    var folders: Set<Int> = []
+  }
+
+  /// What is outside of all environments.
+  private static let outside = -1
 
   /// Places that the dynamic linker searches without being told, and those that NVIDIA's images add.
   private static let standard = [
@@ -63,83 +77,140 @@ struct LibraryResolver {
   ].map { Path($0) }
 
   /// `files` are those of the tree.
-  init(_ tree: Tree, files: Set<Path>, libraries: [HostLibrary] = []) {
+  init(_ tree: Tree, files: Set<Path>, steps: Budget) {
     self.files = files
-    links = tree.links
-    if libraries.isEmpty { return }
-    for path in tree.files { add(path) }
-    for path in tree.links.keys { add(path) }
-    for library in libraries {
-      if let soname = library.dynamic.soname, soname != library.path.lastComponent.text {
-        add(soname, library.path)
-      }
-    }
+    self.tree = tree
+    self.steps = steps
+    for (path, target) in tree.links { links.add(path.components, target: target) }
   }
-
-  private mutating func add(_ path: Path) {
-    if path.name.contains(".so") { add(String(decoding: path.name, as: UTF8.self), path) }
-  }
-
-  private mutating func add(_ name: String, _ path: Path) { places[name, default: []].append(path) }
 
   /// The libraries that are nowhere under the root where the one that needs them could get them: neither where it
   /// looks, nor anywhere else in the same environment or outside of all of them, from where they may be loaded before.
   ///
+  /// When no steps are left, what was not looked up is not among them.
+  ///
   /// - Parameter table: which libraries come with the driver or the system.
-  func missing(
+  mutating func missing(
     for libraries: [HostLibrary], environments: [Path], besides table: LibraryTable
   ) -> [MissingLibrary] {
+    let index = FolderIndex(environments)
+    let places = places(for: libraries, index)
+    let standard = Set(Self.standard.compactMap { folder(at: $0) })
     var missing: [String: [Path]] = [:]
     for library in libraries.sorted(by: { $0.path < $1.path }) {
-      let own = environments.last { library.path.isInside($0) }
-      let folders = searchPath(of: library)
+      let own = index.innermost(around: library.path) ?? Self.outside
+      var search: Set<Int>?
       for soname in library.dynamic.needed where !table.isFromOutside(soname) {
-        if soname.utf8.contains(UInt8(ascii: "/")), soname.utf8.count <= Self.pathLimit {
-          if existing(expand(soname[...], for: library.path)) == nil {
-            missing[soname, default: []].append(library.path)
-          }
-          continue
+        let isFound: Bool
+        if Self.isPath(soname) {
+          isFound = expand(soname[...], for: library.path).flatMap { existing($0) } != nil
+        } else if let places = places[soname] {
+          if places.environments.contains(own) || places.environments.contains(Self.outside) { continue }
+          let folders = search ?? standard.union(searchPath(of: library))
+          search = folders
+          isFound =
+            steps.take(min(folders.count, places.folders.count)) && !places.folders.isDisjoint(with: folders)
+        } else {
+          isFound = false
         }
-        let candidates = places[soname] ?? []
-        let isFound =
-          candidates.contains { place in
-            let other = environments.last { place.isInside($0) }
-            return other == nil || other == own
-          } || !candidates.isEmpty && folders.contains { existing($0.child(soname)) != nil }
+        guard !steps.isSpent else { return Self.inOrder(missing) }
         if !isFound { missing[soname, default: []].append(library.path) }
       }
     }
-    return missing.map { MissingLibrary(soname: $0.key, neededBy: $0.value) }.sorted { $0.soname < $1.soname }
+    return Self.inOrder(missing)
   }
 
-  /// The folders in which the dynamic linker searches for what `library` needs.
-  private func searchPath(of library: HostLibrary) -> [Path] {
+  private static func inOrder(_ missing: [String: [Path]]) -> [MissingLibrary] {
+    missing.map { MissingLibrary(soname: $0.key, neededBy: $0.value) }.sorted { $0.soname < $1.soname }
+  }
+
+  /// Whether what a library needs is looked up by its path alone.
+  private static func isPath(_ soname: String) -> Bool {
+    soname.utf8.contains(UInt8(ascii: "/")) && soname.utf8.count <= LinkTree.pathLimit
+  }
+
+  /// The places of every file name that is needed, and of every soname that differs from it.
+  private mutating func places(for libraries: [HostLibrary], _ environments: FolderIndex) -> [String: Places]
+  {
+    var places: [String: Places] = [:]
+    for library in libraries {
+      for soname in library.dynamic.needed where !Self.isPath(soname) { places[soname] = Places() }
+    }
+    for path in tree.files + tree.links.keys.sorted() where path.name.contains(".so") {
+      let name = String(decoding: path.name, as: UTF8.self)
+      guard places[name] != nil else { continue }
+      places[name]?.environments.insert(environments.innermost(around: path) ?? Self.outside)
+      if tree.links[path] == nil || existing(path) != nil {
+        let parent = path.parent
+        let folder = folders[parent] ?? folders.count
+        folders[parent] = folder
+        places[name]?.folders.insert(folder)
+      }
+    }
+    for library in libraries {
+      if let soname = library.dynamic.soname, soname != library.path.lastComponent.text {
+        places[soname]?.environments.insert(environments.innermost(around: library.path) ?? Self.outside)
+      }
+    }
+    return places
+  }
+
+  /// The folders in which the dynamic linker searches for what `library` needs, of those with libraries that are needed.
+  private mutating func searchPath(of library: HostLibrary) -> Set<Int> {
     // A library with DT_RUNPATH does not use its DT_RPATH.
     let lists = library.dynamic.runpath.isEmpty ? library.dynamic.rpath : library.dynamic.runpath
-    return lists.flatMap { $0.split(separator: ":") }.filter { $0.utf8.count <= Self.pathLimit }
-      .prefix(Self.searchLimit).map { expand($0, for: library.path) } + Self.standard
+    let entries = lists.lazy.flatMap { $0.split(separator: ":") }
+      .filter { $0.utf8.count <= LinkTree.pathLimit }.prefix(Self.searchLimit)
+    var found: Set<Int> = []
+    for entry in entries {
+      guard let path = expand(entry, for: library.path), let folder = folder(at: path) else { continue }
+      found.insert(folder)
+    }
+    return found
   }
 
-  private func expand(_ entry: Substring, for library: Path) -> Path {
-    guard entry.utf8.contains(UInt8(ascii: "$")) else { return Path(entry) }
-    let origin = library.parent.text
-    return Path(
-      entry.replacing("${ORIGIN}", with: origin).replacing("$ORIGIN", with: origin)
-        .replacing("${LIB}", with: "lib64").replacing("$LIB", with: "lib64"))
+  /// The folder with libraries that are needed that `path` leads to; nil where it leads to none.
+  private mutating func folder(at path: Path) -> Int? {
+    if let known = searched[path] { return known }
+    let folder = destination(of: path).flatMap { folders[$0] }
+    if searched.count < Self.memoryLimit, path.bytes.count <= 256 { searched[path] = .some(folder) }
+    return folder
   }
 
+  /// `entry` with the folder of `library` in the place of `$ORIGIN`; nil where that is longer than any path.
+  private func expand(_ entry: Substring, for library: Path) -> Path? {
+    let parts = entry.utf8.split(separator: UInt8(ascii: "$"), omittingEmptySubsequences: false)
+    var result = Array(parts[0])
+    for part in parts.dropFirst() {
+      if let variable = Self.variables.first(where: { part.starts(with: $0.name.utf8) }) {
+        result += variable.value.map { Array($0.utf8) } ?? library.parent.bytes
+        result += part.dropFirst(variable.name.utf8.count)
+      } else {
+        result.append(UInt8(ascii: "$"))
+        result += part
+      }
+      guard result.count <= LinkTree.pathLimit else { return nil }
+    }
+    return Path(bytes: result)
+  }
+
+  /// What the dynamic linker replaces; nil stands for the folder of the library.
+  private static let variables: [(name: String, value: String?)] = [
+    ("{ORIGIN}", nil), ("ORIGIN", nil), ("{LIB}", "lib64"), ("LIB", "lib64"),
+  ]
+
+  /// Folders that are remembered.
+  private static let memoryLimit = 1 << 16
   /// Folders that a library may name; more are not searched.
   private static let searchLimit = 256
-  /// Bytes of a path. The corresponding constant is `PATH_MAX`.
-  private static let pathLimit = 4096
 
   /// The regular file that `path` leads to, through `.`, `..` and symbolic links; an absolute link starts at the root.
-  func existing(_ path: Path) -> Path? {
-    func joined(_ way: [ArraySlice<UInt8>]) -> Path {
-      Path(bytes: way.joined(separator: [UInt8(ascii: "/")]))
-    }
-    guard let way = path.followed(link: { links[joined($0)] }) else { return nil }
-    let end = joined(way)
-    return files.contains(end) ? end : nil
+  mutating func existing(_ path: Path) -> Path? {
+    destination(of: path).flatMap { files.contains($0) ? $0 : nil }
+  }
+
+  private mutating func destination(of path: Path) -> Path? {
+    guard let place = links.destination(of: path.components, steps: steps) else { return nil }
+    return Path(bytes: links.names(to: place).joined(separator: [UInt8(ascii: "/")]))
   }
 }

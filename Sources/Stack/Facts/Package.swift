@@ -56,25 +56,23 @@ extension StackFacts {
 
 /// Tells in which of many folders a file lies.
 struct FolderIndex: Sendable {
-  private var positions: [ArraySlice<UInt8>: Int] = [:]
-  private var lengths: Set<Int> = []
+  private var folders = NameTree()
+  private var positions: [Int: Int] = [:]
 
-  init(_ folders: [Path] = []) {
-    for (position, folder) in folders.enumerated() {
-      positions[folder.bytes[...]] = position
-      lengths.insert(folder.bytes.count)
-    }
+  init(_ paths: [Path] = []) {
+    for (position, path) in paths.enumerated() { positions[folders.insert(path.components)] = position }
   }
 
   /// The position of the innermost folder that holds `path` or is it.
   func innermost(around path: Path) -> Int? {
-    let bytes = path.bytes
-    var end = bytes.count
-    while end > 0 {
-      if lengths.contains(end), let position = positions[bytes[..<end]] { return position }
-      end = bytes[..<end].lastIndex(of: UInt8(ascii: "/")) ?? 0
+    var folder = NameTree.root
+    var position = positions[folder]
+    for name in path.components {
+      guard let next = folders.child(name, of: folder) else { break }
+      folder = next
+      position = positions[folder] ?? position
     }
-    return positions[[]]
+    return position
   }
 
   /// `files` by the innermost folder around each.

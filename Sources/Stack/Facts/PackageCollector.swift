@@ -125,17 +125,35 @@ struct PackageCollector {
     let rest = files.filter { found[$0] == nil && $0.isInside(folder) }
     if !rest.isEmpty {
       fallBack(rest, in: environment, records, &found, &collector)
-      for path in rest where found[path] == nil {
-        guard let top = path.below(folder).split(separator: UInt8(ascii: "/")).first else { continue }
-        found[path] = withoutRecord.first { position in
-          let distribution = environment.distributions[position]
-          return distribution.normalizedName == Distribution.normalize(String(decoding: top, as: UTF8.self))
-            || collector.contents(of: distribution.metadata.parent.child("top_level.txt"))?
-              .split(separator: UInt8(ascii: "\n")).contains { $0.elementsEqual(top) } == true
-        }
+      let tops = rest.filter { found[$0] == nil }.compactMap { path in
+        path.below(folder).split(separator: UInt8(ascii: "/")).first.map { (path, $0) }
       }
+      let owners = owners(of: Set(tops.map(\.1)), among: withoutRecord, in: environment, &collector)
+      for (path, top) in tops { found[path] = owners[top] }
     }
     return found
+  }
+
+  /// The first of the distributions at `positions` that has each of the names, as its own or in its `top_level.txt`.
+  private func owners(
+    of names: Set<ArraySlice<UInt8>>, among positions: [Int], in environment: PythonEnvironment,
+    _ collector: inout FactCollector
+  ) -> [ArraySlice<UInt8>: Int] {
+    if names.isEmpty { return [:] }
+    let normalized = Dictionary(
+      grouping: names, by: { Distribution.normalize(String(decoding: $0, as: UTF8.self)) })
+    var owners: [ArraySlice<UInt8>: Int] = [:]
+    for position in positions {
+      let distribution = environment.distributions[position]
+      for name in normalized[distribution.normalizedName] ?? [] where owners[name] == nil {
+        owners[name] = position
+      }
+      let list = collector.contents(of: distribution.metadata.parent.child("top_level.txt")) ?? []
+      forEachLine(of: list) { name in
+        if names.contains(name), owners[name] == nil { owners[name] = position }
+      }
+    }
+    return owners
   }
 
   /// Gives files that no RECORD names to the distribution that alone owns files in the innermost folder around them that
@@ -220,7 +238,9 @@ struct PackageCollector {
     _ files: [Path], _ owners: inout [Path: Package], _ collector: inout FactCollector
   ) {
     let byRoot = Dictionary(grouping: debian, by: \.root).sorted { $0.key < $1.key }
-    let own = FolderIndex(byRoot.map(\.key)).grouping(files)
+    let roots = FolderIndex(byRoot.map(\.key))
+    let own = roots.grouping(files)
+    let lists = roots.grouping(debianLists)
     for (index, (root, packages)) in byRoot.enumerated() {
       guard let own = own[index] else { continue }
       var sought = SoughtPaths()
@@ -231,7 +251,7 @@ struct PackageCollector {
         if below.starts(with: "usr/".utf8) { sought.add(path, spelled: below.dropFirst(4)) }
       }
       let versions = Dictionary(packages.map { ($0.name, $0) }) { first, _ in first }
-      for list in debianLists where list.isInside(root) {
+      for list in lists[index] ?? [] {
         guard let package = versions[DebianPackage.name(ofList: list)],
           let bytes = collector.contents(of: list)
         else { continue }

@@ -130,6 +130,15 @@ extension ImageConfiguration {
     return list.sorted { ($0.variable, $0.requirement.text) < ($1.variable, $1.requirement.text) }
   }
 
+  /// How much there is to judge: the conditions of all requirements, and 20 more for each variable.
+  fileprivate var requirementCost: Int {
+    environment.reduce(0) { cost, entry in
+      guard entry.key.hasPrefix("NVIDIA_REQUIRE_") else { return cost }
+      return cost + 20
+        + entry.value.utf8.lazy.filter { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: ",") }.count
+    }
+  }
+
   /// Whether `NVIDIA_DISABLE_REQUIRE` switches all requirements off.
   public var disablesRequirements: Bool {
     ["1", "t", "T", "TRUE", "true", "True"].contains(environment["NVIDIA_DISABLE_REQUIRE"])
@@ -181,5 +190,24 @@ extension Substring {
     while text.first?.isWhitespace == true { text.removeFirst() }
     while text.last?.isWhitespace == true { text.removeLast() }
     return String(text)
+  }
+}
+
+extension Facts {
+  /// Leaves out what images require of a driver where there is more to judge than `conditions`, and notes that.
+  ///
+  /// - Parameter limit: what there may be, in words.
+  public mutating func limitRequirements(to conditions: Budget, _ limit: String) {
+    for view in views.indices {
+      for image in views[view].stack.images.indices {
+        let cost = views[view].stack.images[image].requirementCost
+        if cost == 0 || conditions.take(cost) { continue }
+        var environment = views[view].stack.images[image].environment
+        for name in environment.keys where name.hasPrefix("NVIDIA_REQUIRE_") { environment[name] = nil }
+        views[view].stack.images[image].environment = environment
+        let problem = Problem(.limitExceeded, "requirements of images", expected: limit)
+        views[view].problems.append(FileProblem(path: Path(""), problem: problem))
+      }
+    }
   }
 }
