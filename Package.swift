@@ -73,7 +73,7 @@ let package = Package(
       "Stack", ["Bytes", "ELFFile", "DeviceCode", "Compatibility"],
       resources: [
         .embedInCode("Resources/containers.json"), .embedInCode("Resources/libraries.json"),
-        .embedInCode("Resources/pytorch.json"),
+        .embedInCode("Resources/pytorch.json"), .embedInCode("Resources/runtime.json"),
       ]),
     library("Scan", ["Bytes", "Archives", "DeviceCode", "Compatibility", "Stack"]),
     library("Assessment", ["Bytes", "ELFFile", "DeviceCode", "Compatibility", "Stack"]),

@@ -4,8 +4,8 @@ import ELFFile
 
 /// Gathers the facts of a tree.
 public struct FactCollector {
-  private let tree: Tree
-  private let libraries: [HostLibrary]
+  let tree: Tree
+  let libraries: [HostLibrary]
   private let librariesByPath: [Path: HostLibrary]
   let files: Set<Path>
   private var problems: [FileProblem] = []
@@ -63,6 +63,10 @@ public struct FactCollector {
       }
     }
     facts.environments = environments.filter { !$0.distributions.isEmpty || $0.torch != nil }
+    facts.isSystem = ["etc/os-release", "usr/lib/os-release"].contains { name in
+      files.contains(Path(name)) || tree.links[Path(name)] != nil
+    }
+    facts.compilers = compilers(homes: homes)
     for index in facts.environments.indices {
       let environment = facts.environments[index]
       let home = environment.folder.home(in: prefixes)
@@ -79,9 +83,7 @@ public struct FactCollector {
     let machines = Dictionary(grouping: libraries, by: \.machine).mapValues(\.count)
     facts.machine =
       machines.max { ($0.value, $1.key.rawValue) < ($1.value, $0.key.rawValue) }?.key
-    facts.isSystem = ["etc/os-release", "usr/lib/os-release"].contains { name in
-      files.contains(Path(name)) || tree.links[Path(name)] != nil
-    }
+    facts.runtimeFrameworks = runtimeFrameworks(facts, resolver, prefixes: prefixes)
     return facts
   }
 

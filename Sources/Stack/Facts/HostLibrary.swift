@@ -12,6 +12,8 @@ public struct HostLibrary: Hashable, Sendable {
   public var registersDeviceCode: Bool
   /// The newest compiler release that its device code names: `12.8`.
   public var compiler: String?
+  /// What it says about the compiler that it is or has inside; nil where it is none, and before it was read.
+  public var compilerContents: CompilerContents?
 
   public init(
     path: Path, machine: ELFMachine = .amd64, dynamic: ELFDynamic, notes: [ELFNote] = [],
@@ -130,12 +132,13 @@ struct LibraryResolver {
   private static let pathLimit = 4096
 
   /// The regular file that `path` leads to, through `.`, `..` and symbolic links; an absolute link starts at the root.
-  func existing(_ path: Path) -> Path? {
+  func existing(_ path: Path) -> Path? { destination(path).flatMap { files.contains($0) ? $0 : nil } }
+
+  /// Where `path` leads to in the same way, whatever is there; nil for a path that ends nowhere.
+  func destination(_ path: Path) -> Path? {
     func joined(_ way: [ArraySlice<UInt8>]) -> Path {
       Path(bytes: way.joined(separator: [UInt8(ascii: "/")]))
     }
-    guard let way = path.followed(link: { links[joined($0)] }) else { return nil }
-    let end = joined(way)
-    return files.contains(end) ? end : nil
+    return path.followed(link: { links[joined($0)] }).map { joined($0) }
   }
 }

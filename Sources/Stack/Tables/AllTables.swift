@@ -5,7 +5,7 @@ extension TableSet {
   public static var shipped: TableSet {
     TableSet([
       ArchitectureTable.self, ContainerTable.self, DriverTable.self, GPUCatalogue.self, LibraryTable.self,
-      PyTorchTable.self, ToolkitTable.self,
+      PyTorchTable.self, RuntimeTable.self, ToolkitTable.self,
     ])
   }
 }
