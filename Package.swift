@@ -94,7 +94,8 @@ let package = Package(
       name: "FixtureSupport", dependencies: ["Bytes", "Archives", "CZlib"], path: "Tests/FixtureSupport",
       swiftSettings: settings),
     .target(
-      name: "StackFixtures", dependencies: ["Bytes", "ELFFile", "Compatibility", "Stack", "FixtureSupport"],
+      name: "StackFixtures",
+      dependencies: ["Bytes", "ELFFile", "DeviceCode", "Compatibility", "Stack", "FixtureSupport"],
       path: "Tests/StackFixtures", resources: [.embedInCode("Resources/imageRequirements.json")],
       swiftSettings: settings),
     .target(

@@ -139,12 +139,9 @@ private struct Reader {
     case UInt8(ascii: "C"): takeRelease(bytes)
     case UInt8(ascii: "L"):
       guard llvm == nil, bytes.starts(with: Self.llvmVersion) else { return }
-      let text = bytes.dropFirst(Self.llvmVersion.count).prefix(32).prefix { byte in
-        byte == UInt8(ascii: ".") || (0x30...0x39).contains(byte) || (0x61...0x7A).contains(byte)
-      }
-      if text.first.map({ (0x30...0x39).contains($0) }) == true {
-        llvm = String(decoding: text, as: UTF8.self)
-      }
+      let text = String(decoding: bytes.dropFirst(Self.llvmVersion.count).prefix(32), as: UTF8.self)
+      // A compiler may have cut the text into pieces of 16 bytes: `LLVM version 17.`
+      if let match = text.prefixMatch(of: /\d{1,3}(\.\d{1,3})*[a-z]{0,8}/) { llvm = String(match.0) }
     default:
       for name in Name.allCases where bytes.starts(with: name.start) {
         takeName(name, bytes.dropFirst(name.start.count))
