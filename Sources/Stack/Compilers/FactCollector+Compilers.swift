@@ -5,6 +5,7 @@ extension FactCollector {
   /// The compilers among the libraries and programs of the tree, by path; what is odd about them is noted.
   mutating func compilers(homes: [Path]) -> [RuntimeCompiler] {
     var compilers: [RuntimeCompiler] = []
+    let builtins = BuiltinsFinder(tree, homes: homes)
     for library in libraries {
       guard let contents = library.compilerContents else { continue }
       for problem in contents.problems { note(problem, of: library.path) }
@@ -19,29 +20,11 @@ extension FactCollector {
       if compiler.kind == .nvrtc, let cuda = compiler.cuda {
         let name = "libnvrtc-builtins.so.\(cuda)"
         compiler.builtins = RuntimeCompiler.Builtins(
-          name: name, path: builtins(name, near: library.path, homes: homes))
+          name: name, path: builtins.path(of: name, for: library.path))
       }
       compilers.append(compiler)
     }
     return compilers
-  }
-
-  /// A file or link of this name that the dynamic linker may find for a file: in the same folder first, then in the same
-  /// environment, then outside of all.
-  private func builtins(_ name: String, near path: Path, homes: [Path]) -> Path? {
-    func home(_ path: Path) -> Path? {
-      homes.filter { path.isInside($0) }.max { $0.bytes.count < $1.bytes.count }
-    }
-    let beside = path.parent.child(name)
-    let places = placesOfBuiltins.filter { $0.lastComponent == Path(name) }
-    if places.contains(beside) { return beside }
-    let own = home(path)
-    return places.first { home($0) == own } ?? places.first { home($0) == nil }
-  }
-
-  private var placesOfBuiltins: [Path] {
-    (files.filter { $0.name.starts(with: "libnvrtc-builtins".utf8) }
-      + tree.links.keys.filter { $0.name.starts(with: "libnvrtc-builtins".utf8) }).sorted()
   }
 
   /// The packages of the environments that compile at run time, and the compilers that they find.
@@ -78,5 +61,29 @@ extension FactCollector {
       }
     }
     return frameworks
+  }
+}
+
+/// Finds the libraries of built-in functions that NVRTC loads.
+private struct BuiltinsFinder {
+  private let places: [Path: [Path]]
+  private let folders: FolderIndex
+
+  init(_ tree: Tree, homes: [Path]) {
+    let all = [tree.files, Array(tree.links.keys)].lazy.joined()
+      .filter { $0.name.starts(with: "libnvrtc-builtins".utf8) }
+    places = Dictionary(grouping: all.sorted(), by: \.lastComponent)
+    folders = FolderIndex(homes)
+  }
+
+  /// A file or link of this name that the dynamic linker may find for `library`: in the same folder first, then in the
+  /// same environment, then outside of all.
+  func path(of name: String, for library: Path) -> Path? {
+    let places = places[Path(name)] ?? []
+    let beside = library.parent.child(name)
+    if places.contains(beside) { return beside }
+    let own = folders.innermost(around: library)
+    return places.first { folders.innermost(around: $0) == own }
+      ?? places.first { folders.innermost(around: $0) == nil }
   }
 }

@@ -59,15 +59,16 @@ public struct CompilerSearch: Hashable, Sendable, Codable {
 /// Looks for compilers as frameworks do.
 struct CompilerFinder {
   let compilers: [RuntimeCompiler]
-  let byPath: [Path: [Int]]
-  let byFolder: [Path: [Int]]
-  let resolver: LibraryResolver
-  let images: [ImageConfiguration]
+  private let byPath: [Path: [Int]]
+  private let byFolder: [Path: [Int]]
+  /// By the folder of the innermost environment around each, or its prefix; nil for those outside of all.
+  private let byHome: [Path?: [Int]]
+  private let resolver: LibraryResolver
+  private let images: [ImageConfiguration]
   /// What is missing under the root is missing indeed.
-  let isSystem: Bool
-  /// The folders of all environments, each with its prefix where it is a part of one.
-  let homes: [Path]
+  private let isSystem: Bool
 
+  /// - Parameter homes: the folders of all environments, or the prefixes that they are a part of.
   init(
     _ compilers: [RuntimeCompiler], _ resolver: LibraryResolver, images: [ImageConfiguration], isSystem: Bool,
     homes: [Path]
@@ -76,9 +77,12 @@ struct CompilerFinder {
     self.resolver = resolver
     self.images = images
     self.isSystem = isSystem
-    self.homes = homes
     byPath = Dictionary(grouping: compilers.indices) { compilers[$0].path }
     byFolder = Dictionary(grouping: compilers.indices) { compilers[$0].path.parent }
+    let folders = FolderIndex(homes)
+    byHome = Dictionary(grouping: compilers.indices) { index in
+      folders.innermost(around: compilers[index].path).map { homes[$0] }
+    }
   }
 
   /// What a framework finds for a step.
@@ -97,13 +101,13 @@ struct CompilerFinder {
         var nothing = CompilerSearch.Try.Outcome.absent
         switch place.kind {
         case .package: found = compilers(at: folder.child(place.file ?? ""))
-        case .environment: found = inside(home)
+        case .environment: found = byHome[home] ?? []
         case .path:
           found = compilers(at: Path(place.file ?? ""))
           nothing = isSystem ? .absent : .unknown
         case .loader:
-          found = inside(home)
-          if fitting(found, step, cudaMajor).isEmpty { found = outside }
+          found = byHome[home] ?? []
+          if fitting(found, step, cudaMajor).isEmpty { found = byHome[nil] ?? [] }
           nothing = isSystem ? .absent : .unknown
         case .program:
           found = programs(place.file ?? "", home)
@@ -124,8 +128,11 @@ struct CompilerFinder {
       })
   }
 
+  /// More compilers at one place are left out: nothing tells which of them is taken.
+  private static let compilerLimit = 32
+
   private func fitting(_ found: [Int], _ step: RuntimeTable.Step, _ cudaMajor: Int?) -> [Int] {
-    found.filter { index in
+    let fitting = found.lazy.filter { index in
       let compiler = compilers[index]
       guard step.compilers.contains(compiler.kind) else { return false }
       switch compiler.kind {
@@ -136,23 +143,13 @@ struct CompilerFinder {
       case .ptxas, .nvcc, .nvvm, .llvm, .linked: return true
       }
     }
+    return Array(fitting.prefix(Self.compilerLimit))
   }
 
   /// The compiler that is `path`, or those in the folder that it is.
   private func compilers(at path: Path) -> [Int] {
     guard let end = resolver.destination(path) else { return [] }
     return byPath[end] ?? byFolder[end] ?? []
-  }
-
-  private func inside(_ home: Path) -> [Int] {
-    compilers.indices.filter { index in
-      let own = homes.filter { compilers[index].path.isInside($0) }.max { $0.bytes.count < $1.bytes.count }
-      return own == home
-    }
-  }
-
-  private var outside: [Int] {
-    compilers.indices.filter { index in !homes.contains { compilers[index].path.isInside($0) } }
   }
 
   private func programs(_ name: String, _ home: Path) -> [Int] {
