@@ -116,13 +116,14 @@ private struct Reader {
 
   mutating func read(_ part: SubrangeBytes) throws(Problem) {
     var start: UInt64 = 0
-    // What starts a section starts a text.
-    var before: [UInt8] = [0]
     while start < part.size {
       // Each step reads on behind its end, so that no text is cut.
       let count = Int(min(part.size - start, UInt64(Self.step + Self.longest)))
-      let bytes = before + (try part.bytes(at: start, count: count, "read-only data"))
-      for search in Self.searches {
+      var bytes = try part.bytes(at: start, count: count, "read-only data")
+      // What starts a section starts a text.
+      if start == 0 { bytes.insert(0, at: 0) }
+      // Nothing is asked of the LLVM in NVIDIA's compilers.
+      for search in versions.isEmpty ? Self.searches : [Self.searches[0]] {
         var position = 0
         while let found = search.first(in: bytes, position..<bytes.count) {
           take(bytes[found...])
@@ -130,7 +131,6 @@ private struct Reader {
         }
       }
       start += UInt64(Self.step)
-      before = []
     }
   }
 
