@@ -267,6 +267,9 @@ import Testing
       tree.add([], at: file)
       return tree.facts().compilers.first?.builtins
     }
+    var old = TreeBuilder()
+    old.compiler("lib/libnvrtc.so.10.2", CompilerBuilder("10.2.89", targets: ["75"]))
+    #expect(old.facts().compilers.map(\.builtins) == [nil])
     let name = "libnvrtc-builtins.so.12.1"
     for (file, isFound) in [
       ("env/nvidia/lib/\(name)", true), ("env/torch/lib/\(name)", true), ("usr/lib/\(name)", true),

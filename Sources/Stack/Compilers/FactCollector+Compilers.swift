@@ -17,7 +17,8 @@ extension FactCollector {
         continue
       }
       if let difference = compiler.difference { note(difference, of: library.path) }
-      if compiler.kind == .nvrtc, let cuda = compiler.cuda {
+      // Before, the name had no release in it, or was not looked up.
+      if compiler.kind == .nvrtc, let cuda = compiler.cuda, cuda >= CUDAVersion(11, 1) {
         let name = "libnvrtc-builtins.so.\(cuda)"
         compiler.builtins = RuntimeCompiler.Builtins(
           name: name, path: builtins.path(of: name, for: library.path))

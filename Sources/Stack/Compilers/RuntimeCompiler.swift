@@ -36,7 +36,7 @@ public struct RuntimeCompiler: Hashable, Sendable, Codable {
   public var targets: Fact<[CodeTarget]>
   /// The newest version of PTX that it writes or reads; nil where no table tells. NVIDIA's compilers read older ones too.
   public var ptxISA: Fact<PTXISAVersion>?
-  /// What NVRTC needs besides itself; nil for others, and where its release is not known.
+  /// What NVRTC needs besides itself; nil for others, where its release is not known, and before CUDA 11.1.
   public var builtins: Builtins?
   /// The package that it belongs to.
   public var package: Package?
