@@ -32,12 +32,12 @@ demo: build ## Build, fetch a small CUDA wheel from PyPI, and judge it for an A1
 	echo "Your own: $(program) scan PATH --gpu GPU"
 
 test: setup ## Run all tests, with the small wheels as inputs
-	@$(scripts)/fetch-test-wheels small field >/dev/null
+	@$(scripts)/fetch-test-wheels small compilers field >/dev/null
 	$(scripts)/swift-test $(SWIFT_FLAGS)
 
 test-large: setup fetch-large ## Compare with cuobjdump on torch and CUDA libraries, judge cuBLAS, cuDNN, vLLM and two releases of torch, and the wheels of all field reports (18 GB to fetch)
 	@$(scripts)/setup views
-	$(scripts)/fetch-test-wheels small dispatch field field-large >/dev/null
+	$(scripts)/fetch-test-wheels small compilers dispatch compilers-large field field-large >/dev/null
 	for name in torchvision bitsandbytes; do
 	  folder=$$($(scripts)/fetch-test-wheels $$name)
 	  cache=$${folder%/unpacked/*}

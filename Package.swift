@@ -73,7 +73,7 @@ let package = Package(
       "Stack", ["Bytes", "ELFFile", "DeviceCode", "Compatibility"],
       resources: [
         .embedInCode("Resources/containers.json"), .embedInCode("Resources/libraries.json"),
-        .embedInCode("Resources/pytorch.json"),
+        .embedInCode("Resources/pytorch.json"), .embedInCode("Resources/runtime.json"),
       ]),
     library("Scan", ["Bytes", "Archives", "DeviceCode", "Compatibility", "Stack"]),
     library("Assessment", ["Bytes", "ELFFile", "DeviceCode", "Compatibility", "Stack"]),
@@ -94,7 +94,8 @@ let package = Package(
       name: "FixtureSupport", dependencies: ["Bytes", "Archives", "CZlib"], path: "Tests/FixtureSupport",
       swiftSettings: settings),
     .target(
-      name: "StackFixtures", dependencies: ["Bytes", "ELFFile", "Compatibility", "Stack", "FixtureSupport"],
+      name: "StackFixtures",
+      dependencies: ["Bytes", "ELFFile", "DeviceCode", "Compatibility", "Stack", "FixtureSupport"],
       path: "Tests/StackFixtures", resources: [.embedInCode("Resources/imageRequirements.json")],
       swiftSettings: settings),
     .target(

@@ -91,8 +91,21 @@ extension InventoryBuilder {
       // Headers that share one long table of sections must not cost the square of its size.
       guard failedCubinCost <= source.size else { return nil }
       return try? addCubin(at: offset, limit: limit, place: .embedded, section: section)
-    case .ptx: return addPTX(at: offset, limit: limit, place: .embedded, section: section)
+    case .ptx:
+      let end = addPTX(at: offset, limit: limit, place: .embedded, section: section)
+      if end == nil, !mentionsPTX { mentionsPTX = isPTXDirective(at: offset, limit: limit) }
+      return end
     }
+  }
+
+  /// Whether the directive `.version ` starts at `offset`, whatever follows it.
+  private mutating func isPTXDirective(at offset: UInt64, limit: UInt64) -> Bool {
+    let directive = Array(".version ".utf8)
+    guard limit - offset >= UInt64(directive.count) else { return false }
+    let found = try? window.withBytes(at: offset, count: directive.count, "PTX directive") {
+      (view) throws(Problem) in try view.bytes(0..<directive.count, "PTX directive")
+    }
+    return found == directive
   }
 
   /// What seems to start at `offset`, by its header; nil where the word that was found is nothing more.

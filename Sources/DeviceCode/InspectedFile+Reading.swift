@@ -19,6 +19,7 @@ extension InspectedFile {
       format: reader.format, size: source.size, inventory: reader.inventory,
       foreignDeviceCode: reader.foreign, absentCode: reader.absentCode, problems: reader.problems,
       elf: reader.elf)
+    mentionsPTX = reader.mentionsPTX
   }
 
   /// Whether a file with these first bytes may hold device code; cheap, and never wrong about a file that does.
@@ -50,6 +51,7 @@ private struct FileReader {
   var foreign: [String] = []
   var absentCode: [AbsentCode] = []
   var problems: [Problem] = []
+  var mentionsPTX = false
   var elf: ELFFile?
 
   mutating func read(_ source: any ByteSource, base: UInt64, member: String?) {
@@ -79,7 +81,10 @@ private struct FileReader {
         do {
           let elf = try ELFFile(source)
           builder.add(elf, foreign: &foreign)
-          if member == nil { self.elf = elf }
+          if member == nil {
+            self.elf = elf
+            mentionsPTX = builder.mentionsPTX
+          }
         } catch {
           builder.report(error)
         }

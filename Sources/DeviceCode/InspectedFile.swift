@@ -28,6 +28,9 @@ public struct InspectedFile: Sendable {
   /// Device code that the file registers and that is not in it, by kind; ``problems`` says the same in words.
   public var absentCode: [AbsentCode]
   public var problems: [Problem]
+  /// A host ELF file has the directive `.version ` outside of PTX texts, as every program that writes or reads PTX has:
+  /// compilers above all.
+  public var mentionsPTX = false
   /// The ELF file itself; nil for other formats.
   public var elf: ELFFile?
 

@@ -16,6 +16,9 @@ struct InventoryBuilder: ~Copyable {
   /// Device-linked modules whose list of pre-linked parts is not in the file.
   var modulesWithoutList: [Int] = []
 
+  /// The directive `.version ` stands outside of all PTX texts.
+  var mentionsPTX = false
+
   /// Registered device code that is not in the source.
   var absentCode: [AbsentCode] = []
   /// The same, as long as it is not known whether the wrappers are those of parts of device-linked code.

@@ -198,7 +198,12 @@ final class Walk: Sendable {
       let start = try? source.bytes(at: 0, count: Int(min(endSize, source.size)), "file")
       var file = InspectedFile(source)
       let unit = CodeUnit(file.inventory)
-      let host = HostLibrary(path: place.path, file: file)
+      var host = HostLibrary(path: place.path, file: file)
+      do throws(Problem) {
+        try host?.readCompiler(of: file)
+      } catch {
+        file.problems.append(withinLimit: error)
+      }
       // It would keep the file open, and of a member all that was decompressed around it.
       file.elf = nil
       let ends = file.inventory.modules.isEmpty ? nil : start.flatMap { try? hashOfEnds(source, start: $0) }

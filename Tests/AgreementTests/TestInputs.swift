@@ -73,6 +73,12 @@ enum TestInputs {
     return try present(unpacked.appending(path: "\(name)-\(row.version)"), group: size)
   }
 
+  /// The unpacked wheels of a group.
+  static func folders(size: String) throws -> [URL] {
+    try rows().filter { $0.group == size }
+      .map { try present(unpacked.appending(path: "\($0.name)-\($0.version)"), group: size) }
+  }
+
   /// The wheels of the script's table, each with its name there.
   static func wheels(size: String) throws -> [(name: String, file: URL)] {
     try rows().filter { $0.group == size }.map { ($0.name, cache.appending(path: "wheels/\($0.wheel)")) }

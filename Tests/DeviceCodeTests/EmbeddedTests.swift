@@ -135,6 +135,23 @@ import Testing
     }
   }
 
+  /// What writes or reads PTX has the directive by itself.
+  @Test func mentionsOfPTX() {
+    for (text, isMention) in [
+      (".version ", true), ("\t.version %d.%d\0", true), ("Unsupported .version in", true),
+      (".version\0", false),
+      ("GLIBC.versions \0", false), (".version 7.8\n.target sm_75\n\0", false), ("nothing", false),
+    ] {
+      #expect(inspect(library(Array(text.utf8))).mentionsPTX == isMention, "\(text)")
+      #expect(inspect(library(Self.ptx + Array(text.utf8))).mentionsPTX == isMention, "\(text)")
+    }
+    #expect(!inspect(library(Self.fatBinary + Self.ptx)).mentionsPTX)
+    #expect(!inspect(library(Array(".version %d".utf8), section: ".text", flags: 6)).mentionsPTX)
+    // Far into the section, where parts of several MiB are searched at once.
+    let far = [UInt8](repeating: 1, count: 9 << 20) + Array("\t.version %d.%d\0".utf8)
+    #expect(inspect(library(far)).mentionsPTX)
+  }
+
   /// A module starts at the comments before `.version`, if nothing else precedes it.
   @Test func commentsBeforeTheVersion() {
     let text = "// made by hand\n.version 7.8\n.target sm_75\n\0"

@@ -55,6 +55,18 @@ struct FactsDocumentTests {
           .utf8),
       to: site + "tensorflow/python/platform/build_info.py")
     try tree.distribution("own", "1.0", files: ["own/a.so"], in: site)
+    try tree.distribution("triton", "3.6.0", in: site)
+    var llvm = CompilerBuilder()
+    (llvm.processors, llvm.ptx, llvm.llvm) = (["80", "90a"], [84], "20.0.0git")
+    try tree.write(llvm.bytes, to: site + "triton/_C/libtriton.so")
+    try tree.write(
+      CompilerBuilder("12.8.93", targets: ["80", "90a"]).bytes, to: site + "triton/backends/nvidia/bin/ptxas")
+    try tree.distribution(
+      "nvidia-cuda-nvrtc-cu12", "12.1.105", files: ["nvidia/cuda_nvrtc/lib/libnvrtc.so.12"], in: site)
+    try tree.write(
+      CompilerBuilder("12.1.105", targets: ["80", "90a"]).bytes,
+      to: site + "nvidia/cuda_nvrtc/lib/libnvrtc.so.12")
+    try tree.sharedLibrary("nvidia/cuda_nvrtc/lib/libnvrtc-builtins.so.12.1", in: site)
     var elf = ELFBuilder()
     let part = elf.add(FatBinaryBuilder("sm_80", "compute_80"), to: "__nv_relfatbin")
     elf.addWrapper(of: elf.append(FatBinaryBuilder("sm_80").bytes, to: ".nv_fatbin"), preLinked: [part])
@@ -78,7 +90,8 @@ struct FactsDocumentTests {
       tree,
       images: [
         ImageConfiguration(
-          environment: ["CUDA_VERSION=12.8.1", "SECRET=1"], architecture: "amd64", names: ["app:1"])
+          environment: ["CUDA_VERSION=12.8.1", "SECRET=1", "TRITON_PTXAS_PATH=/opt/ptxas"],
+          architecture: "amd64", names: ["app:1"])
       ])
     var builder = ImageBuilder()
     var layer = TarBuilder()

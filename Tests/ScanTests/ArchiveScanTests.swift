@@ -184,6 +184,58 @@ struct ArchiveScanTests {
     #expect(view.stack.images.map(\.names) == [["example.org/app:1.0"]])
   }
 
+  /// Compilers are the same in a folder, a wheel, an archive and an image, under every name that they have.
+  @Test(arguments: [1, 4]) func compilers(_ jobs: Int) throws {
+    let files: [(name: String, contents: [UInt8])] = [
+      ("triton/backends/nvidia/bin/ptxas", CompilerBuilder("12.8.93", targets: ["80", "90a"]).bytes),
+      ("triton/_C/other.so", ELFBuilder(fatBinaries: [FatBinaryBuilder("sm_80")]).bytes),
+      (
+        "triton-3.5.1.dist-info/METADATA",
+        Array("Metadata-Version: 2.1\nName: triton\nVersion: 3.5.1\n".utf8)
+      ),
+      ("triton-3.5.1.dist-info/WHEEL", Array("Wheel-Version: 1.0\n".utf8)),
+    ]
+    var wheel = WheelBuilder()
+    var tar = TarBuilder()
+    for file in files {
+      wheel.add(file.contents, to: file.name)
+      tar.add(file.contents, to: file.name)
+      try tree.write(file.contents, to: "folder/" + file.name)
+    }
+    try tree.write(wheel.bytes, to: "triton.whl")
+    try tree.write(tar.bytes, to: "files.tar")
+    var image = ImageBuilder()
+    image.variables = ["TRITON_PTXAS_PATH=/triton/backends/nvidia/bin/ptxas"]
+    image.layers = [("ADD files", tar)]
+    try tree.write(image.archive(), to: "image")
+    func stack(_ name: String) throws -> StackFacts {
+      try #require(facts(scan(name, jobs: jobs)).views.first).stack
+    }
+    let folder = try stack("folder")
+    #expect(folder.compilers.map(\.kind) == [.ptxas])
+    #expect(folder.compilers.map(\.version?.value) == ["12.8.93"])
+    #expect(folder.runtimeFrameworks.map(\.name) == ["Triton"])
+    for name in ["triton.whl", "files.tar"] {
+      #expect(try stack(name).compilers == folder.compilers)
+      #expect(try stack(name).runtimeFrameworks == folder.runtimeFrameworks)
+    }
+    #expect(try stack("image").compilers.map(\.targets) == folder.compilers.map(\.targets))
+    let search = try #require(try stack("image").runtimeFrameworks.first?.searches.last)
+    #expect(search.tries.map(\.outcome) == [.found, .found])
+    // A compiler alone makes no package with device code.
+    try tree.distribution("nvcc", "1", files: ["bin/ptxas"], in: "alone/")
+    try tree.write(files[0].contents, to: "alone/bin/ptxas")
+    #expect(try stack("alone").compilers.map(\.package?.name) == ["nvcc"])
+    #expect(try stack("alone").packages.isEmpty)
+    // Hard links are compilers of their own, and read once.
+    let bytesRead = scan("folder", jobs: jobs).counts.bytesRead
+    try tree.hardLink("folder/bin/ptxas", to: "folder/triton/backends/nvidia/bin/ptxas")
+    #expect(
+      try stack("folder").compilers.map(\.path.text) == ["bin/ptxas", "triton/backends/nvidia/bin/ptxas"])
+    // The start of the new name is looked at.
+    #expect(scan("folder", jobs: jobs).counts.bytesRead <= bytesRead + 64)
+  }
+
   /// A layer that is not what its digest says is left out, and the others keep their numbers.
   @Test func damagedLayer() throws {
     var files = try image().files()

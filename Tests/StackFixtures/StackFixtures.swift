@@ -1,7 +1,8 @@
 public import Bytes
 public import Compatibility
+import DeviceCode
 public import ELFFile
-import FixtureSupport
+public import FixtureSupport
 import Foundation
 public import Stack
 
@@ -94,6 +95,20 @@ public struct TreeBuilder {
       HostLibrary(
         path: Path(path), dynamic: dynamic, notes: notes, registersDeviceCode: registersDeviceCode,
         compiler: compiler))
+  }
+
+  /// A file with a compiler, read as a scan reads it.
+  public mutating func compiler(_ path: String, _ builder: CompilerBuilder) {
+    compiler(path, bytes: builder.bytes)
+  }
+
+  public mutating func compiler(_ path: String, bytes: [UInt8]) {
+    add(bytes, at: path)
+    let file = InspectedFile(MemoryBytes(bytes))
+    guard var library = HostLibrary(path: Path(path), file: file) else { return }
+    // Memory can be read.
+    try? library.readCompiler(of: file)
+    libraries.append(library)
   }
 
   private func needs(_ path: Path) -> Bool {

@@ -24,7 +24,7 @@ import Testing
     #expect(Self.shipped.problems(of: TableSet.types).map(\.description) == [])
     #expect(
       TableSet.types.map { $0.name }.sorted()
-        == ["architectures", "containers", "drivers", "gpus", "libraries", "pytorch", "toolkits"])
+        == ["architectures", "containers", "drivers", "gpus", "libraries", "pytorch", "runtime", "toolkits"])
     #expect(Self.shipped[ArchitectureTable.self].rows.count == 28)
     #expect(Self.shipped[GPUCatalogue.self].gpus.count > 900)
     #expect(Self.shipped[PyTorchTable.self].releases.count == 23)
@@ -170,6 +170,19 @@ import Testing
     (#"{"toolkits": {"toolkits": [{"toolkit": "13.4", "update": 2, "branch": 615, "source": "s"}]}}"#, 1),
     (#"{"toolkits": {"forwardCompatibility": [{"cuda": "13.4", "hosts": [535, 610], "source": "s"}]}}"#, 0),
     (#"{"toolkits": {"hostBranches": [{"branch": 550, "source": "s"}]}}"#, 1),
+    (#"{"toolkits": {"compilers": [{"toolkit": "13.5", "targets": ["75", "90a"], "source": "s"}]}}"#, 0),
+    (
+      #"{"toolkits": {"compilers": [{"toolkit": "13.5", "compiler": "nvvm", "targets": ["75"], "source": "s"}]}}"#,
+      1
+    ),
+    (
+      #"{"runtime": {"frameworks": [{"name": "X", "distributions": ["x"], "steps": [{"compilers": ["nvrtc"], "makes": "cubin", "places": [{"kind": "loader"}]}], "source": "s"}]}}"#,
+      1
+    ),
+    (
+      #"{"runtime": {"frameworks": [{"name": "PyCUDA", "distributions": ["pycuda"], "steps": [{"compilers": ["nvcc"], "makes": "cubin", "places": [{"kind": "program", "file": "nvcc"}]}], "source": "s"}]}}"#,
+      0
+    ),
     (
       #"{"gpus": {"gpus": [{"name": "NVIDIA L4", "computeCapabilities": ["8.9"], "segment": "datacenter", "source": "s"}]}}"#,
       0
@@ -286,7 +299,7 @@ import Testing
     ("[]", "document: invalid value, expected an object with a member for each table, found a list"),
     (
       "{\"gpu\": {}}",
-      "gpu: not supported, expected one of the tables architectures, containers, drivers, gpus, libraries, pytorch, toolkits"
+      "gpu: not supported, expected one of the tables architectures, containers, drivers, gpus, libraries, pytorch, runtime, toolkits"
     ),
     ("{\"gpus\": []}", "gpus: invalid value, expected an object with lists of rows, found a list"),
     (
@@ -510,7 +523,43 @@ import Testing
       "toolkits.hostBranches", #"{"branch": 999, "source": "s"}"#,
       "toolkits.hostBranches, row 999, branch: does not agree, expected a branch of drivers.branches, found 999"
     ),
+    (
+      "toolkits.compilers", #"{"toolkit": "13.9", "targets": ["75"], "source": "s"}"#,
+      "toolkits.compilers, row 13.9, toolkit: does not agree, expected a toolkit of toolkits.toolkits, found 13.9"
+    ),
+    (
+      "toolkits.compilers", #"{"toolkit": "13.5", "targets": ["90", "75"], "source": "s"}"#,
+      "toolkits.compilers, row 13.5, targets: does not agree, expected ascending targets, one or more, found [90, 75]"
+    ),
+    (
+      "toolkits.compilers", #"{"toolkit": "13.5", "targets": ["70"], "source": "s"}"#,
+      "toolkits.compilers, row 13.5, targets: does not agree, expected targets that the toolkit compiles for by architectures.computeCapabilities, found 70"
+    ),
     // Of the software around.
+    (
+      "runtime.frameworks", #"{"name": "X", "distributions": ["x"], "steps": [], "source": "s"}"#,
+      "runtime.frameworks, row X, steps: does not agree, expected either steps or distributions that it uses, found none"
+    ),
+    (
+      "runtime.frameworks",
+      #"{"name": "X", "distributions": [""], "uses": ["triton"], "steps": [], "source": "s"}"#,
+      #"runtime.frameworks, row X, distributions: does not agree, expected names of distributions, found [""]"#
+    ),
+    (
+      "runtime.frameworks",
+      #"{"name": "X", "distributions": ["x"], "since": "3.10", "before": "3.9", "uses": ["triton"], "steps": [], "source": "s"}"#,
+      "runtime.frameworks, row X 3.10, before: does not agree, expected more than 3.10, found 3.9"
+    ),
+    (
+      "runtime.frameworks",
+      #"{"name": "X", "distributions": ["x"], "steps": [{"compilers": ["ptxas"], "makes": "cubin", "places": [{"kind": "variable"}]}], "source": "s"}"#,
+      "runtime.frameworks, row X, places: does not agree, expected what a place of the kind variable needs, found name none, file none"
+    ),
+    (
+      "runtime.frameworks",
+      #"{"name": "X", "distributions": ["x"], "clamps": [{"newest": "14.0"}], "uses": ["triton"], "steps": [], "source": "s"}"#,
+      "runtime.frameworks, row X, newest: does not agree, expected a compute capability of architectures.computeCapabilities, found 14.0"
+    ),
     (
       "containers.baseImages", #"{"cuda": "13.9", "image": "nvidia/cuda:13.9", "source": "s"}"#,
       "containers.baseImages, row 13.9, cuda: does not agree, expected a toolkit of toolkits.toolkits, found 13.9"

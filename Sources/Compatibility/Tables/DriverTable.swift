@@ -65,7 +65,7 @@ public struct DriverTable: Sendable, Codable {
   }
 
   /// The newest PTX ISA version that came with a CUDA version up to `cuda`.
-  func newestPTXISA(for cuda: CUDAVersion) -> PTXISAVersion? {
+  package func newestPTXISA(for cuda: CUDAVersion) -> PTXISAVersion? {
     ptxISA.last { $0.cuda.map { $0 <= cuda } ?? false }?.ptxISA
   }
 

@@ -1,4 +1,5 @@
 public import Bytes
+public import DeviceCode
 
 /// What is known about CUDA toolkits and forward-compatibility packages: the table `toolkits.json`.
 public struct ToolkitTable: Sendable, Codable {
@@ -38,12 +39,25 @@ public struct ToolkitTable: Sendable, Codable {
     public var source: Int
   }
 
+  /// What the compilers of a toolkit compile for.
+  public struct Compilers: Sendable, Codable {
+    public var toolkit: CUDAVersion
+    /// The one of them that the row is about, `nvvm`; nil for all that have no row of their own.
+    public var compiler: String?
+    /// Ascending. Each is a real and a virtual target.
+    public var targets: [CodeTarget]
+    /// Index into ``ToolkitTable/sources``.
+    public var source: Int
+  }
+
   /// Oldest first.
   public var toolkits: [Release]
   /// Oldest first.
   public var forwardCompatibility: [ForwardCompatibility]
   /// Oldest first.
   public var hostBranches: [HostBranch]
+  /// Oldest first.
+  public var compilers: [Compilers]
   public var sources: [String]
 
   /// The first release of a toolkit version; nil when the table does not have it.
@@ -52,6 +66,12 @@ public struct ToolkitTable: Sendable, Codable {
   /// The forward-compatibility package of a CUDA version; nil when the table does not have it.
   public func forwardCompatibility(for cuda: CUDAVersion) -> ForwardCompatibility? {
     forwardCompatibility.first { $0.cuda == cuda }
+  }
+
+  /// What a compiler of a toolkit, such as `nvrtc`, compiles for, ascending; nil when the table does not have the toolkit.
+  public func targets(of toolkit: CUDAVersion, compiler: String) -> [CodeTarget]? {
+    let rows = compilers.filter { $0.toolkit == toolkit }
+    return (rows.first { $0.compiler == compiler } ?? rows.first { $0.compiler == nil })?.targets
   }
 }
 
@@ -70,17 +90,43 @@ extension ToolkitTable: DataTable {
   public static var resource: [UInt8] { PackageResources.toolkits_json }
   public var rowSources: [Int] {
     toolkits.map(\.source) + forwardCompatibility.map(\.source) + hostBranches.map(\.source)
+      + compilers.map(\.source)
   }
 
   public mutating func add(_ other: ToolkitTable) {
     toolkits.add(other.toolkits, by: \.key)
     forwardCompatibility.add(other.forwardCompatibility, by: \.cuda)
     hostBranches.add(other.hostBranches, by: \.branch)
+    compilers.add(other.compilers, by: \.key)
   }
 
   public func problems(in tables: TableSet) -> [Problem] {
     let drivers = tables[DriverTable.self]
     return problemsOfToolkits(drivers) + problemsOfForwardCompatibility(drivers)
+      + problemsOfCompilers(tables[ArchitectureTable.self])
+  }
+
+  private func problemsOfCompilers(_ architectures: ArchitectureTable) -> [Problem] {
+    var check = ListCheck(Self.self, "compilers")
+    check.expectAscending(compilers.map(\.key), "toolkit")
+    for row in compilers {
+      check.expect(
+        self[row.toolkit] != nil, row.key, "toolkit", "a toolkit of toolkits.toolkits", row.toolkit)
+      check.expect(
+        !row.targets.isEmpty && row.targets == Set(row.targets).sorted(), row.key, "targets",
+        "ascending targets, one or more", "\(row.targets)")
+      // A row about one compiler is about what is special there.
+      for target in row.targets where row.compiler == nil {
+        let known = architectures[ComputeCapability(target)]
+        let isIn = known.map {
+          $0.firstToolkit <= row.toolkit && row.toolkit <= $0.lastToolkit ?? row.toolkit
+        }
+        check.expect(
+          isIn ?? false, row.key, "targets",
+          "targets that the toolkit compiles for by architectures.computeCapabilities", target)
+      }
+    }
+    return check.problems
   }
 
   private func problemsOfToolkits(_ drivers: DriverTable) -> [Problem] {
@@ -148,6 +194,22 @@ extension ToolkitTable: DataTable {
 
 extension ToolkitTable.Release {
   fileprivate var key: ToolkitKey { ToolkitKey(toolkit: toolkit, update: update ?? 0) }
+}
+
+extension ToolkitTable.Compilers {
+  fileprivate var key: CompilersKey { CompilersKey(toolkit: toolkit, compiler: compiler ?? "") }
+}
+
+/// `12.4`, or `12.4 nvvm`.
+private struct CompilersKey: Comparable, CustomStringConvertible {
+  var toolkit: CUDAVersion
+  var compiler: String
+
+  var description: String { compiler.isEmpty ? "\(toolkit)" : "\(toolkit) \(compiler)" }
+
+  static func < (left: CompilersKey, right: CompilersKey) -> Bool {
+    (left.toolkit, left.compiler) < (right.toolkit, right.compiler)
+  }
 }
 
 /// `12.4`, or `12.4 update 1`.

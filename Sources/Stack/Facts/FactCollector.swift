@@ -4,9 +4,9 @@ import ELFFile
 
 /// Gathers the facts of a tree.
 public struct FactCollector {
-  private let tree: Tree
-  private let tables: TableSet
-  private let libraries: [HostLibrary]
+  let tree: Tree
+  let tables: TableSet
+  let libraries: [HostLibrary]
   private let librariesByPath: [Path: HostLibrary]
   let files: Set<Path>
   private var problems: [FileProblem] = []
@@ -72,6 +72,10 @@ public struct FactCollector {
     let condaTorch = Dictionary(
       conda.lazy.filter { ["pytorch", "libtorch"].contains($0.name) }.map { ($0.prefix, $0) }
     ) { first, _ in first }
+    facts.isSystem = ["etc/os-release", "usr/lib/os-release"].contains { name in
+      files.contains(Path(name)) || tree.links[Path(name)] != nil
+    }
+    facts.compilers = compilers(homes)
     for index in facts.environments.indices {
       let home = facts.environments[index].folder.home(in: prefixes)
       facts.environments[index].torch?.complete(by: condaTorch[home])
@@ -89,9 +93,7 @@ public struct FactCollector {
     let machines = Dictionary(grouping: libraries, by: \.machine).mapValues(\.count)
     facts.machine =
       machines.max { ($0.value, $1.key.rawValue) < ($1.value, $0.key.rawValue) }?.key
-    facts.isSystem = ["etc/os-release", "usr/lib/os-release"].contains { name in
-      files.contains(Path(name)) || tree.links[Path(name)] != nil
-    }
+    facts.runtimeFrameworks = runtimeFrameworks(facts, resolver, prefixes: prefixes)
     return facts
   }
 

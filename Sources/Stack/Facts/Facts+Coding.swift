@@ -144,8 +144,8 @@ extension CodeFile: Codable {
 
 extension StackFacts: Codable {
   private enum CodingKeys: String, CodingKey {
-    case environments, toolkits, components, compatPackages, staticRuntimes, missing, images, packages,
-      installed, owners, machine, jetsonLinux, isSystem
+    case environments, toolkits, components, compatPackages, staticRuntimes, missing, compilers,
+      runtimeFrameworks, images, packages, installed, owners, machine, jetsonLinux, isSystem
   }
 
   /// A file with device code and the package that it belongs to.
@@ -163,6 +163,8 @@ extension StackFacts: Codable {
     try container.encode(compatPackages, forKey: .compatPackages)
     try container.encode(staticRuntimes, forKey: .staticRuntimes)
     try container.encode(missing, forKey: .missing)
+    if !compilers.isEmpty { try container.encode(compilers, forKey: .compilers) }
+    if !runtimeFrameworks.isEmpty { try container.encode(runtimeFrameworks, forKey: .runtimeFrameworks) }
     try container.encode(images, forKey: .images)
     try container.encode(packages, forKey: .packages)
     try container.encode(installed, forKey: .installed)
@@ -183,6 +185,14 @@ extension StackFacts: Codable {
       staticRuntimes: try container.decode([StaticRuntime].self, forKey: .staticRuntimes),
       missing: try container.decode([MissingLibrary].self, forKey: .missing),
       images: try container.decode([ImageConfiguration].self, forKey: .images))
+    compilers = try container.decodeIfPresent([RuntimeCompiler].self, forKey: .compilers) ?? []
+    runtimeFrameworks =
+      try container.decodeIfPresent([RuntimeFramework].self, forKey: .runtimeFrameworks) ?? []
+    let tries = runtimeFrameworks.lazy.flatMap { $0.searches.lazy.flatMap(\.tries) }
+    guard tries.allSatisfy({ $0.compilers.allSatisfy { compilers.indices.contains($0) } }) else {
+      throw DecodingError.dataCorruptedError(
+        forKey: .runtimeFrameworks, in: container, debugDescription: "compilers among \(compilers.count)")
+    }
     packages = try container.decode([Package].self, forKey: .packages)
     // In a method, because an initializer calls no observers, and one of this makes an index.
     installInOrder(try container.decode([InstalledEnvironment].self, forKey: .installed))

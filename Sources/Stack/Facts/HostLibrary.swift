@@ -12,6 +12,8 @@ public struct HostLibrary: Hashable, Sendable {
   public var registersDeviceCode: Bool
   /// The newest compiler release that its device code names: `12.8`.
   public var compiler: String?
+  /// What it says about the compiler that it is or has inside; nil where it is none, and before it was read.
+  public var compilerContents: CompilerContents?
 
   public init(
     path: Path, machine: ELFMachine = .amd64, dynamic: ELFDynamic, notes: [ELFNote] = [],
@@ -209,7 +211,8 @@ struct LibraryResolver {
     destination(of: path).flatMap { files.contains($0) ? $0 : nil }
   }
 
-  private mutating func destination(of path: Path) -> Path? {
+  /// Where `path` leads to in the same way, whatever is there; nil for a path that ends nowhere.
+  mutating func destination(of path: Path) -> Path? {
     guard let place = links.destination(of: path.components, steps: steps) else { return nil }
     return Path(bytes: links.names(to: place).joined(separator: [UInt8(ascii: "/")]))
   }

@@ -24,16 +24,22 @@ struct PackageCollector {
     }
   }
 
-  /// Fills in the packages, their environments, and which files of `deviceCode` are theirs.
+  /// Fills in the packages, their environments, which files of `deviceCode` are theirs, and whose the compilers are.
   ///
   /// Where several claim a file Python comes before conda, and conda before Debian: both install Python distributions
   /// with a `.dist-info`, whose name and version are the same wherever the package comes from. One conda package may
   /// hold several distributions.
   func attribute(_ deviceCode: [Path], in facts: inout StackFacts, by collector: inout FactCollector) {
     var owners: [Path: Package] = [:]
-    python(deviceCode, facts.environments, &owners, &collector)
-    conda(deviceCode.filter { owners[$0] == nil }, &owners, &collector)
-    debian(deviceCode.filter { owners[$0] == nil }, &owners, &collector)
+    let files = Set(deviceCode + facts.compilers.map(\.path)).sorted()
+    python(files, facts.environments, &owners, &collector)
+    conda(files.filter { owners[$0] == nil }, &owners, &collector)
+    debian(files.filter { owners[$0] == nil }, &owners, &collector)
+    for index in facts.compilers.indices {
+      facts.compilers[index].package = owners[facts.compilers[index].path]
+    }
+    let withCode = Set(deviceCode)
+    owners = owners.filter { withCode.contains($0.key) }
 
     facts.packages = Set(owners.values).sorted {
       ($0.environment, $0.ecosystem.rawValue, $0.name, $0.version, $0.record)

@@ -78,6 +78,10 @@ public struct StackFacts: Sendable {
   public var compatPackages: [CompatPackage]
   public var staticRuntimes: [StaticRuntime]
   public var missing: [MissingLibrary]
+  /// What compiles device code at run time, by path.
+  public var compilers: [RuntimeCompiler] = []
+  /// The packages that do so, by environment and name.
+  public var runtimeFrameworks: [RuntimeFramework] = []
   /// Configurations of the image, or of several when somebody gave several.
   public var images: [ImageConfiguration]
   /// The packages that own files with device code, by environment, ecosystem and name.

@@ -51,7 +51,7 @@ public struct Tree: Sendable {
 
   /// Whether facts may depend on a file of this name in this folder; a tree may leave out all others, which are most.
   public static func needs(_ name: [UInt8], in folder: Path) -> Bool {
-    if names.contains(name) || name[...].contains(".so") { return true }
+    if names.contains(name) || name[...].contains(".so") || name.starts(with: "ptxas".utf8) { return true }
     let file = name[...]
     // The records of packages; see `CondaRecord` and `DebianPackage`.
     return file.hasSuffix(".json") && folder.hasSuffix("conda-meta")

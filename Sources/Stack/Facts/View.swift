@@ -128,7 +128,8 @@ public struct View: Sendable, Encodable {
 
   /// Whether it holds nothing that anything could be said about.
   public var isEmpty: Bool {
-    files.isEmpty && !stack.hasStack && problems.isEmpty && otherFiles.isEmpty
+    files.isEmpty && !stack.hasStack && stack.compilers.isEmpty && stack.runtimeFrameworks.isEmpty
+      && problems.isEmpty && otherFiles.isEmpty
   }
 }
 

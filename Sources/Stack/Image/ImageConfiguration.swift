@@ -3,8 +3,9 @@ import FoundationEssentials
 
 /// What the configuration of a container image says about CUDA: its environment.
 public struct ImageConfiguration: Hashable, Sendable, Codable {
-  /// The variables of its environment that say something about CUDA: `NVIDIA_*`, `CUDA_*`, and those by which extensions
-  /// are built; of one that is set twice the last value. What else is in an environment is nobody's business.
+  /// The variables of its environment that say something about CUDA: `NVIDIA_*`, `CUDA_*`, those by which extensions are
+  /// built, and those that say which compiler is taken at run time and what it makes; of one that is set twice the last
+  /// value. What else is in an environment is nobody's business.
   public var environment: [String: String]
   /// The processor architecture as images name it: `amd64`, `arm64`.
   public var architecture: String?
@@ -13,11 +14,18 @@ public struct ImageConfiguration: Hashable, Sendable, Codable {
 
   public init(environment: [String: String], architecture: String? = nil, names: [String] = []) {
     self.environment = environment.filter { name, _ in
-      name.hasPrefix("NVIDIA_") || name.hasPrefix("CUDA_") || name == "PATH" || name == "TORCH_CUDA_ARCH_LIST"
+      name.hasPrefix("NVIDIA_") || name.hasPrefix("CUDA_") || Self.variables.contains(name)
     }
     self.architecture = architecture
     self.names = names
   }
+
+  private static let variables: Set<String> = [
+    "CUPY_COMPILE_WITH_PTX", "DG_JIT_NVCC_COMPILER", "DG_JIT_USE_NVRTC", "FLASHINFER_CUDA_ARCH_LIST",
+    "LD_LIBRARY_PATH", "NUMBA_CUDA_ENABLE_PYNVJITLINK", "PATH", "PYCUDA_DEFAULT_NVCC_FLAGS",
+    "TORCHDYNAMO_DISABLE", "TORCH_CUDA_ARCH_LIST", "TRITON_PTXAS_BLACKWELL_PATH", "TRITON_PTXAS_PATH",
+    "TVM_CUDA_COMPILE_MODE", "XLA_FLAGS",
+  ]
 
   /// Reads `NAME=value` lines as a process has them; lines without `=` are left out.
   public init(environment lines: [String], architecture: String? = nil, names: [String] = []) {

@@ -4,10 +4,11 @@ extension TableSet {
   /// The types of all tables that there are.
   public static let types: [any DataTable.Type] = [
     ArchitectureTable.self, ContainerTable.self, DriverTable.self, GPUCatalogue.self, LibraryTable.self,
-    PyTorchTable.self, ToolkitTable.self,
+    PyTorchTable.self, RuntimeTable.self, ToolkitTable.self,
   ]
 
   public var containers: ContainerTable { self[ContainerTable.self] }
   public var libraries: LibraryTable { self[LibraryTable.self] }
   public var pytorch: PyTorchTable { self[PyTorchTable.self] }
+  public var runtime: RuntimeTable { self[RuntimeTable.self] }
 }

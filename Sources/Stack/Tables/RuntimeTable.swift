@@ -1,0 +1,214 @@
+public import Bytes
+public import Compatibility
+public import DeviceCode
+
+/// What compiles device code when it runs, with which compiler and for which target: the table `runtime.json`, whose
+/// description says what its fields mean.
+public struct RuntimeTable: Sendable, Codable {
+  /// Some versions of a framework.
+  public struct Framework: Sendable, Codable {
+    /// For people: `Triton`.
+    public var name: String
+    /// In normal form; with `*` at the end for any letters and digits.
+    public var distributions: [String]
+    /// The first version that the row is about.
+    public var since: String?
+    /// The first version that the row is no longer about.
+    public var before: String?
+    /// The distributions whose compilers it uses; one of them is needed.
+    public var uses: [String]?
+    /// It is of use without.
+    public var isOptional: Bool?
+    /// It does nothing without.
+    public var isNothingElse: Bool?
+    /// The oldest GPU that it compiles for.
+    public var oldest: ComputeCapability?
+    /// The compilers that work one after the other; empty for one that ``uses`` others.
+    public var steps: [Step]
+    /// The suffix of what it asks for; the first that fits counts, and without one the plain target is asked for.
+    public var names: [TargetName]?
+    public var clamps: [Clamp]?
+    /// A GPU that the compiler does not know gets code for the newest before it that the compiler knows.
+    public var clampsToKnown: Bool?
+    /// A newer GPU than PyTorch was compiled for gets code for the newest of those.
+    public var clampsToTorch: Bool?
+    /// The version of PTX that it writes, whatever the compiler knows.
+    public var ptxISA: PTXISAVersion?
+    /// What it says of a target that the compiler does not know: `{target}` stands for sm_90a, `{virtual}` for
+    /// compute_90a, `{gpu}` for the name of the GPU.
+    public var failure: String?
+    /// What it says where there is no compiler.
+    public var missing: String?
+    /// What it says where the driver does not read its PTX.
+    public var tooNew: String?
+    /// False marks a row that no source states; nil means confirmed.
+    public var confirmed: Bool?
+    public var note: String?
+    /// Index into ``RuntimeTable/sources``.
+    public var source: Int
+  }
+
+  /// What a compiler makes.
+  public enum Product: String, Hashable, Sendable, Codable {
+    case ptx, cubin
+  }
+
+  public struct Step: Sendable, Codable {
+    /// Any of these.
+    public var compilers: [RuntimeCompiler.Kind]
+    /// The name of the program, where there are several of a kind: `ptxas-blackwell`.
+    public var tool: String?
+    public var makes: Product
+    /// The first compute capability that the step is for.
+    public var from: ComputeCapability?
+    /// The first compute capability that it is not for.
+    public var below: ComputeCapability?
+    /// The oldest toolkit whose compiler it works with.
+    public var oldestToolkit: CUDAVersion?
+    /// The newest toolkit whose compiler it works with.
+    public var newestToolkit: CUDAVersion?
+    /// Where it looks, in this order.
+    public var places: [Place]
+  }
+
+  public struct Place: Hashable, Sendable, Codable {
+    public enum Kind: String, Hashable, Sendable, Codable {
+      /// What a variable names: the compiler, or with `file` a folder that it is in.
+      case variable
+      /// The same for a flag in `XLA_FLAGS`.
+      case flag
+      /// A file, or its folder, from the folder of the distributions.
+      case package
+      /// Anywhere in the same environment.
+      case environment
+      /// On `PATH`.
+      case program
+      /// A file, or its folder, from the root.
+      case path
+      /// Where the dynamic linker looks.
+      case loader
+    }
+
+    public var kind: Kind
+    public var name: String?
+    public var file: String?
+  }
+
+  public struct TargetName: Sendable, Codable {
+    public var from: ComputeCapability
+    public var below: ComputeCapability?
+    public var suffix: CodeTarget.Suffix
+    /// What is asked for instead of the GPU's own.
+    public var of: ComputeCapability?
+    /// The first toolkit for whose compiler it is asked.
+    public var sinceToolkit: CUDAVersion?
+  }
+
+  public struct Clamp: Sendable, Codable {
+    public var sinceToolkit: CUDAVersion?
+    public var beforeToolkit: CUDAVersion?
+    public var newest: ComputeCapability
+    /// What a newer GPU gets, where that is something else.
+    public var makes: Product?
+  }
+
+  public var frameworks: [Framework]
+  public var sources: [String]
+
+  /// The rows about a version of a distribution, whose name is in normal form.
+  public func frameworks(of distribution: String, version: String) -> [Framework] {
+    let numbers = Self.numbers(version)
+    return frameworks.filter { row in
+      row.distributions.contains { Self.isName(distribution, $0) }
+        && row.since.map { !numbers.lexicographicallyPrecedes(Self.numbers($0)) } ?? true
+        && row.before.map { numbers.lexicographicallyPrecedes(Self.numbers($0)) } ?? true
+    }
+  }
+
+  /// The row that a framework was found by; nil where the table no longer has it.
+  public func row(of framework: RuntimeFramework) -> Framework? {
+    frameworks(of: framework.distribution, version: framework.version).first { $0.name == framework.name }
+  }
+
+  private static func isName(_ name: String, _ pattern: String) -> Bool {
+    guard pattern.hasSuffix("*") else { return name == pattern }
+    return name.hasPrefix(pattern.dropLast()) && name.count >= pattern.count
+      && name.dropFirst(pattern.count - 1).allSatisfy { $0.isLetter || $0.isNumber }
+  }
+
+  /// The numbers that a version starts with, without zeros at their end: 3 and 1 of `3.1.0+git5.0`.
+  private static func numbers(_ version: String) -> [Int] {
+    var numbers: [Int] = []
+    for part in version.split(separator: ".") {
+      let digits = part.prefix { $0.isASCII && $0.isNumber }
+      guard let number = Int(digits) else { break }
+      numbers.append(number)
+      if digits.count < part.count { break }
+    }
+    while numbers.last == 0 { numbers.removeLast() }
+    return numbers
+  }
+}
+
+extension CodeTarget.Suffix: Codable {}
+
+extension RuntimeTable: DataTable {
+  public static let name = "runtime"
+  public static let shipped = decoded()
+  public static var resource: [UInt8] { PackageResources.runtime_json }
+  public var rowSources: [Int] { frameworks.map(\.source) }
+
+  public mutating func add(_ other: RuntimeTable) {
+    frameworks.addFirst(other.frameworks) { [$0.name, $0.distributions.joined(separator: " "), $0.since] }
+  }
+
+  public func problems(in tables: TableSet) -> [Problem] {
+    let toolkits = tables[ToolkitTable.self]
+    let architectures = tables[ArchitectureTable.self]
+    var check = ListCheck(Self.self, "frameworks")
+    for row in frameworks {
+      let key = row.since.map { "\(row.name) \($0)" } ?? row.name
+      check.expect(
+        !row.distributions.isEmpty && row.distributions.allSatisfy { $0.contains { $0.isLetter } }, key,
+        "distributions", "names of distributions", "\(row.distributions)")
+      check.expect(
+        row.steps.isEmpty == (row.uses != nil), key, "steps", "either steps or distributions that it uses",
+        row.steps.isEmpty ? nil : "both")
+      if let since = row.since, let before = row.before {
+        check.expect(
+          Self.numbers(since).lexicographicallyPrecedes(Self.numbers(before)), key, "before",
+          "more than \(since)", before)
+      }
+      for step in row.steps {
+        check.expect(!step.compilers.isEmpty, key, "compilers", "one compiler or more", nil)
+        check.expect(!step.places.isEmpty, key, "places", "one place or more", nil)
+        for place in step.places {
+          let isWhole =
+            switch place.kind {
+            case .variable: place.name?.isEmpty == false
+            case .flag: place.name?.isEmpty == false && place.file != nil
+            case .package, .program, .path: place.file?.isEmpty == false
+            case .environment, .loader: place.name == nil && place.file == nil
+            }
+          check.expect(
+            isWhole, key, "places", "what a place of the kind \(place.kind.rawValue) needs",
+            "name \(place.name ?? "none"), file \(place.file ?? "none")")
+        }
+        for toolkit in [step.oldestToolkit, step.newestToolkit].compactMap({ $0 }) {
+          check.expect(
+            toolkits[toolkit] != nil, key, "oldestToolkit", "a toolkit of toolkits.toolkits", toolkit)
+        }
+      }
+      for clamp in row.clamps ?? [] {
+        check.expect(
+          architectures[clamp.newest] != nil, key, "newest",
+          "a compute capability of architectures.computeCapabilities", clamp.newest)
+        for toolkit in [clamp.sinceToolkit, clamp.beforeToolkit].compactMap({ $0 }) {
+          check.expect(
+            toolkits[toolkit] != nil, key, "sinceToolkit", "a toolkit of toolkits.toolkits", toolkit)
+        }
+      }
+    }
+    return check.problems
+  }
+}
