@@ -8,6 +8,7 @@ struct Assessor {
   /// Every device has to run all of it; one without a driver is on a host whose driver nobody knows.
   var devices: [Device]
   private let question: Question
+  private let environments: [Path: PythonEnvironment]
   var units: [AssessedUnit]
   var packages: [AssessedPackage]
 
@@ -23,6 +24,7 @@ struct Assessor {
   init(_ view: View, _ question: Question, devices: [Device]? = nil) {
     self.view = view
     self.question = question
+    environments = Dictionary(view.stack.environments.map { ($0.folder, $0) }) { first, _ in first }
     self.devices = devices ?? question.devices.map(\.device)
     units = view.units(by: question.tables.libraries)
     packages = view.packages(units)
@@ -58,11 +60,14 @@ struct Assessor {
 
   /// The version of CUDA that the programs of a package run with: that of PyTorch beside it, else of the runtime.
   private func cuda(of package: AssessedPackage) -> CUDAVersion? {
-    guard let environment = facts.environments.first(where: { $0.folder == package.environment }) else {
-      return nil
-    }
+    guard let environment = environment(of: package) else { return nil }
     return environment.torch?.cuda?.value
       ?? environment.components.first { $0.name == "CUDA runtime" && $0.cuda != nil }?.cuda
+  }
+
+  /// The Python environment that a package is part of; nil for others.
+  func environment(of package: AssessedPackage) -> PythonEnvironment? {
+    package.environment.flatMap { environments[$0] }
   }
 
   /// All checks, those about the driver first; the order depends on nothing but the facts and the devices.

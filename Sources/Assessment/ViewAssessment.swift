@@ -208,10 +208,10 @@ extension Assessor {
 
   /// Carries what does not run to the packages that require it, within each Python environment.
   private mutating func propagate(on device: Int) {
+    let distributed = packages.indices.filter { packages[$0].distribution != nil }
+    let byEnvironment = Dictionary(grouping: distributed) { packages[$0].environment }
     for environment in facts.environments {
-      let own = packages.indices.filter {
-        packages[$0].environment == environment.folder && packages[$0].distribution != nil
-      }
+      let own = byEnvironment[environment.folder] ?? []
       guard own.count > 1 else { continue }
       var requires: [String: Set<String>] = [:]
       for distribution in environment.distributions {

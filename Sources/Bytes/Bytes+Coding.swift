@@ -9,8 +9,7 @@ extension Path: Codable {
     }
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(text, forKey: .path)
-    try container.encode(
-      bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(), forKey: .pathBytes)
+    try container.encode(hexadecimal(bytes), forKey: .pathBytes)
   }
 
   public init(from decoder: any Decoder) throws {
@@ -19,11 +18,7 @@ extension Path: Codable {
       return
     }
     let container = try decoder.container(keyedBy: CodingKeys.self)
-    let digits = Array(try container.decode(String.self, forKey: .pathBytes).utf8)
-    let bytes = stride(from: 0, to: digits.count - 1, by: 2).compactMap {
-      UInt8(String(decoding: digits[$0..<$0 + 2], as: UTF8.self), radix: 16)
-    }
-    guard bytes.count * 2 == digits.count else {
+    guard let bytes = [UInt8](hexadecimal: try container.decode(String.self, forKey: .pathBytes)) else {
       throw DecodingError.dataCorruptedError(
         forKey: .pathBytes, in: container, debugDescription: "bytes in hexadecimal")
     }
@@ -43,5 +38,22 @@ extension Problem: Decodable {
       at: try container.decodeIfPresent(UInt64.self, forKey: .offset),
       expected: try container.decodeIfPresent(String.self, forKey: .expected).map { printable($0) },
       observed: try container.decodeIfPresent(String.self, forKey: .observed).map { printable($0) })
+  }
+}
+
+/// Bytes as two digits each: `0aff`.
+public func hexadecimal(_ bytes: [UInt8]) -> String {
+  bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+}
+
+extension [UInt8] {
+  /// Reads what ``hexadecimal(_:)`` writes; nil for anything else.
+  public init?(hexadecimal text: String) {
+    let digits = Array(text.utf8)
+    let bytes = stride(from: 0, to: digits.count - 1, by: 2).compactMap {
+      UInt8(String(decoding: digits[$0..<$0 + 2], as: UTF8.self), radix: 16)
+    }
+    guard bytes.count * 2 == digits.count else { return nil }
+    self = bytes
   }
 }

@@ -45,6 +45,8 @@ public struct ProgressText {
         ["\(grouped(snapshot.images)) of \(counted(snapshot.imagesExpected, "image"))", decompressed]
       case .verifyingLayers:
         ["verifying layers: \(grouped(snapshot.stepsDone)) of \(grouped(snapshot.steps))"]
+      case .digesting:
+        ["computing digests: \(grouped(snapshot.stepsDone)) of \(counted(snapshot.steps, "file"))"]
       }
     return (parts + ["\((now - start).components.seconds) s"]).joined(separator: ", ")
   }

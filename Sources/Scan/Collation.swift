@@ -38,11 +38,12 @@ extension Walk {
     }
     var found: [ScannedLibrary] = []
     for (identity, entry) in state.files {
-      guard let (file, unit, host, ends) = entry.contents else { continue }
+      guard let (file, unit, host, ends, buildID) = entry.contents else { continue }
       let places = entry.places.sorted()
       let others = (places.dropFirst() + (aliases[identity] ?? [])).sorted()
       var scanned = ScannedLibrary(place: places[0], aliases: others, file: file, unit: unit)
       scanned.ends = ends
+      scanned.buildID = buildID
       found.append(scanned)
       if var host {
         for place in places {

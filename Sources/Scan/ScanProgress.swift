@@ -16,6 +16,8 @@ public final class ScanProgress: Sendable {
     case decompressing
     /// Verifying and applying the layers of images; a step is a layer.
     case verifyingLayers
+    /// Computing the digests of files with device code; a step is a file.
+    case digesting
   }
 
   /// The counts of one moment. Each is right by itself; together they may be a moment apart.

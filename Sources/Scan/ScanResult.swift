@@ -16,6 +16,10 @@ public struct ScannedLibrary: Sendable {
   public var kernels = KernelNames()
   /// What could not be read of the code when it was read for all devices.
   var readingProblems: [CodeFile.ReadingProblem] = []
+  /// The build ID of an ELF file; nil without one.
+  var buildID: [UInt8]?
+  /// The SHA-256 digest of its bytes; nil where that was not asked for.
+  var digest: [UInt8]?
   /// A hash of how the file starts and ends; nil where that could not be read.
   var ends: Int?
 

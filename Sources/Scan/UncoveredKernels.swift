@@ -29,38 +29,17 @@ extension ScanResult {
     guard !candidates.isEmpty else { return }
     progress?.begin(.readingKernels, of: candidates.count)
     let before = (libraries: libraries, roots: roots)
-    // What lies in one compressed stream is read in its order, by one thread.
-    var streams: [ObjectIdentifier: [(offset: UInt64, index: Int)]] = [:]
-    var others: [Int] = []
-    for index in candidates {
-      let place = libraries[index].place
-      if let (stream, offset) = roots[place.root].archive?.streamPosition(of: place.path) {
-        streams[ObjectIdentifier(stream), default: []].append((offset, index))
-      } else {
-        others.append(index)
-      }
-    }
     let results = Mutex<[(index: Int, names: NameReader.Result)]>([])
-    // A large library keeps all threads busy alone; of small ones each thread takes one at a time.
-    @Sendable func read(_ index: Int, jobs: Int) {
+    // A large library keeps all threads busy alone. A member of a zip archive is inflated by one thread at a time, so others
+    // go on beside it.
+    let alone = candidates.filter { roots[libraries[$0].place.root].archive == nil && !libraries[$0].isSmall }
+    read(candidates, alone: Set(alone), jobs: jobs) { index, jobs in
       let library = before.libraries[index]
       var reader = NameReader(library, by: reading.tables, jobs: jobs, progress: progress)
       reader.read(before.roots, library.place, for: reading)
       progress?.finishStep()
       results.withLock { $0.append((index, reader.result)) }
     }
-    let queue = WorkQueue<[Int]>()
-    for stream in streams.values { queue.add(stream.sorted { $0 < $1 }.map(\.index)) }
-    // A member of a zip archive is inflated by one thread at a time, so others go on beside it.
-    let together = others.filter { roots[libraries[$0].place.root].archive != nil || libraries[$0].isSmall }
-    // The queue gives the newest first: the largest are begun first.
-    for index in together.sorted(by: { libraries[$0].file.size < libraries[$1].file.size }) {
-      queue.add([index])
-    }
-    queue.run(jobs: jobs) { batch in
-      for index in batch { read(index, jobs: before.libraries[index].isSmall || batch.count > 1 ? 1 : jobs) }
-    }
-    for index in Set(others).subtracting(together).sorted() { read(index, jobs: jobs) }
     for (index, names) in results.withLock({ $0 }) {
       let place = libraries[index].place
       libraries[index].kernels = names.kernels
@@ -76,10 +55,6 @@ extension ScanResult {
     }
     self.problems.sortByPlace()
   }
-}
-
-extension ScannedLibrary {
-  fileprivate var isSmall: Bool { file.inventory.images.count < 64 }
 }
 
 /// Which code has to be read, besides headers, to judge files on some devices.

@@ -27,6 +27,7 @@ extension ScanResult {
     let stacks = viewRoots.map { ViewBuilder(result, roots: $0).stack(images: images, by: tables) }
     result.readKernels(
       for: CodeReading(purpose, in: stacks.map(\.facts), by: tables), jobs: jobs, progress: progress)
+    if case .everything = purpose { result.readDigests(jobs: jobs, progress: progress) }
     let views = zip(viewRoots, stacks).map { roots, stack in
       ViewBuilder(result, roots: roots).view(stack.facts, problems: stack.problems)
     }
@@ -115,7 +116,8 @@ private struct ViewBuilder {
       guard let first = names.first else { return nil }
       return CodeFile(
         path: first.path, aliases: names.dropFirst().map(\.path), layer: root.layer(of: first.path),
-        format: entry.file.format, size: entry.file.size, unit: entry.unit, kernels: entry.kernels,
+        format: entry.file.format, size: entry.file.size, digest: entry.digest,
+        buildID: entry.buildID, unit: entry.unit, kernels: entry.kernels,
         targets: entry.file.inventory.targetTotals, imageCount: entry.file.inventory.images.count,
         problems: entry.file.problems, readingProblems: entry.readingProblems)
     }.sorted { $0.path < $1.path }

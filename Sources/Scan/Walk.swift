@@ -2,6 +2,7 @@ import Archives
 import Bytes
 import Compatibility
 import DeviceCode
+import ELFFile
 import Stack
 import Synchronization
 
@@ -22,7 +23,7 @@ final class Walk: Sendable {
 
   struct File {
     /// nil until it has been read.
-    var contents: (file: InspectedFile, unit: CodeUnit, host: HostLibrary?, ends: Int?)?
+    var contents: (file: InspectedFile, unit: CodeUnit, host: HostLibrary?, ends: Int?, buildID: [UInt8]?)?
     var places: [FilePlace] = []
   }
 
@@ -204,10 +205,11 @@ final class Walk: Sendable {
       } catch {
         file.problems.append(withinLimit: error)
       }
+      let buildID = file.elf?.buildID
       // It would keep the file open, and of a member all that was decompressed around it.
       file.elf = nil
       let ends = file.inventory.modules.isEmpty ? nil : start.flatMap { try? hashOfEnds(source, start: $0) }
-      let contents = (file, unit, host, ends)
+      let contents = (file, unit, host, ends, buildID)
       progress?.add(bytes: source.bytesRead, libraries: file.inventory.modules.isEmpty ? 0 : 1)
       state.withLock {
         $0.files[identity]?.contents = contents

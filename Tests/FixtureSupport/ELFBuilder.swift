@@ -65,6 +65,7 @@ public struct ELFBuilder: Sendable {
   public var runpath: String?
   /// The owner and the description of a note, in a segment of its own.
   public var note: (owner: String, description: [UInt8])?
+  public var noteType: UInt32 = 1
 
   public init() {}
 
@@ -155,7 +156,9 @@ public struct ELFBuilder: Sendable {
     guard let note else { return [] }
     var contents: [UInt8] = []
     let owner = Array(note.owner.utf8) + [0]
-    for value in [owner.count, note.description.count, 1] { contents.append(littleEndian: UInt32(value)) }
+    for value in [owner.count, note.description.count, Int(noteType)] {
+      contents.append(littleEndian: UInt32(value))
+    }
     for part in [owner, note.description] {
       contents += part
       contents.pad(to: 4)

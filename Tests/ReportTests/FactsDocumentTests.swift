@@ -95,7 +95,9 @@ struct FactsDocumentTests {
       ])
     var builder = ImageBuilder()
     var layer = TarBuilder()
-    layer.add(ELFBuilder(fatBinaries: [FatBinaryBuilder("sm_80")]).bytes, to: "usr/lib/a.so")
+    var library = ELFBuilder(fatBinaries: [FatBinaryBuilder("sm_80")])
+    (library.note, library.noteType) = (("GNU", [0xAB, 0x0C]), 3)
+    layer.add(library.bytes, to: "usr/lib/a.so")
     builder.layers = [("FROM scratch", TarBuilder()), ("RUN install", layer)]
     try tree.write(builder.archive(), to: "image.tar")
     facts.add(Self.facts(tree, "image.tar"))

@@ -1,3 +1,4 @@
+import Archives
 import Bytes
 import Compatibility
 import DeviceCode
@@ -54,6 +55,24 @@ struct ViewTests {
       #expect(other.files.map(\.path) == view.files.map(\.path))
       #expect(other.files.map(\.aliases) == view.files.map(\.aliases))
     }
+  }
+
+  /// Facts for all devices say which file it was, to the byte; those for some devices do not cost that much.
+  @Test func digests() throws {
+    let (first, second) = ([UInt8](0..<20), [UInt8](20..<40))
+    let bytes = try [first, second].enumerated().map { index, id in
+      var elf = ELFBuilder(fatBinaries: [FatBinaryBuilder(index == 0 ? "sm_80" : "sm_90")])
+      (elf.note, elf.noteType) = (("GNU", id), 3)
+      try tree.write(elf.bytes, to: "lib/\(index).so")
+      return elf.bytes
+    }
+    let files = try #require(
+      Scan.Scanner(jobs: 2).scan([Path(tree("lib"))]).facts(for: .everything, by: .shipped, jobs: 2).views
+        .first
+    ).files
+    #expect(files.map(\.digest) == (try bytes.map { try SHA256.digest(of: MemoryBytes($0)) }))
+    #expect(files.map(\.buildID) == [first, second])
+    #expect(facts("lib").views.first?.files.map(\.digest) == [nil, nil])
   }
 
   /// A copy in the second environment is another name of the file.

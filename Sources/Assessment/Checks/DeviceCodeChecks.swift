@@ -55,7 +55,7 @@ extension Assessor {
     let missing = others.isEmpty ? nil : "\(names(others)) \(others.count == 1 ? "is" : "are") for other GPUs"
     switch verdict.code {
     case .noDeviceCode:
-      guard package.isTorch, let torch = facts.torches.first(where: { $0.folder == package.environment }),
+      guard package.isTorch, let torch = environment(of: package)?.torch,
         torch.cuda != nil
       else { return nil }
       return Check(
@@ -94,7 +94,7 @@ extension Assessor {
         incompatible.contains { unit in
           self.units[unit].plain[device].uncovered.contains { $0.reasons.contains(.desktopCodeOnTegra) }
         } ? desktopCodeOnTegra(device) : nil
-      let isPart = facts.torches.contains { $0.folder == package.environment } && package.isNVIDIAs
+      let isPart = package.isNVIDIAs && environment(of: package)?.torch != nil
       return check(
         isPart ? .warn : .fail,
         "\(name) has no code that runs on \(label)\(place(incompatible.isEmpty ? counting : incompatible, in: package))",

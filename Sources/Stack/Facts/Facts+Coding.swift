@@ -20,6 +20,23 @@ extension KeyedDecodingContainer {
   }
 }
 
+extension KeyedDecodingContainer {
+  /// Bytes that are written in hexadecimal; nil where there are none.
+  fileprivate func bytes(_ key: Key, atMost limit: Int) throws -> [UInt8]? {
+    guard let text = try decodeIfPresent(String.self, forKey: key) else { return nil }
+    guard let bytes = [UInt8](hexadecimal: text), bytes.count <= limit else {
+      throw DecodingError.dataCorruptedError(
+        forKey: key, in: self, debugDescription: "at most \(limit) bytes in hexadecimal")
+    }
+    return bytes
+  }
+}
+
+extension CodeFile {
+  /// Bytes of a build ID: linkers write 8, 16 or 20.
+  fileprivate static let buildIDLimit = 64
+}
+
 extension ScanCounts: Decodable {
   public init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: CodingKeys.self)
@@ -63,7 +80,8 @@ extension View: Decodable {
 
 extension CodeFile: Codable {
   private enum CodingKeys: String, CodingKey {
-    case path, aliases, layer, format, size, code, kernels, targets, imageCount, problems, readingProblems
+    case path, aliases, layer, format, size, sha256, buildID, code, kernels, targets, imageCount, problems,
+      readingProblems
   }
 
   /// What there is for one target.
@@ -115,6 +133,8 @@ extension CodeFile: Codable {
     try container.encodeIfPresent(layer, forKey: .layer)
     try container.encode(format, forKey: .format)
     try container.encode(size, forKey: .size)
+    try container.encodeIfPresent(digest.map(hexadecimal), forKey: .sha256)
+    try container.encodeIfPresent(buildID.map(hexadecimal), forKey: .buildID)
     try container.encode(unit, forKey: .code)
     try container.encode(kernels, forKey: .kernels)
     try container.encode(
@@ -133,6 +153,8 @@ extension CodeFile: Codable {
       layer: try container.decodeIfPresent(Int.self, forKey: .layer),
       format: try container.decode(InspectedFile.Format.self, forKey: .format),
       size: try container.count(.size, upTo: 1 << 44),
+      digest: try container.bytes(.sha256, atMost: 32),
+      buildID: try container.bytes(.buildID, atMost: CodeFile.buildIDLimit),
       unit: try container.decode(CodeUnit.self, forKey: .code),
       kernels: try container.decode(KernelNames.self, forKey: .kernels),
       targets: Dictionary(totals.map { (ImageTarget($0.kind, $0.target), $0.totals) }) { _, last in last },

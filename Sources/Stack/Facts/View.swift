@@ -144,6 +144,10 @@ public struct CodeFile: Sendable {
   public var format: InspectedFile.Format
   /// Bytes.
   public var size: UInt64
+  /// The SHA-256 digest of its bytes; nil in facts that were gathered for some devices, because it takes reading all of it.
+  public var digest: [UInt8]?
+  /// The build ID that its linker gave it (the note of GNU); nil where there is none.
+  public var buildID: [UInt8]?
   /// The device code, without what tells one module from others that are judged alike.
   public var unit: CodeUnit
   /// The kernels of those modules whose names were read.
@@ -172,8 +176,8 @@ public struct CodeFile: Sendable {
 
   public init(
     path: Path, aliases: [Path] = [], layer: Int? = nil, format: InspectedFile.Format = .elf,
-    size: UInt64 = 0,
-    unit: CodeUnit, kernels: KernelNames = KernelNames(), targets: [ImageTarget: TargetTotals] = [:],
+    size: UInt64 = 0, digest: [UInt8]? = nil, buildID: [UInt8]? = nil, unit: CodeUnit,
+    kernels: KernelNames = KernelNames(), targets: [ImageTarget: TargetTotals] = [:],
     imageCount: Int = 0, problems: [Problem] = [], readingProblems: [ReadingProblem] = []
   ) {
     self.path = path
@@ -181,6 +185,8 @@ public struct CodeFile: Sendable {
     self.layer = layer
     self.format = format
     self.size = size
+    self.digest = digest
+    self.buildID = buildID
     self.unit = unit
     self.kernels = kernels
     self.targets = targets
