@@ -12,6 +12,9 @@ struct Assessor {
   var units: [AssessedUnit]
   var packages: [AssessedPackage]
 
+  /// The CUDA runtimes that something brings along, oldest first.
+  private(set) var runtimes: [RuntimeDemand] = []
+
   var facts: StackFacts { view.stack }
   /// What everything is judged by.
   var tables: TableSet { question.tables }
@@ -28,6 +31,7 @@ struct Assessor {
     self.devices = devices ?? question.devices.map(\.device)
     units = view.units(by: question.tables.libraries)
     packages = view.packages(units)
+    runtimes = findRuntimes()
     judgeCode()
   }
 

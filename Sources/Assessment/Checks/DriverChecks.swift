@@ -8,8 +8,10 @@ struct RuntimeDemand: Hashable {
   /// Only the major version is known.
   var isMajorOnly: Bool
   var users: [String]
-  var owners: [Owner]
+  var owners: Set<Owner>
   var evidence: [Evidence]
+  /// The packages whose programs load it.
+  var packages: [Int] = []
 
   /// Whose programs load it.
   enum Owner: Hashable {
@@ -28,15 +30,15 @@ struct RuntimeDemand: Hashable {
 
 extension Assessor {
   /// The CUDA runtimes under the root, oldest first.
-  var runtimes: [RuntimeDemand] {
+  func findRuntimes() -> [RuntimeDemand] {
     var demands: [RuntimeDemand] = []
     func add(
       _ cuda: CUDAVersion, isMajorOnly: Bool = false, _ user: String, _ owner: RuntimeDemand.Owner,
       _ evidence: Evidence
     ) {
       if let index = demands.firstIndex(where: { $0.cuda == cuda && $0.isMajorOnly == isMajorOnly }) {
-        if !demands[index].users.contains(user) { demands[index].users.append(user) }
-        if !demands[index].owners.contains(owner) { demands[index].owners.append(owner) }
+        demands[index].users.append(user)
+        demands[index].owners.insert(owner)
         demands[index].evidence.append(evidence)
       } else {
         demands.append(
@@ -81,32 +83,37 @@ extension Assessor {
     // A bare major version says nothing where the exact one is known.
     return demands.filter { demand in
       !demand.isMajorOnly || !demands.contains { !$0.isMajorOnly && $0.cuda.major == demand.cuda.major }
-    }.sorted { $0.cuda < $1.cuda }
+    }.sorted { $0.cuda < $1.cuda }.map { demand in
+      var demand = demand
+      demand.users = distinct(demand.users)
+      demand.packages = packages(using: demand)
+      return demand
+    }
   }
 
   /// The packages whose programs load one of the runtimes of `demand`.
   private func packages(using demand: RuntimeDemand) -> [Int] {
     packages.indices.filter { index in
-      let package = packages[index]
-      return demand.owners.contains { owner in
-        switch owner {
-        case .distribution(let name, let environment):
-          package.environment == environment && package.distribution == name
-        case .environment(let folder):
-          package.environment == folder
-            && cudaMajor(of: package).map { $0 == demand.cuda.major } ?? true
-        case .file(let path): package.units.contains { units[$0].paths.contains(path) }
-        case .system: package.environment == nil
+      let (package, owners) = (packages[index], demand.owners)
+      if let environment = package.environment {
+        if let name = package.distribution, owners.contains(.distribution(name, environment: environment)) {
+          return true
         }
+        if owners.contains(.environment(environment)),
+          cudaMajor(of: package) ?? demand.cuda.major == demand.cuda.major
+        {
+          return true
+        }
+      } else if owners.contains(.system) {
+        return true
       }
+      return package.units.contains { units[$0].paths.contains { owners.contains(.file($0)) } }
     }
   }
 
   /// The major version of CUDA that a package says it is for.
   private func cudaMajor(of package: AssessedPackage) -> Int? {
-    guard let environment = facts.environments.first(where: { $0.folder == package.environment }) else {
-      return nil
-    }
+    guard let environment = environment(of: package) else { return nil }
     if package.isTorch { return environment.torch?.cuda?.value.major }
     let framework = environment.frameworks.first { $0.name == package.distribution }
     return framework?.cuda?.value.major ?? framework?.cudaMajor?.value
@@ -160,7 +167,7 @@ extension Assessor {
     func check(
       _ status: Check.Status, _ summary: String, detail: String? = nil, _ more: [Evidence] = []
     ) -> Check {
-      let users = packages(using: runtime)
+      let users = runtime.packages
       // A runtime that no program here loads stops none of them.
       let isIdle = status == .fail && users.isEmpty && packages.contains { !$0.units.isEmpty }
       var check = Check(
