@@ -1,3 +1,4 @@
+import Bytes
 import FixtureSupport
 import Glibc
 import JSONSchemaSupport
@@ -120,6 +121,22 @@ struct CostTests {
     try tree.library("in/a.so", "sm_80")
     let run = try run("scan", "in")
     #expect(run.status == 0)
+  }
+
+  /// Libraries by themselves, each of which has a CUDA runtime inside, and the search for the oldest driver: 4 times as
+  /// many would take 4 times as long.
+  @Test func librariesWithRuntimes() throws {
+    let fixture =
+      #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 }
+      + "/Fixtures/host/aarch64-wrapped.so"
+    let library = try FileBytes(path: Path(fixture))
+    let bytes = try library.bytes(at: 0, count: Int(library.size), "fixture")
+    for index in 0..<2000 {
+      try tree.write(bytes + [UInt8(index & 0xFF), UInt8(index >> 8)], to: "in/\(index)/a.so")
+    }
+    let run = try run("scan", "in", "--gpu", "A100", "--fail-on", "never", "-o", "json")
+    #expect(run.status == 0)
+    #expect(try run.document()["summary"]?["librariesWithDeviceCode"] == .integer(2000))
   }
 
   /// Files that nobody owns, and long lists of top-level names.
