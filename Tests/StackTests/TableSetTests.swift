@@ -1,5 +1,6 @@
 import Bytes
 import Compatibility
+import DeviceCode
 import Stack
 import Testing
 
@@ -253,6 +254,19 @@ import Testing
     let table = tables[DriverTable.self]
     #expect(table.branches.last?.maxCUDA == CUDAVersion(13, 4))
     #expect(table.branches.last.map { table.sources[$0.source] } == "second")
+  }
+
+  /// What is judged by one set does not depend on others.
+  @Test func setsAreUsedSideBySide() throws {
+    let tables = try adding(
+      #"{"drivers": {"branches": [{"branch": 616, "maxCUDA": "13.5", "source": "s"}]}}"#)
+    var image = ImageSignature(DeviceImage(kind: .ptx, target: CodeTarget(80)))
+    image.ptxISA = PTXISAVersion(9, 5)
+    let fits = [tables, .shipped, tables].map { tables in
+      Rule.judge(image, on: Device(ComputeCapability(8, 0), driver: .branch(616), tables: tables)).fit
+    }
+    #expect(fits == [.jit, .none, .jit])
+    #expect(tables != Self.shipped)
   }
 
   @Test func moreSpecificBrandsComeFirst() throws {
