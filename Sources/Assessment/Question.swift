@@ -16,11 +16,12 @@ public struct RequestedDevice: Hashable, Sendable {
 public struct Question: Sendable {
   public var devices: [RequestedDevice]
   /// Whether somebody asked about these devices, or they are the generations of an overview.
-  public var namesDevices: Bool
+  public package(set) var namesDevices: Bool
   public var requirements: [TargetRequirement]
   /// What everything is judged by.
   public let tables: TableSet
-  /// The drivers that the tables name, oldest first: their releases, and the branches of which they name none.
+  /// The drivers that the tables name, oldest first: their releases, and the branches of which they name none. Empty where
+  /// no devices are named, because then nobody asks for a driver.
   let drivers: [DriverVersion]
 
   /// The devices are judged by `tables`, whatever they had.
@@ -29,7 +30,7 @@ public struct Question: Sendable {
     tables: TableSet = .shipped
   ) {
     self.tables = tables
-    drivers = Self.drivers(tables)
+    drivers = namesDevices ? Self.drivers(tables) : []
     self.devices = devices.map { requested in
       var requested = requested
       requested.device.tables = tables

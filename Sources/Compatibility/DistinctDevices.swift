@@ -4,10 +4,16 @@ import Synchronization
 /// Finds the devices among which a unit of code makes a difference.
 public final class DistinctDevices: Sendable {
   private let tables: TableSet
-  /// The drivers that the tables can tell apart.
-  private let drivers: [DriverVersion]
-  /// The devices of the compute capabilities that were asked about.
-  private let known = Mutex<[ComputeCapability: [DeviceWithDriver]]>([:])
+  private let found = Mutex(Found())
+
+  /// What was found for units before.
+  private struct Found {
+    /// The drivers that the tables can tell apart; nil until somebody asks, because the tables have to be decoded for it.
+    var drivers: [DriverVersion]?
+    /// The devices of the compute capabilities that were asked about.
+    var devices: [ComputeCapability: [DeviceWithDriver]] = [:]
+    var groups: [Set<Trait>: Group] = [:]
+  }
 
   /// A device, and the position of its driver where one is known.
   private struct DeviceWithDriver {
@@ -15,10 +21,23 @@ public final class DistinctDevices: Sendable {
     var driver: Int?
   }
 
-  public init(by tables: TableSet) {
-    self.tables = tables
-    drivers = Self.drivers(tables.drivers)
+  /// What code asks of a driver.
+  private struct Trait: Hashable {
+    var compression: ImageCompression
+    var isa: PTXISAVersion?
   }
+
+  /// What is the same for all units whose code asks for the same.
+  private struct Group {
+    /// Numbers that are the same for drivers that load the same; the last is that of a driver that loads everything.
+    var kinds: [Int]
+    var devices: [ComputeCapability: [Device]] = [:]
+  }
+
+  /// Groups that are remembered: far more than there are in real libraries.
+  private static let groupLimit = 256
+
+  public init(by tables: TableSet) { self.tables = tables }
 
   /// Devices that stand for all that there are or will be: whatever the unit is worth on some GPU with some driver, it is
   /// worth on one of these. For each compute capability they differ in what their drivers load of the unit.
@@ -39,33 +58,35 @@ public final class DistinctDevices: Sendable {
   /// The devices of some compute capabilities that differ in what their drivers load of the unit; of each first the one
   /// whose driver loads everything.
   public func devices(of computeCapabilities: [ComputeCapability], for unit: CodeUnit) -> [Device] {
-    let kinds = kinds(of: unit)
-    return computeCapabilities.flatMap { computeCapability in
-      var devices: [Device] = []
-      var seen: Set<[Int]> = []
-      for entry in self.devices(of: computeCapability) {
-        let runsDesktopCode = entry.device.runsDesktopCodeOnTegra == true
-        let kind = entry.driver.map { kinds[$0] } ?? kinds[kinds.count - 1]
-        if seen.insert([kind, runsDesktopCode ? 1 : 0]).inserted { devices.append(entry.device) }
+    let traits = Set(
+      unit.signatures.flatMap { signature in
+        [signature, signature.byDirective].compactMap { $0 }.map {
+          Trait(compression: $0.compression, isa: $0.isPTX ? $0.ptxISA : nil)
+        }
+      })
+    return found.withLock { found in
+      let drivers = found.drivers ?? Self.drivers(tables.drivers)
+      found.drivers = drivers
+      var group = found.groups[traits] ?? Group(kinds: kinds(of: traits, drivers))
+      let devices = computeCapabilities.flatMap { computeCapability in
+        if let known = group.devices[computeCapability] { return known }
+        let all = found.devices[computeCapability] ?? makeDevices(of: computeCapability, drivers)
+        found.devices[computeCapability] = all
+        var seen: Set<[Int]> = []
+        let distinct = all.filter { entry in
+          let kind = entry.driver.map { group.kinds[$0] } ?? group.kinds[group.kinds.count - 1]
+          return seen.insert([kind, entry.device.runsDesktopCodeOnTegra == true ? 1 : 0]).inserted
+        }.map(\.device)
+        group.devices[computeCapability] = distinct
+        return distinct
       }
+      if found.groups.count < Self.groupLimit || found.groups[traits] != nil { found.groups[traits] = group }
       return devices
     }
   }
 
-  /// Numbers that are the same for drivers that load the same of the unit; the last is that of a driver that loads
-  /// everything.
-  private func kinds(of unit: CodeUnit) -> [Int] {
-    struct Trait: Hashable {
-      var compression: ImageCompression
-      var isa: PTXISAVersion?
-    }
-    let traits = Array(
-      Set(
-        unit.signatures.flatMap { signature in
-          [signature, signature.byDirective].compactMap { $0 }.map {
-            Trait(compression: $0.compression, isa: $0.isPTX ? $0.ptxISA : nil)
-          }
-        }))
+  private func kinds(of traits: Set<Trait>, _ drivers: [DriverVersion]) -> [Int] {
+    let traits = Array(traits)
     var numbers: [[Bool?]: Int] = [:]
     let loads =
       drivers.map { driver in
@@ -100,16 +121,9 @@ public final class DistinctDevices: Sendable {
 
   /// Devices of one compute capability, each with another driver that supports it; the first has none. With each the
   /// position of its driver, where one is known.
-  private func devices(of computeCapability: ComputeCapability) -> [DeviceWithDriver] {
-    known.withLock { known in
-      if let devices = known[computeCapability] { return devices }
-      let devices = makeDevices(of: computeCapability)
-      known[computeCapability] = devices
-      return devices
-    }
-  }
-
-  private func makeDevices(of computeCapability: ComputeCapability) -> [DeviceWithDriver] {
+  private func makeDevices(
+    of computeCapability: ComputeCapability, _ drivers: [DriverVersion]
+  ) -> [DeviceWithDriver] {
     let plain = Device(computeCapability, tables: tables)
     var devices = [DeviceWithDriver(device: plain)]
     if plain.isTegra {
