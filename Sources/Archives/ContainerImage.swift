@@ -96,7 +96,7 @@ struct Digest: Hashable {
   var text: String { "sha256:\(digits)" }
 
   init(_ bytes: [UInt8]) {
-    digits = bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    digits = hexadecimal(bytes)
   }
 
   /// - Throws: a ``Problem/Code/unsupported`` problem for another algorithm, or no digest at all.

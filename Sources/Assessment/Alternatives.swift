@@ -76,8 +76,3 @@ struct Alternative: Hashable {
     return nil
   }
 }
-
-extension UInt8 {
-  fileprivate var isLetter: Bool { (65...90).contains(self) || (97...122).contains(self) }
-  fileprivate var isDigit: Bool { (48...57).contains(self) }
-}

@@ -70,9 +70,10 @@ struct Assessor {
   }
 
   /// The Python environment that a package is part of; nil for others.
-  func environment(of package: AssessedPackage) -> PythonEnvironment? {
-    package.environment.flatMap { environments[$0] }
-  }
+  func environment(of package: AssessedPackage) -> PythonEnvironment? { environment(in: package.environment) }
+
+  /// The Python environment in a folder; nil where there is none.
+  func environment(in folder: Path?) -> PythonEnvironment? { folder.flatMap { environments[$0] } }
 
   /// All checks, those about the driver first; the order depends on nothing but the facts and the devices.
   func checks() -> [Check] {

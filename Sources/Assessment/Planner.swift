@@ -94,7 +94,7 @@ struct Planner {
   ) -> Plan.Step {
     let table = assessor.tables.pytorch
     let release = table.releases[choice.release]
-    let environment = assessor.facts.environments.first { $0.folder == torch.folder }
+    let environment = assessor.environment(in: torch.folder)
     let companions = ["torchvision", "torchaudio"].filter { name in
       environment?.distributions.contains { $0.normalizedName == name } ?? false
     }
@@ -129,7 +129,7 @@ struct Planner {
     checks.filter { $0.id == .torchLibraries && $0.status == .fail && !$0.isBuiltWithoutCUDA }
       .compactMap { check in
         guard
-          let environment = assessor.facts.environments.first(where: { $0.folder == check.environment }),
+          let environment = assessor.environment(in: check.environment),
           let torch = environment.torch
         else { return nil }
         let wanted = torch.requires.filter { required in

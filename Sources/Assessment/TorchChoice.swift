@@ -154,7 +154,7 @@ extension Assessor {
   /// - Parameter ignoringDriver: with whatever driver.
   func torchChoice(near torch: TorchInstallation, ignoringDriver: Bool = false) -> TorchChoice? {
     let devices = ignoringDriver ? devices.map(\.withoutDriver) : devices
-    let python = facts.environments.first { $0.folder == torch.folder }?.python?.value
+    let python = environment(in: torch.folder)?.python?.value
     let any = TorchSearch(devices: devices, isAArch64: isAArch64, tables: tables)
     guard let python else { return any.nearest(to: torch) }
     var own = any

@@ -1,3 +1,5 @@
+import Bytes
+
 /// A kernel's mangled name without the parts that change with every build, so that the kernels of two builds can be
 /// compared by name. It can be demangled like any other.
 ///
@@ -13,7 +15,7 @@ public func buildIndependentName(_ mangled: String) -> String {
   var position = start + 1
   while position < bytes.count {
     // Every such part is an identifier, which stands behind the number of its bytes.
-    guard isDigit(bytes[position - 1]), !isDigit(bytes[position]), position - 1 >= copied,
+    guard bytes[position - 1].isDigit, !bytes[position].isDigit, position - 1 >= copied,
       let part = BuildPart(bytes, at: position, from: copied)
     else {
       position += 1
@@ -47,7 +49,7 @@ private struct BuildPart {
     var length = 0
     var scale = 1
     start = position
-    while start > lowest, isDigit(bytes[start - 1]), scale <= 1000 {
+    while start > lowest, bytes[start - 1].isDigit, scale <= 1000 {
       start -= 1
       length += Int(bytes[start] - UInt8(ascii: "0")) * scale
       scale *= 10
@@ -83,7 +85,7 @@ private struct BuildPart {
     guard dropNumber(&rest) != nil else { return false }
     _ = drop("_SM", &rest)
     var targets = 0
-    while rest.count > 1, isDigit(rest[rest.startIndex + 1]), drop("_", &rest) {
+    while rest.count > 1, rest[rest.startIndex + 1].isDigit, drop("_", &rest) {
       guard dropNumber(&rest) != nil else { return false }
       targets += 1
     }
@@ -98,7 +100,7 @@ private struct BuildPart {
   }
 
   private static func dropNumber(_ bytes: inout ArraySlice<UInt8>) -> Int? {
-    let digits = bytes.prefix(while: isDigit)
+    let digits = bytes.prefix(while: \.isDigit)
     bytes = bytes.dropFirst(digits.count)
     return Int(String(decoding: digits, as: UTF8.self))
   }
@@ -106,7 +108,7 @@ private struct BuildPart {
   /// Drops eight hexadecimal digits.
   private static func dropHash(_ bytes: inout ArraySlice<UInt8>) -> Bool {
     let hash = bytes.prefix(8)
-    guard hash.count == 8, hash.allSatisfy({ isDigit($0) || (0x61...0x66).contains($0) }) else {
+    guard hash.count == 8, hash.allSatisfy({ $0.isDigit || (0x61...0x66).contains($0) }) else {
       return false
     }
     bytes = bytes.dropFirst(8)
@@ -118,7 +120,7 @@ private struct BuildPart {
 private func lengthOfStaticPrefix(_ name: [UInt8]) -> Int {
   let prefix = Array("__nv_static_".utf8)
   guard name.starts(with: prefix) else { return 0 }
-  let digits = name[prefix.count...].prefix(while: isDigit)
+  let digits = name[prefix.count...].prefix(while: \.isDigit)
   guard let length = Int(String(decoding: digits, as: UTF8.self)) else { return 0 }
   let start = digits.endIndex + 1
   guard length < name.count, start + length + 1 < name.count, name[start + length] == UInt8(ascii: "_") else {
@@ -126,5 +128,3 @@ private func lengthOfStaticPrefix(_ name: [UInt8]) -> Int {
   }
   return start + length + 1
 }
-
-private func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }

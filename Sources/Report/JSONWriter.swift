@@ -196,9 +196,7 @@ extension JSONWriter {
   /// The members that name a file: its path as text, and where that is not UTF-8 its bytes too.
   mutating func path(_ path: Path, _ key: StaticString = "path", bytes: StaticString = "pathBytes") {
     member(key, path.text)
-    if !path.isUTF8 {
-      member(bytes, path.bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined())
-    }
+    if !path.isUTF8 { member(bytes, hexadecimal(path.bytes)) }
   }
 
   mutating func tool(_ tool: Tool) {

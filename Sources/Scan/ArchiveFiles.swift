@@ -61,13 +61,8 @@ struct ArchiveFiles: Sendable {
 
   /// The index of the file with this path; nil where there is none.
   func index(of path: Path) -> Int? {
-    var low = 0
-    var high = files.count
-    while low < high {
-      let middle = (low + high) / 2
-      if files[middle].path < path { low = middle + 1 } else { high = middle }
-    }
-    return low < files.count && files[low].path == path ? low : nil
+    let index = files.partitioningIndex { $0.path >= path }
+    return index < files.count && files[index].path == path ? index : nil
   }
 
   /// What the file at `path` holds.

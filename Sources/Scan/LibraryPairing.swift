@@ -141,7 +141,7 @@ extension Path {
     let folder = bytes.dropLast(name.bytes.count)
     let parts = name.bytes.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
     guard let end = parts.lastIndex(where: { $0.elementsEqual("so".utf8) }), end > 0,
-      parts[(end + 1)...].allSatisfy({ $0.allSatisfy(isDigit) })
+      parts[(end + 1)...].allSatisfy({ $0.allSatisfy(\.isDigit) })
     else { return self }
     var kept = parts[..<end].map { Array($0) }
     if kept.count > 1, let last = kept.last,
@@ -150,10 +150,10 @@ extension Path {
       kept.removeLast()
     }
     // `-2.4.1` is spread over several parts.
-    while kept.count > 1, let last = kept.last, last.allSatisfy(isDigit) { kept.removeLast() }
+    while kept.count > 1, let last = kept.last, last.allSatisfy(\.isDigit) { kept.removeLast() }
     if let last = kept.last, let dash = last.lastIndex(of: UInt8(ascii: "-")), dash > 0 {
       let tag = last[(dash + 1)...]
-      if isHash(tag) || !tag.isEmpty && tag.allSatisfy(isDigit) {
+      if isHash(tag) || !tag.isEmpty && tag.allSatisfy(\.isDigit) {
         kept[kept.count - 1] = Array(last[..<dash])
       }
     }
@@ -164,7 +164,5 @@ extension Path {
 
 /// Whether `bytes` are the eight hexadecimal digits that wheel repair puts into names.
 private func isHash(_ bytes: ArraySlice<UInt8>) -> Bool {
-  bytes.count == 8 && bytes.allSatisfy { isDigit($0) || (0x61...0x66).contains($0) }
+  bytes.count == 8 && bytes.allSatisfy { $0.isDigit || (0x61...0x66).contains($0) }
 }
-
-private func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }

@@ -183,7 +183,7 @@ extension GPUCatalogue: DataTable {
   }
 
   public func problems(in tables: TableSet) -> [Problem] {
-    let architectures = tables[ArchitectureTable.self]
+    let architectures = tables.architectures
     var check = ListCheck(Self.self, "gpus")
     var names: Set<String> = []
     for gpu in gpus {

@@ -1,3 +1,5 @@
+import Bytes
+
 /// A part of a kernel's name that says for which GPUs the kernel was written: `sm80_xmma_…`, `…_sm90`, `volta_…`.
 public struct GenerationTag: Hashable, Sendable {
   public var computeCapability: ComputeCapability

@@ -1,3 +1,5 @@
+import Bytes
+
 /// The parts of a kernel's name that do not need a demangler: its identifiers, and the numbers among its template
 /// arguments.
 ///
@@ -148,9 +150,5 @@ struct MangledName {
 }
 
 extension UInt8 {
-  var isDigit: Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(self) }
-  var isUppercase: Bool { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(self) }
-  var isLowercase: Bool { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(self) }
-  var isLetter: Bool { isUppercase || isLowercase }
   fileprivate var isDigitOrUppercase: Bool { isDigit || isUppercase }
 }

@@ -122,7 +122,7 @@ extension ArchitectureTable: DataTable {
   }
 
   public func problems(in tables: TableSet) -> [Problem] {
-    problemsOfRows(tables[DriverTable.self], tables[ToolkitTable.self]) + problemsOfFamilies()
+    problemsOfRows(tables.drivers, tables.toolkits) + problemsOfFamilies()
       + problemsOfRenumberings() + problemsOfDesktopCode()
   }
 

@@ -101,9 +101,9 @@ extension ToolkitTable: DataTable {
   }
 
   public func problems(in tables: TableSet) -> [Problem] {
-    let drivers = tables[DriverTable.self]
+    let drivers = tables.drivers
     return problemsOfToolkits(drivers) + problemsOfForwardCompatibility(drivers)
-      + problemsOfCompilers(tables[ArchitectureTable.self])
+      + problemsOfCompilers(tables.architectures)
   }
 
   private func problemsOfCompilers(_ architectures: ArchitectureTable) -> [Problem] {

@@ -49,7 +49,8 @@ public struct FactCollector {
     let folders = found.keys.sorted()
     var environments = folders.map { environment(at: $0, found[$0] ?? []) }
     var facts = StackFacts(images: images)
-    facts.toolkits = toolkits(interesting.toolkitFiles)
+    var resolver = LibraryResolver(tree, files: files, steps: steps)
+    facts.toolkits = toolkits(interesting.toolkitFiles, &resolver)
 
     let conda = interesting.condaRecords.compactMap { CondaRecord($0) }
     let debian = interesting.debianStatus.flatMap { debianPackages(in: $0) }
@@ -85,7 +86,6 @@ public struct FactCollector {
     facts.staticRuntimes = librariesWithRuntime()
       .map { StaticRuntime(path: $0.path, toolkit: $0.compiler.flatMap { CUDAVersion(release: $0) }) }
     facts.jetsonLinux = jetsonLinux(debian)
-    var resolver = LibraryResolver(tree, files: files, steps: steps)
     facts.missing = resolver.missing(for: libraries, environments: folders, besides: table)
     if steps.isSpent {
       note(Problem(.limitExceeded, "search for needed libraries", expected: stepLimit), of: Path(""))
@@ -228,17 +228,7 @@ public struct FactCollector {
   /// The libraries below a folder, in their order.
   private func libraries(in folder: Path) -> ArraySlice<HostLibrary> {
     let first = Path(bytes: folder.bytes + [UInt8(ascii: "/")])
-    var start = 0
-    var count = libraries.count
-    while count > 0 {
-      let half = count / 2
-      if libraries[start + half].path < first {
-        start += half + 1
-        count -= half + 1
-      } else {
-        count = half
-      }
-    }
+    let start = libraries.partitioningIndex { $0.path >= first }
     let end = libraries[start...].firstIndex { !$0.path.isInside(folder) } ?? libraries.endIndex
     return libraries[start..<end]
   }
@@ -281,7 +271,7 @@ public struct FactCollector {
       .map { libraries[$0] }
   }
 
-  private mutating func toolkits(_ sorted: [Path]) -> [Toolkit] {
+  private mutating func toolkits(_ sorted: [Path], _ resolver: inout LibraryResolver) -> [Toolkit] {
     var folders: Set<Path> = []
     for path in sorted {
       let name = path.lastComponent
@@ -298,7 +288,6 @@ public struct FactCollector {
       }
     }
     let usual = Path("usr/local/cuda")
-    var resolver = LibraryResolver(tree, files: files, steps: Budget())
     return folders.sorted().compactMap { folder in
       let version = toolkitVersion(folder)
       let hasCompiler = files.contains(folder.child("bin/nvcc"))

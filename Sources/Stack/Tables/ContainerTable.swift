@@ -71,7 +71,7 @@ extension ContainerTable: DataTable {
   }
 
   public func problems(in tables: TableSet) -> [Problem] {
-    let toolkits = tables[ToolkitTable.self]
+    let toolkits = tables.toolkits
     var images = ListCheck(Self.self, "baseImages")
     images.expectAscending(baseImages.map(\.cuda), "cuda")
     for row in baseImages {

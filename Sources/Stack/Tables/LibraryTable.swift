@@ -135,7 +135,7 @@ extension LibraryTable: DataTable {
       names.expect(
         row.library?.isEmpty != true, row.name, "library", "the start of a file name", "an empty text")
     }
-    let knownMajors = Set(tables[ToolkitTable.self].toolkits.map(\.toolkit.major))
+    let knownMajors = Set(tables.toolkits.toolkits.map(\.toolkit.major))
     var majors = ListCheck(Self.self, "cudaMajors")
     for row in cudaMajors {
       majors.expect(

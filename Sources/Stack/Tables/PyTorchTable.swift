@@ -272,7 +272,7 @@ extension PyTorchTable: DataTable {
     coverage.expectAscending(cuDNN.map(\.key), "from")
     for row in cuDNN {
       coverage.expect(
-        tables[ArchitectureTable.self][row.first] != nil, row.key, "first",
+        tables.architectures[row.first] != nil, row.key, "first",
         "one of architectures.computeCapabilities", row.first)
     }
     var onArm = ListCheck(Self.self, "aarch64")
@@ -283,7 +283,7 @@ extension PyTorchTable: DataTable {
 
   private func check(_ build: Build, of release: Release, in tables: TableSet, _ check: inout ListCheck) {
     let row = "\(release.series) for CUDA \(build.cuda)"
-    let toolkits = tables[ToolkitTable.self]
+    let toolkits = tables.toolkits
     check.expect(toolkits[build.cuda] != nil, row, "cuda", "a toolkit of toolkits.toolkits", build.cuda)
     check.expect(
       build.cuda.minimumDriver(by: tables) != nil, row, "cuda",
@@ -291,7 +291,7 @@ extension PyTorchTable: DataTable {
     for version in build.versions ?? [] {
       check.expect(release.versions.contains(version), row, "versions", "versions of the release", version)
     }
-    let architectures = tables[ArchitectureTable.self]
+    let architectures = tables.architectures
     for (field, list) in [("targets", build.targets), ("targetsAArch64", build.targetsAArch64)] {
       for image in list?.images ?? [] {
         let known = architectures[ComputeCapability(image.target)]

@@ -163,8 +163,8 @@ extension RuntimeTable: DataTable {
   }
 
   public func problems(in tables: TableSet) -> [Problem] {
-    let toolkits = tables[ToolkitTable.self]
-    let architectures = tables[ArchitectureTable.self]
+    let toolkits = tables.toolkits
+    let architectures = tables.architectures
     var check = ListCheck(Self.self, "frameworks")
     for row in frameworks {
       let key = row.since.map { "\(row.name) \($0)" } ?? row.name
