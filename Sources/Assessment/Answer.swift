@@ -85,6 +85,16 @@ public struct Reason: Hashable, Sendable {
     case builtWithoutCUDA
     /// A package that it requires does not run.
     case requiredPackage
+    /// The compiler that a package takes at run time does not make code for the GPU.
+    case compilerDoesNotKnowGPU
+    /// A package that compiles at run time finds no compiler.
+    case compilerMissing
+    /// Which compiler a package finds at run time is not known.
+    case compilerNotKnown
+    /// The compilers that a package takes at run time do not work together or with it.
+    case compilersDoNotFit
+    /// A package that compiles at run time does not do so for so old a GPU.
+    case frameworkDoesNotSupportGPU
     /// Nothing tells.
     case notKnown
     /// Nothing uses a GPU.
@@ -115,8 +125,9 @@ public struct Reason: Hashable, Sendable {
       case .torchLibraries: check.isBuiltWithoutCUDA ? .builtWithoutCUDA : .libraries
       case .missingLibraries: .libraries
       case .torchGPU, .packageGPU: .noKernelImage
-      case .toolkitGPU, .toolkitTorch, .torchCount, .packageTorch, .flagsContents: .notKnown
+      case .toolkitGPU, .toolkitTorch, .torchCount, .packageTorch, .flagsContents, .runtimeCode: .notKnown
       }
-    self.init(check.status == .unknown ? .notKnown : code, package: check.subject, check.summary)
+    self.init(
+      check.reason ?? (check.status == .unknown ? .notKnown : code), package: check.subject, check.summary)
   }
 }

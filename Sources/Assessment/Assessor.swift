@@ -11,6 +11,8 @@ struct Assessor {
   private let environments: [Path: PythonEnvironment]
   var units: [AssessedUnit]
   var packages: [AssessedPackage]
+  /// What compiles device code at run time.
+  var compilations: [Compilation] = []
 
   /// The CUDA runtimes that something brings along, oldest first.
   private(set) var runtimes: [RuntimeDemand] = []
@@ -31,6 +33,8 @@ struct Assessor {
     self.devices = devices ?? question.devices.map(\.device)
     units = view.units(by: question.tables.libraries)
     packages = view.packages(units)
+    compilations = findCompilations()
+    judgeCompilations()
     runtimes = findRuntimes()
     judgeCode()
   }
@@ -77,7 +81,7 @@ struct Assessor {
 
   /// All checks, those about the driver first; the order depends on nothing but the facts and the devices.
   func checks() -> [Check] {
-    driverChecks() + packageChecks() + deviceCodeChecks() + toolkitChecks()
+    driverChecks() + packageChecks() + deviceCodeChecks() + runtimeCodeChecks() + toolkitChecks()
   }
 
   /// The device with what its programs find: the driver libraries of a forward-compatibility package where one is admitted,
@@ -120,10 +124,10 @@ func distinct<Item: Hashable>(_ items: some Sequence<Item>) -> [Item] {
   return items.filter { seen.insert($0).inserted }
 }
 
-/// `a, b and c`.
-func listed(_ items: [String]) -> String {
+/// `a, b and c`, or with another word before the last.
+func listed(_ items: [String], with word: String = "and") -> String {
   guard let last = items.last else { return "" }
-  return items.count == 1 ? last : items.dropLast().joined(separator: ", ") + " and " + last
+  return items.count == 1 ? last : items.dropLast().joined(separator: ", ") + " \(word) " + last
 }
 
 /// The first `count` of `items`, and how many others there are.

@@ -15,7 +15,9 @@ public struct AssessedPackage: Sendable {
   public var isNVIDIAs = false
   /// The name of its distribution in normal form, by which others require it; nil where it has none.
   public var distribution: String?
-  /// Indices of the units, by path. Empty for PyTorch without device code.
+  /// Of what only compiles at run time; nil for others, whose package in the facts has it.
+  public var version: String?
+  /// Indices of the units, by path. Empty for PyTorch without device code, and for what only compiles at run time.
   public var units: [Int] = []
   /// For every device.
   public var verdicts: [PackageVerdict] = []
@@ -45,6 +47,10 @@ public struct PackageVerdict: Sendable {
   public var standings: [Standing]
   /// Why it does not run, or not all of it.
   public var reasons: [Reason] = []
+  /// It is the compilers at run time that keep it from running.
+  var isStoppedByCompilers = false
+  /// Which compilers it takes at run time decides, and is not known.
+  var isOpen = false
 
   /// The positions of the units that count.
   var counting: [Int] { standings.indices.filter { standings[$0] == .counts } }

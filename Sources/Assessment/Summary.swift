@@ -8,6 +8,8 @@ public enum SummaryLine: String, Hashable, Sendable, CaseIterable {
   case driverAndGPU
   /// PyTorch's device code against the GPUs.
   case torchAndGPU
+  /// What is compiled at run time against the GPUs.
+  case runtimeCode
 }
 
 extension ViewAssessment {
@@ -25,6 +27,7 @@ extension Check {
     case .torchLibraries: .torchAndCUDA
     case .driverGPU: .driverAndGPU
     case .torchGPU: .torchAndGPU
+    case .runtimeCode: .runtimeCode
     case .ptxDriver, .compressionDriver: isAboutTorch ? .torchAndGPU : nil
     default: nil
     }

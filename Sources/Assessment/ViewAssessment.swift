@@ -55,6 +55,11 @@ public struct ViewAssessment: Sendable {
     self.memberships = memberships
   }
 
+  /// Whether there is device code, or something that makes it at run time.
+  public var hasGPUCode: Bool {
+    !units.isEmpty || packages.contains { $0.verdicts.contains { $0.verdict != .noDeviceCode } }
+  }
+
   /// How a unit counts on a device: in the first package that has it.
   public func standing(of unit: Int, on device: Int) -> Standing {
     memberships[unit].first.map { packages[$0.package].verdicts[device].standings[$0.position] } ?? .counts
@@ -90,6 +95,9 @@ extension Assessor {
   func demand(ofDevice index: Int) -> DriverDemand? {
     var one = self
     one.devices = [devices[index]]
+    for position in compilations.indices {
+      one.compilations[position].outcomes = [compilations[position].outcomes[index]]
+    }
     for package in packages.indices { one.packages[package].plain = [packages[package].plain[index]] }
     return one.driverDemand()
   }
@@ -111,6 +119,8 @@ extension Assessor {
     if counting.contains(where: { !packages[$0].isNVIDIAs }) {
       counting.removeAll { packages[$0].isNVIDIAs }
     }
+    // What depends on compilers that are elsewhere leaves nothing open for the rest.
+    if counting.contains(where: { !verdicts[$0].isOpen }) { counting.removeAll { verdicts[$0].isOpen } }
     let verdict = Verdict.over(counting.map { verdicts[$0].verdict })
     let bySeverity = counting.sorted { left, right in
       (verdicts[left].verdict.severity ?? -1, right) > (verdicts[right].verdict.severity ?? -1, left)
@@ -184,16 +194,19 @@ extension Assessor {
     let aboutCode = Dictionary(grouping: checks.filter { $0.isAboutCode && $0.status != .pass }) {
       Subject(name: $0.subject, environment: $0.environment)
     }
+    let compiling = Dictionary(grouping: checks.filter { $0.id == .runtimeCode }) { $0.packages?.first }
     for index in packages.indices {
       let code = packages[index].verdicts[device].code
       packages[index].verdicts[device].verdict = code
-      guard code != .native, code != .noDeviceCode else { continue }
-      let plain = packages[index].plain[device].code
-      let subject = Subject(name: packages[index].name, environment: packages[index].environment)
-      let about = aboutCode[subject, default: []].filter { $0.status != .unknown || code == .notGuaranteed }
-      packages[index].verdicts[device].reasons = [Check.Status.fail, .warn, .unknown].flatMap { status in
-        about.filter { $0.status == status }.map { Reason($0, code: plain) }
-      }.filter { code != .incompatible || $0.code != .compiledAtFirstStart }
+      if code != .native, code != .noDeviceCode {
+        let plain = packages[index].plain[device].code
+        let subject = Subject(name: packages[index].name, environment: packages[index].environment)
+        let about = aboutCode[subject, default: []].filter { $0.status != .unknown || code == .notGuaranteed }
+        packages[index].verdicts[device].reasons = [Check.Status.fail, .warn, .unknown].flatMap { status in
+          about.filter { $0.status == status }.map { Reason($0, code: plain) }
+        }.filter { code != .incompatible || $0.code != .compiledAtFirstStart }
+      }
+      packages[index].verdicts[device].add(compiling[index] ?? [])
     }
     // The first of them comes first.
     for check in checks.reversed() where check.status == .fail && check.isStop {
@@ -229,8 +242,9 @@ extension Assessor {
             packages[index].verdicts[device].verdict != .incompatible,
             packages[index].verdicts[device].verdict != .noDeviceCode
           else { continue }
-          // A program calls NVIDIA's libraries for some of its work, and PyTorch for all of it.
-          let isPart = packages[other].isNVIDIAs
+          // A program calls NVIDIA's libraries, and what compiles at run time, for some of its work, and PyTorch for
+          // all of it.
+          let isPart = packages[other].isNVIDIAs || packages[other].verdicts[device].isStoppedByCompilers
           if isPart, requires[packages[index].distribution ?? ""]?.contains(name) != true { continue }
           let verdict = packages[index].verdicts[device].verdict
           packages[index].verdicts[device].verdict = isPart ? .worst(of: [verdict, .partial]) : .incompatible
@@ -252,6 +266,30 @@ extension Assessor {
       for other in requires[next] ?? [] where seen.insert(other).inserted { rest.append(other) }
     }
     return seen.subtracting([name]).sorted()
+  }
+}
+
+extension PackageVerdict {
+  /// Adds what the checks say of what the package compiles at run time.
+  fileprivate mutating func add(_ checks: [Check]) {
+    guard !checks.isEmpty else { return }
+    func has(_ status: Check.Status, isWhole: Bool = false) -> Bool {
+      checks.contains { $0.status == status && (!isWhole || $0.isWhole) }
+    }
+    // Whether it is something without.
+    let runs = code != .noDeviceCode || has(.pass)
+    if has(.fail) {
+      isStoppedByCompilers = code != .incompatible && (!runs || has(.fail, isWhole: true))
+      verdict = isStoppedByCompilers ? .incompatible : .worst(of: [code, .partial])
+    } else if has(.unknown), !runs || has(.unknown, isWhole: true) {
+      isOpen = code != .incompatible
+      verdict = .worst(of: [code, .notGuaranteed])
+    } else if code == .noDeviceCode, has(.pass) {
+      verdict = .native
+    }
+    reasons += [Check.Status.fail, .warn, .unknown].flatMap { status in
+      checks.filter { $0.status == status }.map { Reason($0) }
+    }
   }
 }
 

@@ -96,7 +96,7 @@ extension JSONWriter {
         "environment", view.stack.installed.firstIndex { $0.folder == owner.environment }.map { UInt64($0) })
     }
     array("libraries", package.units)
-    member("name", owner?.name ?? package.name)
+    member("name", owner?.name ?? (package.version == nil ? package.name : package.distribution) ?? package.name)
     if let owner { place("record", owner.record) }
     rows("verdicts", of: zip(question.devices, package.verdicts)) { writer, entry in
       let (requested, verdict) = entry
@@ -106,7 +106,7 @@ extension JSONWriter {
       writer.rows("reasons", of: verdict.reasons) { $0.members(of: $1) }
       writer.member("verdict", verdict.verdict.rawValue)
     }
-    member("version", owner?.version)
+    member("version", owner?.version ?? package.version)
   }
 
   private mutating func members(of image: View.Image) {

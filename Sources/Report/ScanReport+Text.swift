@@ -48,7 +48,7 @@ extension ScanReport {
       }
     }
     for part in parts { text += StackText(part: part, question: question).text(style) }
-    if parts.allSatisfy(\.units.isEmpty) {
+    if !parts.contains(where: \.hasGPUCode) {
       if !question.namesDevices { text += nothingFound(parts) }
     } else {
       if !text.isEmpty { text += "\n" }

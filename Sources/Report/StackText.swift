@@ -13,15 +13,16 @@ struct StackText {
   /// Empty where nothing of a stack is in the view and nothing is wrong with what is.
   func text(_ style: TextStyle) -> String {
     let remarks = remarks
-    guard facts.hasStack || !remarks.isEmpty || !part.plan.isEmpty else { return "" }
-    let lines = SummaryLine.allCases.map { ($0, part.status(of: $0)) }
+    // Where nothing else is known, what is compiled at run time has its line alone, and none where nothing is.
+    let lines = (facts.hasStack ? SummaryLine.allCases : [.runtimeCode]).map { ($0, part.status(of: $0)) }
+      .filter { $0.1 != nil || $0.0 != .runtimeCode }
     let isSilent =
       !question.namesDevices && !question.namesDriver && facts.images.isEmpty
       && lines.allSatisfy { $0.1 == nil || $0.1 == .unknown } && remarks.isEmpty
       && part.plan.isEmpty
     if isSilent { return "" }
-    var text = question.namesDevices && facts.hasStack ? "\n" : ""
-    if facts.hasStack { text += lines.map { line($0.0, $0.1 ?? .unknown, style) }.joined() }
+    var text = question.namesDevices && !lines.isEmpty ? "\n" : ""
+    text += lines.map { line($0.0, $0.1 ?? .unknown, style) }.joined()
     text += headline(style) + oldestDriver(style)
     if !remarks.isEmpty { text += "\n" + remarks.map { remark($0, style) }.joined() }
     return text + plan(style)
@@ -125,6 +126,7 @@ struct StackText {
         facts.torches.allSatisfy { $0.cuda == nil }
           ? "PyTorch has no code for NVIDIA GPUs" : "no device code of PyTorch was found"
       }
+    case .runtimeCode: "nothing compiles at run time"
     }
   }
 
@@ -186,6 +188,7 @@ extension SummaryLine {
     case .torchAndCUDA: "PyTorch and CUDA"
     case .driverAndGPU: "driver and GPU"
     case .torchAndGPU: "PyTorch and GPU"
+    case .runtimeCode: "code made at run time"
     }
   }
 }

@@ -19,7 +19,9 @@ extension JSONWriter {
     }
     object("facts") { $0.members(of: part.view.stack) }
     object("lines") { writer in
-      for (key, line) in Self.lines { writer.member(key, (part.status(of: line) ?? .unknown).rawValue) }
+      for (key, line) in Self.lines where line != .runtimeCode || part.status(of: line) != nil {
+        writer.member(key, (part.status(of: line) ?? .unknown).rawValue)
+      }
     }
     if let demand = part.demand {
       object("minimumDriver") { writer in
@@ -57,8 +59,8 @@ extension JSONWriter {
   }
 
   private static let lines: [(StaticString, SummaryLine)] = [
-    ("driverAndCUDA", .driverAndCUDA), ("driverAndGPU", .driverAndGPU), ("torchAndCUDA", .torchAndCUDA),
-    ("torchAndGPU", .torchAndGPU),
+    ("driverAndCUDA", .driverAndCUDA), ("driverAndGPU", .driverAndGPU), ("runtimeCode", .runtimeCode),
+    ("torchAndCUDA", .torchAndCUDA), ("torchAndGPU", .torchAndGPU),
   ]
 
   private mutating func members(of facts: StackFacts) {

@@ -41,6 +41,7 @@ public struct Check: Hashable, Sendable {
     case compressionDriver
     case flagsContents
     case missingLibraries
+    case runtimeCode
   }
 
   public var id: ID
@@ -60,6 +61,10 @@ public struct Check: Hashable, Sendable {
   var isBuiltWithoutCUDA = false
   /// The packages that do not run when it fails, by their indices; nil where that is everything in the view.
   var packages: [Int]?
+  /// The reason that it is, where its id does not tell.
+  var reason: Reason.Code?
+  /// The packages do nothing without what it is about.
+  var isWhole = false
 
   /// The summary and the detail.
   public var message: String { summary + (detail.map { "; " + $0 } ?? "") }
@@ -112,6 +117,7 @@ extension Check.ID {
     case .compressionDriver: "NVIDIA: fat binary compression, drivers since 550.54.14"
     case .flagsContents: "torch.cuda.get_arch_list() against the device code of PyTorch's libraries"
     case .missingLibraries: "ld.so(8): how the dynamic linker searches"
+    case .runtimeCode: "how the package finds its compiler, and what that compiler lists"
     }
   }
 }

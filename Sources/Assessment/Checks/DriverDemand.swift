@@ -32,7 +32,9 @@ extension Assessor {
     for driver in candidates {
       var next = assessor
       for index in next.devices.indices { next.devices[index].driver = driver }
-      let fails = next.driverChecks().filter { $0.id.dependsOnDriver && $0.status == .fail }
+      let fails =
+        next.driverChecks().filter { $0.id.dependsOnDriver && $0.status == .fail }
+        + next.compilationsThatDriversFail()
       if fails.isEmpty, next.driverFailures(on: next.devices).isEmpty { return demand(driver) }
       (assessor, failed, isFirst) = (next, fails, false)
     }
@@ -47,6 +49,7 @@ extension Assessor {
       runtimes.first { $0.name == check.subject }.map { "\($0.name) of \($0.users[0])" } ?? "the CUDA runtime"
     case .driverImage: "the image's \(check.subject ?? "requirement")"
     case .ptxDriver: "the PTX of \(check.subject ?? "a library")"
+    case .runtimeCode: "what \(check.subject ?? "a package") compiles"
     default: "the compressed code of \(check.subject ?? "a library")"
     }
   }

@@ -50,6 +50,18 @@ public struct RuntimeCompiler: Hashable, Sendable, Codable {
     public var path: Path?
   }
 
+  /// A compiler of a toolkit as the tables know it; nil where they do not have the toolkit.
+  public init?(_ kind: Kind, of cuda: CUDAVersion, _ evidence: Evidence, by tables: TableSet) {
+    guard let targets = tables.toolkits.targets(of: cuda, compiler: kind.rawValue) else { return nil }
+    path = Path("")
+    self.kind = kind
+    self.cuda = cuda
+    let version = Fact("\(cuda)", evidence)
+    self.version = version
+    self.targets = Fact(targets, evidence)
+    ptxISA = Self.ptxISA(of: cuda, version: version, by: tables)
+  }
+
   /// The version of PTX, `8.4`, that came with a toolkit of the tables, for the evidence of ``ptxISA``.
   static func ptxISA(
     of cuda: CUDAVersion, version: Fact<String>, by tables: TableSet

@@ -30,8 +30,10 @@ public struct RuntimeTable: Sendable, Codable {
     public var clamps: [Clamp]?
     /// A GPU that the compiler does not know gets code for the newest before it that the compiler knows.
     public var clampsToKnown: Bool?
-    /// A newer GPU than PyTorch was compiled for gets code for the newest of those.
+    /// A newer GPU than PyTorch was compiled for gets PTX for the newest of those.
     public var clampsToTorch: Bool?
+    /// Where the driver is older than the toolkit and the compiler knows the GPU, it makes a cubin instead of PTX.
+    public var makesCubinForOlderDriver: Bool?
     /// The version of PTX that it writes, whatever the compiler knows.
     public var ptxISA: PTXISAVersion?
     /// What it says of a target that the compiler does not know: `{target}` stands for sm_90a, `{virtual}` for
@@ -104,6 +106,7 @@ public struct RuntimeTable: Sendable, Codable {
     public var sinceToolkit: CUDAVersion?
   }
 
+  /// What a newer GPU gets from the first of the steps.
   public struct Clamp: Sendable, Codable {
     public var sinceToolkit: CUDAVersion?
     public var beforeToolkit: CUDAVersion?
