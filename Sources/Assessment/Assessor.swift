@@ -45,7 +45,7 @@ struct Assessor {
     if case .driver(let driver) = change {
       for index in devices.indices where !devices[index].isTegra { devices[index].driver = driver }
     }
-    return Assessor(view.after(change, by: tables.pytorch), question, devices: devices)
+    return Assessor(view.after(change, by: tables), question, devices: devices)
   }
 
   /// Fills in the verdicts on units and packages.
@@ -61,8 +61,8 @@ struct Assessor {
     let (verdicts, plain) = (units.map(\.verdicts), units.map(\.plain))
     for index in packages.indices {
       let rule = PackageRule(package: packages[index], units: units, cuda: cuda(of: packages[index]))
-      packages[index].verdicts = devices.indices.map { rule.judge(verdicts, on: $0) }
-      packages[index].plain = devices.indices.map { rule.judge(plain, on: $0) }
+      packages[index].verdicts = devices.indices.map { rule.judge(verdicts, plain: plain, on: $0) }
+      packages[index].plain = devices.indices.map { rule.judge(plain, plain: plain, on: $0) }
     }
   }
 

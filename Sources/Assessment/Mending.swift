@@ -5,12 +5,20 @@ import Stack
 
 extension View {
   /// The facts after a step of a plan, as far as the tables know them.
-  func after(_ change: Plan.Step.Change, by table: PyTorchTable) -> View {
+  func after(_ change: Plan.Step.Change, by tables: TableSet) -> View {
     var view = self
     switch change {
-    case .torch(let choice, let environment): view.replaceTorch(choice, in: environment, table)
+    case .torch(let choice, let environment): view.replaceTorch(choice, in: environment, tables.pytorch)
+    case .compilers(let framework, let toolkit):
+      view.stack.replaceCompilers(of: framework, by: toolkit, tables)
+    case .distribution(let framework, let name, let toolkit):
+      view.stack.replace(framework, by: name, toolkit, tables)
+    case .release(let framework, let version):
+      view.stack.replace(framework, byRelease: version, tables)
     case .libraries(let environment): view.removeMissing(neededIn: environment.child("torch"))
     case .driver: break
+    case .variable(let name, let value):
+      for index in view.stack.images.indices { view.stack.images[index].environment[name] = value }
     case .image: view.stack.images = []
     }
     return view

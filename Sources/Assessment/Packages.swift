@@ -15,6 +15,8 @@ public struct AssessedPackage: Sendable {
   public var isNVIDIAs = false
   /// The name of its distribution in normal form, by which others require it; nil where it has none.
   public var distribution: String?
+  /// It compiles device code at run time, and is no library of NVIDIA's, whatever those that it brings along are.
+  var compiles = false
   /// Of what only compiles at run time; nil for others, whose package in the facts has it.
   public var version: String?
   /// Indices of the units, by path. Empty for PyTorch without device code, and for what only compiles at run time.
@@ -141,9 +143,13 @@ struct PackageRule {
     package.isNVIDIAs || units[package.units[position]].isNVIDIAs
   }
 
-  /// Judges the package by the verdicts on all units of the view on every device.
-  func judge(_ verdicts: [[UnitVerdict]], on device: Int) -> PackageVerdict {
-    OnDevice(rule: self, verdicts: package.units.map { verdicts[$0][device] }).judge()
+  /// Judges the package by the verdicts on all units of the view on every device. Among files of which one is taken it
+  /// picks by those without a driver, because that is none of what a program looks at.
+  func judge(_ verdicts: [[UnitVerdict]], plain: [[UnitVerdict]], on device: Int) -> PackageVerdict {
+    OnDevice(
+      rule: self, verdicts: package.units.map { verdicts[$0][device] },
+      plain: package.units.map { plain[$0][device] }
+    ).judge()
   }
 }
 
@@ -151,6 +157,8 @@ struct PackageRule {
 private struct OnDevice {
   let rule: PackageRule
   let verdicts: [UnitVerdict]
+  /// With a driver that supports everything.
+  let plain: [UnitVerdict]
 
   private var package: AssessedPackage { rule.package }
   private func path(_ position: Int) -> Path { rule.units[package.units[position]].path }
@@ -170,10 +178,15 @@ private struct OnDevice {
   func judge() -> PackageVerdict {
     var result = PackageVerdict(
       code: .noDeviceCode, verdict: .noDeviceCode, standings: package.units.map { _ in .counts })
-    for position in package.units.indices where verdicts[position].verdict == .noDeviceCode {
-      result.standings[position] = .withoutCode
+    func setAside(_ isWithoutCode: (Int) -> Bool) {
+      for position in result.counting where isWithoutCode(position) {
+        result.standings[position] = .withoutCode
+      }
     }
+    setAside { plain[$0].verdict == .noDeviceCode }
     choose(among: &result)
+    // Code without kernels that the driver does not load.
+    setAside { verdicts[$0].verdict == .noDeviceCode }
     // The code of others that it brings along does not make up for its own.
     let brought = Set(result.counting.filter { !package.isNVIDIAs && isNVIDIAs($0) })
     let own = result.counting.filter { !brought.contains($0) }
@@ -264,7 +277,7 @@ private struct OnDevice {
   }
 
   private func rank(_ position: Int) -> (Int, Int, Int) {
-    let verdict = verdicts[position]
+    let verdict = plain[position]
     // Of equals the newest, which comes last.
     return (verdict.verdict.severity ?? 9, -verdict.running, -position)
   }

@@ -1,5 +1,6 @@
 public import Bytes
 public import Compatibility
+import Stack
 
 /// What to do so that what does not run does: steps in their order, each of which is needed.
 public struct Plan: Sendable {
@@ -32,6 +33,12 @@ public struct Plan: Sendable {
       case installTorch
       /// Install what PyTorch requires and does not find.
       case installLibraries
+      /// Install a compiler that a package takes at run time.
+      case installCompiler
+      /// Set a variable: to a compiler that a package takes at run time, or for the container toolkit.
+      case setVariable
+      /// Install this release of a package.
+      case installPackage
       /// Start from this base image.
       case baseImage
       /// Build extensions with this toolkit.
@@ -56,8 +63,16 @@ public struct Plan: Sendable {
     enum Change: Hashable, Sendable {
       case torch(TorchChoice, environment: Path)
       case libraries(environment: Path)
+      /// The framework finds the compilers of a toolkit.
+      case compilers(of: RuntimeFramework, toolkit: CUDAVersion)
+      /// The same under another name, which is for another major version of CUDA.
+      case distribution(of: RuntimeFramework, name: String, toolkit: CUDAVersion)
+      /// The framework is of another release.
+      case release(of: RuntimeFramework, version: String)
       case driver(DriverVersion)
       case image
+      /// The image sets a variable.
+      case variable(String, value: String)
     }
   }
 }

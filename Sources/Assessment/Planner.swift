@@ -7,7 +7,7 @@ import Stack
 struct Planner {
   private let original: Assessor
   private let question: Question
-  private var plan = Plan()
+  var plan = Plan()
 
   init(_ assessor: Assessor, _ question: Question) {
     original = assessor
@@ -35,7 +35,7 @@ struct Planner {
       checks = assessor.checks()
       plan.answers = assessor.answers(checks)
     }
-    if isNeeded { plan.obstacles = obstacles(assessor) }
+    if isNeeded { plan.obstacles = obstacles(assessor, checks) }
     return plan
   }
 
@@ -55,6 +55,8 @@ struct Planner {
     {
       return step
     }
+    if let step = compilerStep(assessor, checks) { return step }
+    if let step = capabilities(checks) { return step }
     if !has(.baseImage), let step = baseImage(assessor, checks) { return step }
     if !has(.installDriver) { return driverStep(assessor, checks) }
     return nil
@@ -118,7 +120,7 @@ struct Planner {
   }
 
   /// The step, saying in which of several Python environments.
-  private func located(_ step: Plan.Step, _ assessor: Assessor) -> Plan.Step {
+  func located(_ step: Plan.Step, _ assessor: Assessor) -> Plan.Step {
     guard assessor.facts.environments.count > 1, let folder = step.environment else { return step }
     var step = step
     step.text = "in \(folder.bytes.isEmpty ? Path(".") : folder), \(step.text)"
@@ -160,7 +162,7 @@ struct Planner {
   }
 
   private func driverStep(_ assessor: Assessor, _ checks: [Check]) -> Plan.Step? {
-    guard checks.contains(where: { $0.id.dependsOnDriver && $0.status == .fail }),
+    guard checks.contains(where: { $0.dependsOnDriver && $0.status == .fail }),
       let demand = assessor.driverDemand(), let driver = demand.driver, !demand.demands.isEmpty
     else { return nil }
     // Nobody has to ask for what is there.
@@ -168,6 +170,18 @@ struct Planner {
       return nil
     }
     return installDriver(driver, because: demand.asking)
+  }
+
+  /// What makes the container toolkit bring the compute libraries of the driver.
+  private func capabilities(_ checks: [Check]) -> Plan.Step? {
+    let name = "NVIDIA_DRIVER_CAPABILITIES"
+    let value = "compute,utility"
+    guard checks.contains(where: { $0.id == .imageDevices && $0.status == .fail && $0.subject == name }),
+      !plan.steps.contains(where: { $0.change == .variable(name, value: value) })
+    else { return nil }
+    return Plan.Step(
+      kind: .setVariable, text: "have containers ask for the compute libraries of the driver",
+      command: "docker run -e \(name)=\(value)", change: .variable(name, value: value))
   }
 
   private func baseImage(_ assessor: Assessor, _ checks: [Check]) -> Plan.Step? {
@@ -188,7 +202,7 @@ struct Planner {
 
   // MARK: What is left
 
-  private func obstacles(_ assessor: Assessor) -> [String] {
+  private func obstacles(_ assessor: Assessor, _ checks: [Check]) -> [String] {
     var obstacles: [String] = []
     let search = TorchSearch(
       devices: assessor.devices, isAArch64: assessor.isAArch64, tables: assessor.tables)
@@ -218,6 +232,10 @@ struct Planner {
         if let text = obstacle(package, index, assessor) { obstacles.append(text) }
       }
     }
+    // What no driver in the tables mends.
+    obstacles += checks.filter { $0.status == .fail && $0.dependsOnDriver && $0.id != .driverGPU }.map(
+      \.summary)
+    obstacles += checks.filter { $0.id == .runtimeCode && $0.status == .fail }.map(\.summary)
     return distinct(obstacles)
   }
 

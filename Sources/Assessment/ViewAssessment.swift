@@ -116,8 +116,8 @@ extension Assessor {
     let verdicts = packages.map { $0.verdicts[device] }
     var counting = packages.indices.filter { verdicts[$0].verdict != .noDeviceCode }
     // What nobody calls does not count beside programs.
-    if counting.contains(where: { !packages[$0].isNVIDIAs }) {
-      counting.removeAll { packages[$0].isNVIDIAs }
+    if counting.contains(where: { !packages[$0].isBrought }) {
+      counting.removeAll { packages[$0].isBrought }
     }
     // What depends on compilers that are elsewhere leaves nothing open for the rest.
     if counting.contains(where: { !verdicts[$0].isOpen }) { counting.removeAll { verdicts[$0].isOpen } }
@@ -194,7 +194,10 @@ extension Assessor {
     let aboutCode = Dictionary(grouping: checks.filter { $0.isAboutCode && $0.status != .pass }) {
       Subject(name: $0.subject, environment: $0.environment)
     }
-    let compiling = Dictionary(grouping: checks.filter { $0.id == .runtimeCode }) { $0.packages?.first }
+    var compiling: [Int: [Check]] = [:]
+    for check in checks where check.id == .runtimeCode {
+      for package in check.packages ?? [] { compiling[package, default: []].append(check) }
+    }
     for index in packages.indices {
       let code = packages[index].verdicts[device].code
       packages[index].verdicts[device].verdict = code
@@ -206,7 +209,7 @@ extension Assessor {
           about.filter { $0.status == status }.map { Reason($0, code: plain) }
         }.filter { code != .incompatible || $0.code != .compiledAtFirstStart }
       }
-      packages[index].verdicts[device].add(compiling[index] ?? [])
+      packages[index].verdicts[device].add(compiling[index] ?? [], isTorch: packages[index].isTorch)
     }
     // The first of them comes first.
     for check in checks.reversed() where check.status == .fail && check.isStop {
@@ -269,25 +272,30 @@ extension Assessor {
   }
 }
 
+extension AssessedPackage {
+  /// Whether it is there for others, which call it.
+  fileprivate var isBrought: Bool { isNVIDIAs && !compiles }
+}
+
 extension PackageVerdict {
   /// Adds what the checks say of what the package compiles at run time.
-  fileprivate mutating func add(_ checks: [Check]) {
+  fileprivate mutating func add(_ checks: [Check], isTorch: Bool) {
     guard !checks.isEmpty else { return }
     func has(_ status: Check.Status, isWhole: Bool = false) -> Bool {
       checks.contains { $0.status == status && (!isWhole || $0.isWhole) }
     }
-    // Whether it is something without.
-    let runs = code != .noDeviceCode || has(.pass)
+    // Whether it is something without. PyTorch is, even where its own code was not found.
+    let runs = code != .noDeviceCode || has(.pass) || isTorch
     if has(.fail) {
       isStoppedByCompilers = code != .incompatible && (!runs || has(.fail, isWhole: true))
       verdict = isStoppedByCompilers ? .incompatible : .worst(of: [code, .partial])
     } else if has(.unknown), !runs || has(.unknown, isWhole: true) {
       isOpen = code != .incompatible
       verdict = .worst(of: [code, .notGuaranteed])
-    } else if code == .noDeviceCode, has(.pass) {
+    } else if code == .noDeviceCode, has(.pass), !isTorch {
       verdict = .native
     }
-    reasons += [Check.Status.fail, .warn, .unknown].flatMap { status in
+    reasons += ([.fail, .warn] + (isOpen ? [.unknown] : [])).flatMap { (status: Check.Status) in
       checks.filter { $0.status == status }.map { Reason($0) }
     }
   }

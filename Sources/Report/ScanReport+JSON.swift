@@ -96,7 +96,8 @@ extension JSONWriter {
         "environment", view.stack.installed.firstIndex { $0.folder == owner.environment }.map { UInt64($0) })
     }
     array("libraries", package.units)
-    member("name", owner?.name ?? (package.version == nil ? package.name : package.distribution) ?? package.name)
+    member(
+      "name", owner?.name ?? (package.version == nil ? package.name : package.distribution) ?? package.name)
     if let owner { place("record", owner.record) }
     rows("verdicts", of: zip(question.devices, package.verdicts)) { writer, entry in
       let (requested, verdict) = entry

@@ -1,6 +1,7 @@
 import Assessment
 import Bytes
 import Compatibility
+import DeviceCode
 import Stack
 
 extension JSONWriter {
@@ -70,6 +71,14 @@ extension JSONWriter {
       writer.place("folder", package.folder)
       if let note = package.note { writer.array("hosts", note.hosts.filter { $0 >= 0 }) }
     }
+    array("compilers", of: facts.compilers) { writer, compiler in
+      writer.member("cuda", compiler.cuda?.description)
+      writer.member("kind", compiler.kind.rawValue)
+      writer.place("place", compiler.path)
+      writer.member("ptxISA", compiler.ptxISA?.value.description)
+      writer.array("targets", compiler.targets.value.map(\.description))
+      writer.member("version", compiler.version?.value)
+    }
     components(facts.components)
     array("environments", of: facts.environments) { writer, environment in
       writer.components(environment.components)
@@ -96,6 +105,14 @@ extension JSONWriter {
     rows("missing", of: facts.missing) { writer, library in
       writer.rows("neededBy", of: library.neededBy) { $0.path($1) }
       writer.member("soname", library.soname)
+    }
+    array("runtimeFrameworks", of: facts.runtimeFrameworks) { writer, framework in
+      writer.array(
+        "compilers", of: framework.searches.map { $0.found.filter { facts.compilers.indices.contains($0) } })
+      writer.member("distribution", framework.distribution)
+      writer.place("environment", framework.environment)
+      writer.member("name", framework.name)
+      writer.member("version", framework.version)
     }
     rows("staticRuntimes", of: facts.staticRuntimes) { writer, runtime in
       writer.member("cuda", runtime.toolkit?.description)

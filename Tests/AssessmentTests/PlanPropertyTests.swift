@@ -33,7 +33,7 @@ import Testing
     #expect(
       plan.obstacles.isEmpty == !plan.answers.contains { $0.kind == .no || $0.kind == .partly }, name)
     // No step is there twice.
-    let keys = plan.steps.map { "\($0.kind) \($0.environment.map { "\($0)" } ?? "")" }
+    let keys = plan.steps.map { "\($0.kind) \($0.command ?? "") \($0.environment.map { "\($0)" } ?? "")" }
     #expect(Set(keys).count == keys.count, name)
     guard !plan.steps.isEmpty else { return }
 
@@ -41,7 +41,7 @@ import Testing
     var later = devices
     for step in plan.steps {
       guard let change = step.change else { continue }
-      mended = mended.after(change, by: PyTorchTable.shipped)
+      mended = mended.after(change, by: .shipped)
       if case .driver(let driver) = change {
         for index in later.indices where !later[index].isTegra {
           later[index].driver = driver

@@ -132,11 +132,33 @@ struct GeneratedStack {
       let own = files[start...].map { "\($0.path.dropFirst(folder.count)),,\n" }.joined()
       tree.add(own, at: "\(folder)\(name.replacing("-", with: "_"))-1.0.dist-info/RECORD")
     }
+    addCompilers(folder, &generator)
     if generator.chance(4) { addFile("\(folder)loose/x.so", &generator) }
     if generator.chance(2) {
       for soname in ["libcudart.so.12", "libcudnn.so.9"] where !generator.chance(4) {
         tree.library("\(folder)nvidia/lib/\(soname)", soname: soname)
       }
+    }
+  }
+
+  /// What compiles at run time, with compilers of any release, or without.
+  private mutating func addCompilers(_ folder: String, _ generator: inout SeededGenerator) {
+    if generator.chance(4), let release = RuntimeTable.shipped.releases.randomElement(using: &generator) {
+      // What the tables have can be built.
+      try? tree.add(triton: release.version, in: folder)
+    }
+    let frameworks = [
+      ("cupy-cuda12x", "13.4.1"), ("cupy-cuda13x", "14.0.0"), ("numba", "0.60.0"), ("numba-cuda", "0.15.0"),
+      ("jax-cuda12-plugin", "0.5.0"), ("openmm", "8.1"), ("flashinfer-python", "0.6.18"),
+      ("pycuda", "2024.1"),
+    ]
+    for (name, version) in frameworks where generator.chance(12) {
+      tree.distribution(name, version, in: folder)
+    }
+    let kinds: [RuntimeCompiler.Kind] = [.nvrtc, .nvvm, .nvJitLink, .ptxas]
+    for kind in kinds where generator.chance(4) {
+      let toolkit = ToolkitTable.shipped.compilers.map(\.toolkit).randomElement(using: &generator)
+      if let toolkit { try? tree.add(kind, "\(toolkit).1", in: folder) }
     }
   }
 

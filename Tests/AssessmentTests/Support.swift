@@ -2,8 +2,10 @@ import Assessment
 import Bytes
 import Compatibility
 import DeviceCode
+import FixtureSupport
 import Stack
 import StackFixtures
+import Testing
 
 /// A file with device code: per module the targets of its images, `sm_80` or `compute_90`; `sm_80/zstd` is compressed.
 func codeFile(_ path: String, _ modules: [[String]], isa: String? = nil, zstd: Bool = false) -> CodeFile {
@@ -51,4 +53,49 @@ extension [Check] {
   /// The status of every check with this id, in their order.
   func statuses(_ id: Check.ID) -> [Check.Status] { filter { $0.id == id }.map(\.status) }
   func messages(_ id: Check.ID) -> [String] { filter { $0.id == id }.map(\.message) }
+}
+
+extension CompilerBuilder {
+  /// A toolkit's compiler, with what the tables say that it compiles for.
+  init(_ version: String, _ kind: RuntimeCompiler.Kind) throws {
+    let cuda = try #require(CUDAVersion(version.split(separator: ".").prefix(2).joined(separator: ".")))
+    let targets = try #require(ToolkitTable.shipped.targets(of: cuda, compiler: kind.rawValue))
+    self.init(version, targets: targets.map(\.description))
+  }
+
+  /// The LLVM of a library.
+  init(llvm targets: [String]) {
+    self.init()
+    processors = targets
+    ptx = [84]
+    llvm = "21.0.0git"
+  }
+}
+
+extension TreeBuilder {
+  /// Triton as its wheel is, by the table of its releases.
+  mutating func add(triton version: String, in folder: String = "site/") throws {
+    let table = RuntimeTable.shipped
+    let release = try #require(table.releases(of: "Triton").first { $0.version == version })
+    distribution("triton", version, in: folder)
+    compiler("\(folder)triton/_C/libtriton.so", CompilerBuilder(llvm: release.llvm.map(\.description)))
+    let bin =
+      RuntimeTable.isOlder(version, "3.0") ? "triton/third_party/cuda/bin" : "triton/backends/nvidia/bin"
+    for assembler in release.assemblers {
+      compiler(
+        "\(folder)\(bin)/\(assembler.tool)", try CompilerBuilder("\(assembler.toolkit).99", .ptxas))
+    }
+  }
+
+  /// A compiler of NVIDIA's where its wheel puts it.
+  mutating func add(_ kind: RuntimeCompiler.Kind, _ version: String, in folder: String = "site/") throws {
+    let file =
+      switch kind {
+      case .nvrtc: "nvidia/cuda_nvrtc/lib/libnvrtc.so.\(version.prefix(2))"
+      case .nvvm: "nvidia/cuda_nvcc/nvvm/lib64/libnvvm.so"
+      case .nvJitLink: "nvidia/nvjitlink/lib/libnvJitLink.so.\(version.prefix(2))"
+      default: "nvidia/cuda_nvcc/bin/ptxas"
+      }
+    compiler("\(folder)\(file)", try CompilerBuilder(version, kind))
+  }
 }

@@ -151,6 +151,9 @@ struct ReportSchemaTests {
       build_info = {"cuda_version": "12.3", "cudnn_version": "8", "cuda_compute_capabilities": ["sm_60", "sm_80"]}
 
       """, to: site + "tensorflow/python/platform/build_info.py")
+    try tree.write(
+      CompilerBuilder("12.1.105", targets: ["80", "90a"]).bytes,
+      to: site + "nvidia/cuda_nvrtc/lib/libnvrtc.so.12")
     try tree.sharedLibrary("usr/lib/libcudart.so.11.8.89")
     for target in ["sm_80", "sm_90"] as [Target] {
       try tree.write(CubinBuilder(target).bytes, to: "\(site)kernels/\(target.number).cubin")

@@ -378,11 +378,11 @@ import Testing
   @Test func torchUsesNVRTCAndTriton() {
     var tree = TreeBuilder()
     tree.torch("2.9.1+cu128", cuda: "12.8")
-    #expect(tree.facts().runtimeFrameworks.map(\.name) == ["PyTorch's fusers and jiterator"])
+    #expect(tree.facts().runtimeFrameworks.map(\.name) == ["PyTorch's jiterator"])
     tree.distribution("triton", "3.5.1")
     #expect(
       tree.facts().runtimeFrameworks.map(\.name)
-        == ["torch.compile", "PyTorch's fusers and jiterator", "Triton"])
+        == ["torch.compile", "PyTorch's jiterator", "Triton"])
     var cpu = TreeBuilder()
     cpu.torch("2.9.1+cpu", cuda: nil)
     #expect(cpu.facts().runtimeFrameworks.isEmpty)

@@ -66,6 +66,11 @@ public struct Check: Hashable, Sendable {
   /// The packages do nothing without what it is about.
   var isWhole = false
 
+  /// Whether another driver may change the answer.
+  var dependsOnDriver: Bool {
+    id.dependsOnDriver || reason == .driverTooOldForPTX || reason == .driverTooOldForRuntime
+  }
+
   /// The summary and the detail.
   public var message: String { summary + (detail.map { "; " + $0 } ?? "") }
 

@@ -4,7 +4,7 @@ import Stack
 
 /// What a framework makes at run time for a GPU: the row of the ``RuntimeTable`` applied to the compilers that it finds.
 struct CompilationRule {
-  let row: RuntimeTable.Framework
+  var row: RuntimeTable.Framework
   let tables: TableSet
   /// The newest GPU that the PyTorch beside it was compiled for; nil where nothing tells.
   let newestOfTorch: ComputeCapability?
@@ -39,8 +39,11 @@ struct CompilationRule {
   /// - Parameter candidates: by step the compilers that it may take; empty where there is none, nil where nobody knows.
   func outcome(for computeCapability: ComputeCapability, _ candidates: [[RuntimeCompiler]?]) -> Outcome {
     if let oldest = row.oldest, computeCapability < oldest { return .tooOld(oldest: oldest) }
-    let steps = steps(for: computeCapability)
-    guard let last = steps.last, steps.allSatisfy({ candidates.indices.contains($0) }) else {
+    let all = steps(for: computeCapability).filter { candidates.indices.contains($0) }
+    // LLVM in a file that is not there is told by what works after it.
+    let rest = all.filter { row.steps[$0].compilers != [.llvm] || candidates[$0]?.isEmpty == false }
+    let steps = rest.isEmpty ? all : rest
+    guard !steps.isEmpty else {
       return .unknown(step: 0)
     }
     var chains: [[RuntimeCompiler]] = [[]]
@@ -55,26 +58,35 @@ struct CompilationRule {
       chains = Array(chains.prefix(Self.chainLimit))
     }
     let results = chains.map { chain in
-      result(for: computeCapability, Array(zip(steps.map { row.steps[$0] }, chain)), isCubin: row.steps[last].makes == .cubin)
+      result(
+        for: computeCapability,
+        zip(steps, chain).map { Link(step: row.steps[$0], compiler: $1, isFirst: $0 == all[0]) })
     }
     return .made(distinct(results))
   }
 
   private static let chainLimit = 64
 
-  private func result(
-    for own: ComputeCapability, _ chain: [(step: RuntimeTable.Step, compiler: RuntimeCompiler)], isCubin: Bool
-  ) -> Result {
-    for (step, compiler) in chain {
+  /// A step with its compiler.
+  private struct Link {
+    var step: RuntimeTable.Step
+    var compiler: RuntimeCompiler
+    /// Nothing works before it.
+    var isFirst: Bool
+  }
+
+  private func result(for own: ComputeCapability, _ chain: [Link]) -> Result {
+    for link in chain {
+      let (step, compiler) = (link.step, link.compiler)
       guard let cuda = compiler.cuda else { continue }
       if step.oldestToolkit.map({ cuda < $0 }) ?? false || step.newestToolkit.map({ $0 < cuda }) ?? false {
         return .failure(.otherToolkit(compiler, oldest: step.oldestToolkit, newest: step.newestToolkit))
       }
     }
     var unknown: [CompilationFailure.Unknown] = []
-    var last = (target: own.target, isPTX: !isCubin)
-    for (position, link) in chain.enumerated() {
-      last = asked(for: own, link.compiler, link.step.makes, isFirst: position == 0)
+    var last = (target: own.target, isPTX: false)
+    for link in chain {
+      last = asked(for: own, link.compiler, link.step.makes, isFirst: link.isFirst)
       if !knows(link.compiler, last.target) {
         unknown.append(CompilationFailure.Unknown(compiler: link.compiler, target: last.target))
       }
@@ -91,7 +103,9 @@ struct CompilationRule {
       return .failure(.ptxNewerThanAssembler(compiler: before.compiler, assembler: after.compiler))
     }
     guard let compiler = chain.last?.compiler else { return .code([]) }
-    var made = [MadeCode(last.target, isPTX: last.isPTX, isa: row.ptxISA ?? compiler.ptxISA?.value, by: compiler)]
+    var made = [
+      MadeCode(last.target, isPTX: last.isPTX, isa: row.ptxISA ?? compiler.ptxISA?.value, by: compiler)
+    ]
     if row.makesCubinForOlderDriver == true, last.isPTX, knows(compiler, own.target) {
       made.append(MadeCode(own.target, isPTX: false, isa: nil, by: compiler))
     }

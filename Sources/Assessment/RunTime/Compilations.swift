@@ -11,8 +11,8 @@ struct Compilation {
   var candidates: [[RuntimeCompiler]?]
   /// For every device, whatever its driver.
   var outcomes: [CompilationRule.Outcome] = []
-  /// Its package among those that are judged.
-  var package: Int?
+  /// Its package among those that are judged, and those of its parts.
+  var packages: [Int] = []
   /// For every device with its driver.
   var verdicts: [CompilationVerdict] = []
 
@@ -51,7 +51,8 @@ extension Assessor {
       let environment = environment(in: framework.environment)
       let rule = CompilationRule(
         row: row, tables: tables,
-        newestOfTorch: environment?.torch?.flags?.value.images.lazy.map { ComputeCapability($0.target) }.max(),
+        newestOfTorch: environment?.torch?.flags?.value.images.lazy.map { ComputeCapability($0.target) }
+          .max(),
         isComplete: facts.isSystem)
       var compilation = Compilation(
         framework: framework, rule: rule,
@@ -92,28 +93,55 @@ extension Assessor {
     }
     for index in compilations.indices {
       compilations[index].verdicts = devices.indices.map { verdict(of: compilations[index], on: $0) }
+    }
+    setAsideOptional()
+    for index in compilations.indices {
       guard compilations[index].verdicts.contains(where: { $0 != .unused }) else { continue }
       let framework = compilations[index].framework
       let key = Key(distribution: framework.distribution, environment: framework.environment)
       if positions[key] == nil {
         positions[key] = packages.count
         var package = AssessedPackage(
-          name: "\(framework.distribution) \(framework.version)", environment: framework.environment, package: nil)
+          name: "\(framework.distribution) \(framework.version)", environment: framework.environment,
+          package: nil)
         package.distribution = framework.distribution
         package.version = framework.version
-        package.isNVIDIAs = framework.distribution.hasPrefix("nvidia-")
         packages.append(package)
       }
-      compilations[index].package = positions[key]
+      let parts = compilations[index].row.parts ?? []
+      compilations[index].packages =
+        ([framework.distribution] + parts).compactMap {
+          positions[Key(distribution: $0, environment: framework.environment)]
+        }
+      if let position = positions[key], !framework.distribution.hasPrefix("nvidia-") {
+        packages[position].compiles = true
+      }
+    }
+  }
+
+  /// Where there is anything else, what is of use without its compiler is not asked for one that lies elsewhere.
+  private mutating func setAsideOptional() {
+    func isOpen(_ verdict: CompilationVerdict) -> Bool { if case .unknown = verdict { true } else { false } }
+    let hasOthers =
+      packages.contains { !$0.units.isEmpty || $0.isTorch }
+      || compilations.contains {
+        $0.row.isOptional != true || !$0.verdicts.allSatisfy { isOpen($0) || $0 == .unused }
+      }
+    guard hasOthers else { return }
+    for index in compilations.indices where compilations[index].row.isOptional == true {
+      compilations[index].verdicts = compilations[index].verdicts.map { isOpen($0) ? .unused : $0 }
     }
   }
 
   /// The failed checks of the driver against what is compiled at run time, with the drivers that the devices have now.
   func compilationsThatDriversFail() -> [Check] {
     var seen: Set<[CompilationRule.Outcome]> = []
-    return compilations.filter { $0.row.uses == nil && seen.insert($0.outcomes).inserted }.flatMap { compilation in
+    return compilations.filter { $0.row.uses == nil && seen.insert($0.outcomes).inserted }.flatMap {
+      compilation in
       devices.indices.compactMap { device in
-        guard case .fails(let failure) = verdict(of: compilation, on: device), failure.isByDriver else { return nil }
+        guard case .fails(let failure) = verdict(of: compilation, on: device), failure.isByDriver else {
+          return nil
+        }
         return check(compilation, failure, device)
       }
     }
@@ -124,7 +152,7 @@ extension Assessor {
     case .tooOld(let oldest): return .tooOld(oldest: oldest)
     case .unknown(let step):
       if let names = compilation.row.uses { return used(names, by: compilation, on: device) }
-      return compilation.row.isOptional == true ? .unused : .unknown(step: step)
+      return .unknown(step: step)
     case .made(let results):
       let own = effective(devices[device])
       let failures = results.compactMap { $0.failure(on: own) }
@@ -137,7 +165,7 @@ extension Assessor {
       }
       if failures.count < results.count { return .depends(first) }
       guard case .noCompiler(let step) = first else { return .fails(first) }
-      if compilation.row.isOptional == true, compilation.row.missing == nil || !facts.isSystem { return .unused }
+      if compilation.row.isOptional == true, compilation.row.missing == nil, facts.isSystem { return .unused }
       return facts.isSystem ? .fails(first) : .unknown(step: step)
     }
   }

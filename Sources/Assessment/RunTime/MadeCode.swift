@@ -13,7 +13,8 @@ struct MadeCode: Hashable {
   var isPTX: Bool { image.kind == .ptx }
 
   init(_ target: CodeTarget, isPTX: Bool, isa: PTXISAVersion?, by compiler: RuntimeCompiler) {
-    image = ImageSignature(DeviceImage(kind: isPTX ? .ptx : .cubin, target: target, ptxISA: isPTX ? isa : nil))
+    image = ImageSignature(
+      DeviceImage(kind: isPTX ? .ptx : .cubin, target: target, ptxISA: isPTX ? isa : nil))
     cuda = compiler.cuda
     self.compiler = compiler
   }

@@ -21,7 +21,7 @@ extension Assessor {
       .runtimeCode, status, subject: compilation.label, device: device,
       environment: compilation.framework.environment, summary, detail: detail,
       evidence: [own] + distinct(compilers.flatMap(\.evidence)))
-    check.packages = compilation.package.map { [$0] } ?? []
+    check.packages = compilation.packages
     check.reason = reason
     check.isWhole = compilation.row.isNothingElse == true
     return check
@@ -57,7 +57,7 @@ extension Assessor {
       let toolkits = compilation.toolkits(for: effective(devices[device]))
       return check(
         .unknown,
-        "which \(listed(kinds.map(\.name), with: "or")) \(name) takes is not known, because none is in what was scanned",
+        "\(name) compiles with \(listed(kinds.map(\.name), with: "or")), and none is in what was scanned",
         detail: toolkits.isEmpty
           ? "no toolkit in the tables has one that works for \(label)"
           : "for \(label) it has to be of CUDA \(described(toolkits))", reason: .compilerNotKnown)
@@ -202,7 +202,8 @@ extension Compilation {
     zip(row.steps, candidates).map { step, own in
       let kinds = step.compilers.filter { $0 != .llvm && $0 != .linked }
       guard let kind = kinds.first,
-        let compiler = RuntimeCompiler(kind, of: cuda, Evidence(path: nil, says: "CUDA \(cuda)"), by: rule.tables)
+        let compiler = RuntimeCompiler(
+          kind, of: cuda, Evidence(path: nil, says: "CUDA \(cuda)"), by: rule.tables)
       else { return own }
       return [compiler]
     }

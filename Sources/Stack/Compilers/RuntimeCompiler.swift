@@ -62,6 +62,13 @@ public struct RuntimeCompiler: Hashable, Sendable, Codable {
     ptxISA = Self.ptxISA(of: cuda, version: version, by: tables)
   }
 
+  /// The LLVM of a release of the tables.
+  public init(llvm targets: [CodeTarget], _ evidence: Evidence) {
+    path = Path("")
+    kind = .llvm
+    self.targets = Fact(targets, evidence)
+  }
+
   /// The version of PTX, `8.4`, that came with a toolkit of the tables, for the evidence of ``ptxISA``.
   static func ptxISA(
     of cuda: CUDAVersion, version: Fact<String>, by tables: TableSet

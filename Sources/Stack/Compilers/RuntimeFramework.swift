@@ -45,6 +45,24 @@ public struct CompilerSearch: Hashable, Sendable, Codable {
     public var value: String?
     /// Indices in ``StackFacts/compilers``, by path; several where the place does not tell which of them it is.
     public var compilers: [Int]
+
+    /// What there is after a change to the facts.
+    public init(_ place: RuntimeTable.Place, found compilers: [Int]) {
+      self.init(place: place, outcome: .found, value: nil, compilers: compilers)
+    }
+
+    init(place: RuntimeTable.Place, outcome: Outcome, value: String?, compilers: [Int]) {
+      self.place = place
+      self.outcome = outcome
+      self.value = value
+      self.compilers = compilers
+    }
+  }
+
+  public init(compilers: [RuntimeCompiler.Kind], tool: String?, tries: [Try]) {
+    self.compilers = compilers
+    self.tool = tool
+    self.tries = tries
   }
 
   /// What the framework takes as far as is known: the compilers at the first place that has any.

@@ -95,7 +95,7 @@ extension Framework {
   private static let folders = ["torchvision": "torchvision", "torchaudio": "torchaudio"]
 
   /// 12 of `cupy-cuda12x`, `jax-cuda12-plugin`, `faiss-gpu-cu12`, `nvidia-cudnn-cu12`.
-  static func major(inName name: String) -> Int? {
+  package static func major(inName name: String) -> Int? {
     for part in name.split(separator: "-") {
       for prefix in ["cuda", "cu"] where part.hasPrefix(prefix) {
         let number = part.dropFirst(prefix.count).prefix { $0.isASCII && $0.isNumber }

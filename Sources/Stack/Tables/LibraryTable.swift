@@ -17,6 +17,8 @@ public struct LibraryTable: Sendable, Codable {
     public var debian: [String]?
     /// The start of its file name: `libcublas`.
     public var library: String?
+    /// The start of the names of its other files: `libnvperf`.
+    public var others: [String]?
     /// The start of the names of those of its files without which the others do nothing: `libcudnn_ops`.
     public var decisive: String?
     /// Its version is that of the CUDA toolkit that it belongs to.
@@ -62,7 +64,9 @@ public struct LibraryTable: Sendable, Codable {
   /// Whether a file is one of NVIDIA's libraries, by its name: `libcudnn_ops.so.9`, `libcublasLt.so.12`.
   public func isNVIDIAs(_ file: Path) -> Bool {
     guard let stem = LibraryName(file.lastComponent.text)?.stem else { return false }
-    return components.contains { $0.library.map { stem.hasPrefix($0) } ?? false }
+    return components.contains { row in
+      row.library.map { stem.hasPrefix($0) } ?? false || row.others?.contains { stem.hasPrefix($0) } ?? false
+    }
   }
 
   /// Whether a file is one without which the rest of its library does nothing.

@@ -17,6 +17,8 @@ public struct RuntimeTable: Sendable, Codable {
     public var before: String?
     /// The distributions whose compilers it uses; one of them is needed.
     public var uses: [String]?
+    /// In normal form the distributions that are parts of it, and nothing without.
+    public var parts: [String]?
     /// It is of use without.
     public var isOptional: Bool?
     /// It does nothing without.
@@ -115,8 +117,60 @@ public struct RuntimeTable: Sendable, Codable {
     public var makes: Product?
   }
 
+  /// What a release of a framework that brings its own compilers makes code for.
+  public struct Release: Sendable, Codable {
+    /// The name of its rows in ``RuntimeTable/frameworks``.
+    public var framework: String
+    /// In normal form.
+    public var distribution: String
+    public var version: String
+    /// What its LLVM compiles for, ascending, from `sm_50` on.
+    public var llvm: [CodeTarget]
+    public var assemblers: [Assembler]
+    /// Index into ``RuntimeTable/sources``.
+    public var source: Int
+  }
+
+  public struct Assembler: Sendable, Codable {
+    /// The name of the program: `ptxas-blackwell`.
+    public var tool: String
+    public var toolkit: CUDAVersion
+  }
+
+  /// What brings one of NVIDIA's compilers.
+  public struct CompilerDistribution: Sendable, Codable {
+    public var compiler: RuntimeCompiler.Kind
+    /// In normal form.
+    public var name: String
+    public var cudaMajor: Int
+    /// Index into ``RuntimeTable/sources``.
+    public var source: Int
+  }
+
   public var frameworks: [Framework]
+  public var releases: [Release]
+  public var distributions: [CompilerDistribution]
   public var sources: [String]
+
+  /// The name of the distribution that brings a compiler of a major version of CUDA; nil where the table has none.
+  public func distribution(of compiler: RuntimeCompiler.Kind, cudaMajor: Int) -> String? {
+    distributions.first { $0.compiler == compiler && $0.cudaMajor == cudaMajor }?.name
+  }
+
+  /// The releases of a framework, oldest first.
+  public func releases(of framework: String) -> [Release] {
+    releases.filter { $0.framework == framework }.sorted { Self.isOlder($0.version, $1.version) }
+  }
+
+  /// Whether a version is older than another by the numbers that both start with.
+  public static func isOlder(_ version: String, _ other: String) -> Bool {
+    numbers(version).lexicographicallyPrecedes(numbers(other))
+  }
+
+  /// The row of a framework that is about a version of one of its distributions.
+  public func row(ofFramework name: String, distribution: String, version: String) -> Framework? {
+    frameworks(of: distribution, version: version).first { $0.name == name }
+  }
 
   /// The rows about a version of a distribution, whose name is in normal form.
   public func frameworks(of distribution: String, version: String) -> [Framework] {
@@ -130,7 +184,7 @@ public struct RuntimeTable: Sendable, Codable {
 
   /// The row that a framework was found by; nil where the table no longer has it.
   public func row(of framework: RuntimeFramework) -> Framework? {
-    frameworks(of: framework.distribution, version: framework.version).first { $0.name == framework.name }
+    row(ofFramework: framework.name, distribution: framework.distribution, version: framework.version)
   }
 
   private static func isName(_ name: String, _ pattern: String) -> Bool {
@@ -159,10 +213,14 @@ extension RuntimeTable: DataTable {
   public static let name = "runtime"
   public static let shipped = decoded()
   public static var resource: [UInt8] { PackageResources.runtime_json }
-  public var rowSources: [Int] { frameworks.map(\.source) }
+  public var rowSources: [Int] {
+    frameworks.map(\.source) + releases.map(\.source) + distributions.map(\.source)
+  }
 
   public mutating func add(_ other: RuntimeTable) {
     frameworks.addFirst(other.frameworks) { [$0.name, $0.distributions.joined(separator: " "), $0.since] }
+    releases.addFirst(other.releases) { [$0.distribution, $0.version] }
+    distributions.addFirst(other.distributions) { [$0.compiler.rawValue, "\($0.cudaMajor)"] }
   }
 
   public func problems(in tables: TableSet) -> [Problem] {
@@ -210,6 +268,33 @@ extension RuntimeTable: DataTable {
           check.expect(
             toolkits[toolkit] != nil, key, "sinceToolkit", "a toolkit of toolkits.toolkits", toolkit)
         }
+      }
+    }
+    return check.problems + problemsOfReleases(tables)
+  }
+
+  private func problemsOfReleases(_ tables: TableSet) -> [Problem] {
+    var check = ListCheck(Self.self, "releases")
+    for row in releases {
+      let key = "\(row.framework) \(row.version)"
+      let steps =
+        self.row(ofFramework: row.framework, distribution: row.distribution, version: row.version)?.steps
+        ?? []
+      check.expect(
+        !steps.isEmpty, key, "framework", "a framework of runtime.frameworks with rows about this version",
+        row.framework)
+      check.expect(
+        !row.llvm.isEmpty && row.llvm == Set(row.llvm).sorted(), key, "llvm",
+        "ascending targets, one or more",
+        "\(row.llvm)")
+      let tools = steps.filter { $0.compilers == [.ptxas] }.compactMap(\.tool)
+      check.expect(
+        row.assemblers.map(\.tool) == tools, key, "assemblers", "one for each of \(tools)",
+        "\(row.assemblers.map(\.tool))")
+      for assembler in row.assemblers {
+        check.expect(
+          tables.toolkits.targets(of: assembler.toolkit, compiler: "ptxas") != nil, key, "assemblers",
+          "toolkits of toolkits.compilers", assembler.toolkit)
       }
     }
     return check.problems
