@@ -82,11 +82,11 @@ struct Planner {
     guard let choice = assessor.torchChoice(near: torch, ignoringDriver: true) else { return nil }
     // Without another build for this driver: where PyTorch's code is for the GPU the driver's update is all that it takes.
     if !isForOthers, !lacksCUDA { return nil }
-    guard let driver = choice.driver, !has(.installDriver) else { return nil }
+    guard let drivers = choice.drivers, !has(.installDriver) else { return nil }
     return installDriver(
-      driver,
-      because:
-        "no official build of PyTorch runs on \(listed(assessor.devices.map(\.label))) with the present one")
+      drivers,
+      because: leftBehind(assessor)
+        ?? "no official build of PyTorch runs on \(listed(assessor.devices.map(\.label))) with the present one")
   }
 
   private func step(
@@ -103,8 +103,8 @@ struct Planner {
       over: torch.version.value, companions: companions, onAArch64: assessor.isAArch64)
     var text =
       "install \(choice.label), the nearest official build that runs on \(listed(assessor.devices.map(\.label)))"
-      + " (it carries \(choice.targets))"
-    if let driver = choice.driver { text += ", with driver \(driver) or newer" }
+      + " (it \(choice.isConfirmed ? "carries" : "probably carries") \(choice.targets))"
+    if let drivers = choice.drivers { text += ", with \(drivers)" }
     let python = environment?.python?.value
     if let first = release.python.first, let last = release.python.last,
       let python, !release.python.contains(python)
@@ -113,7 +113,8 @@ struct Planner {
     }
     return located(
       Plan.Step(
-        kind: .installTorch, text: text, command: command, environment: torch.folder, driver: choice.driver,
+        kind: .installTorch, text: text, command: command, environment: torch.folder,
+        driver: choice.drivers?.first, lastDriverBranch: choice.drivers?.lastBranch,
         change: .torch(choice, environment: torch.folder)), assessor)
   }
 
@@ -153,10 +154,19 @@ struct Planner {
 
   // MARK: Driver and image
 
-  private func installDriver(_ driver: DriverVersion, because reason: String) -> Plan.Step {
+  private func installDriver(_ drivers: DriverRange, because reason: String) -> Plan.Step {
     Plan.Step(
-      kind: .installDriver, text: "install driver \(driver) or newer on the host, because \(reason)",
-      driver: driver, change: .driver(driver))
+      kind: .installDriver, text: "install \(drivers) on the host, because \(reason)",
+      driver: drivers.first, lastDriverBranch: drivers.lastBranch, change: .driver(drivers.first))
+  }
+
+  /// `R580 is the last that supports NVIDIA TITAN V (7.0)`, for the GPUs that their drivers have left behind; nil where
+  /// there are none.
+  private func leftBehind(_ assessor: Assessor) -> String? {
+    let devices = assessor.devices.filter(\.isLeftBehind)
+    guard let last = devices.compactMap(\.lastDriverBranch).min() else { return nil }
+    let named = devices.filter { $0.lastDriverBranch == last }
+    return "R\(last) is the last that supports \(listed(named.map(\.label)))"
   }
 
   private func driverStep(_ assessor: Assessor, _ checks: [Check]) -> Plan.Step? {
@@ -164,10 +174,13 @@ struct Planner {
       let demand = assessor.driverDemand(), let driver = demand.driver, !demand.demands.isEmpty
     else { return nil }
     // Nobody has to ask for what is there.
-    if assessor.devices.allSatisfy({ $0.knownDriver?.isAtLeast(driver, by: assessor.tables) == true }) {
-      return nil
+    let isThere = assessor.devices.allSatisfy { device in
+      device.knownDriver?.isAtLeast(driver, by: assessor.tables) == true && !device.isLeftBehind
     }
-    return installDriver(driver, because: demand.asking)
+    if isThere { return nil }
+    let drivers = DriverRange(
+      first: driver, lastBranch: assessor.devices.compactMap(\.lastDriverBranch).min())
+    return installDriver(drivers, because: leftBehind(assessor) ?? demand.asking)
   }
 
   private func baseImage(_ assessor: Assessor, _ checks: [Check]) -> Plan.Step? {
@@ -182,7 +195,8 @@ struct Planner {
     guard let row = rows.last else { return nil }
     return Plan.Step(
       kind: .baseImage,
-      text: "start from a base image of CUDA \(row.cuda), which this driver supports by itself",
+      text: "start from a base image of CUDA \(row.cuda), which this driver supports by itself"
+        + (row.confirmed == false ? " (the name of the image is not confirmed)" : ""),
       command: "FROM \(row.image)", change: .image)
   }
 
@@ -204,10 +218,7 @@ struct Planner {
       )
     }
     for (index, device) in assessor.devices.enumerated() {
-      if device.isSupportedByDriver == false, let row = device.tables.architectures[device.computeCapability],
-        let last = row.lastDriver, let branch = device.knownDriver?.branchNumber(by: device.tables),
-        branch > last
-      {
+      if device.isLeftBehind, let last = device.lastDriverBranch {
         obstacles.append(
           "\(device.label) needs a driver of the branch R\(last) or older: R\(last) is the last that supports it"
         )

@@ -15,8 +15,10 @@ struct TorchChoice: Hashable, Sendable {
   var targets: ArchitectureList
   /// How well the worst of the devices runs it.
   var fit: Fit
-  /// The oldest driver that runs its CUDA on all devices; nil where the tables do not tell.
-  var driver: DriverVersion?
+  /// The drivers that run its CUDA on all devices; nil where the tables do not tell.
+  var drivers: DriverRange?
+  /// Whether a release script or a measured build says what it carries.
+  var isConfirmed: Bool
 
   var label: String { "PyTorch \(version) for CUDA \(cuda)" }
 }
@@ -34,7 +36,8 @@ struct TorchSearch {
   /// The build nearest to what is installed that runs on every device with its driver, if there is one.
   ///
   /// Nearest is the same release, then the one that follows, then the one before, and so on. Machine code comes before PTX,
-  /// a version of CUDA that knows the GPU before an older one, and builds that are confirmed before others. Of the builds
+  /// a version of CUDA that knows the GPU before an older one, and builds that are confirmed before others, however near
+  /// these are. Of the builds
   /// of a release the newest counts whose CUDA the driver supports by itself, then the oldest of the others.
   func nearest(to torch: TorchInstallation) -> TorchChoice? {
     let origin =
@@ -47,9 +50,9 @@ struct TorchSearch {
     var best: TorchChoice?
     for index in order where python.map({ table.releases[index].python.contains($0) }) ?? true {
       for choice in choices(in: index, near: torch).sorted(by: { rank($0) < rank($1) }) {
-        // A build that runs machine code ends the search; another is only taken where there is none.
-        if isWhole(choice) { return choice }
-        if best == nil { best = choice }
+        // A build that surely runs machine code ends the search; another is only taken where there is none.
+        if isWhole(choice), choice.isConfirmed { return choice }
+        if best.map({ isWhole(choice) && !isWhole($0) }) ?? true { best = choice }
       }
     }
     return best
@@ -99,7 +102,7 @@ struct TorchSearch {
       if torch.cuda?.value == build.cuda, version == own { return nil }
       return TorchChoice(
         release: index, version: version, cuda: build.cuda, build: position, targets: targets, fit: fit,
-        driver: oldestDriver(of: build.cuda))
+        drivers: drivers(for: build.cuda), isConfirmed: build.isConfirmed)
     }
   }
 
@@ -120,21 +123,24 @@ struct TorchSearch {
     return build.cuda.minimumDriver(by: tables).flatMap { driver.isAtLeast($0, by: tables) } == true
   }
 
-  /// The oldest driver that supports all devices and runs a version of CUDA on them.
-  private func oldestDriver(of cuda: CUDAVersion) -> DriverVersion? {
-    let first = devices.compactMap { tables.architectures[$0.computeCapability]?.firstDriver }.max()
-    return [cuda.minimumDriver(by: tables), first.map { .branch($0) }].compactMap { $0 }.newest(by: tables)
+  /// The drivers that support all devices and run a version of CUDA on them; nil for Tegras, whose drivers are numbered
+  /// differently.
+  private func drivers(for cuda: CUDAVersion) -> DriverRange? {
+    guard !devices.contains(where: \.isTegra) else { return nil }
+    let oldest = ([cuda.minimumDriver(by: tables)] + devices.map(\.oldestDriver)).compactMap { $0 }
+    return oldest.newest(by: tables).map {
+      DriverRange(first: $0, lastBranch: devices.compactMap(\.lastDriverBranch).min())
+    }
   }
 
   private func rank(_ choice: TorchChoice) -> [Int] {
-    let build = table.releases[choice.release].builds[choice.build]
     let isOwn = devices.allSatisfy { device in
       guard let newest = device.knownDriver?.maxCUDA(by: tables) else { return true }
       return newest >= choice.cuda
     }
     let number = choice.cuda.major * 100 + choice.cuda.minor
     return [
-      isWhole(choice) ? 0 : 1, choice.fit.isNative ? 0 : 1, build.isConfirmed ? 0 : 1, isOwn ? 0 : 1,
+      isWhole(choice) ? 0 : 1, choice.fit.isNative ? 0 : 1, choice.isConfirmed ? 0 : 1, isOwn ? 0 : 1,
       isOwn ? -number : number,
     ]
   }

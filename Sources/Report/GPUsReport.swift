@@ -21,6 +21,7 @@ public struct GPUsReport: Sendable {
         writer.array("architectures", architectures(of: gpu))
         writer.array("computeCapabilities", gpu.computeCapabilities.map(\.description))
         writer.member("confirmed", gpu.isConfirmed)
+        writer.array("firstDrivers", gpu.firstDrivers.map(\.description))
         writer.member("name", gpu.name)
         writer.member("note", gpu.note)
         writer.array("pciIDs", gpu.pciIDs)

@@ -26,7 +26,7 @@ struct GPUsCommand {
       target.map { tables.gpus.gpus(running: $0, by: tables) } ?? tables.gpus.search(query, by: tables)
     if gpus.isEmpty {
       do throws(GPUCatalogue.Failure) {
-        gpus = try GPUCatalogue.resolve(query, in: tables).gpus
+        gpus = try GPUCatalogue.resolveAll(query, in: tables).flatMap { tables.gpus.products(of: $0) }
       } catch {
         Terminal.report(error.description)
         return .usage

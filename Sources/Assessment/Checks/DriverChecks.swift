@@ -138,21 +138,27 @@ extension Assessor {
     func check(_ status: Check.Status, _ summary: String, detail: String? = nil) -> Check {
       Check(.driverGPU, status, device: index, summary, detail: detail)
     }
-    guard let row = tables.architectures[device.computeCapability] else {
+    guard tables.architectures[device.computeCapability] != nil else {
       return check(.unknown, "which drivers support \(device.label) is not known")
     }
-    guard let first = row.firstDriver else {
+    guard let range = device.supportingDrivers else {
       return check(
         .unknown,
         "\(device.label) is a Tegra",
         detail: "its driver comes with JetPack, not in branches of desktop drivers")
     }
-    let range = row.lastDriver.map { "branches R\(first) to R\($0)" } ?? "branch R\(first) or newer"
     guard let driver = device.driver else {
       return check(.unknown, "no driver is given; \(device.label) needs \(range)")
     }
     return switch driver.supports(device.computeCapability, by: tables) {
-    case true?: check(.pass, "driver \(driver) supports \(device.label)")
+    case true?:
+      if let listing = device.missingDriver {
+        check(
+          .warn, "driver \(driver) does not list \(device.label)",
+          detail: "\(listing) is the first that does; an older one may run it under another name")
+      } else {
+        check(.pass, "driver \(driver) supports \(device.label)")
+      }
     case false?: check(.fail, "driver \(driver) does not support \(device.label), which needs \(range)")
     case nil:
       check(
@@ -361,6 +367,14 @@ extension Assessor {
     return
       "the NVIDIA container toolkit enforces this in its modes \(names(modes.filter(\.enforced))), not in "
       + names(modes.filter { !$0.enforced })
+  }
+}
+
+extension Device {
+  /// `driver 570.86.16 or newer`, `a driver from 450.80.02 to R470`: which drivers support it; nil where the tables do not
+  /// tell.
+  fileprivate var supportingDrivers: String? {
+    oldestDriver.map { DriverRange(first: $0, lastBranch: lastDriverBranch).description }
   }
 }
 
