@@ -86,7 +86,8 @@ struct Planner {
     return installDriver(
       drivers,
       because: leftBehind(assessor)
-        ?? "no official build of PyTorch runs on \(listed(assessor.devices.map(\.label))) with the present one")
+        ?? "no official build of PyTorch runs on \(listed(assessor.devices.map(\.label))) with the present one"
+    )
   }
 
   private func step(
@@ -95,12 +96,10 @@ struct Planner {
     let table = assessor.tables.pytorch
     let release = table.releases[choice.release]
     let environment = assessor.environment(in: torch.folder)
-    let companions = ["torchvision", "torchaudio"].filter { name in
-      environment?.distributions.contains { $0.normalizedName == name } ?? false
-    }
     let command = table.command(
       installing: release.builds[choice.build], of: release, version: choice.version,
-      over: torch.version.value, companions: companions, onAArch64: assessor.isAArch64)
+      over: torch.version.value, companions: assessor.companions(in: torch.folder),
+      onAArch64: assessor.isAArch64)
     var text =
       "install \(choice.label), the nearest official build that runs on \(listed(assessor.devices.map(\.label)))"
       + " (it \(choice.isConfirmed ? "carries" : "probably carries") \(choice.targets))"
@@ -174,8 +173,12 @@ struct Planner {
       let demand = assessor.driverDemand(), let driver = demand.driver, !demand.demands.isEmpty
     else { return nil }
     // Nobody has to ask for what is there.
-    let isThere = assessor.devices.allSatisfy { device in
-      device.knownDriver?.isAtLeast(driver, by: assessor.tables) == true && !device.isLeftBehind
+    let isThere = assessor.devices.indices.allSatisfy { index in
+      let device = assessor.devices[index]
+      guard device.knownDriver?.isAtLeast(driver, by: assessor.tables) == true else { return false }
+      // Where nothing has code for the GPU an older driver is of no use.
+      return !device.isLeftBehind
+        || assessor.packages.allSatisfy { [.incompatible, .noDeviceCode].contains($0.plain[index].verdict) }
     }
     if isThere { return nil }
     let drivers = DriverRange(
@@ -211,11 +214,16 @@ struct Planner {
       guard package?.plain.contains(where: { $0.code == .incompatible }) ?? false || torch.isWithoutCUDA
       else { continue }
       let uncovered = assessor.devices.filter { !search.isCovered($0) }
+      guard !uncovered.isEmpty else {
+        obstacles.append(
+          "no official build of PyTorch runs on all of \(listed(assessor.devices.map(\.label))) with one driver"
+        )
+        continue
+      }
+      let other = uncovered.compactMap(\.ownTorch)
       obstacles.append(
-        uncovered.isEmpty
-          ? "no official build of PyTorch runs on all of \(listed(assessor.devices.map(\.label))) with one driver"
-          : "no official build of PyTorch has code for \(listed(uncovered.map(\.label))): it has to be built from source"
-      )
+        "no official build of PyTorch has code for \(listed(uncovered.map(\.label))): "
+          + (other.count == uncovered.count ? listed(distinct(other)) : "it has to be built from source"))
     }
     for (index, device) in assessor.devices.enumerated() {
       if device.isLeftBehind, let last = device.lastDriverBranch {
@@ -258,6 +266,31 @@ struct Planner {
         + device.label
     }
     return "\(what): take a release that has, or compile it for \(device.computeCapability)"
+  }
+}
+
+extension Device {
+  /// Which builds of PyTorch a Tegra runs that has none among the official ones; nil for other GPUs, and where there are
+  /// none.
+  fileprivate var ownTorch: String? {
+    guard isTegra else { return nil }
+    let table = tables.jetson
+    let isNew = { (row: JetsonTable.JetPack) in
+      tables.architectures.desktopCodeOnTegra.contains {
+        $0.computeCapability == computeCapability
+          && !row.jetsonLinux.lexicographicallyPrecedes($0.jetsonLinux)
+      }
+    }
+    let rows = table.jetPacks.filter { $0.computeCapabilities.contains(computeCapability) }
+    let own = jetPack.map { [$0] } ?? rows
+    let wheels = table.wheels.filter { wheels in
+      own.contains { table.wheels(for: $0)?.jetPack == wheels.jetPack }
+    }
+    guard !wheels.isEmpty else { return nil }
+    let places = wheels.map { "for JetPack \($0.jetPack) and Python \($0.python) from \($0.index)" }
+    let first =
+      rows.first { isNew($0) }.map { "; from JetPack \($0.jetPack) on it runs those for servers" } ?? ""
+    return "take one of NVIDIA's own builds, \(listed(places))\(first)"
   }
 }
 

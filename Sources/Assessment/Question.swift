@@ -42,8 +42,8 @@ public struct Question: Sendable {
 
   private static func drivers(_ tables: TableSet, _ devices: [Device]) -> [DriverVersion] {
     let releases =
-      devices.flatMap(\.firstDrivers) + tables.architectures.rows.compactMap(\.firstRelease) +
-      tables.toolkits.toolkits.compactMap(\.minimumDriver)
+      devices.flatMap(\.firstDrivers) + tables.architectures.rows.compactMap(\.firstRelease)
+      + tables.toolkits.toolkits.compactMap(\.minimumDriver)
       + tables.drivers.minorVersionCompatibility.map(\.minimumDriver)
       + tables.drivers.compression.map(\.minimumDriver)
     let known = Set(releases.compactMap { $0.branchNumber(by: tables) })

@@ -30,6 +30,8 @@ struct TorchSearch {
   let tables: TableSet
   /// The version of Python that it must be built for; nil for any.
   var python: String?
+  /// The companions that are to come along.
+  var companions: [String] = []
 
   private var table: PyTorchTable { tables.pytorch }
 
@@ -61,7 +63,7 @@ struct TorchSearch {
   /// Whether some official build has code for a device, whatever else is asked of it.
   func isCovered(_ device: Device) -> Bool {
     table.releases.flatMap(\.builds).contains { build in
-      targets(of: build).map { $0.fit(on: Device(device.computeCapability, tables: tables)) >= .jit } ?? false
+      targets(of: build).map { $0.fit(on: device.withoutDriver) >= .jit } ?? false
     }
   }
 
@@ -83,26 +85,31 @@ struct TorchSearch {
     let own = String(torch.version.value.prefix { $0 != "+" })
     return release.builds.indices.compactMap { position in
       let build = release.builds[position]
+      if build.lacks.contains(where: companions.contains) { return nil }
       guard let targets = targets(of: build), let newest = (build.versions ?? release.versions).last else {
         return nil
       }
       let fit =
         devices.map { device in
           runs(build, on: device)
-            ? targets.fit(on: Device(device.computeCapability, name: device.name, tables: tables)) : .none
+            ? targets.fit(on: device.withoutDriver) : .none
         }.min() ?? .none
-      guard fit >= .jit else { return nil }
+      // What NVIDIA promises nothing about is taken where it is reported to run, and nothing else does.
+      let isReported = fit == .notGuaranteed && devices.contains { $0.runsDesktopCodeOnTegra == true }
+      guard fit >= .jit || isReported else { return nil }
       // Which PTX the code has is known as that of its CUDA version at most, which the driver must know.
       let isOlder = devices.contains {
         $0.knownDriver?.maxCUDA(by: tables).map { $0 < build.cuda } ?? false
       }
       if fit == .jit, isOlder { return nil }
       let version = (build.versions ?? release.versions).contains(own) ? own : newest
+      let drivers = drivers(for: build.cuda)
+      if drivers?.isEmpty(by: tables) == true { return nil }
       // What is installed does not mend itself.
       if torch.cuda?.value == build.cuda, version == own { return nil }
       return TorchChoice(
         release: index, version: version, cuda: build.cuda, build: position, targets: targets, fit: fit,
-        drivers: drivers(for: build.cuda), isConfirmed: build.isConfirmed)
+        drivers: drivers, isConfirmed: build.isConfirmed)
     }
   }
 
@@ -127,7 +134,8 @@ struct TorchSearch {
   /// differently.
   private func drivers(for cuda: CUDAVersion) -> DriverRange? {
     guard !devices.contains(where: \.isTegra) else { return nil }
-    let oldest = ([cuda.minimumDriver(by: tables)] + devices.map(\.oldestDriver)).compactMap { $0 }
+    let needed = devices.map { $0.missingDriver ?? $0.oldestDriver }
+    let oldest = ([cuda.minimumDriver(by: tables)] + needed).compactMap { $0 }
     return oldest.newest(by: tables).map {
       DriverRange(first: $0, lastBranch: devices.compactMap(\.lastDriverBranch).min())
     }
@@ -151,8 +159,15 @@ extension [Int] {
 }
 
 extension Assessor {
+  /// Those of torchvision and torchaudio that are installed in a Python environment.
+  func companions(in environment: Path) -> [String] {
+    let installed = self.environment(in: environment)?.distributions.map(\.normalizedName) ?? []
+    return ["torchvision", "torchaudio"].filter(installed.contains)
+  }
+
   var isAArch64: Bool {
     facts.machine == .aarch64 || facts.images.contains { $0.architecture == "arm64" }
+      || facts.machine == nil && devices.contains { $0.machine == "aarch64" }
   }
 
   /// The official build nearest to an installation that runs on all devices: for its Python, if there is one.
@@ -161,7 +176,8 @@ extension Assessor {
   func torchChoice(near torch: TorchInstallation, ignoringDriver: Bool = false) -> TorchChoice? {
     let devices = ignoringDriver ? devices.map(\.withoutDriver) : devices
     let python = environment(in: torch.folder)?.python?.value
-    let any = TorchSearch(devices: devices, isAArch64: isAArch64, tables: tables)
+    var any = TorchSearch(devices: devices, isAArch64: isAArch64, tables: tables)
+    any.companions = companions(in: torch.folder)
     guard let python else { return any.nearest(to: torch) }
     var own = any
     own.python = python

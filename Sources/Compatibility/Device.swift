@@ -13,6 +13,8 @@ public struct Device: Hashable, Sendable {
   public var driver: DriverVersion?
   /// The release of Jetson Linux (L4T) that a Tegra runs: `[36, 4, 3]`; nil where nothing tells.
   public var jetsonLinux: [Int]?
+  /// The processor beside it, `x86_64` or `aarch64`; nil where only the GPU is known.
+  public var machine: String?
   /// What is known of compute capabilities and drivers.
   public var tables: TableSet
 
@@ -44,18 +46,29 @@ public struct Device: Hashable, Sendable {
     for words in names.dropFirst() {
       common = Array(zip(common, words).prefix { $0 == $1 }.map(\.0))
     }
-    commonName = common.count > 1 ? common.joined(separator: " ") : nil
+    // Without the number of a product it would name a whole series.
+    let hasNumber = { (words: [Substring]) in words.contains { $0.contains(where: \.isNumber) } }
+    commonName =
+      common.count > 1 && (hasNumber(common) || !names.contains(where: hasNumber))
+      ? common.joined(separator: " ") : nil
   }
 
   /// Whether it is part of a Tegra system on a chip (Jetson, DRIVE).
   public var isTegra: Bool { tables.architectures.isTegra(computeCapability) }
 
-  /// The driver as far as the tables of desktop drivers apply to this device: for Tegra only a CUDA version,
-  /// because its drivers are numbered differently.
+  /// The driver as far as the tables of desktop drivers apply to this device: for Tegra only a CUDA version, that of its
+  /// JetPack where this is known, because its drivers are numbered differently.
   public var knownDriver: DriverVersion? {
     guard isTegra else { return driver }
     if case .cuda = driver { return driver }
-    return nil
+    return jetPack.map { .cuda($0.cuda) }
+  }
+
+  /// The JetPack of a Tegra, by its driver or by its release of Jetson Linux; nil where neither tells.
+  public var jetPack: JetsonTable.JetPack? {
+    guard isTegra else { return nil }
+    if let driver { return tables.jetson.jetPack(driver: driver) }
+    return jetsonLinux.flatMap { tables.jetson.jetPack(jetsonLinux: $0) }
   }
 
   /// The oldest driver that supports it: the first that lists the product where that is known, else the first release for

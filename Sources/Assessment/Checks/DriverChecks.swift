@@ -142,10 +142,20 @@ extension Assessor {
       return check(.unknown, "which drivers support \(device.label) is not known")
     }
     guard let range = device.supportingDrivers else {
-      return check(
-        .unknown,
-        "\(device.label) is a Tegra",
-        detail: "its driver comes with JetPack, not in branches of desktop drivers")
+      guard let jetPack = device.jetPack else {
+        return check(
+          .unknown,
+          "\(device.label) is a Tegra",
+          detail: device.driver == nil
+            ? "its driver comes with JetPack, and nothing here tells which"
+            : "its drivers come with JetPack, and none that is known has this one")
+      }
+      let name = "JetPack \(jetPack.jetPack) with CUDA \(jetPack.cuda)"
+      return jetPack.computeCapabilities.contains(device.computeCapability)
+        ? check(.pass, "\(name) supports \(device.label)")
+        : check(
+          .fail, "\(name) does not support \(device.label)",
+          detail: "it is for \(listed(jetPack.computeCapabilities.map(\.description)))")
     }
     guard let driver = device.driver else {
       return check(.unknown, "no driver is given; \(device.label) needs \(range)")

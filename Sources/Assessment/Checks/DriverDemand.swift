@@ -62,6 +62,12 @@ struct DriverRange: Hashable, CustomStringConvertible {
   /// Nil while the newest does.
   var lastBranch: Int?
 
+  /// Whether the last branch is older than the first driver.
+  func isEmpty(by tables: TableSet) -> Bool {
+    guard let lastBranch, let branch = first.branchNumber(by: tables) else { return false }
+    return branch > lastBranch
+  }
+
   /// `driver 525.60.13 or newer`, `a driver from 525.60.13 to R580`.
   var description: String {
     lastBranch.map { "a driver from \(first) to R\($0)" } ?? "driver \(first) or newer"

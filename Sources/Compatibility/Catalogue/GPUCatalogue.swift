@@ -5,6 +5,8 @@ public import DeviceCode
 public struct GPUCatalogue: Sendable, Codable {
   /// Oldest compute capability first.
   public var gpus: [GPU]
+  /// Those that name one kind before those that name several; the first that fits counts.
+  public var instances: [CloudInstance]
   public var sources: [String]
 
   /// What a query means: one compute capability, and the products that it names.
@@ -13,10 +15,14 @@ public struct GPUCatalogue: Sendable, Codable {
     public var computeCapability: ComputeCapability
     /// Every product that the query fits; empty where the query is a compute capability or a target.
     public var gpus: [GPU]
+    /// The virtual machine that the query names; nil where it names a GPU.
+    public var instance: CloudInstance?
 
     /// The device for judging by the tables in which it was found.
     public func device(driver: DriverVersion? = nil, tables: TableSet) -> Device {
-      Device(computeCapability, products: gpus, driver: driver, tables: tables)
+      var device = Device(computeCapability, products: gpus, driver: driver, tables: tables)
+      device.machine = instance?.machine
+      return device
     }
   }
 
@@ -43,7 +49,7 @@ public struct GPUCatalogue: Sendable, Codable {
   }
 
   /// Finds what somebody means that may be several kinds of GPU: besides what ``resolve(_:in:)`` takes an architecture
-  /// (`Pascal`: 6.0 and 6.1) and a series (`RTX 50 series`), one match for each compute capability. Tegras are of no
+  /// (`Pascal`: 6.0 and 6.1) and a series (`RTX 50 series`), one match for each compute capability, and a virtual machine of a cloud (`g5.xlarge`). Tegras are of no
   /// architecture here, because nobody has them beside desktop GPUs. How many GPUs somebody has does not matter (`8xH100`).
   public static func resolveAll(_ query: String, in tables: TableSet) throws(Failure) -> [Match] {
     let text = GPUName.withoutCount(query)
@@ -56,6 +62,17 @@ public struct GPUCatalogue: Sendable, Codable {
       let products = found.filter { $0.segment != .label }
       return try catalogue.matches(query, products.isEmpty ? found : products)
     }
+    let instances = catalogue.instances(named: text)
+    if !instances.isEmpty {
+      var matches: [Match] = []
+      for instance in instances {
+        for var match in try catalogue.matches(query, catalogue.gpus.filter { $0.name == instance.gpu }) {
+          match.instance = instance
+          matches.append(match)
+        }
+      }
+      return matches
+    }
     if let series = GPUName.Series(text) {
       return try catalogue.matches(query, catalogue.gpus.filter { series.has($0) })
     }
@@ -66,6 +83,13 @@ public struct GPUCatalogue: Sendable, Codable {
     var match = try catalogue.resolveName(text)
     match.query = query
     return [match]
+  }
+
+  /// The kinds of virtual machine of this name: several where one may have different GPUs.
+  private func instances(named text: String) -> [CloudInstance] {
+    let all = instances.compactMap { row in row.named(text).map { (row: row, named: $0) } }
+    guard let first = all.first else { return [] }
+    return all.filter { $0.row.instance == first.row.instance }.map(\.named)
   }
 
   /// A match for each compute capability among products that somebody means.
@@ -171,8 +195,14 @@ public struct GPUCatalogue: Sendable, Codable {
     }
     if !ofArchitecture.isEmpty { return ofArchitecture }
     let words = GPUName.words(text).subtracting(["nvidia"])
+    // What the driver calls so is meant, not another chip with this label.
+    let names = Set(
+      gpus.filter { $0.segment != .label }.map { GPUName.words($0.name).subtracting(GPUName.filler) })
     return gpus.filter { gpu in
-      ([gpu.name] + gpu.aliases).contains { name in
+      if gpu.segment == .label, names.contains(GPUName.words(gpu.name).subtracting(GPUName.filler)) {
+        return false
+      }
+      return ([gpu.name] + gpu.aliases).contains { name in
         let own = GPUName.words(name)
         return words.allSatisfy { word in own.contains { $0.hasPrefix(word) } }
       }
@@ -235,12 +265,13 @@ extension GPUCatalogue: DataTable {
   public static let name = "gpus"
   public static let shipped = decoded()
   public static var resource: [UInt8] { PackageResources.gpus_json }
-  public var rowSources: [Int] { gpus.map(\.source) }
+  public var rowSources: [Int] { gpus.map(\.source) + instances.map(\.source) }
 
   public mutating func add(_ other: GPUCatalogue) {
     gpus.add(
       other.gpus, key: { [$0.name, $0.segment == .label ? GPU.Segment.label.rawValue : ""] },
       order: { $0.computeCapabilities.last ?? ComputeCapability(0, 0) })
+    instances.addFirst(other.instances) { [$0.instance, $0.gpu] }
   }
 
   public func problems(in tables: TableSet) -> [Problem] {
@@ -283,6 +314,21 @@ extension GPUCatalogue: DataTable {
           id)
       }
     }
-    return check.problems
+    var machines = ListCheck(Self.self, "instances")
+    for row in instances {
+      machines.expect(
+        row.instance == row.instance.lowercased() && !row.instance.isEmpty
+          && row.instance.count(where: { $0 == "*" || $0 == "#" }) <= 1, row.instance, "instance",
+        "small letters with at most one * or #", row.instance)
+      machines.expect(
+        gpus.contains { $0.name == row.gpu }, row.instance, "gpu", "the name of a row of gpus.gpus", row.gpu)
+      machines.expect(
+        row.counts.isEmpty == row.instance.contains("#") && row.counts.allSatisfy { $0 > 0 }, row.instance,
+        "counts", "numbers of GPUs, or none with a #", "\(row.counts)")
+      machines.expect(
+        ["x86_64", "aarch64"].contains(row.machine), row.instance, "machine", "x86_64 or aarch64", row.machine
+      )
+    }
+    return check.problems + machines.problems
   }
 }
