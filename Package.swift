@@ -67,7 +67,8 @@ let package = Package(
       "Compatibility", ["Bytes", "DeviceCode"],
       resources: [
         .embedInCode("Resources/architectures.json"), .embedInCode("Resources/drivers.json"),
-        .embedInCode("Resources/gpus.json"), .embedInCode("Resources/toolkits.json"),
+        .embedInCode("Resources/gpus.json"), .embedInCode("Resources/jetson.json"),
+        .embedInCode("Resources/toolkits.json"),
       ]),
     library(
       "Stack", ["Bytes", "ELFFile", "DeviceCode", "Compatibility"],
@@ -139,7 +140,7 @@ let package = Package(
     tests("CommandLineSyntax", []),
     .testTarget(
       name: "CommandTests", dependencies: ["cubinspect", "FixtureSupport", "JSONSchemaSupport"],
-      exclude: ["Goldens"], swiftSettings: settings),
+      exclude: ["Goldens", "Resources"], swiftSettings: settings),
     tests("JSONSchemaSupport", []),
     .testTarget(
       name: "HardwareTests", dependencies: ["Bytes", "Compression", "DeviceCode", "Compatibility"],

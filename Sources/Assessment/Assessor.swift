@@ -31,6 +31,12 @@ struct Assessor {
     self.question = question
     environments = Dictionary(view.stack.environments.map { ($0.folder, $0) }) { first, _ in first }
     self.devices = devices ?? question.devices.map(\.device)
+    if let release = view.stack.jetsonLinux {
+      let numbers = release.value.split(separator: ".").compactMap { Int($0) }
+      for index in self.devices.indices where self.devices[index].isTegra {
+        self.devices[index].jetsonLinux = numbers
+      }
+    }
     units = view.units(by: question.tables.libraries)
     packages = view.packages(units)
     compilations = findCompilations()
@@ -85,12 +91,9 @@ struct Assessor {
   }
 
   /// The device with what its programs find: the driver libraries of a forward-compatibility package where one is admitted,
-  /// which then also compile PTX and decompress, and the release of Jetson Linux.
+  /// which then also compile PTX and decompress.
   func effective(_ device: Device) -> Device {
     var effective = device
-    if device.isTegra, let release = facts.jetsonLinux {
-      effective.jetsonLinux = release.value.split(separator: ".").compactMap { Int($0) }
-    }
     // What the kernel module does not support no library supports.
     if device.isSupportedByDriver != false, let package = usablePackage(on: device),
       let driver = DriverVersion(package.driver.value)

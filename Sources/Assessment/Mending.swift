@@ -8,7 +8,7 @@ extension View {
   func after(_ change: Plan.Step.Change, by tables: TableSet) -> View {
     var view = self
     switch change {
-    case .torch(let choice, let environment): view.replaceTorch(choice, in: environment, tables.pytorch)
+    case .torch(let choice, let environment): view.replaceTorch(choice, in: environment, tables)
     case .compilers(let framework, let toolkit):
       view.stack.replaceCompilers(of: framework, by: toolkit, tables)
     case .distribution(let framework, let name, let toolkit):
@@ -35,8 +35,9 @@ extension View {
   /// PyTorch's own files give way to the code of the new build, and the libraries of NVIDIA's that it required to those that
   /// it brings along.
   private mutating func replaceTorch(
-    _ choice: TorchChoice, in folder: Path, _ table: PyTorchTable
+    _ choice: TorchChoice, in folder: Path, _ tables: TableSet
   ) {
+    let table = tables.pytorch
     guard let index = stack.environments.firstIndex(where: { $0.folder == folder }) else { return }
     let build = table.releases[choice.release].builds[choice.build]
     let old = stack.environments[index].distributions.filter {
@@ -55,6 +56,7 @@ extension View {
         || $0.path.isInside(folder.child("torch"))
     }
     removeMissing(neededIn: folder.child("torch"))
+    stack.replaceCompilers(ofTorch: choice.version, choice.cuda, in: folder, tables)
     stack.staticRuntimes.removeAll { $0.path.isInside(folder.child("torch")) }
     files.removeAll { file in
       file.path.isInside(folder.child("torch"))

@@ -56,6 +56,8 @@ public struct Plan: Sendable {
     public var environment: Path?
     /// The oldest driver that the step asks for.
     public var driver: DriverVersion?
+    /// The newest driver branch that will do, because later ones have left a GPU behind; nil where every newer one does.
+    public var lastDriverBranch: Int?
     /// What it changes.
     var change: Change?
 

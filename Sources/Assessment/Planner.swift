@@ -76,19 +76,32 @@ struct Planner {
           || check.packages.map { $0.contains { assessor.packages[$0].isTorch } } ?? false)
     }
     let lacksCUDA = torch.isWithoutCUDA || torch.rocm != nil
-    guard isForOthers || isHeldBack || lacksCUDA else { return nil }
-    if let choice = assessor.torchChoice(near: torch) {
+    let cannotCompile = cannotCompile(torch, assessor, checks)
+    guard isForOthers || isHeldBack || lacksCUDA || cannotCompile else { return nil }
+    if let choice = assessor.torchChoice(near: torch),
+      isForOthers || isHeldBack || lacksCUDA || choice.isWhole
+    {
       // Another build is better than a new driver, which is somebody else's to install.
       return step(installing: choice, over: torch, assessor)
     }
     guard let choice = assessor.torchChoice(near: torch, ignoringDriver: true) else { return nil }
     // Without another build for this driver: where PyTorch's code is for the GPU the driver's update is all that it takes.
     if !isForOthers, !lacksCUDA { return nil }
-    guard let driver = choice.driver, !has(.installDriver) else { return nil }
+    guard let drivers = choice.drivers, !has(.installDriver) else { return nil }
     return installDriver(
-      driver,
-      because:
-        "no official build of PyTorch runs on \(listed(assessor.devices.map(\.label))) with the present one")
+      drivers,
+      because: leftBehind(assessor)
+        ?? "no official build of PyTorch runs on \(listed(assessor.devices.map(\.label))) with the present one"
+    )
+  }
+
+  /// Whether what PyTorch brings along to compile with does not, and no variable can name another compiler.
+  private func cannotCompile(_ torch: TorchInstallation, _ assessor: Assessor, _ checks: [Check]) -> Bool {
+    let isFailing = checks.contains { check in
+      check.id == .runtimeCode && check.status == .fail && check.environment == torch.folder
+        && check.packages?.contains { assessor.packages[$0].isTorch } ?? false
+    }
+    return isFailing && compilerStep(assessor, checks)?.environment != torch.folder
   }
 
   private func step(
@@ -97,16 +110,14 @@ struct Planner {
     let table = assessor.tables.pytorch
     let release = table.releases[choice.release]
     let environment = assessor.environment(in: torch.folder)
-    let companions = ["torchvision", "torchaudio"].filter { name in
-      environment?.distributions.contains { $0.normalizedName == name } ?? false
-    }
     let command = table.command(
       installing: release.builds[choice.build], of: release, version: choice.version,
-      over: torch.version.value, companions: companions, onAArch64: assessor.isAArch64)
+      over: torch.version.value, companions: assessor.companions(in: torch.folder),
+      onAArch64: assessor.isAArch64)
     var text =
       "install \(choice.label), the nearest official build that runs on \(listed(assessor.devices.map(\.label)))"
-      + " (it carries \(choice.targets))"
-    if let driver = choice.driver { text += ", with driver \(driver) or newer" }
+      + " (it \(choice.isConfirmed ? "carries" : "probably carries") \(choice.targets))"
+    if let drivers = choice.drivers { text += ", with \(drivers)" }
     let python = environment?.python?.value
     if let first = release.python.first, let last = release.python.last,
       let python, !release.python.contains(python)
@@ -115,7 +126,8 @@ struct Planner {
     }
     return located(
       Plan.Step(
-        kind: .installTorch, text: text, command: command, environment: torch.folder, driver: choice.driver,
+        kind: .installTorch, text: text, command: command, environment: torch.folder,
+        driver: choice.drivers?.first, lastDriverBranch: choice.drivers?.lastBranch,
         change: .torch(choice, environment: torch.folder)), assessor)
   }
 
@@ -155,10 +167,19 @@ struct Planner {
 
   // MARK: Driver and image
 
-  private func installDriver(_ driver: DriverVersion, because reason: String) -> Plan.Step {
+  private func installDriver(_ drivers: DriverRange, because reason: String) -> Plan.Step {
     Plan.Step(
-      kind: .installDriver, text: "install driver \(driver) or newer on the host, because \(reason)",
-      driver: driver, change: .driver(driver))
+      kind: .installDriver, text: "install \(drivers) on the host, because \(reason)",
+      driver: drivers.first, lastDriverBranch: drivers.lastBranch, change: .driver(drivers.first))
+  }
+
+  /// `R580 is the last that supports NVIDIA TITAN V (7.0)`, for the GPUs that their drivers have left behind; nil where
+  /// there are none.
+  private func leftBehind(_ assessor: Assessor) -> String? {
+    let devices = assessor.devices.filter(\.isLeftBehind)
+    guard let last = devices.compactMap(\.lastDriverBranch).min() else { return nil }
+    let named = devices.filter { $0.lastDriverBranch == last }
+    return "R\(last) is the last that supports \(listed(named.map(\.label)))"
   }
 
   private func driverStep(_ assessor: Assessor, _ checks: [Check]) -> Plan.Step? {
@@ -166,10 +187,17 @@ struct Planner {
       let demand = assessor.driverDemand(), let driver = demand.driver, !demand.demands.isEmpty
     else { return nil }
     // Nobody has to ask for what is there.
-    if assessor.devices.allSatisfy({ $0.knownDriver?.isAtLeast(driver, by: assessor.tables) == true }) {
-      return nil
+    let isThere = assessor.devices.indices.allSatisfy { index in
+      let device = assessor.devices[index]
+      guard device.knownDriver?.isAtLeast(driver, by: assessor.tables) == true else { return false }
+      // Where nothing has code for the GPU an older driver is of no use.
+      return !device.isLeftBehind
+        || assessor.packages.allSatisfy { [.incompatible, .noDeviceCode].contains($0.plain[index].verdict) }
     }
-    return installDriver(driver, because: demand.asking)
+    if isThere { return nil }
+    let drivers = DriverRange(
+      first: driver, lastBranch: assessor.devices.compactMap(\.lastDriverBranch).min())
+    return installDriver(drivers, because: leftBehind(assessor) ?? demand.asking)
   }
 
   /// What makes the container toolkit bring the compute libraries of the driver.
@@ -196,7 +224,8 @@ struct Planner {
     guard let row = rows.last else { return nil }
     return Plan.Step(
       kind: .baseImage,
-      text: "start from a base image of CUDA \(row.cuda), which this driver supports by itself",
+      text: "start from a base image of CUDA \(row.cuda), which this driver supports by itself"
+        + (row.confirmed == false ? " (the name of the image is not confirmed)" : ""),
       command: "FROM \(row.image)", change: .image)
   }
 
@@ -211,17 +240,19 @@ struct Planner {
       guard package?.plain.contains(where: { $0.code == .incompatible }) ?? false || torch.isWithoutCUDA
       else { continue }
       let uncovered = assessor.devices.filter { !search.isCovered($0) }
+      guard !uncovered.isEmpty else {
+        obstacles.append(
+          "no official build of PyTorch runs on all of \(listed(assessor.devices.map(\.label))) with one driver"
+        )
+        continue
+      }
+      let other = uncovered.compactMap(\.ownTorch)
       obstacles.append(
-        uncovered.isEmpty
-          ? "no official build of PyTorch runs on all of \(listed(assessor.devices.map(\.label))) with one driver"
-          : "no official build of PyTorch has code for \(listed(uncovered.map(\.label))): it has to be built from source"
-      )
+        "no official build of PyTorch has code for \(listed(uncovered.map(\.label))): "
+          + (other.count == uncovered.count ? listed(distinct(other)) : "it has to be built from source"))
     }
     for (index, device) in assessor.devices.enumerated() {
-      if device.isSupportedByDriver == false, let row = device.tables.architectures[device.computeCapability],
-        let last = row.lastDriver, let branch = device.knownDriver?.branchNumber(by: device.tables),
-        branch > last
-      {
+      if device.isLeftBehind, let last = device.lastDriverBranch {
         obstacles.append(
           "\(device.label) needs a driver of the branch R\(last) or older: R\(last) is the last that supports it"
         )
@@ -265,6 +296,31 @@ struct Planner {
         + device.label
     }
     return "\(what): take a release that has, or compile it for \(device.computeCapability)"
+  }
+}
+
+extension Device {
+  /// Which builds of PyTorch a Tegra runs that has none among the official ones; nil for other GPUs, and where there are
+  /// none.
+  fileprivate var ownTorch: String? {
+    guard isTegra else { return nil }
+    let table = tables.jetson
+    let isNew = { (row: JetsonTable.JetPack) in
+      tables.architectures.desktopCodeOnTegra.contains {
+        $0.computeCapability == computeCapability
+          && !row.jetsonLinux.lexicographicallyPrecedes($0.jetsonLinux)
+      }
+    }
+    let rows = table.jetPacks.filter { $0.computeCapabilities.contains(computeCapability) }
+    let own = jetPack.map { [$0] } ?? rows
+    let wheels = table.wheels.filter { wheels in
+      own.contains { table.wheels(for: $0)?.jetPack == wheels.jetPack }
+    }
+    guard !wheels.isEmpty else { return nil }
+    let places = wheels.map { "for JetPack \($0.jetPack) and Python \($0.python) from \($0.index)" }
+    let first =
+      rows.first { isNew($0) }.map { "; from JetPack \($0.jetPack) on it runs those for servers" } ?? ""
+    return "take one of NVIDIA's own builds, \(listed(places))\(first)"
   }
 }
 

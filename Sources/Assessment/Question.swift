@@ -30,7 +30,7 @@ public struct Question: Sendable {
     tables: TableSet = .shipped
   ) {
     self.tables = tables
-    drivers = namesDevices ? Self.drivers(tables) : []
+    drivers = namesDevices ? Self.drivers(tables, devices.map(\.device)) : []
     self.devices = devices.map { requested in
       var requested = requested
       requested.device.tables = tables
@@ -40,9 +40,10 @@ public struct Question: Sendable {
     self.requirements = requirements
   }
 
-  private static func drivers(_ tables: TableSet) -> [DriverVersion] {
+  private static func drivers(_ tables: TableSet, _ devices: [Device]) -> [DriverVersion] {
     let releases =
-      tables.toolkits.toolkits.compactMap(\.minimumDriver)
+      devices.flatMap(\.firstDrivers) + tables.architectures.rows.compactMap(\.firstRelease)
+      + tables.toolkits.toolkits.compactMap(\.minimumDriver)
       + tables.drivers.minorVersionCompatibility.map(\.minimumDriver)
       + tables.drivers.compression.map(\.minimumDriver)
     let known = Set(releases.compactMap { $0.branchNumber(by: tables) })

@@ -4,12 +4,15 @@ public import Compatibility
 public struct GPUsReport: Sendable {
   public var query: String
   public var gpus: [GPU]
+  /// The virtual machines that the query names.
+  public var instances: [CloudInstance]
   /// Where they are from.
   private let tables: TableSet
 
-  public init(query: String, gpus: [GPU], tables: TableSet) {
+  public init(query: String, gpus: [GPU], instances: [CloudInstance] = [], tables: TableSet) {
     self.query = query
     self.gpus = gpus
+    self.instances = instances
     self.tables = tables
   }
 
@@ -21,11 +24,21 @@ public struct GPUsReport: Sendable {
         writer.array("architectures", architectures(of: gpu))
         writer.array("computeCapabilities", gpu.computeCapabilities.map(\.description))
         writer.member("confirmed", gpu.isConfirmed)
+        writer.array("firstDrivers", gpu.firstDrivers.map(\.description))
         writer.member("name", gpu.name)
         writer.member("note", gpu.note)
         writer.array("pciIDs", gpu.pciIDs)
         writer.member("segment", gpu.segment.rawValue)
         writer.member("source", tables.gpus.sources[gpu.source])
+      }
+      writer.rows("instances", of: instances) { writer, instance in
+        writer.member("cloud", instance.cloud)
+        writer.member("confirmed", instance.confirmed ?? true)
+        writer.array("counts", instance.counts)
+        writer.member("gpu", instance.gpu)
+        writer.member("instance", instance.instance)
+        writer.member("machine", instance.machine)
+        writer.member("source", tables.gpus.sources[instance.source])
       }
       writer.member("query", query)
       writer.member("schemaVersion", JSONWriter.schemaVersion)
@@ -53,6 +66,7 @@ public struct GPUsReport: Sendable {
     for row in rows {
       text += line(row.0, row.1, row.2, row.3 + (row.4.map { " (\($0))" } ?? "")) + "\n"
     }
+    if !instances.isEmpty { text += "\n" + instances.map { "\($0)\n" }.joined() }
     if gpus.contains(where: { $0.segment == .label }) {
       let note = "label: a name in the public list of PCI ids; the driver prints another one"
       text += "\n" + wrapped(note, first: "", width: style.width)

@@ -46,6 +46,7 @@ extension JSONWriter {
       writer.driver("driver", step.driver)
       if let folder = step.environment { writer.place("environment", folder) }
       writer.member("kind", step.kind.rawValue)
+      writer.member("lastDriverBranch", step.lastDriverBranch.map { UInt64($0) })
       writer.member("text", step.text)
     }
   }

@@ -24,15 +24,18 @@ struct GPUsCommand {
     let target = query.hasPrefix("sm_") ? CodeTarget(query) : nil
     var gpus =
       target.map { tables.gpus.gpus(running: $0, by: tables) } ?? tables.gpus.search(query, by: tables)
+    var instances: [CloudInstance] = []
     if gpus.isEmpty {
       do throws(GPUCatalogue.Failure) {
-        gpus = try GPUCatalogue.resolve(query, in: tables).gpus
+        let matches = try GPUCatalogue.resolveAll(query, in: tables)
+        gpus = matches.flatMap { tables.gpus.products(of: $0) }
+        instances = matches.compactMap(\.instance)
       } catch {
         Terminal.report(error.description)
         return .usage
       }
     }
-    let report = GPUsReport(query: query, gpus: gpus, tables: tables)
+    let report = GPUsReport(query: query, gpus: gpus, instances: instances, tables: tables)
     let isWritten = outputs.write(
       style, text: { Array(report.text($0).utf8) }, json: { report.json(tool) })
     return isWritten ? .success : .usage

@@ -87,11 +87,9 @@ struct ScanCommand {
       }
     }
     do throws(GPUCatalogue.Failure) {
-      let match = try GPUCatalogue.resolve(query.text, in: tables)
-      return [
-        RequestedDevice(
-          query: query.text, device: match.device(driver: driver, tables: tables))
-      ]
+      return try GPUCatalogue.resolveAll(query.text, in: tables).map { match in
+        RequestedDevice(query: query.text, device: match.device(driver: driver, tables: tables))
+      }
     } catch {
       throw arguments.invalid(.gpu, query, error.description)
     }

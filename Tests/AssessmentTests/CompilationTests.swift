@@ -84,6 +84,21 @@ import Testing
       ])
   }
 
+  /// Where its LLVM does not know the GPU no variable helps, and another PyTorch brings another Triton.
+  @Test func torchWithATritonThatNothingMends() throws {
+    var tree = TreeBuilder()
+    tree.torch("2.7.1+cu128", cuda: "12.8", requires: ["triton==3.3.1"], in: "site/")
+    try tree.add(triton: "3.3.1")
+    let code = codeFile("site/torch/lib/libtorch_cuda.so", [["sm_80", "sm_90", "sm_100", "sm_120"]])
+    tree.library("site/torch/lib/libtorch_cuda.so")
+    let question = try assess(tree, on: ["GB10"], files: [code])
+    #expect(question.answers == [.partly])
+    #expect(question.plan.steps.map(\.kind) == [.installTorch])
+    let command = try #require(question.plan.steps[0].command)
+    #expect(command.hasPrefix("pip install torch==2.10.0"), "\(command)")
+    #expect(question.plan.answers.map(\.kind) == [.yes], "\(question.plan)")
+  }
+
   @Test func torchCompileRefusesPascal() throws {
     var tree = TreeBuilder()
     tree.torch("2.6.0+cu126", cuda: "12.6", in: "site/")

@@ -199,11 +199,24 @@ import Testing
     #expect(volta.answers.map(\.kind) == [.yes])
     // A driver that has left the GPU behind has to be an older one.
     let left = try plan("2.4.1+cu121", cuda: "12.1", ["sm_70"], [("Tesla V100-SXM2-32GB", "590.44.01")])
-    #expect(left.steps.isEmpty)
+    #expect(left.steps.map(\.kind) == [.installDriver])
+    #expect(left.steps.first?.driver == DriverVersion("525.60.13"))
+    #expect(left.steps.first?.lastDriverBranch == 580)
     #expect(
-      left.obstacles == [
-        "Tesla V100-SXM2-32GB (7.0) needs a driver of the branch R580 or older: R580 is the last that supports it"
-      ])
+      left.steps.first?.text
+        == "install a driver from 525.60.13 to R580 on the host, because R580 is the last that supports "
+        + "Tesla V100-SXM2-32GB (7.0)")
+    #expect(left.answers.map(\.kind) == [.yes])
+    // An older driver is of no use to a GPU for which nothing has code.
+    let neither = try plan(
+      "2.15.0+cu132", cuda: "13.2", ["sm_120"],
+      [("NVIDIA GeForce GTX 1080", "595.58.03"), ("NVIDIA GeForce RTX 5090", "595.58.03")])
+    #expect(neither.steps.isEmpty)
+    #expect(neither.obstacles.count == 2)
+    // No driver supports the newest and the oldest, so no build is said to run with one.
+    let apart = try plan(
+      "2.15.0+cu132", cuda: "13.2", ["sm_75"], [("10.7", nil), ("Tesla V100-SXM2-32GB", nil)])
+    #expect(apart.steps.isEmpty)
   }
 
   /// Where there are several environments, each step for one says for which.

@@ -156,7 +156,7 @@ struct DataTests {
   @Test func filesThatDoNotFit() throws {
     try tree.write(Array("{\"gpus\":\n {]".utf8), to: "broken.json")
     try rows("drivers.branches", #"{"branch": 620, "maxCUDA": "13.5", "source": 3}"#, to: "source.json")
-    try rows("drivers.branches", #"{"branch": 620, "maxCUDA": "12.0", "source": "s"}"#, to: "order.json")
+    try rows("drivers.branches", #"{"branch": 630, "maxCUDA": "12.0", "source": "s"}"#, to: "order.json")
     for (file, message) in [
       ("missing.json", "does not exist"),
       ("code", "file: cannot be read: Is a directory"),
@@ -168,7 +168,7 @@ struct DataTests {
       ),
       (
         "order.json",
-        "drivers.branches, row 620, maxCUDA: does not agree, expected 13.4 of branch 616, or later, found 12.0"
+        "drivers.branches, row 630, maxCUDA: does not agree, expected 13.5 of branch 620, or later, found 12.0"
       ),
     ] {
       for command in [["scan", "nowhere"], ["gpus"], ["diff", "nowhere", "nowhere"]] {

@@ -44,11 +44,34 @@ import Testing
       ("M4", "5.2", "Tesla M4"), ("L4", "8.9", "NVIDIA L4"), ("A2", "8.6", "NVIDIA A2"),
       ("H20", "9.0", "NVIDIA H20"),
       ("Quadro 6000", "2.0", "Quadro 6000"),
+      // As people in China write them, and systems.
+      ("RTX 4090D", "8.9", "NVIDIA GeForce RTX 4090 D"),
+      ("RTX 5090D v2", "12.0", "NVIDIA GeForce RTX 5090 D v2"),
+      ("GB200 NVL72", "10.0", "NVIDIA GB200"), ("GB300 NVL72", "10.3", "NVIDIA GB300"),
+      ("DGX Station GB300", "10.3", "NVIDIA GB300"), ("DGX Station A100", "8.0", nil),
+      ("RTX PRO 5500", "12.0", "NVIDIA RTX PRO 5500 Blackwell"), ("RTX Spark", "12.1", "NVIDIA RTX Spark"),
+      ("VR200", "10.7", "NVIDIA VR200"), ("Vera Rubin", "10.7", "NVIDIA VR200"),
+      ("DRIVE Thor", "11.0", "DRIVE AGX Thor"), ("IGX Thor", "11.0", "IGX Thor"),
+      ("IGX Orin", "8.7", "IGX Orin"),
+      // How many there are does not matter.
+      ("8xH100", "9.0", "NVIDIA H100"), ("2x RTX 3090", "8.6", "NVIDIA GeForce RTX 3090"),
+      ("4 x A10G", "8.6", "NVIDIA A10G"),
+      // Virtual GPUs, with the profile behind the name.
+      ("GRID A100D-1-10C", "8.0", "GRID A100D"), ("NVIDIA H100XM-80C", "9.0", "NVIDIA H100XM"),
+      ("NVIDIA A100-7-40CME", "8.0", nil), ("B300X-269C", "10.3", "NVIDIA B300X"),
+      ("NVIDIA RTX Pro 6000 Blackwell DC-4-24Q", "12.0", "NVIDIA RTX Pro 6000 Blackwell DC"),
+      ("GRID T4-1B4", "7.5", "Tesla T4"), ("NVIDIA L40S-48Q", "8.9", "NVIDIA L40S"),
+      // PCI ids.
+      ("10de:2b85", "12.0", "NVIDIA GeForce RTX 5090"), ("10DE:20B0", "8.0", nil),
+      // Architectures and series of one compute capability.
+      ("Turing", "7.5", nil), ("Volta", "7.0", nil), ("Hopper", "9.0", nil), ("Ada Lovelace", "8.9", nil),
+      ("Rubin", "10.7", nil), ("RTX 50 series", "12.0", nil), ("GTX 900 series", "5.2", nil),
+      ("40 series", "8.9", nil), ("GTX 10 series", "6.1", nil),
       // Labels, where no product has the name.
       ("T4G", "7.5", "T4G"),
       // Compute capabilities and targets.
       ("8.0", "8.0", nil), (" 9.0 ", "9.0", nil), ("sm_80", "8.0", nil), ("sm_90a", "9.0", nil),
-      ("SM_120", "12.0", nil),
+      ("SM_120", "12.0", nil), ("9.0a", "9.0", nil), ("12.0f", "12.0", nil),
       ("compute_90", "9.0", nil), ("sm86", "8.6", nil), ("sm_130", "13.0", nil),
     ] as [(String, String, String?)])
   func resolves(_ query: String, _ computeCapability: String, _ name: String?) throws {
@@ -59,7 +82,10 @@ import Testing
     #expect(match.device(tables: .shipped).computeCapability == match.computeCapability)
   }
 
-  @Test(arguments: ["GTX 750", "RTX 6000", "RTX 4000", "Titan X", "GT 730", "GT 640", "RTX 5000"])
+  @Test(arguments: [
+    "GTX 750", "RTX 6000", "RTX 4000", "Titan X", "GT 730", "GT 640", "RTX 5000", "DGX Station", "Pascal",
+    "Blackwell",
+  ])
   func explainsAmbiguousNames(_ query: String) {
     do throws(GPUCatalogue.Failure) {
       let match = try GPUCatalogue.resolve(query, in: .shipped)
@@ -72,6 +98,49 @@ import Testing
       #expect(Set(candidates.flatMap(\.computeCapabilities)).count > 1)
       #expect(error.description.contains(candidates[0].computeCapabilities[0].description))
     }
+  }
+
+  /// An architecture is as many kinds of GPU as it has compute capabilities, without Tegras.
+  @Test(arguments: [
+    ("Pascal", ["6.0", "6.1"]), ("nvidia ampere", ["8.0", "8.6"]), ("Kepler", ["3.0", "3.5", "3.7"]),
+    ("Maxwell", ["5.0", "5.2"]), ("Blackwell", ["10.0", "10.3", "12.0", "12.1"]), ("Hopper GPUs", ["9.0"]),
+    ("RTX 30 series", ["8.6", "8.9"]), ("RTX 2000 series", ["7.5", "8.6"]), ("RTX 5090", ["12.0"]),
+    ("8.7", ["8.7"]),
+  ])
+  func severalKinds(_ query: String, _ expected: [String]) throws {
+    let matches = try GPUCatalogue.resolveAll(query, in: .shipped)
+    #expect(matches.map(\.computeCapability.description) == expected)
+    for match in matches {
+      #expect(match.query == query)
+      #expect(!GPUCatalogue.shipped.products(of: match).isEmpty)
+    }
+  }
+
+  /// Virtual machines of clouds: their GPU, how many there are, and the processor.
+  @Test(arguments: [
+    ("g5.xlarge", ["NVIDIA A10G"], [1], "x86_64"), ("G5.48xlarge", ["NVIDIA A10G"], [8], "x86_64"),
+    ("g5.7xlarge", ["NVIDIA A10G"], [1, 4, 8], "x86_64"),
+    ("p4d.24xlarge", ["NVIDIA A100-SXM4-40GB"], [8], "x86_64"),
+    ("g5g.xlarge", ["T4G"], [1, 2], "aarch64"), ("p6e-gb200.36xlarge", ["NVIDIA GB200"], [4], "aarch64"),
+    ("a2-highgpu-1g", ["NVIDIA A100-SXM4-40GB"], [1], "x86_64"),
+    ("a2-megagpu-16g", ["NVIDIA A100-SXM4-40GB"], [16], "x86_64"),
+    ("a4-highgpu-8g", ["NVIDIA B200"], [8], "x86_64"), ("a4x-highgpu-4g", ["NVIDIA GB200"], [4], "aarch64"),
+    ("Standard_NC24ads_A100_v4", ["NVIDIA A100 80GB PCIe"], [1, 2, 4], "x86_64"),
+    ("ND96isr_H100_v5", ["NVIDIA H100 80GB HBM3"], [8], "x86_64"),
+    ("colab", ["Tesla T4"], [1], "x86_64"), ("kaggle", ["Tesla P100-PCIE-16GB", "Tesla T4"], [1], "x86_64"),
+  ])
+  func cloudInstances(_ query: String, _ gpus: [String], _ counts: [Int], _ machine: String) throws {
+    let matches = try GPUCatalogue.resolveAll(query, in: .shipped)
+    #expect(matches.map { $0.device(tables: .shipped).name } == gpus)
+    #expect(matches.first?.instance?.counts == counts)
+    #expect(matches.first?.device(tables: .shipped).machine == machine)
+    #expect(matches.first?.instance?.instance == query.lowercased().replacing("standard_", with: ""))
+  }
+
+  @Test(arguments: ["g5", "g5.", "a2-highgpu-g", "a2-highgpu-0g", "a2-highgpu-xg", "standard_", "m5.xlarge"])
+  func otherInstances(_ query: String) {
+    let matches = try? GPUCatalogue.resolveAll(query, in: .shipped)
+    #expect(matches?.contains { $0.instance != nil } != true)
   }
 
   @Test func anAmbiguousNameNamesAllGenerations() {
@@ -107,7 +176,8 @@ import Testing
 
   @Test(arguments: [
     "", "   ", "NVIDIA", "MIG", "GPU", "!!!", "zzzzzzzz", "Radeon RX 7900 XTX", "sm_", "sm_9x", "8.",
-    "\u{1B}[31m",
+    "\u{1B}[31m", "8x", "10de:", "10de:zzzz", "10de:ffff", "1002:2b85", "RTX 90 series", "8.0x",
+    "-16Q",
   ])
   func refuses(_ query: String) {
     let error = #expect(throws: GPUCatalogue.Failure.self) { try GPUCatalogue.resolve(query, in: .shipped) }
@@ -144,6 +214,10 @@ import Testing
     #expect(catalogue.search("Hopper", by: .shipped) == catalogue.search("sm_90a", by: .shipped))
     #expect(catalogue.search("rtx 40", by: .shipped).contains { $0.name == "NVIDIA GeForce RTX 4080" })
     #expect(catalogue.search("spark", by: .shipped).contains { $0.name == "NVIDIA GB10" })
+    // Another chip has the label; the product is meant.
+    for name in ["GT 1030", "GTX 750 Ti"] {
+      #expect(Set(catalogue.search(name, by: .shipped).flatMap(\.computeCapabilities)).count == 1, "\(name)")
+    }
     #expect(catalogue.search("nothing like it", by: .shipped).isEmpty)
   }
 }

@@ -207,7 +207,7 @@ import Testing
     let both = image("compute_80", isa: PTXISAVersion(8, 1), compression: .zstd)
     #expect(minimum([both], "9.0")?.need == .compression(.zstd))
     let future = image("compute_80", isa: PTXISAVersion(9, 5), compression: .zstd)
-    #expect(minimum([future], "9.0")?.driver == .cuda(CUDAVersion(13, 5)))
+    #expect(minimum([future], "9.0")?.driver == .branch(620))
     #expect(minimum([ptx], "8.7") == nil, "desktop branches do not apply to Tegra")
     #expect(minimum([image("sm_80")], "9.0") == nil)
   }

@@ -25,7 +25,10 @@ import Testing
     #expect(Self.shipped.problems(of: TableSet.types).map(\.description) == [])
     #expect(
       TableSet.types.map { $0.name }.sorted()
-        == ["architectures", "containers", "drivers", "gpus", "libraries", "pytorch", "runtime", "toolkits"])
+        == [
+          "architectures", "containers", "drivers", "gpus", "jetson", "libraries", "pytorch", "runtime",
+          "toolkits",
+        ])
     #expect(Self.shipped[ArchitectureTable.self].rows.count == 28)
     #expect(Self.shipped[GPUCatalogue.self].gpus.count > 900)
     #expect(Self.shipped[PyTorchTable.self].releases.count == 23)
@@ -54,7 +57,7 @@ import Testing
     #expect(
       problems { $0[DriverTable.self].branches.removeAll { $0.maxCUDA == CUDAVersion(12, 4) } }
         .contains {
-          $0.hasPrefix("drivers.branches, row 616, maxCUDA") && $0.contains("for CUDA 12.4")
+          $0.hasPrefix("drivers.branches, row 620, maxCUDA") && $0.contains("for CUDA 12.4")
         })
     #expect(
       problems { $0[DriverTable.self].ptxISA.removeAll { $0.cuda == CUDAVersion(12, 4) } }
@@ -106,7 +109,7 @@ import Testing
         .contains { $0.contains("one row per product") })
     #expect(
       problems { $0[DriverTable.self].branches[5].source = 99 }
-        == ["drivers, source: reaches outside what holds it, expected a number below 12, found 99"])
+        == ["drivers, source: reaches outside what holds it, expected a number below 17, found 99"])
     #expect(
       problems {
         $0[ArchitectureTable.self].rows.removeAll { $0.computeCapability == ComputeCapability(8, 0) }
@@ -144,9 +147,9 @@ import Testing
       #"{"architectures": {"renumbered": [{"from": "10.1", "to": "11.0", "sinceToolkit": "13.0", "source": "s"}]}}"#,
       0
     ),
-    (#"{"drivers": {"branches": [{"branch": 616, "maxCUDA": "13.4", "source": "s"}]}}"#, 0),
+    (#"{"drivers": {"branches": [{"branch": 615, "maxCUDA": "13.4", "source": "s"}]}}"#, 0),
     (
-      #"{"drivers": {"branches": [{"branch": 617, "maxCUDA": "13.4", "source": "s"}, {"branch": 620, "maxCUDA": "13.5", "source": "s"}]}}"#,
+      #"{"drivers": {"branches": [{"branch": 617, "maxCUDA": "13.4", "source": "s"}, {"branch": 621, "maxCUDA": "13.5", "source": "s"}]}}"#,
       2
     ),
     (#"{"drivers": {"ptxISA": [{"ptxISA": "1.5", "driver": 190, "source": "s"}]}}"#, 0),
@@ -165,10 +168,10 @@ import Testing
       0
     ),
     (
-      #"{"toolkits": {"toolkits": [{"toolkit": "13.4", "update": 1, "branch": 615, "minimumDriver": "615.31", "source": "s"}]}}"#,
+      #"{"toolkits": {"toolkits": [{"toolkit": "13.4", "update": 1, "branch": 615, "minimumDriver": "615.71.09", "source": "s"}]}}"#,
       0
     ),
-    (#"{"toolkits": {"toolkits": [{"toolkit": "13.4", "update": 2, "branch": 615, "source": "s"}]}}"#, 1),
+    (#"{"toolkits": {"toolkits": [{"toolkit": "13.4", "update": 3, "branch": 615, "source": "s"}]}}"#, 1),
     (#"{"toolkits": {"forwardCompatibility": [{"cuda": "13.4", "hosts": [535, 610], "source": "s"}]}}"#, 0),
     (#"{"toolkits": {"hostBranches": [{"branch": 550, "source": "s"}]}}"#, 1),
     (#"{"toolkits": {"compilers": [{"toolkit": "13.5", "targets": ["75", "90a"], "source": "s"}]}}"#, 0),
@@ -197,7 +200,7 @@ import Testing
       0
     ),
     (
-      #"{"containers": {"baseImages": [{"cuda": "13.2", "image": "registry.local/cuda:13.2", "source": "s"}]}}"#,
+      #"{"containers": {"baseImages": [{"cuda": "13.5", "image": "registry.local/cuda:13.5", "source": "s"}]}}"#,
       1
     ),
     (#"{"containers": {"brands": [{"prefix": "RTX PRO", "brands": ["NvidiaRTX"], "source": "s"}]}}"#, 1),
@@ -220,6 +223,16 @@ import Testing
       #"{"pytorch": {"companions": [{"torch": "2.4.1", "torchvision": "0.19.1", "torchaudio": "2.4.1", "source": "s"}]}}"#,
       0
     ),
+    (#"{"pytorch": {"triton": [{"torch": "2.15.0", "triton": "3.9.1", "source": "s"}]}}"#, 0),
+    (
+      #"{"jetson": {"jetPacks": [{"jetPack": "7.3", "jetsonLinux": [39, 3], "cuda": "13.5", "computeCapabilities": ["8.7"], "source": "s"}]}}"#,
+      1
+    ),
+    (
+      #"{"gpus": {"instances": [{"cloud": "ours", "instance": "big.*", "gpu": "NVIDIA A10G", "counts": [3], "machine": "x86_64", "source": "s"}]}}"#,
+      1
+    ),
+    (#"{"jetson": {"wheels": [{"jetPack": 6, "index": "x", "python": "3.10", "source": "s"}]}}"#, 0),
     (#"{"pytorch": {"cuDNN": [{"from": "10.0", "first": "8.0", "source": "s"}]}}"#, 1),
     (#"{"pytorch": {"aarch64": [{"until": "2.5", "hasCUDA": false, "source": "s"}]}}"#, 1),
     (
@@ -246,14 +259,14 @@ import Testing
   @Test func aRowTakesThePlaceOfTheOneBefore() throws {
     var tables = try adding(
       #"{"drivers": {"branches": [{"branch": 616, "maxCUDA": "13.5", "source": "first"}]}}"#)
-    #expect(tables[DriverTable.self].branches.last?.maxCUDA == CUDAVersion(13, 5))
+    func row() -> DriverTable.Branch? { tables[DriverTable.self].branches.first { $0.branch == 616 } }
+    #expect(row()?.maxCUDA == CUDAVersion(13, 5))
     try tables.add(
       document: Array(
         #"{"drivers": {"branches": [{"branch": 616, "maxCUDA": "13.4", "source": "second"}]}}"#.utf8),
       to: TableSet.types)
-    let table = tables[DriverTable.self]
-    #expect(table.branches.last?.maxCUDA == CUDAVersion(13, 4))
-    #expect(table.branches.last.map { table.sources[$0.source] } == "second")
+    #expect(row()?.maxCUDA == CUDAVersion(13, 4))
+    #expect(row().map { tables[DriverTable.self].sources[$0.source] } == "second")
   }
 
   /// What is judged by one set does not depend on others.
@@ -313,7 +326,7 @@ import Testing
     ("[]", "document: invalid value, expected an object with a member for each table, found a list"),
     (
       "{\"gpu\": {}}",
-      "gpu: not supported, expected one of the tables architectures, containers, drivers, gpus, libraries, pytorch, runtime, toolkits"
+      "gpu: not supported, expected one of the tables architectures, containers, drivers, gpus, jetson, libraries, pytorch, runtime, toolkits"
     ),
     ("{\"gpus\": []}", "gpus: invalid value, expected an object with lists of rows, found a list"),
     (
@@ -472,22 +485,90 @@ import Testing
       "architectures.renumbered", #"{"from": "8.0", "to": "11.0", "sinceToolkit": "13.0", "source": "s"}"#,
       "architectures.renumbered, row 8.0, from: does not agree, expected a Tegra of the table, found 8.0"
     ),
-    // Of drivers.
     (
-      "drivers.branches", #"{"branch": 620, "maxCUDA": "13.0", "source": "s"}"#,
-      "drivers.branches, row 620, maxCUDA: does not agree, expected 13.4 of branch 616, or later, found 13.0"
+      "architectures.computeCapabilities",
+      #"{"computeCapability": "13.0", "architecture": "X", "tegra": false, "current": false, "firstToolkit": "13.5", "firstDriver": 620, "firstRelease": "615.71.09", "source": "s"}"#,
+      "architectures.computeCapabilities, row 13.0, firstRelease: does not agree, expected a release of its first branch 620, found 615.71.09"
     ),
     (
-      "drivers.branches", #"{"branch": 620, "maxCUDA": "13.6", "source": "s"}"#,
-      "drivers.branches, row 620, maxCUDA: does not agree, expected a CUDA version of drivers.ptxISA, found 13.6"
+      "gpus.gpus",
+      #"{"name": "X", "computeCapabilities": ["12.0"], "segment": "other", "firstDrivers": ["575.51.03", "570.86.16"], "source": "s"}"#,
+      "gpus.gpus, row X, firstDrivers: does not agree, expected a release of a branch after that of 575.51.03, found 570.86.16"
+    ),
+    (
+      "gpus.gpus",
+      #"{"name": "X", "computeCapabilities": ["12.0"], "segment": "other", "firstDrivers": ["565.57.01"], "source": "s"}"#,
+      "gpus.gpus, row X, firstDrivers: does not agree, expected drivers of branches that support it, found 565.57.01"
+    ),
+    (
+      "gpus.instances",
+      #"{"cloud": "c", "instance": "x.*", "gpu": "Voodoo 2", "counts": [1], "machine": "x86_64", "source": "s"}"#,
+      "gpus.instances, row x.*, gpu: does not agree, expected the name of a row of gpus.gpus, found Voodoo 2"
+    ),
+    (
+      "gpus.instances",
+      #"{"cloud": "c", "instance": "x-#g", "gpu": "NVIDIA L4", "counts": [1], "machine": "x86_64", "source": "s"}"#,
+      "gpus.instances, row x-#g, counts: does not agree, expected numbers of GPUs, or none with a #, found [1]"
+    ),
+    (
+      "gpus.instances",
+      #"{"cloud": "c", "instance": "X", "gpu": "NVIDIA L4", "counts": [1], "machine": "x86_64", "source": "s"}"#,
+      "gpus.instances, row X, instance: does not agree, expected small letters with at most one * or #, found X"
+    ),
+    (
+      "gpus.instances",
+      #"{"cloud": "c", "instance": "x", "gpu": "NVIDIA L4", "counts": [1], "machine": "arm", "source": "s"}"#,
+      "gpus.instances, row x, machine: does not agree, expected x86_64 or aarch64, found arm"
+    ),
+    // Of Tegras.
+    (
+      "jetson.jetPacks",
+      #"{"jetPack": "8.0", "jetsonLinux": [40, 1], "cuda": "13.9", "computeCapabilities": ["11.0"], "source": "s"}"#,
+      "jetson.jetPacks, row 40.1, cuda: does not agree, expected a toolkit of toolkits.toolkits, found 13.9"
+    ),
+    (
+      "jetson.jetPacks",
+      #"{"jetPack": "8.0", "jetsonLinux": [40, 1], "cuda": "13.0", "computeCapabilities": ["11.0"], "source": "s"}"#,
+      "jetson.jetPacks, row 40.1, cuda: does not agree, expected 13.2 of JetPack 7.2.1, or later, found 13.0"
+    ),
+    (
+      "jetson.jetPacks",
+      #"{"jetPack": "8.0", "jetsonLinux": [40, 1], "cuda": "13.5", "computeCapabilities": ["8.6"], "source": "s"}"#,
+      "jetson.jetPacks, row 40.1, computeCapabilities: does not agree, expected those of Tegras, one or more, found 8.6"
+    ),
+    (
+      "jetson.wheels", #"{"jetPack": 8, "index": "x", "python": "3.12", "source": "s"}"#,
+      "jetson.wheels, row 8, jetPack: does not agree, expected the major version of one of jetson.jetPacks, found 8"
+    ),
+    // Of PyTorch.
+    (
+      "pytorch.triton", #"{"torch": "2.99.0", "triton": "4.0.0", "source": "s"}"#,
+      "pytorch.triton, row 2.99.0, torch: does not agree, expected a version of pytorch.releases, found 2.99.0"
+    ),
+    (
+      "pytorch.triton", #"{"torch": "2.15.0", "triton": "3.9", "source": "s"}"#,
+      "pytorch.triton, row 2.15.0, triton: does not agree, expected a version such as 3.3.1, found 3.9"
+    ),
+    (
+      "pytorch.triton", #"{"torch": "2.15.0", "triton": "3.7.9", "source": "s"}"#,
+      "pytorch.triton, row 2.15.0, triton: does not agree, expected 3.8.0 of 2.14.1, or later, found 3.7.9"
+    ),
+    // Of drivers.
+    (
+      "drivers.branches", #"{"branch": 630, "maxCUDA": "13.0", "source": "s"}"#,
+      "drivers.branches, row 630, maxCUDA: does not agree, expected 13.5 of branch 620, or later, found 13.0"
+    ),
+    (
+      "drivers.branches", #"{"branch": 630, "maxCUDA": "13.6", "source": "s"}"#,
+      "drivers.branches, row 630, maxCUDA: does not agree, expected a CUDA version of drivers.ptxISA, found 13.6"
     ),
     (
       "drivers.ptxISA", #"{"ptxISA": "9.6", "cuda": "13.4", "source": "s"}"#,
       "drivers.ptxISA, row 9.6, cuda: does not agree, expected more than 13.5, which has PTX 9.5, found 13.4"
     ),
     (
-      "drivers.ptxISA", #"{"ptxISA": "9.6", "cuda": "13.6", "driver": 610, "source": "s"}"#,
-      "drivers.ptxISA, row 9.6, driver: does not agree, expected a branch of drivers.branches whose newest CUDA version is 13.6, found 610"
+      "drivers.ptxISA", #"{"ptxISA": "9.6", "cuda": "13.6", "driver": 640, "source": "s"}"#,
+      "drivers.ptxISA, row 9.6, driver: does not agree, expected a branch of drivers.branches whose newest CUDA version is 13.6, found 640"
     ),
     (
       "drivers.ptxISA", #"{"ptxISA": "9.6", "cuda": "13.6", "newTargets": ["sm_80"], "source": "s"}"#,
@@ -516,8 +597,8 @@ import Testing
     ),
     (
       "toolkits.toolkits",
-      #"{"toolkit": "13.4", "update": 2, "branch": 615, "minimumDriver": "610.1", "source": "s"}"#,
-      "toolkits.toolkits, row 13.4 update 2, minimumDriver: does not agree, expected a release of its branch 615, found 610.1"
+      #"{"toolkit": "13.5", "branch": 620, "minimumDriver": "621.1", "source": "s"}"#,
+      "toolkits.toolkits, row 13.5, minimumDriver: does not agree, expected a release of its branch 620, found 621.1"
     ),
     (
       "toolkits.toolkits",

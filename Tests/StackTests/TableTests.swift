@@ -19,6 +19,28 @@ import Testing
     }
   }
 
+  /// The third number of 13.4 counts builds: 13.4.1 was the first release, and 13.4.2 is its update 1.
+  @Test func updatesOfToolkits() {
+    func updates(_ cuda: String) -> [Int] {
+      toolkits.toolkits.filter { $0.toolkit.description == cuda }.map { $0.update ?? 0 }
+    }
+    for cuda in ["12.8", "12.9", "13.1", "13.2", "13.4"] { #expect(updates(cuda) == [0, 1, 2], "\(cuda)") }
+    #expect(updates("13.0") == [0, 1, 2, 3])
+    #expect(updates("13.5") == [0])
+    let branches = toolkits.toolkits.filter { $0.toolkit >= CUDAVersion(13, 3) }.map(\.branch)
+    #expect(branches == [610, 610, 615, 615, 615, 620])
+    for (cuda, driver) in [("12.8", "570.86.15"), ("13.4", "615.71.09"), ("13.5", "620.70.06")] {
+      #expect(CUDAVersion(cuda).flatMap { toolkits[$0] }?.minimumDriver?.description == driver)
+    }
+  }
+
+  /// NVIDIA supports forward compatibility on branches that have not ended.
+  @Test func supportedHosts() {
+    let hosts = Set(toolkits.forwardCompatibility.flatMap { $0.supportedHosts ?? [] })
+    #expect(hosts == [580, 595])
+    for branch in [535, 570, 590, 610] { #expect(!hosts.contains(branch)) }
+  }
+
   @Test func releasesAreFoundByVersion() {
     #expect(pytorch.release(of: "2.4.1+cu121")?.series == "2.4")
     #expect(pytorch.release(of: "2.15.0")?.series == "2.15")
@@ -64,6 +86,77 @@ import Testing
       try command("1.9.1", "11.1")
         == "pip install torch==1.9.1+cu111 -f https://download.pytorch.org/whl/torch_stable.html")
     #expect(pytorch.install.last?.until == nil)
+    // One torchaudio for several releases has a build for each CUDA version, unless it has none at all.
+    #expect(
+      try command("2.13.0", "12.6", companions: ["torchvision", "torchaudio"])
+        == "pip install torch==2.13.0+cu126 torchvision==0.28.0+cu126 torchaudio==2.11.0+cu126 "
+        + "--index-url https://download.pytorch.org/whl/cu126")
+    #expect(
+      try command("2.14.1", "12.6", companions: ["torchvision", "torchaudio"])
+        == "pip install torch==2.14.1+cu126 torchvision==0.29.2 torchaudio==2.11.1 "
+        + "--index-url https://download.pytorch.org/whl/cu126")
+    #expect(
+      try command("1.12.1", "11.3", companions: ["torchaudio"])
+        == "pip install torch==1.12.1+cu113 torchaudio==0.12.1 "
+        + "--extra-index-url https://download.pytorch.org/whl/cu113")
+    #expect(
+      try command("2.12.0", "12.6", companions: ["torchvision"]).contains("torchvision==0.27.0+cu126"))
+  }
+
+  /// Every version has its own companions, so that none is asked for one that pins another PyTorch.
+  @Test func everyVersionHasCompanions() {
+    for version in pytorch.releases.flatMap(\.versions) {
+      #expect(pytorch.companions.contains { $0.torch == version }, "\(version)")
+    }
+  }
+
+  @Test func tritonOfARelease() {
+    #expect(pytorch.triton(for: "2.7.0+cu128") == "3.3.0")
+    #expect(pytorch.triton(for: "2.7.1") == "3.3.1")
+    #expect(pytorch.triton(for: "2.15.0", python: "3.15") == "3.9.0")
+    #expect(pytorch.triton(for: "2.15.0", python: "3.16") == nil)
+    #expect(pytorch.triton(for: "2.3.1", python: "3.11") == "2.3.1")
+    #expect(pytorch.triton(for: "2.3.1", python: "3.12") == nil)
+    #expect(pytorch.triton(for: "1.13.1") == nil)
+    #expect(pytorch.triton(for: "2.99.0") == nil)
+    // Every release since 2.0 has one.
+    for release in pytorch.releases where release.series.hasPrefix("2.") {
+      for version in release.versions { #expect(pytorch.triton(for: version) != nil, "\(version)") }
+    }
+  }
+
+  /// What PyTorch's documents and lists of installed builds say of builds that PyPI does not have.
+  @Test(arguments: [
+    ("2.9.1", "12.8", "sm_70", "sm_100", true), ("2.11.0", "12.8", "sm_75", "sm_120", true),
+    ("2.10.0", "12.9", "sm_70", "sm_120", true), ("2.13.0", "12.9", "sm_70", "sm_120", false),
+    ("2.12.1", "13.2", "sm_75", "sm_120", true), ("2.15.0", "13.0", "sm_75", "sm_120", false),
+    ("2.7.1", "11.8", "sm_37", "sm_90", true), ("2.6.0", "11.8", "sm_37", "sm_90", true),
+  ])
+  func builds(_ version: String, _ cuda: String, _ first: String, _ last: String, _ confirmed: Bool) throws {
+    let release = try #require(pytorch.release(of: version))
+    let build = try #require(release.builds.first { $0.cuda.description == cuda })
+    #expect(build.versions?.contains(version) ?? true)
+    let names = build.targets.description.split(separator: " ").map(String.init)
+    #expect(names.contains(first) && names.contains(last))
+    #expect(build.isConfirmed == confirmed)
+  }
+
+  @Test func buildsForAArch64() throws {
+    for series in ["2.9", "2.10", "2.11"] {
+      let release = try #require(pytorch.releases.first { $0.series == series })
+      func targets(_ cuda: String) -> String? {
+        release.builds.first { $0.cuda.description == cuda }?.targetsAArch64?.description
+      }
+      #expect(targets("12.6") == "sm_80 sm_90")
+      #expect(targets("12.8") == "sm_80 sm_90 sm_100 sm_120")
+    }
+  }
+
+  @Test func theBuildOfCUDA129IsWhereItIs() {
+    let versions = pytorch.releases.flatMap { release in
+      release.builds.filter { $0.cuda == CUDAVersion(12, 9) }.flatMap { $0.versions ?? release.versions }
+    }
+    #expect(versions == ["2.8.0", "2.9.0", "2.9.1", "2.10.0", "2.11.0", "2.12.1", "2.13.0"])
   }
 
   @Test func whatCuDNNCovers() {
@@ -82,6 +175,8 @@ import Testing
     for row in containers.baseImages {
       #expect(row.image.hasPrefix("nvidia/cuda:\(row.cuda)"), "\(row.image)")
     }
+    #expect(containers.baseImages.last?.cuda == CUDAVersion(13, 4))
+    #expect(containers.baseImages.first { $0.cuda == CUDAVersion(13, 0) }?.image.contains("13.0.3") == true)
   }
 
   @Test func productsHaveBrands() {

@@ -138,21 +138,37 @@ extension Assessor {
     func check(_ status: Check.Status, _ summary: String, detail: String? = nil) -> Check {
       Check(.driverGPU, status, device: index, summary, detail: detail)
     }
-    guard let row = tables.architectures[device.computeCapability] else {
+    guard tables.architectures[device.computeCapability] != nil else {
       return check(.unknown, "which drivers support \(device.label) is not known")
     }
-    guard let first = row.firstDriver else {
-      return check(
-        .unknown,
-        "\(device.label) is a Tegra",
-        detail: "its driver comes with JetPack, not in branches of desktop drivers")
+    guard let range = device.supportingDrivers else {
+      guard let jetPack = device.jetPack else {
+        return check(
+          .unknown,
+          "\(device.label) is a Tegra",
+          detail: device.driver == nil
+            ? "its driver comes with JetPack, and nothing here tells which"
+            : "its drivers come with JetPack, and none that is known has this one")
+      }
+      let name = "JetPack \(jetPack.jetPack) with CUDA \(jetPack.cuda)"
+      return jetPack.computeCapabilities.contains(device.computeCapability)
+        ? check(.pass, "\(name) supports \(device.label)")
+        : check(
+          .fail, "\(name) does not support \(device.label)",
+          detail: "it is for \(listed(jetPack.computeCapabilities.map(\.description)))")
     }
-    let range = row.lastDriver.map { "branches R\(first) to R\($0)" } ?? "branch R\(first) or newer"
     guard let driver = device.driver else {
       return check(.unknown, "no driver is given; \(device.label) needs \(range)")
     }
     return switch driver.supports(device.computeCapability, by: tables) {
-    case true?: check(.pass, "driver \(driver) supports \(device.label)")
+    case true?:
+      if let listing = device.missingDriver {
+        check(
+          .warn, "driver \(driver) does not list \(device.label)",
+          detail: "\(listing) is the first that does; an older one may run it under another name")
+      } else {
+        check(.pass, "driver \(driver) supports \(device.label)")
+      }
     case false?: check(.fail, "driver \(driver) does not support \(device.label), which needs \(range)")
     case nil:
       check(
@@ -361,6 +377,14 @@ extension Assessor {
     return
       "the NVIDIA container toolkit enforces this in its modes \(names(modes.filter(\.enforced))), not in "
       + names(modes.filter { !$0.enforced })
+  }
+}
+
+extension Device {
+  /// `driver 570.86.16 or newer`, `a driver from 450.80.02 to R470`: which drivers support it; nil where the tables do not
+  /// tell.
+  fileprivate var supportingDrivers: String? {
+    oldestDriver.map { DriverRange(first: $0, lastBranch: lastDriverBranch).description }
   }
 }
 

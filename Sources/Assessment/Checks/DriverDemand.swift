@@ -32,9 +32,11 @@ extension Assessor {
     for driver in candidates {
       var next = assessor
       for index in next.devices.indices { next.devices[index].driver = driver }
-      let fails =
-        next.driverChecks().filter { $0.id.dependsOnDriver && $0.status == .fail }
-        + next.compilationsThatDriversFail()
+      // Newer drivers are of no use to a GPU that they have left behind.
+      if next.devices.contains(where: \.isLeftBehind) { break }
+      let fails = next.driverChecks().filter { check in
+        check.status == .fail && check.id.dependsOnDriver || check.status == .warn && check.id == .driverGPU
+      } + next.compilationsThatDriversFail()
       if fails.isEmpty, next.driverFailures(on: next.devices).isEmpty { return demand(driver) }
       (assessor, failed, isFirst) = (next, fails, false)
     }
@@ -52,5 +54,33 @@ extension Assessor {
     case .runtimeCode: "what \(check.subject ?? "a package") compiles"
     default: "the compressed code of \(check.subject ?? "a library")"
     }
+  }
+}
+
+/// Which drivers do: from the first on, up to the last branch that still supports the GPU.
+struct DriverRange: Hashable, CustomStringConvertible {
+  var first: DriverVersion
+  /// Nil while the newest does.
+  var lastBranch: Int?
+
+  /// Whether the last branch is older than the first driver.
+  func isEmpty(by tables: TableSet) -> Bool {
+    guard let lastBranch, let branch = first.branchNumber(by: tables) else { return false }
+    return branch > lastBranch
+  }
+
+  /// `driver 525.60.13 or newer`, `a driver from 525.60.13 to R580`.
+  var description: String {
+    lastBranch.map { "a driver from \(first) to R\($0)" } ?? "driver \(first) or newer"
+  }
+}
+
+extension Device {
+  /// Whether its driver is of a branch after the last that supports it.
+  var isLeftBehind: Bool {
+    guard isSupportedByDriver == false, let last = lastDriverBranch,
+      let branch = knownDriver?.branchNumber(by: tables)
+    else { return false }
+    return branch > last
   }
 }

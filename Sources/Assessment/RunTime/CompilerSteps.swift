@@ -52,7 +52,7 @@ private struct Mending {
     if bringsOwn {
       let hasTorch = assessor.environment(in: framework.environment)?.torch != nil
       // PyTorch requires one release of what it uses.
-      return hasTorch ? variable(toolkits) ?? release : release ?? variable(toolkits)
+      return hasTorch ? variable(toolkits) : release ?? variable(toolkits)
     }
     return install(toolkits) ?? distribution
   }
@@ -168,23 +168,24 @@ private struct Mending {
   }
 
   private func isEnough(_ release: RuntimeTable.Release) -> Bool {
-    guard
-      let row = table.row(
-        ofFramework: release.framework, distribution: release.distribution, version: release.version)
-    else { return false }
-    var rule = compilation.rule
-    rule.row = row
-    let candidates = release.compilers(for: row, by: assessor.tables)
-    return devices.allSatisfy { device in
-      guard case .made(let results) = rule.outcome(for: device.computeCapability, candidates) else {
-        return false
-      }
-      return results.allSatisfy { $0.failure(on: device) == nil }
-    }
+    devices.allSatisfy { release.makesCode(for: $0, by: assessor.tables) == true }
   }
 }
 
 extension RuntimeTable.Release {
+  /// Whether a device runs what the compilers make that the release brings; nil where the tables do not tell.
+  func makesCode(for device: Device, by tables: TableSet) -> Bool? {
+    guard
+      let row = tables.runtime.row(ofFramework: framework, distribution: distribution, version: version)
+    else { return nil }
+    let rule = CompilationRule(row: row, tables: tables, newestOfTorch: nil, isComplete: false)
+    switch rule.outcome(for: device.computeCapability, compilers(for: row, by: tables)) {
+    case .made(let results): return results.allSatisfy { $0.failure(on: device) == nil }
+    case .tooOld: return false
+    case .unknown: return nil
+    }
+  }
+
   /// By step the compilers that the release brings; empty where the tables do not know one.
   fileprivate func compilers(for row: RuntimeTable.Framework, by tables: TableSet) -> [[RuntimeCompiler]] {
     let evidence = Evidence(path: nil, says: "\(distribution) \(version)")
@@ -248,6 +249,28 @@ extension StackFacts {
     guard let index = runtimeFrameworks.firstIndex(where: { $0.isSame(as: framework) }) else { return }
     runtimeFrameworks[index].distribution = name
     replaceCompilers(of: framework, by: toolkit, tables)
+  }
+
+  /// The frameworks of PyTorch find what another build of it brings.
+  mutating func replaceCompilers(
+    ofTorch version: String, _ cuda: CUDAVersion, in folder: Path, _ tables: TableSet
+  ) {
+    let triton = tables.pytorch.triton(for: version).flatMap {
+      tables.runtime.release(of: "Triton", nearest: $0)
+    }
+    for framework in runtimeFrameworks where framework.environment == folder {
+      if framework.distribution == "torch" {
+        if let index = runtimeFrameworks.firstIndex(where: { $0.isSame(as: framework) }) {
+          runtimeFrameworks[index].version = version
+        }
+        // What was not there before is not judged after.
+        if framework.searches.contains(where: { !$0.found.isEmpty }) {
+          replaceCompilers(of: framework, by: cuda, tables)
+        }
+      } else if framework.name == "Triton", let triton {
+        replace(framework, byRelease: triton.version, tables)
+      }
+    }
   }
 
   mutating func replace(

@@ -9,6 +9,8 @@ public struct GPU: Hashable, Sendable, Codable {
     public static let workstation = Segment(rawValue: "workstation")
     public static let geforce = Segment(rawValue: "geforce")
     public static let jetson = Segment(rawValue: "jetson")
+    /// A virtual GPU: what the guest's driver calls a board, without the profile.
+    public static let virtual = Segment(rawValue: "vgpu")
     /// The name is a label in the public PCI id list, not the name that the driver prints.
     public static let label = Segment(rawValue: "label")
   }
@@ -24,12 +26,15 @@ public struct GPU: Hashable, Sendable, Codable {
   public var isConfirmed: Bool
   /// PCI device ids of vendor 10DE, as four hexadecimal digits.
   public var pciIDs: [String]
+  /// The first Linux driver of each branch that lists the product by name, oldest first, without branches of which every
+  /// release does; empty where that is not known.
+  public var firstDrivers: [DriverVersion]
   public var note: String?
   /// Index into ``GPUCatalogue/sources``.
   public var source: Int
 
   enum CodingKeys: String, CodingKey {
-    case name, computeCapabilities, segment, aliases, pciIDs, note, source
+    case name, computeCapabilities, segment, aliases, pciIDs, firstDrivers, note, source
     case isConfirmed = "confirmed"
   }
 
@@ -41,6 +46,7 @@ public struct GPU: Hashable, Sendable, Codable {
     aliases = try container.decodeIfPresent([String].self, forKey: .aliases) ?? []
     isConfirmed = try container.decodeIfPresent(Bool.self, forKey: .isConfirmed) ?? true
     pciIDs = try container.decodeIfPresent([String].self, forKey: .pciIDs) ?? []
+    firstDrivers = try container.decodeIfPresent([DriverVersion].self, forKey: .firstDrivers) ?? []
     note = try container.decodeIfPresent(String.self, forKey: .note)
     source = try container.decode(Int.self, forKey: .source)
   }

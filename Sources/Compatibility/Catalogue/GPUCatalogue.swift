@@ -5,6 +5,8 @@ public import DeviceCode
 public struct GPUCatalogue: Sendable, Codable {
   /// Oldest compute capability first.
   public var gpus: [GPU]
+  /// Those that name one kind before those that name several; the first that fits counts.
+  public var instances: [CloudInstance]
   public var sources: [String]
 
   /// What a query means: one compute capability, and the products that it names.
@@ -13,10 +15,14 @@ public struct GPUCatalogue: Sendable, Codable {
     public var computeCapability: ComputeCapability
     /// Every product that the query fits; empty where the query is a compute capability or a target.
     public var gpus: [GPU]
+    /// The virtual machine that the query names; nil where it names a GPU.
+    public var instance: CloudInstance?
 
     /// The device for judging by the tables in which it was found.
     public func device(driver: DriverVersion? = nil, tables: TableSet) -> Device {
-      Device(computeCapability, products: gpus.map(\.name), driver: driver, tables: tables)
+      var device = Device(computeCapability, products: gpus, driver: driver, tables: tables)
+      device.machine = instance?.machine
+      return device
     }
   }
 
@@ -32,18 +38,85 @@ public struct GPUCatalogue: Sendable, Codable {
   /// a name as nvidia-smi prints it, or as people say it (`a100 80gb`, `rtx3090`, `4090`).
   ///
   /// Words must match whole, so `T4` is not `T400`. Products whose only other words are brand names win over those
-  /// with more words, so `RTX 3080` is not `RTX 3080 Ti`. Chip labels count only where no product fits.
+  /// with more words, so `RTX 3080` is not `RTX 3080 Ti`. Names of virtual GPUs count only where no product fits, and chip
+  /// labels where nothing else does.
   public static func resolve(_ query: String, in tables: TableSet) throws(Failure) -> Match {
-    if let computeCapability = computeCapability(query) {
-      return Match(query: query, computeCapability: computeCapability, gpus: [])
+    let matches = try resolveAll(query, in: tables)
+    guard matches.count == 1 else {
+      throw .ambiguous(query: query, candidates: matches.flatMap { tables.gpus.products(of: $0) })
     }
-    return try tables.gpus.resolveName(query)
+    return matches[0]
   }
 
-  /// Reads `8.0`, `sm_80`, `sm80`, `compute_90a`; nil for anything else. Does not read the catalogue.
+  /// Finds what somebody means that may be several kinds of GPU: besides what ``resolve(_:in:)`` takes an architecture
+  /// (`Pascal`: 6.0 and 6.1) and a series (`RTX 50 series`), one match for each compute capability, and a virtual machine of a cloud (`g5.xlarge`). Tegras are of no
+  /// architecture here, because nobody has them beside desktop GPUs. How many GPUs somebody has does not matter (`8xH100`).
+  public static func resolveAll(_ query: String, in tables: TableSet) throws(Failure) -> [Match] {
+    let text = GPUName.withoutCount(query)
+    if let computeCapability = computeCapability(text) {
+      return [Match(query: query, computeCapability: computeCapability, gpus: [])]
+    }
+    let catalogue = tables.gpus
+    if let id = GPUName.pciID(text) {
+      let found = catalogue.gpus.filter { $0.pciIDs.contains(id) }
+      let products = found.filter { $0.segment != .label }
+      return try catalogue.matches(query, products.isEmpty ? found : products)
+    }
+    let instances = catalogue.instances(named: text)
+    if !instances.isEmpty {
+      var matches: [Match] = []
+      for instance in instances {
+        for var match in try catalogue.matches(query, catalogue.gpus.filter { $0.name == instance.gpu }) {
+          match.instance = instance
+          matches.append(match)
+        }
+      }
+      return matches
+    }
+    if let series = GPUName.Series(text) {
+      return try catalogue.matches(query, catalogue.gpus.filter { series.has($0) })
+    }
+    let ofArchitecture = tables.architectures.computeCapabilities(of: GPUName.words(text))
+    if !ofArchitecture.isEmpty {
+      return ofArchitecture.map { Match(query: query, computeCapability: $0, gpus: []) }
+    }
+    var match = try catalogue.resolveName(text)
+    match.query = query
+    return [match]
+  }
+
+  /// The kinds of virtual machine of this name: several where one may have different GPUs.
+  private func instances(named text: String) -> [CloudInstance] {
+    let all = instances.compactMap { row in row.named(text).map { (row: row, named: $0) } }
+    guard let first = all.first else { return [] }
+    return all.filter { $0.row.instance == first.row.instance }.map(\.named)
+  }
+
+  /// A match for each compute capability among products that somebody means.
+  private func matches(_ query: String, _ products: [GPU]) throws(Failure) -> [Match] {
+    let capabilities = Set(products.flatMap(\.computeCapabilities)).sorted()
+    guard !capabilities.isEmpty else { throw .unknown(query: query, nearest: []) }
+    return capabilities.map { capability in
+      Match(
+        query: query, computeCapability: capability,
+        gpus: products.filter { $0.computeCapabilities.contains(capability) })
+    }
+  }
+
+  /// The products of a match; for a bare compute capability all that have it.
+  public func products(of match: Match) -> [GPU] {
+    match.gpus.isEmpty
+      ? gpus.filter { $0.segment != .label && $0.computeCapabilities.contains(match.computeCapability) }
+      : match.gpus
+  }
+
+  /// Reads `8.0`, `9.0a`, `sm_80`, `sm80`, `compute_90a`; nil for anything else. Does not read the catalogue.
   static func computeCapability(_ query: String) -> ComputeCapability? {
     let text = query.trimmed.lowercased()
     if let computeCapability = ComputeCapability(text) { return computeCapability }
+    if let last = text.last, "af".contains(last), let computeCapability = ComputeCapability(text.dropLast()) {
+      return computeCapability
+    }
     for prefix in ["sm_", "compute_", "sm", "compute"] where text.hasPrefix(prefix) {
       guard let target = CodeTarget("sm_" + text.dropFirst(prefix.count)), target.number >= 10 else {
         return nil
@@ -54,13 +127,14 @@ public struct GPUCatalogue: Sendable, Codable {
   }
 
   private func resolveName(_ query: String) throws(Failure) -> Match {
-    let words = GPUName.words(query)
+    let words = GPUName.words(GPUName.withoutProfile(query))
     // Words that people add although the driver does not print them are dropped one kind after the other.
     for reduced in [words, words.subtracting(GPUName.brands), words.filter { !GPUName.isOptional($0) }] {
       guard reduced.contains(where: { !GPUName.filler.contains($0) }) else { continue }
-      // A label must share a word, not only a number.
-      for labels in reduced.contains(where: { $0.contains(where: \.isLetter) }) ? [false, true] : [false] {
-        let found = candidates(reduced, labels: labels)
+      for kind in Kind.allCases {
+        // A label must share a word, not only a number.
+        if kind == .label, !reduced.contains(where: { $0.contains(where: \.isLetter) }) { continue }
+        let found = candidates(reduced, kind)
         guard !found.isEmpty else { continue }
         let capabilities = Set(found.flatMap(\.computeCapabilities))
         guard capabilities.count == 1, let only = capabilities.first else {
@@ -72,11 +146,22 @@ public struct GPUCatalogue: Sendable, Codable {
     throw .unknown(query: query, nearest: nearest(to: words))
   }
 
-  /// The products that have all `words`, reduced to the best tier that is not empty.
-  private func candidates(_ words: Set<String>, labels: Bool) -> [GPU] {
+  /// What a row is, in the order in which they are tried.
+  private enum Kind: CaseIterable {
+    case product
+    case virtual
+    case label
+
+    init(_ gpu: GPU) {
+      self = gpu.segment == .label ? .label : gpu.segment == .virtual ? .virtual : .product
+    }
+  }
+
+  /// The rows of a kind that have all `words`, reduced to the best tier that is not empty.
+  private func candidates(_ words: Set<String>, _ kind: Kind) -> [GPU] {
     var tiers: [[GPU]] = [[], [], []]
     let mayBeMissing = GPUName.impliedSeries(by: words)
-    for gpu in gpus where (gpu.segment == .label) == labels {
+    for gpu in gpus where Kind(gpu) == kind {
       let tier = ([gpu.name] + gpu.aliases).compactMap { name -> Int? in
         let own = GPUName.words(name)
         guard words.subtracting(GPUName.filler).isSubset(of: own) else { return nil }
@@ -110,8 +195,14 @@ public struct GPUCatalogue: Sendable, Codable {
     }
     if !ofArchitecture.isEmpty { return ofArchitecture }
     let words = GPUName.words(text).subtracting(["nvidia"])
+    // What the driver calls so is meant, not another chip with this label.
+    let names = Set(
+      gpus.filter { $0.segment != .label }.map { GPUName.words($0.name).subtracting(GPUName.filler) })
     return gpus.filter { gpu in
-      ([gpu.name] + gpu.aliases).contains { name in
+      if gpu.segment == .label, names.contains(GPUName.words(gpu.name).subtracting(GPUName.filler)) {
+        return false
+      }
+      return ([gpu.name] + gpu.aliases).contains { name in
         let own = GPUName.words(name)
         return words.allSatisfy { word in own.contains { $0.hasPrefix(word) } }
       }
@@ -174,12 +265,13 @@ extension GPUCatalogue: DataTable {
   public static let name = "gpus"
   public static let shipped = decoded()
   public static var resource: [UInt8] { PackageResources.gpus_json }
-  public var rowSources: [Int] { gpus.map(\.source) }
+  public var rowSources: [Int] { gpus.map(\.source) + instances.map(\.source) }
 
   public mutating func add(_ other: GPUCatalogue) {
     gpus.add(
       other.gpus, key: { [$0.name, $0.segment == .label ? GPU.Segment.label.rawValue : ""] },
       order: { $0.computeCapabilities.last ?? ComputeCapability(0, 0) })
+    instances.addFirst(other.instances) { [$0.instance, $0.gpu] }
   }
 
   public func problems(in tables: TableSet) -> [Problem] {
@@ -207,12 +299,36 @@ extension GPUCatalogue: DataTable {
       check.expect(
         gpu.segment == .label || isTegra == (gpu.segment == .jetson), gpu.name, "segment",
         isTegra ? "jetson for a Tegra" : "another one than that of Tegras", gpu.segment.rawValue)
+      for (earlier, later) in zip(gpu.firstDrivers, gpu.firstDrivers.dropFirst()) {
+        check.expect(
+          (earlier.numbers?.first ?? 0) < (later.numbers?.first ?? 0), gpu.name, "firstDrivers",
+          "a release of a branch after that of \(earlier)", later)
+      }
+      if let release = gpu.firstDrivers.first {
+        let isSupported = capabilities.allSatisfy { release.supports($0, by: tables) == true }
+        check.expect(isSupported, gpu.name, "firstDrivers", "drivers of branches that support it", release)
+      }
       for id in gpu.pciIDs {
         check.expect(
           id.utf8.count == 4 && UInt16(id, radix: 16) != nil, gpu.name, "pciIDs", "four hexadecimal digits",
           id)
       }
     }
-    return check.problems
+    var machines = ListCheck(Self.self, "instances")
+    for row in instances {
+      machines.expect(
+        row.instance == row.instance.lowercased() && !row.instance.isEmpty
+          && row.instance.count(where: { $0 == "*" || $0 == "#" }) <= 1, row.instance, "instance",
+        "small letters with at most one * or #", row.instance)
+      machines.expect(
+        gpus.contains { $0.name == row.gpu }, row.instance, "gpu", "the name of a row of gpus.gpus", row.gpu)
+      machines.expect(
+        row.counts.isEmpty == row.instance.contains("#") && row.counts.allSatisfy { $0 > 0 }, row.instance,
+        "counts", "numbers of GPUs, or none with a #", "\(row.counts)")
+      machines.expect(
+        ["x86_64", "aarch64"].contains(row.machine), row.instance, "machine", "x86_64 or aarch64", row.machine
+      )
+    }
+    return check.problems + machines.problems
   }
 }

@@ -25,6 +25,77 @@ enum GPUName {
 
   private static let series: Set<String> = ["rtx", "gtx", "gts", "gt"]
 
+  /// The text without how many GPUs there are: `H100` of `8xH100` and `8 x H100`.
+  static func withoutCount(_ text: String) -> String {
+    let text = text.trimmed
+    let count = text.prefix { ("0"..."9").contains($0) }
+    let rest = text[count.endIndex...].drop { $0 == " " }
+    guard (1...4).contains(count.count), let sign = rest.first, "xX\u{D7}".contains(sign) else { return text }
+    return String(rest.dropFirst()).trimmed
+  }
+
+  /// The text without the profile of a virtual GPU: `GRID A100D` of `GRID A100D-1-10C`, `NVIDIA H100XM` of
+  /// `NVIDIA H100XM-80C`.
+  static func withoutProfile(_ text: String) -> String {
+    var parts = text.trimmed.split(separator: "-", omittingEmptySubsequences: false)
+    guard parts.count > 1, let last = parts.last?.lowercased() else { return text }
+    let digits = last.prefix(while: \.isNumber)
+    let kind = last.dropFirst(digits.count)
+    guard (1...3).contains(digits.count), let letter = kind.first, "abcq".contains(letter),
+      kind.count == 1 || kind.dropFirst() == "me" || kind.count == 2 && kind.last?.isNumber == true
+    else { return text }
+    parts.removeLast()
+    // How many slices a MIG-backed one has.
+    if parts.count > 1, let slices = parts.last, (1...2).contains(slices.count),
+      slices.allSatisfy(\.isNumber)
+    {
+      parts.removeLast()
+    }
+    return parts.joined(separator: "-")
+  }
+
+  /// The PCI device id in `10de:2b85`, in capitals; nil for anything else.
+  static func pciID(_ text: String) -> String? {
+    let parts = text.trimmed.uppercased().split(separator: ":", omittingEmptySubsequences: false)
+    guard parts.count == 2, parts[0] == "10DE", parts[1].utf8.count == 4, UInt16(parts[1], radix: 16) != nil
+    else { return nil }
+    return String(parts[1])
+  }
+
+  /// A series of GeForce: `RTX 50 series`, `GTX 900 series`.
+  struct Series {
+    /// `rtx`; nil where only the number is given.
+    private var brand: String?
+    /// The digits that the numbers of its products start with, and how many these have.
+    private var prefix: String
+    private var length: Int
+
+    /// Nil for anything else.
+    init?(_ text: String) {
+      var words = GPUName.words(text).subtracting(GPUName.filler)
+      guard words.remove("series") != nil else { return nil }
+      let numbers = words.filter { $0.allSatisfy(\.isNumber) }
+      guard numbers.count == 1, let number = numbers.first else { return nil }
+      words.subtract(numbers)
+      guard words.count <= 1, words.isSubset(of: GPUName.series) else { return nil }
+      brand = words.first
+      // Two digits name the 10 of 1080, four the same (3000), three the 9 of 980.
+      switch number.count {
+      case 2: (prefix, length) = (number, 4)
+      case 3 where number.hasSuffix("00"): (prefix, length) = (String(number.prefix(1)), 3)
+      case 4 where number.hasSuffix("00"): (prefix, length) = (String(number.prefix(2)), 4)
+      default: return nil
+      }
+    }
+
+    func has(_ gpu: GPU) -> Bool {
+      guard gpu.segment == .geforce else { return false }
+      let words = GPUName.words(gpu.name)
+      return (brand.map { words.contains($0) } ?? true)
+        && words.contains { $0.count == length && $0.hasPrefix(prefix) && $0.allSatisfy(\.isNumber) }
+    }
+  }
+
   /// The words that a product code implies: a number such as `4090` its series, one with a letter such as `P4000`
   /// `Quadro` too.
   static func impliedSeries(by words: Set<String>) -> Set<String> {

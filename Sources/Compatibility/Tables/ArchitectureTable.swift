@@ -18,6 +18,9 @@ public struct ArchitectureTable: Sendable, Codable {
     public var lastToolkit: CUDAVersion?
     /// The first public driver branch that supports it; nil for Tegra, where desktop branches do not apply.
     public var firstDriver: Int?
+    /// The first public Linux release of that branch that supports it, where it is not the one that came with the first
+    /// toolkit.
+    public var firstRelease: DriverVersion?
     /// The last driver branch that supports it; nil while the newest does.
     public var lastDriver: Int?
     /// A few products, for people.
@@ -99,6 +102,16 @@ public struct ArchitectureTable: Sendable, Codable {
   /// The generations that the newest toolkit compiles for and the newest driver supports, oldest first.
   public var current: [ComputeCapability] { rows.filter(\.current).map(\.computeCapability) }
 
+  /// The confirmed compute capabilities of the architecture that `words` name, as in `nvidia ada lovelace`, oldest first,
+  /// without those of Tegras where there are others; empty where they name none.
+  func computeCapabilities(of words: Set<String>) -> [ComputeCapability] {
+    let own = words.subtracting(["nvidia", "architecture", "generation", "gpu", "gpus", "lovelace"])
+    guard own.count == 1, let name = own.first else { return [] }
+    let rows = rows.filter { $0.architecture.lowercased() == name && $0.confirmed != false }
+    let desktop = rows.filter { !$0.tegra }
+    return (desktop.isEmpty ? rows : desktop).map(\.computeCapability)
+  }
+
   /// The members of the family of `sm_<number>f`; nil when the table does not have it.
   func family(_ number: UInt32) -> [ComputeCapability]? {
     families.first { $0.target == number }?.members
@@ -136,6 +149,11 @@ extension ArchitectureTable: DataTable {
         check.expect(row.lastDriver == nil, key, "lastDriver", "none for a Tegra", row.lastDriver)
       } else {
         check.expect(row.firstDriver != nil, key, "firstDriver", "a branch, or \"tegra\": true", nil)
+      }
+      if let release = row.firstRelease {
+        check.expect(
+          release.numbers?.first == row.firstDriver && row.firstDriver != nil, key, "firstRelease",
+          "a release of its first branch \(row.firstDriver.map(String.init) ?? "(missing)")", release)
       }
       if row.current {
         let isSupported = row.lastToolkit == nil && row.lastDriver == nil && row.confirmed != false

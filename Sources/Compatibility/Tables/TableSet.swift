@@ -60,4 +60,5 @@ extension TableSet {
   public var drivers: DriverTable { self[DriverTable.self] }
   public var toolkits: ToolkitTable { self[ToolkitTable.self] }
   public var gpus: GPUCatalogue { self[GPUCatalogue.self] }
+  public var jetson: JetsonTable { self[JetsonTable.self] }
 }

@@ -3,8 +3,8 @@ public import Compatibility
 extension TableSet {
   /// The types of all tables that there are.
   public static let types: [any DataTable.Type] = [
-    ArchitectureTable.self, ContainerTable.self, DriverTable.self, GPUCatalogue.self, LibraryTable.self,
-    PyTorchTable.self, RuntimeTable.self, ToolkitTable.self,
+    ArchitectureTable.self, ContainerTable.self, DriverTable.self, GPUCatalogue.self, JetsonTable.self,
+    LibraryTable.self, PyTorchTable.self, RuntimeTable.self, ToolkitTable.self,
   ]
 
   public var containers: ContainerTable { self[ContainerTable.self] }

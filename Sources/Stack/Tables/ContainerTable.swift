@@ -8,6 +8,8 @@ public struct ContainerTable: Sendable, Codable {
     public var cuda: CUDAVersion
     /// `nvidia/cuda:12.8.1-base-ubuntu24.04`.
     public var image: String
+    /// False for an image that was only seen in use, with another part of its name; nil means confirmed.
+    public var confirmed: Bool?
     /// Index into ``ContainerTable/sources``.
     public var source: Int
   }

@@ -28,6 +28,8 @@ public struct PyTorchTable: Sendable, Codable {
     public var isDefault: Bool
     /// Only these versions have it; nil for all.
     public var versions: [String]?
+    /// Those of torchvision and torchaudio that its package index does not have.
+    public var lacks: [String]
     /// False marks a row that was not confirmed by PyTorch's release scripts or by a measured build.
     public var isConfirmed: Bool
     public var note: String?
@@ -35,7 +37,7 @@ public struct PyTorchTable: Sendable, Codable {
     public var source: Int
 
     enum CodingKeys: String, CodingKey {
-      case cuda, targets, targetsAArch64, cudnn, isDefault, versions, note, source
+      case cuda, targets, targetsAArch64, cudnn, isDefault, versions, lacks, note, source
       case isConfirmed = "confirmed"
     }
 
@@ -47,6 +49,7 @@ public struct PyTorchTable: Sendable, Codable {
       cudnn = try container.decodeIfPresent(String.self, forKey: .cudnn)
       isDefault = try container.decodeIfPresent(Bool.self, forKey: .isDefault) ?? false
       versions = try container.decodeIfPresent([String].self, forKey: .versions)
+      lacks = try container.decodeIfPresent([String].self, forKey: .lacks) ?? []
       isConfirmed = try container.decodeIfPresent(Bool.self, forKey: .isConfirmed) ?? true
       note = try container.decodeIfPresent(String.self, forKey: .note)
       source = try container.decode(Int.self, forKey: .source)
@@ -62,6 +65,20 @@ public struct PyTorchTable: Sendable, Codable {
     public var torch: String
     public var torchvision: String
     public var torchaudio: String
+    /// No build of theirs is known that is for one CUDA version, so they are named without one; nil means that there are.
+    public var plain: Bool?
+    /// Index into ``PyTorchTable/sources``.
+    public var source: Int
+  }
+
+  /// The release of Triton, which compiles what `torch.compile` makes, that a release of PyTorch requires on Linux.
+  public struct TritonPin: Sendable, Codable {
+    /// `2.7.1`.
+    public var torch: String
+    /// `3.3.1`; of several that it takes the oldest.
+    public var triton: String
+    /// The first version of Python for which it requires none: `3.12`. Nil where it always does.
+    public var pythonBefore: String?
     /// Index into ``PyTorchTable/sources``.
     public var source: Int
   }
@@ -90,6 +107,9 @@ public struct PyTorchTable: Sendable, Codable {
     public var until: String?
     /// With `{packages}` for the names and versions of what is installed, and `{variant}` for that of the build.
     public var command: String
+    /// Those of torchvision and torchaudio that are named without a CUDA version, because they have no builds for one; nil
+    /// for none.
+    public var plain: [String]?
     /// Index into ``PyTorchTable/sources``.
     public var source: Int
   }
@@ -100,6 +120,8 @@ public struct PyTorchTable: Sendable, Codable {
   public var install: [Install]
   /// Oldest first.
   public var companions: [Companions]
+  /// Oldest first; releases that require no Triton have no row.
+  public var triton: [TritonPin]
   /// Oldest first.
   public var cuDNN: [CuDNNCoverage]
   /// Oldest first; later series have CUDA.
@@ -131,8 +153,9 @@ public struct PyTorchTable: Sendable, Codable {
     var packages = ["torch==\(version)\(local)"]
     for companion in companions {
       guard let fitting = self.version(of: companion, for: version) else { continue }
-      // One that runs with several releases of PyTorch is not built for each.
-      packages.append("\(companion)==\(fitting)\(isShared(fitting, companion) ? "" : local)")
+      let isWithoutCUDA =
+        self.companions(of: version)?.plain == true || row?.plain?.contains(companion) == true
+      packages.append("\(companion)==\(fitting)\(isWithoutCUDA ? "" : local)")
     }
     let list = packages.joined(separator: " ")
     if isPlain { return "pip install \(list)" }
@@ -142,9 +165,7 @@ public struct PyTorchTable: Sendable, Codable {
 
   /// The release of torchvision or torchaudio that belongs to a version of PyTorch; nil where the table does not tell.
   public func version(of companion: String, for torch: String) -> String? {
-    let row =
-      companions.first { $0.torch == torch }
-      ?? companions.last { row in release(of: row.torch)?.series == release(of: torch)?.series }
+    let row = companions(of: torch)
     switch companion {
     case "torchvision": return row?.torchvision
     case "torchaudio": return row?.torchaudio
@@ -152,9 +173,20 @@ public struct PyTorchTable: Sendable, Codable {
     }
   }
 
-  /// Whether several releases of PyTorch share this one of a companion.
-  private func isShared(_ version: String, _ companion: String) -> Bool {
-    companions.count { (companion == "torchvision" ? $0.torchvision : $0.torchaudio) == version } > 1
+  private func companions(of torch: String) -> Companions? {
+    companions.first { $0.torch == torch }
+      ?? companions.last { row in release(of: row.torch)?.series == release(of: torch)?.series }
+  }
+
+  /// The release of Triton that a version of PyTorch, such as `2.7.1+cu128`, requires on Linux; nil where it requires none,
+  /// and where the table does not tell.
+  ///
+  /// - Parameter python: the version of Python, such as `3.12`; nil for any that has Triton.
+  public func triton(for torch: String, python: String? = nil) -> String? {
+    let version = torch.prefix { $0 != "+" }
+    guard let row = triton.first(where: { $0.torch == version }) else { return nil }
+    if let python, let first = row.pythonBefore, SeriesKey(first) <= SeriesKey(python) { return nil }
+    return row.triton
   }
 
   /// Whether cuDNN in this version has code for a GPU; nil where the table does not tell.
@@ -221,13 +253,14 @@ extension PyTorchTable: DataTable {
   public static var resource: [UInt8] { PackageResources.pytorch_json }
   public var rowSources: [Int] {
     releases.flatMap(\.builds).map(\.source) + install.map(\.source) + companions.map(\.source)
-      + cuDNN.map(\.source) + aarch64.map(\.source)
+      + triton.map(\.source) + cuDNN.map(\.source) + aarch64.map(\.source)
   }
 
   public mutating func add(_ other: PyTorchTable) {
     releases.add(other.releases, by: \.key)
     install.add(other.install, by: \.key)
     companions.add(other.companions, by: \.key)
+    triton.add(other.triton, by: \.key)
     cuDNN.add(other.cuDNN, by: \.key)
     aarch64.add(other.aarch64, by: \.key)
   }
@@ -268,6 +301,20 @@ extension PyTorchTable: DataTable {
         release(of: row.torch)?.versions.contains(row.torch) == true, row.key, "torch",
         "a version of pytorch.releases", row.torch)
     }
+    var pins = ListCheck(Self.self, "triton")
+    pins.expectAscending(triton.map(\.key), "torch")
+    for row in triton {
+      pins.expect(
+        release(of: row.torch)?.versions.contains(row.torch) == true, row.key, "torch",
+        "a version of pytorch.releases", row.torch)
+      pins.expect(
+        SeriesKey(row.triton).numbers.count == 3, row.key, "triton", "a version such as 3.3.1", row.triton)
+    }
+    for (earlier, later) in zip(triton, triton.dropFirst()) {
+      pins.expect(
+        SeriesKey(earlier.triton) <= SeriesKey(later.triton), later.key, "triton",
+        "\(earlier.triton) of \(earlier.torch), or later", later.triton)
+    }
     var coverage = ListCheck(Self.self, "cuDNN")
     coverage.expectAscending(cuDNN.map(\.key), "from")
     for row in cuDNN {
@@ -277,8 +324,8 @@ extension PyTorchTable: DataTable {
     }
     var onArm = ListCheck(Self.self, "aarch64")
     onArm.expectAscending(aarch64.map(\.key), "until")
-    return check.problems + builds.problems + commands.problems + others.problems + coverage.problems
-      + onArm.problems
+    return check.problems + builds.problems + commands.problems + others.problems + pins.problems
+      + coverage.problems + onArm.problems
   }
 
   private func check(_ build: Build, of release: Release, in tables: TableSet, _ check: inout ListCheck) {
@@ -314,6 +361,10 @@ extension PyTorchTable.Install {
 }
 
 extension PyTorchTable.Companions {
+  fileprivate var key: SeriesKey { SeriesKey(torch) }
+}
+
+extension PyTorchTable.TritonPin {
   fileprivate var key: SeriesKey { SeriesKey(torch) }
 }
 

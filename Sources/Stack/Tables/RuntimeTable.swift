@@ -162,6 +162,14 @@ public struct RuntimeTable: Sendable, Codable {
     releases.filter { $0.framework == framework }.sorted { Self.isOlder($0.version, $1.version) }
   }
 
+  /// The release of a framework with this version, or else the newest of the same major and minor number; nil without one.
+  public func release(of framework: String, nearest version: String) -> Release? {
+    let releases = releases(of: framework)
+    let numbers = Self.numbers(version).prefix(2)
+    return releases.first { $0.version == version }
+      ?? releases.last { Self.numbers($0.version).prefix(2) == numbers }
+  }
+
   /// Whether a version is older than another by the numbers that both start with.
   public static func isOlder(_ version: String, _ other: String) -> Bool {
     numbers(version).lexicographicallyPrecedes(numbers(other))
