@@ -57,7 +57,8 @@ public struct ViewAssessment: Sendable {
 
   /// Whether there is device code, or something that makes it at run time.
   public var hasGPUCode: Bool {
-    !units.isEmpty || packages.contains { $0.verdicts.contains { $0.verdict != .noDeviceCode } }
+    !units.isEmpty
+      || packages.contains { !$0.isTorch && $0.verdicts.contains { $0.verdict != .noDeviceCode } }
   }
 
   /// How a unit counts on a device: in the first package that has it.

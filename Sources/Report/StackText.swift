@@ -16,13 +16,15 @@ struct StackText {
     // Where nothing else is known, what is compiled at run time has its line alone, and none where nothing is.
     let lines = (facts.hasStack ? SummaryLine.allCases : [.runtimeCode]).map { ($0, part.status(of: $0)) }
       .filter { $0.1 != nil || $0.0 != .runtimeCode }
+    guard !lines.isEmpty || !remarks.isEmpty || !part.plan.isEmpty else { return "" }
+    let titleWidth = lines.map { columns($0.0.title) }.max() ?? 0
     let isSilent =
       !question.namesDevices && !question.namesDriver && facts.images.isEmpty
       && lines.allSatisfy { $0.1 == nil || $0.1 == .unknown } && remarks.isEmpty
       && part.plan.isEmpty
     if isSilent { return "" }
     var text = question.namesDevices && !lines.isEmpty ? "\n" : ""
-    text += lines.map { line($0.0, $0.1 ?? .unknown, style) }.joined()
+    text += lines.map { line($0.0, $0.1 ?? .unknown, titleWidth, style) }.joined()
     text += headline(style) + oldestDriver(style)
     if !remarks.isEmpty { text += "\n" + remarks.map { remark($0, style) }.joined() }
     return text + plan(style)
@@ -81,14 +83,14 @@ struct StackText {
     }
   }
 
-  private static let titleWidth = SummaryLine.allCases.map { columns($0.title) }.max() ?? 0
-
-  private func line(_ line: SummaryLine, _ status: Check.Status, _ style: TextStyle) -> String {
+  private func line(
+    _ line: SummaryLine, _ status: Check.Status, _ titleWidth: Int, _ style: TextStyle
+  ) -> String {
     let (checks, others) = deciding(line, status)
     var reason = checks.map { printable($0.summary) }.joined(separator: "; ")
     if others > 0 { reason += " (and \(counted(others, "more like this", "more like this")))" }
     if checks.isEmpty { reason = self.reason(forNothing: line) }
-    let title = line.title.padded(to: Self.titleWidth)
+    let title = line.title.padded(to: titleWidth)
     let lines = wrapped(reason, first: "\(title)  \(status.mark)  ", width: style.width)
     return style.paint(title, .bold) + "  " + style.paint(status.mark, status.color)
       + String(lines.dropFirst(title.count + 2 + status.mark.count))
