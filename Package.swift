@@ -128,7 +128,7 @@ let package = Package(
       [
         "Bytes", "ELFFile", "DeviceCode", "Compatibility", "Stack", "FixtureSupport", "FuzzSupport",
         "StackFixtures",
-      ]),
+      ], resources: [.embedInCode("Resources/runtimeCases.json")]),
     tests(
       "Scan", ["Bytes", "Archives", "DeviceCode", "Compatibility", "Stack", "FixtureSupport", "FuzzSupport"]),
     tests(

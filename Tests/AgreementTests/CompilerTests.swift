@@ -1,3 +1,4 @@
+import Assessment
 import Bytes
 import Compatibility
 import DeviceCode
@@ -35,6 +36,40 @@ import Testing
       } else {
         #expect(compiler.targets.value == taken.sorted(), "\(file.path)")
       }
+      if compiler.kind == .nvrtc { judge(compiler, taken: taken) }
+    }
+  }
+
+  /// The check of something that asks NVRTC for each GPU's own machine code passes where NVRTC makes it, and only there.
+  private func judge(_ compiler: RuntimeCompiler, taken: [CodeTarget]) {
+    var view = View(kind: .directory, paths: [Path("root")])
+    view.stack.compilers = [compiler]
+    view.stack.runtimeFrameworks = [
+      RuntimeFramework(
+        name: "cuda.core", distribution: "cuda-core", version: "0.3", metadata: Path("METADATA"),
+        environment: Path(""),
+        searches: [
+          CompilerSearch(
+            compilers: [.nvrtc], tool: nil,
+            tries: [CompilerSearch.Try(RuntimeTable.Place(kind: .environment), found: [0])])
+        ])
+    ]
+    let devices = [
+      "5.0", "5.2", "6.0", "6.1", "7.0", "7.2", "7.5", "8.0", "8.6", "8.7", "8.9", "9.0", "10.0", "10.1",
+      "10.3",
+      "10.7", "11.0", "12.0", "12.1",
+    ].compactMap { ComputeCapability($0) }.map { Device($0) }
+    let assessment = ViewAssessment(
+      view,
+      Question(
+        devices: devices.map { RequestedDevice(query: "\($0.computeCapability)", device: $0) },
+        namesDevices: true))
+    for (index, device) in devices.enumerated() {
+      let check = assessment.checks.first { $0.id == .runtimeCode && $0.device == index }
+      let isTaken = taken.contains(device.computeCapability.target)
+      #expect(
+        check?.status == (isTaken ? .pass : .fail),
+        "\(compiler.path) on \(device.label): \(check?.summary ?? "")")
     }
   }
 

@@ -15,6 +15,18 @@ public struct RuntimeFramework: Hashable, Sendable, Codable {
   public var environment: Path
   /// One for each step of the row, in their order.
   public var searches: [CompilerSearch]
+
+  public init(
+    name: String, distribution: String, version: String, metadata: Path, environment: Path,
+    searches: [CompilerSearch]
+  ) {
+    self.name = name
+    self.distribution = distribution
+    self.version = version
+    self.metadata = metadata
+    self.environment = environment
+    self.searches = searches
+  }
 }
 
 /// Where a step of a framework looks for its compiler, and what is there.

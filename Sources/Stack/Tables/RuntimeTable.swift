@@ -96,6 +96,12 @@ public struct RuntimeTable: Sendable, Codable {
     public var kind: Kind
     public var name: String?
     public var file: String?
+
+    public init(kind: Kind, name: String? = nil, file: String? = nil) {
+      self.kind = kind
+      self.name = name
+      self.file = file
+    }
   }
 
   public struct TargetName: Sendable, Codable {
