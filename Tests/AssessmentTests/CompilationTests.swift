@@ -319,6 +319,33 @@ import Testing
     #expect(question.checks().statuses(.runtimeCode) == [.unknown, .pass])
   }
 
+  /// PyTorch's builds with the Triton that they require and the NVRTC of their CUDA, on the GPUs that they are compiled for.
+  @Test func nothingIsWrongWithWhatIsReleased() throws {
+    let table = PyTorchTable.shipped
+    var count = 0
+    for release in table.releases.filter({ !RuntimeTable.isOlder($0.series, "2.9") }) {
+      for build in release.builds {
+        guard let version = (build.versions ?? release.versions).last, let pin = table.triton(for: version),
+          let triton = RuntimeTable.shipped.release(of: "Triton", nearest: pin)
+        else { continue }
+        var tree = TreeBuilder()
+        tree.torch("\(version)+\(build.variant)", cuda: "\(build.cuda)", in: "site/")
+        try tree.add(triton: triton.version)
+        try tree.add(.nvrtc, "\(build.cuda).1")
+        let names = Set(build.targets.images.map { ComputeCapability($0.target) })
+          // torch.compile refuses what is older.
+          .filter { $0 >= ComputeCapability(7, 0) }.map(\.description).sorted()
+        let question = try assess(tree, on: names)
+        #expect(
+          question.assessment.status(of: .runtimeCode) == .pass,
+          "\(version)+\(build.variant): \(question.checks().filter { $0.id == .runtimeCode && $0.status != .pass }.map(\.message))"
+        )
+        count += 1
+      }
+    }
+    #expect(count > 10)
+  }
+
   /// The properties of verdicts hold for every row, whatever its compilers are: a newer driver never breaks anything.
   @Test func aNewerDriverBreaksNothing() throws {
     var tree = TreeBuilder()
