@@ -178,7 +178,8 @@ extension Command {
         noDeviceCode   there is no device code to judge
 
       Where PyTorch, CUDA libraries, toolkits or an image are found under PATH, they are judged with the driver and \
-      the GPUs: first in four lines, then in one sentence, then with reasons and with what mends them.
+      the GPUs: first in a line for each pair, then with reasons and with what mends them. So are packages that \
+      compile device code when they run (Triton, CuPy, JAX), with the compilers that they find.
       """,
     positionals: [
       Positional(
