@@ -34,9 +34,10 @@ extension Assessor {
       for index in next.devices.indices { next.devices[index].driver = driver }
       // Newer drivers are of no use to a GPU that they have left behind.
       if next.devices.contains(where: \.isLeftBehind) { break }
-      let fails = next.driverChecks().filter { check in
-        check.status == .fail && check.id.dependsOnDriver || check.status == .warn && check.id == .driverGPU
-      } + next.compilationsThatDriversFail()
+      let fails =
+        next.driverChecks().filter { check in
+          check.status == .fail && check.id.dependsOnDriver || check.status == .warn && check.id == .driverGPU
+        } + next.compilationsThatDriversFail()
       if fails.isEmpty, next.driverFailures(on: next.devices).isEmpty { return demand(driver) }
       (assessor, failed, isFirst) = (next, fails, false)
     }
