@@ -340,7 +340,9 @@ extension Command {
     positionals: [
       Positional(
         "QUERY", .optional, values: .suggestions(["A100", "RTX 4090", "8.0", "sm_80"]),
-        documentation: "A part of a name, or what --gpu of scan takes: a target (sm_80), a PCI id (10de:2b85).")
+        documentation: """
+          A part of a name, or what --gpu of scan takes: a target (sm_80), a PCI id (10de:2b85).
+          """)
     ],
     flags: [.data, .output, .json],
     examples: [
