@@ -83,12 +83,17 @@ public struct Device: Hashable, Sendable {
   /// The last driver branch that supports it; nil while the newest does.
   public var lastDriverBranch: Int? { tables.architectures[computeCapability]?.lastDriver }
 
-  /// The release that its driver would have to have at least, to list the product; nil where it does, and where that is not
-  /// known. An older release of a branch that supports its compute capability may run it under another name.
+  /// The release that its driver would have to have at least, to list the product, or a product of its compute capability;
+  /// nil where it does, and where that is not known. An older release of a branch that supports its compute capability may
+  /// run it under another name.
   public var missingDriver: DriverVersion? {
-    guard case .release(let own, _)? = knownDriver, let first = firstDrivers.first else { return nil }
-    let listing = firstDrivers.first { $0.numbers?.first == own[0] } ?? first
-    return own.lexicographicallyPrecedes(listing.numbers ?? []) ? listing : nil
+    guard case .release(let own, _)? = knownDriver else { return nil }
+    let first = tables.architectures[computeCapability]?.firstRelease
+    let listing = firstDrivers.isEmpty ? [first].compactMap { $0 } : firstDrivers
+    guard let needed = listing.first(where: { $0.numbers?.first == own[0] }) ?? listing.first else {
+      return nil
+    }
+    return own.lexicographicallyPrecedes(needed.numbers ?? []) ? needed : nil
   }
 
   /// The device with a driver that supports everything; what its driver says of a Tegra stays.

@@ -52,7 +52,8 @@ public struct GPUsReport: Sendable {
     let rows = (gpus.filter { $0.segment != .label } + gpus.filter { $0.segment == .label }).map { gpu in
       (
         gpu.computeCapabilities.map(\.description).joined(separator: "/"),
-        architectures(of: gpu).joined(separator: "/"), gpu.segment.rawValue, gpu.name, gpu.note
+        architectures(of: gpu).joined(separator: "/"), gpu.segment.rawValue, gpu.name,
+        gpu.note ?? (gpu.isConfirmed || gpu.segment == .label ? nil : "not confirmed")
       )
     }
     let widths = rows.reduce((2, 12, 7)) {

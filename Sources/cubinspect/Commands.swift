@@ -7,15 +7,17 @@ extension Flag {
     values: .suggestions(["A100", "H100", "L4", "RTX 4090", "T4", "V100", "sm_80", "auto"]),
     documentation: """
       Judge for this GPU: a name as nvidia-smi prints it or as people say it (A100, "RTX 4090", "H100 NVL"), \
-      a compute capability (8.0) or a target (sm_80). auto is every GPU of this machine, with its driver. May be \
-      given several times.
+      a compute capability (8.0) or a target (sm_80), an architecture (Ampere) or a series ("RTX 50 series"), \
+      a PCI id (10de:2b85), a machine of a cloud (g5.xlarge). auto is every GPU of this machine, with its driver. \
+      May be given several times.
       """,
     defaultValue: "one GPU of each current generation", group: "What to judge for")
   static let driver = Flag(
     "driver", .value("VERSION"), values: .suggestions(["auto"]),
     documentation: """
       Judge for this driver too: a release (460.32.03), a branch (535), the CUDA version that nvidia-smi prints \
-      (12.2), or auto for that of this machine. Whether it supports the GPU and the CUDA runtimes, satisfies the \
+      (12.2), or auto for that of this machine. Of what newer ones print, KMD Version is the release and CUDA UMD \
+      Version the CUDA version. Whether it supports the GPU and the CUDA runtimes, satisfies the \
       image, and knows the PTX version and the compression of each piece of code.
       """,
     defaultValue: "the driver is left out of the verdict", group: "What to judge for")
@@ -339,7 +341,9 @@ extension Command {
     positionals: [
       Positional(
         "QUERY", .optional, values: .suggestions(["A100", "RTX 4090", "8.0", "sm_80"]),
-        documentation: "A part of a name, a compute capability (8.0) or a target (sm_80).")
+        documentation: """
+          A part of a name, or what --gpu of scan takes: a target (sm_80), a PCI id (10de:2b85).
+          """)
     ],
     flags: [.data, .output, .json],
     examples: [

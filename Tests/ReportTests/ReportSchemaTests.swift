@@ -166,6 +166,7 @@ struct ReportSchemaTests {
     try tree.write(compat.bytes, to: "usr/local/cuda-12.8/compat/libcuda.so.570.86.15")
     try tree.toolkit("12.8.1")
     try tree.toolkit("11.8.0")
+    try tree.write(Array("# R36 (release), REVISION: 4.3\n".utf8), to: "etc/nv_tegra_release")
     var cubin = CubinBuilder("sm_80", abiVersion: 8)
     cubin.toolkit = "12.8"
     try tree.sharedLibrary(
@@ -287,8 +288,10 @@ struct ReportSchemaTests {
   static func gpus() -> [UInt8] {
     var tool = tool
     tool.dataFiles = [Path("more.json"), Path(bytes: [0xFE])]
-    return GPUsReport(query: "", gpus: GPUCatalogue.shipped.search("", by: .shipped), tables: .shipped).json(
-      tool)
+    let catalogue = GPUCatalogue.shipped
+    return GPUsReport(
+      query: "", gpus: catalogue.search("", by: .shipped), instances: catalogue.instances, tables: .shipped
+    ).json(tool)
   }
 
   @Test func documentsOfEachKindAreValid() throws {

@@ -164,7 +164,8 @@ extension Assessor {
     case true?:
       if let listing = device.missingDriver {
         check(
-          .warn, "driver \(driver) does not list \(device.label)",
+          .warn,
+          "driver \(driver) \(device.candidates.isEmpty ? "lists no GPU of" : "does not list") \(device.label)",
           detail: "\(listing) is the first that does; an older one may run it under another name")
       } else {
         check(.pass, "driver \(driver) supports \(device.label)")

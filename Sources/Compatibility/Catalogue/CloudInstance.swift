@@ -40,7 +40,8 @@ public struct CloudInstance: Hashable, Sendable, Codable {
 extension CloudInstance: CustomStringConvertible {
   /// `g5.xlarge (aws, x86_64): 1 × NVIDIA A10G`.
   public var description: String {
-    let number = counts.map { "\($0)" }.joined(separator: " or ")
+    let some = counts.dropLast().map { "\($0)" }.joined(separator: ", ")
+    let number = [some, counts.last.map { "\($0)" } ?? ""].filter { !$0.isEmpty }.joined(separator: " or ")
     return "\(instance) (\(cloud), \(machine)): \(number) \u{D7} \(gpu)"
       + (confirmed == false ? " (not confirmed)" : "")
   }
