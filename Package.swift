@@ -51,7 +51,7 @@ let package = Package(
 
     // libiberty has no pkg-config file, and needs limits that only C can give it.
     .target(name: "CDemangle", linkerSettings: [.linkedLibrary("iberty")]),
-    library("Demangling", ["CDemangle"]),
+    library("Demangling", ["Bytes", "CDemangle"]),
 
     // The one module that returns non-escapable views; its clients need no such feature.
     library("Bytes", extraSettings: [.enableExperimentalFeature("Lifetimes")]),

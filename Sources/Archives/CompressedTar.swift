@@ -95,8 +95,13 @@ public struct CondaPackage: Sendable {
     problems = zip.problems
     for member in zip.members where member.path.bytes.suffix(8).elementsEqual(".tar.zst".utf8) {
       do {
-        let part = try TarArchive(
-          decompressing: zip.contents(of: member), limits: limits, memory: memory)
+        let stored = try zip.contents(of: member)
+        let part = try TarArchive(decompressing: stored, limits: limits, memory: memory)
+        do {
+          try zip.verify(member, contents: stored)
+        } catch {
+          problems.append(withinLimit: error)
+        }
         // There may be many.
         (part.source as? DecompressedBytes)?.release(keepingCheckpoints: 0)
         parts.append(part)

@@ -48,6 +48,8 @@ public struct ContainerImage: Sendable {
     /// The command that made the layer, as the image's history has it: `RUN pip install torch`.
     public var createdBy: String?
     let digestIsOfTar: Bool
+    /// The digest of the uncompressed tar that the configuration gives a layer that is named by another one.
+    var tarDigest: String?
     /// Opens the stored layer: an image for many platforms has more layers than a process may have open files.
     let open: @Sendable () throws(Problem) -> any ByteSource
   }
@@ -74,7 +76,16 @@ extension ContainerImage.Layer {
     } else {
       found = try SHA256.digest(of: source)
       try verify(found)
-      return try TarArchive(decompressing: source, limits: limits, memory: memory)
+      // Of a layer that is not compressed it is the same.
+      let isSame = tarDigest == digest
+      var tar = try TarArchive(
+        decompressing: source, digests: tarDigest != nil && !isSame, limits: limits, memory: memory)
+      if let tarDigest, let found = tar.digest.map({ Digest($0).text }), found != tarDigest {
+        tar.problems.append(
+          Problem(
+            .mismatch, "layer diff_id", expected: printable(String(tarDigest.prefix(256))), observed: found))
+      }
+      return tar
     }
     try verify(found)
     return tar

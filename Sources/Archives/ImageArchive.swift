@@ -260,11 +260,20 @@ private struct Store: Sendable {
 
   func has(_ path: String) throws(Problem) -> Bool { try file(path) != nil }
 
-  /// Other folders may have a file of either name as well.
+  /// Other folders may have a file `index.json` or `manifest.json` as well; one that cannot be read makes an image with
+  /// what else an image has, so that its layers are not taken for files of no interest.
   var isImage: Bool {
-    if (try? has("oci-layout")) == true, (try? has("index.json")) == true { return true }
-    guard let manifests: [DockerManifest] = try? document("manifest.json") else { return false }
-    return !manifests.isEmpty
+    if (try? has("oci-layout")) == true { return true }
+    guard (try? has("manifest.json")) == true else { return false }
+    if let manifests: [DockerManifest] = try? document("manifest.json") { return !manifests.isEmpty }
+    return (try? has("repositories")) == true || hasFolder("blobs/sha256")
+  }
+
+  private func hasFolder(_ path: String) -> Bool {
+    switch kind {
+    case .folder(let folder): (try? FileKind.of(folder.appending(path.utf8))) == .directory
+    case .tar(let tree): (try? tree.entry(at: Path(path))) == .directory
+    }
   }
 
   private func existing(_ path: String) throws(Problem) -> any ByteSource {
@@ -346,16 +355,24 @@ private struct Store: Sendable {
     try checkNumber(ofLayers: manifest.layers.count)
     let bytes = try blobBytes(manifest.config)
     let configuration: Configuration = try decode(bytes, manifest.config.digest)
+    let differences = configuration.rootfs?.differences
+    guard differences.map({ $0.count == manifest.layers.count }) ?? true else {
+      throw Problem(
+        .mismatch, "layers of an image", expected: "\(differences?.count ?? 0), as in its configuration",
+        observed: "\(manifest.layers.count)")
+    }
     var layers: [ContainerImage.Layer] = []
-    for (layer, command) in zip(manifest.layers, configuration.commands(manifest.layers.count)) {
+    let commands = configuration.commands(manifest.layers.count)
+    for (index, layer) in manifest.layers.enumerated() {
       guard layer.mediaType?.hasSuffix("+encrypted") != true else {
         throw Problem(.unsupported, "layer", observed: "encrypted")
       }
       _ = try blobFile(layer)
       layers.append(
-        .init(digest: layer.digest, createdBy: command, digestIsOfTar: false) { () throws(Problem) in
-          try blobFile(layer)
-        })
+        .init(
+          digest: layer.digest, createdBy: commands[index], digestIsOfTar: false,
+          tarDigest: differences?[index]
+        ) { () throws(Problem) in try blobFile(layer) })
     }
     let platform = descriptor.platform.map {
       ContainerImage.Platform(operatingSystem: $0.os, architecture: $0.architecture, variant: $0.variant)

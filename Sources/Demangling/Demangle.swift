@@ -1,5 +1,5 @@
+import Bytes
 import CDemangle
-import Dispatch
 import Glibc
 import Synchronization
 
@@ -19,7 +19,7 @@ public func demangle(_ names: [String], jobs: Int = 1) -> [String?] {
   let jobs = max(1, min(jobs, names.count / 64))
   guard jobs > 1 else { return demangled(names[...]) }
   let results = Mutex([[String?]](repeating: [], count: jobs))
-  DispatchQueue.concurrentPerform(iterations: jobs) { job in
+  inParallel(jobs) { job in
     let part = demangled(names[names.count * job / jobs..<names.count * (job + 1) / jobs])
     results.withLock { $0[job] = part }
   }

@@ -73,6 +73,15 @@ struct ArchiveFiles: Sendable {
     return try open(index)
   }
 
+  /// Compares the checksum of a file, where the archive has one.
+  ///
+  /// - Parameter contents: what ``open(_:)`` gave.
+  /// - Throws: a ``Problem`` when it is another one, or the rest of the file cannot be read.
+  func verify(_ index: Int, contents: any ByteSource) throws(Problem) {
+    guard case .zip(let archive) = storage else { return }
+    try archive.verify(archive.members[files[index].member], contents: contents)
+  }
+
   private func open(_ index: Int) throws(Problem) -> any ByteSource {
     let file = files[index]
     switch storage {

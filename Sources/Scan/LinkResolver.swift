@@ -10,8 +10,8 @@ struct LinkResolver {
   enum Destination: Equatable {
     /// To this place, if there is a file.
     case inside(FilePlace)
-    /// Out of all roots.
-    case outside
+    /// Out of all roots, to this path of the host.
+    case outside(Path)
     /// To itself, through more links than Linux follows, or to a path that is longer than any.
     case nowhere
   }
@@ -66,7 +66,8 @@ struct LinkResolver {
     guard locations[place.root] != nil else {
       return .inside(FilePlace(root: place.root, path: Self.path(way[...])))
     }
-    return self.place(way, end, from: place.root).map { .inside($0) } ?? .outside
+    if let inside = self.place(way, end, from: place.root) { return .inside(inside) }
+    return .outside(Path(bytes: [UInt8(ascii: "/")] + Self.path(way[...]).bytes))
   }
 
   /// The place under a root that a way on the host leads to; nil where it is outside of all.

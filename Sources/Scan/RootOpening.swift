@@ -73,9 +73,7 @@ struct RootOpener {
     // What cannot be listed is told when the directory is walked.
     while let entry = try? directory.next() {
       if entry.name.elementsEqual("usr".utf8) { hasSystemFolder = true }
-      if entry.kind == .regular,
-        Self.packageSuffixes.contains(where: { entry.name.suffix($0.count) == $0[...] })
-      {
+      if entry.kind == .regular, Self.isPackage(entry.name) {
         packages.append(entry.name)
       }
     }
@@ -87,20 +85,21 @@ struct RootOpener {
   /// Names of packages that are opened in a folder that was named. In folders below it they are files like others.
   private static let packageSuffixes = [".whl", ".conda"].map { Array($0.utf8) }
 
+  /// Whether a file of this name, directly in a folder that was named, is opened as a root of its own.
+  static func isPackage(_ name: [UInt8]) -> Bool {
+    packageSuffixes.contains { name.suffix($0.count) == $0[...] }
+  }
+
   private mutating func addFile(_ path: Path) throws(Problem) {
     let file = try FileBytes(path: path)
     memory.addMemory(for: file.size)
     let prefix = try file.bytes(at: 0, count: Int(min(file.size, 4)), "file")
-    if ZipArchive.isZip(prefix: prefix[...]) {
-      let archive = try ZipArchive(file, limits: limits)
-      if archive.isCondaPackage {
-        try addCondaPackage(CondaPackage(file, limits: limits, memory: memory), at: path)
-      } else {
-        addRoot(path, archive.isWheel ? .wheel : .zip, ArchiveFiles(archive))
-      }
-      return
+    if ZipArchive.isZip(prefix: prefix[...]) { return try addZip(file, at: path) }
+    guard try TarArchive.isTar(file) else {
+      let isELF = prefix.starts(with: [0x7F, 0x45, 0x4C, 0x46])
+      if !isELF, try ZipArchive.endsAsZip(file) { return try addZip(file, at: path) }
+      return addRoot(ScanRoot(path: path, kind: .file))
     }
-    guard try TarArchive.isTar(file) else { return addRoot(ScanRoot(path: path, kind: .file)) }
     var tree = FileTree(limits: limits, steps: steps, memory: memory)
     tree.apply(try TarArchive(decompressing: file, limits: limits, memory: memory))
     if ImageArchive.isImage(tree) {
@@ -108,6 +107,19 @@ struct RootOpener {
     } else {
       let isConda = try tree.file(at: Path("info/index.json")) != nil
       addRoot(path, isConda ? .condaPackage : .tar, ArchiveFiles(tree))
+    }
+  }
+
+  private mutating func addZip(_ file: FileBytes, at path: Path) throws(Problem) {
+    let archive = try ZipArchive(file, limits: limits)
+    if archive.isCondaPackage {
+      return try addCondaPackage(CondaPackage(file, limits: limits, memory: memory), at: path)
+    }
+    addRoot(path, archive.isWheel ? .wheel : .zip, ArchiveFiles(archive))
+    if !archive.isWheel, path.bytes.suffix(4).elementsEqual(".whl".utf8) {
+      let problem = Problem(
+        .invalidValue, "wheel", expected: "a file WHEEL in a folder .dist-info", observed: "none")
+      problems.append(PlacedProblem(place: FilePlace(root: roots.count - 1, path: Path("")), problem: problem))
     }
   }
 

@@ -36,7 +36,7 @@ public struct Scanner: Sendable {
       opener.add(path)
     }
     progress?.begin(.walking)
-    let walk = Walk(opener.roots, problems: opener.problems, progress: progress)
+    let walk = Walk(opener.roots, limits: limits, problems: opener.problems, progress: progress)
     walk.run(jobs: jobs)
     return walk.result(jobs: jobs, limits: limits, steps: steps)
   }

@@ -38,12 +38,14 @@ final class Walk: Sendable {
   }
 
   let roots: [ScanRoot]
+  let limits: ArchiveLimits
   let queue = WorkQueue<Item>()
   let state: Mutex<State>
   let progress: ScanProgress?
 
-  init(_ roots: [ScanRoot], problems: [PlacedProblem], progress: ScanProgress?) {
+  init(_ roots: [ScanRoot], limits: ArchiveLimits, problems: [PlacedProblem], progress: ScanProgress?) {
     self.roots = roots
+    self.limits = limits
     self.progress = progress
     var state = State(problems: problems)
     let unreadable = Set(problems.map(\.place.root))
@@ -116,7 +118,15 @@ final class Walk: Sendable {
             let count = try directory.prefix(
               of: entry.name, into: &prefix, needsMore: InspectedFile.needsLongPrefix)
             seen.bytesRead += count
-            if InspectedFile.mayHoldDeviceCode(prefix: prefix[..<count]) {
+            let start = prefix[..<count]
+            if !place.path.bytes.isEmpty || !RootOpener.isPackage(entry.name),
+              let unread = UnreadFile.problem(
+                entry.name, prefix: start, isNamed: false, limits: limits,
+                open: { () throws(Problem) in try roots.open(entryPlace) })
+            {
+              seen.problems.append(PlacedProblem(place: entryPlace, problem: unread))
+            }
+            if InspectedFile.mayHoldDeviceCode(prefix: start) {
               queue.add(.file(entryPlace, isRoot: false))
             }
           } catch {
@@ -156,6 +166,10 @@ final class Walk: Sendable {
         }
         seen.bytesRead += prefix.count
         progress?.add(files: 1, bytes: UInt64(prefix.count))
+        let unread = UnreadFile.problem(
+          place.path.lastComponent.bytes, prefix: prefix[...], isNamed: false, limits: limits
+        ) { () throws(Problem) in try archive.open(place.path) }
+        if let unread { seen.problems.append(PlacedProblem(place: place, problem: unread)) }
         guard InspectedFile.mayHoldDeviceCode(prefix: prefix[...]) else { continue }
       } catch {
         seen.problems.append(PlacedProblem(place: place, problem: error))
@@ -177,15 +191,26 @@ final class Walk: Sendable {
     do throws(Problem) {
       let source = try roots.open(place)
       let identity: Identity
+      var member: (archive: ArchiveFiles, index: Int)?
       if let file = source as? FileBytes {
         identity = .file(file.identity)
       } else if let archive = roots[place.root].archive, let index = archive.index(of: place.path) {
         let file = archive.files[index]
+        member = (archive, index)
         identity = .member(root: place.root, layer: file.layer, member: file.member)
       } else {
         return
       }
-      if isRoot { progress?.add(files: 1) }
+      if isRoot {
+        progress?.add(files: 1)
+        // By itself, so that it does not count as read.
+        let file = try roots.open(place)
+        let prefix = try file.bytes(at: 0, count: Int(min(file.size, UInt64(UnreadFile.prefixSize))), "file")
+        let unread = UnreadFile.problem(
+          place.path.bytes, prefix: prefix[...], isNamed: true, limits: limits
+        ) { file }
+        if let unread { state.withLock { $0.problems.append(PlacedProblem(place: place, problem: unread)) } }
+      }
       let isFirst = state.withLock { state in
         if isRoot {
           state.counts.filesVisited += 1
@@ -204,6 +229,14 @@ final class Walk: Sendable {
         try host?.readCompiler(of: file)
       } catch {
         file.problems.append(withinLimit: error)
+      }
+      if let member {
+        do throws(Problem) {
+          try member.archive.verify(member.index, contents: (source as? CountedBytes)?.source ?? source)
+        } catch {
+          // Whoever read to the end may have met it.
+          if !file.problems.contains(error) { file.problems.append(withinLimit: error) }
+        }
       }
       let buildID = file.elf?.buildID
       // It would keep the file open, and of a member all that was decompressed around it.
