@@ -75,7 +75,7 @@ let package = Package(
         .embedInCode("Resources/containers.json"), .embedInCode("Resources/libraries.json"),
         .embedInCode("Resources/pytorch.json"), .embedInCode("Resources/runtime.json"),
       ]),
-    library("Scan", ["Bytes", "Archives", "DeviceCode", "Compatibility", "Stack"]),
+    library("Scan", ["Bytes", "Compression", "Archives", "DeviceCode", "Compatibility", "Stack"]),
     library("Assessment", ["Bytes", "ELFFile", "DeviceCode", "Compatibility", "Stack"]),
     library(
       "Report",
@@ -98,11 +98,12 @@ let package = Package(
       dependencies: ["Bytes", "ELFFile", "DeviceCode", "Compatibility", "Stack", "FixtureSupport"],
       path: "Tests/StackFixtures", resources: [.embedInCode("Resources/imageRequirements.json")],
       swiftSettings: settings),
+    .target(name: "CFuzzCounters", path: "Tests/Fuzz/Counters"),
     .target(
       name: "FuzzSupport",
       dependencies: [
-        "Bytes", "Demangling", "Archives", "ELFFile", "DeviceCode", "Compatibility", "Stack", "Scan",
-        "Assessment", "Report",
+        "CFuzzCounters", "Bytes", "Demangling", "Archives", "ELFFile", "DeviceCode", "Compatibility",
+        "Stack", "Scan", "Assessment", "Report",
       ],
       path: "Tests/Fuzz/Support", swiftSettings: settings),
 
@@ -159,7 +160,7 @@ let package = Package(
 if Context.environment["CUBINSPECT_FUZZ"] != nil {
   for name in [
     "FuzzFile", "FuzzFatBinary", "FuzzConcatenated", "FuzzCubin", "FuzzPTX", "FuzzArchive", "FuzzDemangle",
-    "FuzzZip", "FuzzLayer", "FuzzMember", "FuzzFacts",
+    "FuzzZip", "FuzzLayer", "FuzzMember", "FuzzFacts", "FuzzCost",
   ] {
     package.targets.append(
       .executableTarget(

@@ -58,18 +58,24 @@ public struct ContainerImage: Sendable {
 extension ContainerImage.Layer {
   /// Reads and verifies the layer.
   ///
-  /// - Parameter memory: bytes that the members may take; nil for what `limits` say.
+  /// - Parameters:
+  ///   - memory: bytes that the members may take; nil for what `limits` say.
+  ///   - decompression: bytes that may be decompressed; nil for no limit but that of the stream.
   /// - Throws: a ``Problem/Code/mismatch`` problem when it is not what its digest says, and whatever reading throws.
   public func tar(
-    limits: ArchiveLimits = ArchiveLimits(), memory: Budget? = nil
+    limits: ArchiveLimits = ArchiveLimits(), memory: Budget? = nil, decompression: Budget? = nil
   ) throws(Problem) -> TarArchive {
     let source = try open()
     // What lies in an archive was counted with that.
-    if let memory, source is FileBytes { memory.addMemory(for: source.size) }
+    if source is FileBytes {
+      memory?.addMemory(for: source.size)
+      decompression?.addDecompression(for: source.size)
+    }
     let tar: TarArchive
     let found: [UInt8]?
     if digestIsOfTar {
-      tar = try TarArchive(decompressing: source, digests: true, limits: limits, memory: memory)
+      tar = try TarArchive(
+        decompressing: source, digests: true, limits: limits, memory: memory, decompression: decompression)
       found = tar.digest
       // A tar that cannot be read to its end has no digest; its own problem says why.
       guard found != nil else { return tar }
@@ -79,7 +85,8 @@ extension ContainerImage.Layer {
       // Of a layer that is not compressed it is the same.
       let isSame = tarDigest == digest
       var tar = try TarArchive(
-        decompressing: source, digests: tarDigest != nil && !isSame, limits: limits, memory: memory)
+        decompressing: source, digests: tarDigest != nil && !isSame, limits: limits, memory: memory,
+        decompression: decompression)
       if let tarDigest, let found = tar.digest.map({ Digest($0).text }), found != tarDigest {
         tar.problems.append(
           Problem(

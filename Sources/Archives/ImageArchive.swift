@@ -26,7 +26,7 @@ public struct ImageArchive: Sendable {
   /// - Parameter platform: the one that is wanted of an image for several; nil for all of Linux.
   /// - Throws: a ``Problem`` when it is no such folder.
   public init(folder: Path, platform: ContainerImage.Platform? = nil) throws(Problem) {
-    try self.init(Store(kind: .folder(folder)), platform)
+    try self.init(Store(kind: .folder(Folder(folder))), platform)
   }
 
   /// The images in a tar, of which `tree` has the files.
@@ -43,7 +43,9 @@ public struct ImageArchive: Sendable {
   }
 
   /// Whether a folder has the files that make it an image.
-  public static func isImage(folder: Path) -> Bool { Store(kind: .folder(folder)).isImage }
+  public static func isImage(folder: Path) -> Bool {
+    (try? Folder(folder)).map { Store(kind: .folder($0)).isImage } ?? false
+  }
 
   /// Whether a tar has the files that make it an archive of images.
   public static func isImage(_ tree: FileTree) -> Bool { Store(kind: .tar(tree)).isImage }
@@ -229,7 +231,7 @@ private struct Configuration: Decodable {
 /// The files that an image is stored in.
 private struct Store: Sendable {
   enum Kind: Sendable {
-    case folder(Path)
+    case folder(Folder)
     case tar(FileTree)
   }
 
@@ -271,7 +273,7 @@ private struct Store: Sendable {
 
   private func hasFolder(_ path: String) -> Bool {
     switch kind {
-    case .folder(let folder): (try? FileKind.of(folder.appending(path.utf8))) == .directory
+    case .folder(let folder): (try? Directory(in: folder, Path(path))) != nil
     case .tar(let tree): (try? tree.entry(at: Path(path))) == .directory
     }
   }

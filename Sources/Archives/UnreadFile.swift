@@ -1,4 +1,5 @@
 public import Bytes
+import Compression
 
 /// Files that hold other files and are not read, or that are not what their names say: recognised, so that nobody takes them
 /// for files without device code.

@@ -35,10 +35,14 @@ extension ZipArchive {
 
   /// Reads the central directory of `source`.
   ///
+  /// - Parameter decompression: bytes that may be decompressed of all members together; nil for no limit but those of each.
   /// - Throws: a ``Problem`` when there is no directory.
-  public init(_ source: any ByteSource, limits: ArchiveLimits = ArchiveLimits()) throws(Problem) {
+  public init(
+    _ source: any ByteSource, limits: ArchiveLimits = ArchiveLimits(), decompression: Budget? = nil
+  ) throws(Problem) {
     self.source = source
     self.limits = limits
+    self.decompression = decompression
     let directory = try Directory(source)
     if directory.prefix > 0 {
       let start = try source.bytes(at: 0, count: Int(min(source.size, 2)), "zip archive")
@@ -326,7 +330,7 @@ extension ZipArchive {
     guard let compression else { return stored }
     return try DecompressedBytes(
       stored, compression, size: member.size, checksum: member.checksum, limit: limits.memberSize,
-      named: .memberSize, memory: DecompressedBytes.memberMemory)
+      named: .memberSize, memory: DecompressedBytes.memberMemory, budget: decompression)
   }
 
   /// Reads what was not yet read of a member, and compares its checksum.

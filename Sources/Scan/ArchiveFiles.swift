@@ -1,5 +1,6 @@
 import Archives
 import Bytes
+import Compression
 
 /// The files of an archive, in the order of their paths.
 struct ArchiveFiles: Sendable {
