@@ -84,8 +84,8 @@ let package = Package(
     .executableTarget(
       name: "cubinspect",
       dependencies: [
-        "Bytes", "Archives", "ELFFile", "DeviceCode", "Compatibility", "Stack", "Scan", "Assessment",
-        "Report", "CommandLineSyntax",
+        "Bytes", "Demangling", "Archives", "ELFFile", "DeviceCode", "Compatibility", "Stack", "Scan",
+        "Assessment", "Report", "CommandLineSyntax",
       ], swiftSettings: settings),
 
     .target(

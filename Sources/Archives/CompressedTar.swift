@@ -105,15 +105,11 @@ public struct CondaPackage: Sendable {
         let stored = try zip.contents(of: member)
         let part = try TarArchive(
           decompressing: stored, limits: limits, memory: memory, decompression: decompression)
-        do {
-          try zip.verify(member, contents: stored)
-        } catch {
-          problems.append(withinLimit: error)
-        }
         // There may be many.
         (part.source as? DecompressedBytes)?.release(keepingCheckpoints: 0)
         parts.append(part)
         for problem in part.problems { problems.append(withinLimit: problem) }
+        if part.problems.isEmpty { try zip.verify(member, contents: stored) }
       } catch {
         problems.append(withinLimit: error)
       }

@@ -61,7 +61,8 @@ public enum UnreadFile {
   }
 
   /// Only one that may hold device code is missed: packages of Python alone are in every installation.
-  private static func problem(zip source: any ByteSource, _ limits: ArchiveLimits) throws(Problem) -> Problem? {
+  private static func problem(zip source: any ByteSource, _ limits: ArchiveLimits) throws(Problem) -> Problem?
+  {
     var limits = limits
     limits.zipMembers = min(limits.zipMembers, membersOfInnerZip)
     let archive = try ZipArchive(source, limits: limits)
@@ -98,8 +99,10 @@ private enum Signature {
     (0, Array("vhdxfile".utf8), "VHDX disk image"), (0, Array("conectix".utf8), "VHD disk image"),
     (0, [0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C], "7z archive"),
     (0, Array("Rar!".utf8) + [0x1A, 7], "RAR archive"),
-    (0, Array("!<arch>\ndebian-binary".utf8), "Debian package"), (0, [0xED, 0xAB, 0xEE, 0xDB], "RPM package"),
-    (0, Array("MSCF".utf8) + [0, 0, 0, 0], "cabinet archive"), (0, Array("MSWIM".utf8) + [0, 0, 0], "WIM image"),
+    (0, Array("!<arch>\ndebian-binary".utf8), "Debian package"),
+    (0, [0xED, 0xAB, 0xEE, 0xDB], "RPM package"),
+    (0, Array("MSCF".utf8) + [0, 0, 0, 0], "cabinet archive"),
+    (0, Array("MSWIM".utf8) + [0, 0, 0], "WIM image"),
     (0, Array("xar!".utf8), "XAR archive"), (0, Array("070701".utf8), "cpio archive"),
     (0, Array("070702".utf8), "cpio archive"), (0, Array("070707".utf8), "cpio archive"),
     // The ABI version and padding of an ELF header.
@@ -166,7 +169,9 @@ private struct FileName {
   init(_ bytes: [UInt8]) { self.bytes = bytes }
 
   private static let zip = [".whl", ".conda", ".zip", ".egg", ".jar"].map { Array($0.utf8) }
-  private static let compressedTars = [".tgz", ".tbz", ".tbz2", ".txz", ".tzst", ".tlz"].map { Array($0.utf8) }
+  private static let compressedTars = [".tgz", ".tbz", ".tbz2", ".txz", ".tzst", ".tlz"].map {
+    Array($0.utf8)
+  }
   private static let diskImages = [".iso", ".img", ".raw", ".ext3", ".ext4", ".erofs"].map { Array($0.utf8) }
   private static let code = [".cubin", ".fatbin", ".ptx", ".ltoir", ".a", ".o"].map { Array($0.utf8) }
   private static let otherArchives = [".7z", ".rar", ".sif", ".sqfs", ".squashfs", ".deb", ".rpm", ".qcow2"]
@@ -203,7 +208,9 @@ private struct FileName {
 
   /// Whether files of this name without the suffix of a compression hold device code.
   var mayHoldCodeCompressed: Bool {
-    guard let suffix = Self.compressions.first(where: { bytes.suffix($0.count) == $0[...] }) else { return false }
+    guard let suffix = Self.compressions.first(where: { bytes.suffix($0.count) == $0[...] }) else {
+      return false
+    }
     let name = FileName(Array(bytes.dropLast(suffix.count)))
     return name.mayHoldCode && !name.isTar
   }

@@ -24,7 +24,9 @@ public func inParallel(_ count: Int, _ body: @Sendable (Int) -> Void) {
       let error = unsafe pthread_create(
         &thread, nil,
         { address in
-          if let address = unsafe address { unsafe Unmanaged<Job>.fromOpaque(address).takeUnretainedValue().work() }
+          if let address = unsafe address {
+            unsafe Unmanaged<Job>.fromOpaque(address).takeUnretainedValue().work()
+          }
           return nil
         }, job.toOpaque())
       guard error == 0 else { break }

@@ -26,6 +26,11 @@ public func demangle(_ names: [String], jobs: Int = 1) -> [String?] {
   return results.withLock { $0.flatMap(\.self) }
 }
 
+/// Whether names were not demangled because the system gave no thread for that.
+public var lacksThread: Bool { wasRefused.load(ordering: .relaxed) }
+
+private let wasRefused = Atomic(false)
+
 private func demangled(_ names: ArraySlice<String>) -> [String?] {
   var text: [UInt8] = []
   var starts: [Int] = []
@@ -40,7 +45,7 @@ private func demangled(_ names: ArraySlice<String>) -> [String?] {
   unsafe text.withUnsafeBufferPointer { text in
     unsafe text.withMemoryRebound(to: CChar.self) { text in
       let pointers: [UnsafePointer<CChar>?] = unsafe starts.map { unsafe text.baseAddress! + $0 }
-      unsafe cdemangle(pointers, &results, names.count)
+      if unsafe cdemangle(pointers, &results, names.count) == 0 { wasRefused.store(true, ordering: .relaxed) }
     }
   }
   return unsafe results.map { result in

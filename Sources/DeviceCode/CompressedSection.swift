@@ -22,7 +22,8 @@ public struct CompressedSection: Hashable, Sendable {
   ///
   /// - Parameter budget: bytes that may be decompressed by all that share it; nil for no limit but that of the section.
   /// - Throws: a ``Problem/Code/limitExceeded`` problem when it is past ``InspectedFile/inflatedSectionLimit``.
-  public func contents(in source: any ByteSource, budget: Budget? = nil) throws(Problem) -> DecompressedBytes {
+  public func contents(in source: any ByteSource, budget: Budget? = nil) throws(Problem) -> DecompressedBytes
+  {
     let (end, overflow) = offset.addingReportingOverflow(storedSize)
     return try DecompressedBytes(
       SubrangeBytes(source, offset..<(overflow ? .max : end)), by: codec == .zlib ? .deflate(.zlib) : .zstd,

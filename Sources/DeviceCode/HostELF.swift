@@ -167,7 +167,9 @@ extension InventoryBuilder {
       try contents.finish()
     } catch {
       // Whoever read to there has met it.
-      if !inner.problems.contains(where: { $0.code == error.code && $0.field == error.field }) { report(error) }
+      if !inner.problems.contains(where: { $0.code == error.code && $0.field == error.field }) {
+        report(error)
+      }
     }
     for index in inner.inventory.modules.indices {
       inner.inventory.modules[index].container = container

@@ -82,7 +82,8 @@ extension ScanReport {
     }
     let sentence: String
     if isNothingRead, failures.count == 1 {
-      sentence = "Nothing could be read: \(first.part.path(first.problem.path)) \(first.problem.problem.reason)."
+      sentence =
+        "Nothing could be read: \(first.part.path(first.problem.path)) \(first.problem.problem.reason)."
     } else if isNothingRead {
       sentence = "Nothing could be read; \(counted(failures.count, "problem")) below."
     } else {

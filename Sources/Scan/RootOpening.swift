@@ -129,7 +129,8 @@ struct RootOpener {
     if !archive.isWheel, path.bytes.suffix(4).elementsEqual(".whl".utf8) {
       let problem = Problem(
         .invalidValue, "wheel", expected: "a file WHEEL in a folder .dist-info", observed: "none")
-      problems.append(PlacedProblem(place: FilePlace(root: roots.count - 1, path: Path("")), problem: problem))
+      problems.append(
+        PlacedProblem(place: FilePlace(root: roots.count - 1, path: Path("")), problem: problem))
     }
   }
 

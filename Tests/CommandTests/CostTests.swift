@@ -273,7 +273,8 @@ struct CostTests {
     for index in 0..<parts {
       // 29 and 64 have no common divisor.
       elf.sections.append(.init(".data\(index * 29 % parts)", flags: 2, [UInt8](repeating: 0, count: 64)))
-      elf.sections[index].declaredOffset = UInt64((index * 29 % parts) * (mebibytes << 20) / parts + (1 << 20))
+      elf.sections[index].declaredOffset = UInt64(
+        (index * 29 % parts) * (mebibytes << 20) / parts + (1 << 20))
       elf.sections[index].declaredSize = 64
     }
     return elf.bytes + [UInt8](repeating: 0, count: mebibytes << 20)
@@ -281,7 +282,9 @@ struct CostTests {
 
   private func zip(_ names: [String], method: String, to archive: String) throws {
     let writes = names.map { "z.write('\($0)');" }.joined()
-    try pack("python3 -c \"import zipfile; z = zipfile.ZipFile('\(archive)', 'w', zipfile.\(method)); \(writes) z.close()\"")
+    try pack(
+      "python3 -c \"import zipfile; z = zipfile.ZipFile('\(archive)', 'w', zipfile.\(method)); \(writes) z.close()\""
+    )
   }
 
   /// Sections that lie to and fro are read in the order in which they lie: one pass of a stream that cannot go back.
@@ -355,7 +358,9 @@ struct CostTests {
   @Test func foldersOfZipMembers() throws {
     var zip = WheelBuilder()
     zip.add(ELFBuilder(fatBinaries: [FatBinaryBuilder("sm_80")]).bytes, to: "a.so")
-    for index in 0..<1000 { zip.add([], to: "\(100_000 + index)/" + String(repeating: "a/", count: 2030) + "z") }
+    for index in 0..<1000 {
+      zip.add([], to: "\(100_000 + index)/" + String(repeating: "a/", count: 2030) + "z")
+    }
     try tree.write(zip.bytes, to: "a.zip")
     let run = try run("scan", "a.zip", seconds: 30, mebibytes: 150)
     #expect(run.status == 0)
@@ -413,13 +418,16 @@ struct CostTests {
     for pattern in [
       String(repeating: "(", count: 20_000), "((((((x{0,255}){0,255}){0,255})))))",
       "((a{0,100}){0,100}){0,100}", repeated, "(a*)*\\1", String(repeating: "a", count: 5000),
-      "{" + String(repeating: "(", count: 3000), "[(]" + String(repeating: "(", count: 3000), "a{9999999999999999999}",
+      "{" + String(repeating: "(", count: 3000), "[(]" + String(repeating: "(", count: 3000),
+      "a{9999999999999999999}",
     ] {
       let run = try run("kernels", "a.so", "--match", pattern, seconds: 10, mebibytes: 200)
       #expect(run.status == 2, "\(pattern.prefix(40)): \(run.messages)")
       #expect(run.messages.contains("--match"))
     }
-    for pattern in ["^void (at|caffe2)::.*[[:digit:]()]+", "[(]{2,5}|a{,3}b{1,}", "(a|b|c|d){1,40}", "{a", "\\(x\\)"] {
+    for pattern in [
+      "^void (at|caffe2)::.*[[:digit:]()]+", "[(]{2,5}|a{,3}b{1,}", "(a|b|c|d){1,40}", "\\(x\\)",
+    ] {
       #expect(try run("kernels", "a.so", "--match", pattern).status == 0, "\(pattern)")
     }
   }
@@ -428,20 +436,25 @@ struct CostTests {
   @Test func fewThreadsAndDescriptors() throws {
     let becomeNobody = geteuid() == 0 ? "setpriv --reuid 65534 --regid 65534 --clear-groups " : ""
     guard try becomeNobody.isEmpty || Program.shell(becomeNobody + "\"$0\" help").status == 0 else {
-      try Test.cancel("needs setpriv(1) to give up the rights of root, and a program that everybody may start")
+      try Test.cancel(
+        "needs setpriv(1) to give up the rights of root, and a program that everybody may start")
     }
     try tree.setMode(0o755, of: ".")
     for index in 0..<100 { try tree.library("in/\(index)/a.so", "sm_80") }
     let commands = ["scan in --jobs 8", "kernels in/0/a.so in/1/a.so --jobs 8", "diff in/0 in/1 --jobs 8"]
     for command in commands {
-      let run = try Program.shell("ulimit -u 1; exec timeout 60 \(becomeNobody)\"$0\" \(command)", in: tree.path)
+      let run = try Program.shell(
+        "ulimit -u 1; exec timeout 60 \(becomeNobody)\"$0\" \(command)", in: tree.path)
       #expect(run.status == 0, "\(command): \(run.messages)")
     }
     for count in 3...20 {
-      let run = try Program.shell("ulimit -n \(count); exec timeout 60 \"$0\" scan in --jobs 8", in: tree.path)
+      let run = try Program.shell(
+        "ulimit -n \(count); exec timeout 60 \"$0\" scan in --jobs 8", in: tree.path)
       // 127 comes from the dynamic linker, which has descriptors of its own.
       #expect([0, 2, 127].contains(run.status), "\(count): \(String(describing: run.status))")
-      if run.status == 0 { #expect(run.text.contains(" 1 library with device code"), "\(count): \(run.text)") }
+      if run.status == 0 {
+        #expect(run.text.contains(" 1 library with device code"), "\(count): \(run.text)")
+      }
     }
   }
 }

@@ -41,9 +41,10 @@ struct ReadingCost {
       let counted = CountedBytes(source)
       let inspected = InspectedFile(counted, decompression: decompression)
       let reader = PayloadReader(counted, inspected.inventory)
-      _ = reader.ptxHeaders(of: inspected.inventory.images.indices.prefix(64).filter { index in
-        inspected.inventory.images[index].kind == .ptx
-      })
+      _ = reader.ptxHeaders(
+        of: inspected.inventory.images.indices.prefix(64).filter { index in
+          inspected.inventory.images[index].kind == .ptx
+        })
       readOfMembers += Int(clamping: counted.bytesRead)
     }
     if let zip = try? ZipArchive(file, limits: limits, decompression: decompression) {
