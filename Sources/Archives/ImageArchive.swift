@@ -357,10 +357,11 @@ private struct Store: Sendable {
     try checkNumber(ofLayers: manifest.layers.count)
     let bytes = try blobBytes(manifest.config)
     let configuration: Configuration = try decode(bytes, manifest.config.digest)
-    let differences = configuration.rootfs?.differences
-    guard differences.map({ $0.count == manifest.layers.count }) ?? true else {
+    // What is not for containers has no digests of tars.
+    let differences = configuration.rootfs?.differences ?? []
+    guard differences.isEmpty || differences.count == manifest.layers.count else {
       throw Problem(
-        .mismatch, "layers of an image", expected: "\(differences?.count ?? 0), as in its configuration",
+        .mismatch, "layers of an image", expected: "\(differences.count), as in its configuration",
         observed: "\(manifest.layers.count)")
     }
     var layers: [ContainerImage.Layer] = []
@@ -373,7 +374,7 @@ private struct Store: Sendable {
       layers.append(
         .init(
           digest: layer.digest, createdBy: commands[index], digestIsOfTar: false,
-          tarDigest: differences?[index]
+          tarDigest: differences.isEmpty ? nil : differences[index]
         ) { () throws(Problem) in try blobFile(layer) })
     }
     let platform = descriptor.platform.map {

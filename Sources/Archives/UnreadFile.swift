@@ -79,11 +79,21 @@ public enum UnreadFile {
     _ compression: String, _ name: FileName, isNamed: Bool, _ open: () throws(Problem) -> any ByteSource
   ) throws(Problem) -> Problem? {
     if isNamed { return notRead("file compressed with \(compression)") }
-    if name.mayHoldCodeCompressed { return notRead("file compressed with \(compression)") }
-    guard name.isCompressedTar else { return nil }
+    guard name.isCompressedTar || name.mayHoldCodeCompressed else { return nil }
     let source = try open()
     let prefix = try source.bytes(at: 0, count: Int(min(source.size, 6)), "file")
-    if DecompressedBytes.Compression(prefix: prefix[...]) != nil, try !TarArchive.isTar(source) { return nil }
+    let method = DecompressedBytes.Compression(prefix: prefix[...])
+    if !name.isCompressedTar {
+      // The manual of ld.so is called ld.so.8.gz.
+      if let method, FileName(name.withoutCompression).isLibrary {
+        let contents = try DecompressedBytes(source, method, limit: UInt64(DecompressedBytes.blockSize) * 2)
+        var start = [UInt8](repeating: 0, count: 4)
+        _ = try contents.read(at: 0, count: 4, into: &start)
+        guard start == [0x7F, 0x45, 0x4C, 0x46] else { return nil }
+      }
+      return notRead("file compressed with \(compression)")
+    }
+    if method != nil, try !TarArchive.isTar(source) { return nil }
     return notRead("compressed tar", isInside: true)
   }
 }
@@ -206,12 +216,15 @@ private struct FileName {
       || hasSuffix(Self.otherArchives)
   }
 
+  /// The name without the suffix of a compression; empty where it has none.
+  var withoutCompression: [UInt8] {
+    let suffix = Self.compressions.first { bytes.suffix($0.count) == $0[...] }
+    return suffix.map { Array(bytes.dropLast($0.count)) } ?? []
+  }
+
   /// Whether files of this name without the suffix of a compression hold device code.
   var mayHoldCodeCompressed: Bool {
-    guard let suffix = Self.compressions.first(where: { bytes.suffix($0.count) == $0[...] }) else {
-      return false
-    }
-    let name = FileName(Array(bytes.dropLast(suffix.count)))
+    let name = FileName(withoutCompression)
     return name.mayHoldCode && !name.isTar
   }
 }

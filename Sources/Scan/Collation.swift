@@ -29,7 +29,9 @@ extension Walk {
         if let identity = identities[destination] { aliases[identity, default: []].append(place) }
       case .outside(let destination):
         result.linksOutside[place.root, default: 0] += 1
-        if Self.mayBeMissed(place, destination) { missed[place.root, default: []].append(destination) }
+        if Self.mayBeMissed(place, destination), !resolver.leadsBack(destination) {
+          missed[place.root, default: []].append(destination)
+        }
       case .nowhere: break
       case nil:
         guard unresolved.insert(place.root).inserted else { continue }
@@ -109,7 +111,8 @@ extension Problem {
       shared.removeLast(shared.count - equal)
     }
     let folder = Path(bytes: [UInt8(ascii: "/")] + shared.joined(separator: [UInt8(ascii: "/")]))
-    let count = destinations.count == 1 ? "1 that leads to" : "\(destinations.count) that lead into"
+    var count = destinations.count == 1 ? "1 that leads to" : "\(destinations.count) that lead into"
+    if shared.isEmpty { count += " \(destinations[0].parent) and other folders of" }
     return Problem(
       .outOfBounds, "symbolic links", expected: "none that lead outside, or what they lead to named as well",
       observed: "\(count) \(folder)")

@@ -126,12 +126,6 @@ struct RootOpener {
         CondaPackage(file, limits: limits, memory: memory, decompression: decompression), at: path)
     }
     addRoot(path, archive.isWheel ? .wheel : .zip, ArchiveFiles(archive))
-    if !archive.isWheel, path.bytes.suffix(4).elementsEqual(".whl".utf8) {
-      let problem = Problem(
-        .invalidValue, "wheel", expected: "a file WHEEL in a folder .dist-info", observed: "none")
-      problems.append(
-        PlacedProblem(place: FilePlace(root: roots.count - 1, path: Path("")), problem: problem))
-    }
   }
 
   private mutating func addCondaPackage(_ package: CondaPackage, at path: Path) throws(Problem) {

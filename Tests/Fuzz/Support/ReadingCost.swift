@@ -1,8 +1,13 @@
 import Archives
+import Assessment
 import Bytes
 import CFuzzCounters
+import Compatibility
 import DeviceCode
 import Glibc
+import Report
+import Scan
+import Stack
 
 /// What it costs to read a file, counted: a hostile one must not cost more than its size justifies.
 struct ReadingCost {
@@ -85,7 +90,24 @@ struct ReadingCost {
     decompressed = wholeDecompression - decompression.rest
     steps = limits.pathSteps - allSteps.rest
     memory = wholeMemory - allMemory.rest
+    Self.scan(bytes, limits)
     milliseconds = Self.now - start
+  }
+
+  /// Scans `bytes` as a file without a name, as the program does, on this thread; what that costs is its time.
+  private static func scan(_ bytes: [UInt8], _ limits: ArchiveLimits) {
+    var name = Array("/tmp/cubinspect-fuzz-XXXXXX".utf8CString)
+    let file = unsafe mkstemp(&name)
+    guard file >= 0 else { return }
+    defer { close(file) }
+    _ = unsafe unlink(name)
+    guard unsafe write(file, bytes, bytes.count) == bytes.count else { return }
+    let device = Device(ComputeCapability(8, 0), driver: .branch(535))
+    let facts = Scanner(jobs: 1, limits: limits).scan([Path("/proc/self/fd/\(file)")])
+      .facts(for: .devices([device]), by: .shipped, jobs: 1)
+    let question = Question(
+      devices: [RequestedDevice(query: "A100", device: device)], namesDevices: true)
+    _ = ScanReport(Assessment(facts, question)).text(TextStyle(), seconds: 1)
   }
 
   /// Milliseconds of processor time that this thread took so far.
