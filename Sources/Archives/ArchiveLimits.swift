@@ -24,8 +24,8 @@ public struct ArchiveLimits: Hashable, Sendable {
   /// Conditions of what the images of one scan require of a driver; a variable counts as 20 of them.
   public var conditions = 1 << 14
 
-  /// Bytes that are decompressed in one scan, besides ``decompressedPerByte`` for each byte of the files that are read; those
-  /// that are decompressed twice count twice.
+  /// Bytes that are decompressed in one scan to open archives, and as many to read what is in them, besides
+  /// ``decompressedPerByte`` for each byte of the files that are read; those that are decompressed twice count twice.
   public var decompressedSize: UInt64 = 4 << 30
 
   /// Bytes that may be decompressed for each that is read.

@@ -38,6 +38,8 @@ public struct Scanner: Sendable {
       progress?.begin(.opening)
       opener.add(path)
     }
+    // An archive that takes all of it to be opened must not keep others from being read.
+    decompression.add(Int(clamping: limits.decompressedSize))
     progress?.begin(.walking)
     let walk = Walk(
       opener.roots, limits: limits, decompression: decompression, problems: opener.problems,

@@ -12,7 +12,8 @@ extension FileBytes {
     guard prefix.first != 0x7F else { return file }
     // What libarchive cannot make sense of is no tar.
     let isTar = (try? TarArchive.isTar(file)) == true
-    let isZip = try ZipArchive.isZip(prefix: prefix[...]) || !isTar && ZipArchive.endsAsZip(file)
+    var isZip = ZipArchive.isZip(prefix: prefix[...])
+    if !isZip, !isTar { isZip = try ZipArchive.endsAsZip(file) }
     guard isZip || isTar else {
       let name = path.lastComponent.bytes
       let unread = UnreadFile.problem(name, prefix: prefix[...], isNamed: true, limits: ArchiveLimits()) {

@@ -213,14 +213,24 @@ struct HostileArchiveTests {
   @Test func zerosInGzip() throws {
     try expectLimited(
       HugeArchives.gzip(Self.ends.first, gibibytes: 10, Self.ends.last), "zeros.tar.gz",
-      found: ["good.so", "last.fatbin"], problems: [("limitExceeded", "tar member zeros.so")])
+      found: ["good.so", "last.fatbin"], problems: [("limitExceeded", "tar member zeros.so")],
+      options: ["--limit", "decompressed-size=16GiB"])
   }
 
   @Test func zerosInZstd() throws {
     // A window of 128 MiB, the most that is admitted.
     try expectLimited(
       HugeArchives.zstd(Self.ends.first, gibibytes: 10, Self.ends.last, windowLog: 27), "zeros.tar.zst",
-      found: ["good.so", "last.fatbin"], problems: [("limitExceeded", "tar member zeros.so")])
+      found: ["good.so", "last.fatbin"], problems: [("limitExceeded", "tar member zeros.so")],
+      options: ["--limit", "decompressed-size=16GiB"])
+  }
+
+  /// What is in front of too much is read all the same.
+  @Test func zerosPastTheLimitOfAScan() throws {
+    try expectLimited(
+      HugeArchives.gzip(Self.ends.first, gibibytes: 10, Self.ends.last), "zeros.tar.gz", found: ["good.so"],
+      problems: [("limitExceeded", "decompressed bytes"), ("limitExceeded", "tar member zeros.so")],
+      options: ["--limit", "decompressed-size=1GiB"])
   }
 
   @Test func zerosPastTheLimitOfStreams() throws {
