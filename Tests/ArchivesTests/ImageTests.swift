@@ -132,8 +132,10 @@ import Testing
     /// Writes a blob and returns its digest.
     func write(_ text: String) throws -> String {
       let bytes = Array(text.utf8)
-      let digest = try SHA256.digest(of: MemoryBytes(bytes)).map { String(UInt16($0) | 0x100, radix: 16).suffix(2) }
-        .joined()
+      let digest = try SHA256.digest(of: MemoryBytes(bytes)).map {
+        String(UInt16($0) | 0x100, radix: 16).suffix(2)
+      }
+      .joined()
       try Data(bytes).write(to: copy.appending(path: blobs + digest))
       return digest
     }

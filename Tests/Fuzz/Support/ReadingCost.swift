@@ -27,6 +27,13 @@ struct ReadingCost {
   /// Bytes that may be decompressed whatever the size is. Small, so that the time tells what is not counted.
   private static let decompressedSize = 8 << 20
 
+  /// How often slower the build is than the fuzzer's.
+  #if DEBUG
+    private static let slowness = 10
+  #else
+    private static let slowness = 1
+  #endif
+
   /// Reads `bytes`.
   init(of bytes: [UInt8]) {
     size = bytes.count
@@ -128,7 +135,7 @@ struct ReadingCost {
       ("steps", steps, 1 << 22),
       ("bytes for members", memory, 64 << 20 + 10 * size),
       // Twenty megabytes a second, with the sanitizers.
-      ("milliseconds", milliseconds, 1000 + allowed / 20_000),
+      ("milliseconds", milliseconds, Self.slowness * (1000 + allowed / 20_000)),
     ]
     for (number, cost) in costs.enumerated() {
       let logarithm = Int.bitWidth - max(0, cost.count).leadingZeroBitCount
