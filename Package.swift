@@ -51,7 +51,7 @@ let package = Package(
 
     // libiberty has no pkg-config file, and needs limits that only C can give it.
     .target(name: "CDemangle", linkerSettings: [.linkedLibrary("iberty")]),
-    library("Demangling", ["CDemangle"]),
+    library("Demangling", ["Bytes", "CDemangle"]),
 
     // The one module that returns non-escapable views; its clients need no such feature.
     library("Bytes", extraSettings: [.enableExperimentalFeature("Lifetimes")]),
@@ -76,7 +76,7 @@ let package = Package(
         .embedInCode("Resources/containers.json"), .embedInCode("Resources/libraries.json"),
         .embedInCode("Resources/pytorch.json"), .embedInCode("Resources/runtime.json"),
       ]),
-    library("Scan", ["Bytes", "Archives", "DeviceCode", "Compatibility", "Stack"]),
+    library("Scan", ["Bytes", "Compression", "Archives", "DeviceCode", "Compatibility", "Stack"]),
     library("Assessment", ["Bytes", "ELFFile", "DeviceCode", "Compatibility", "Stack"]),
     library(
       "Report",
@@ -85,8 +85,8 @@ let package = Package(
     .executableTarget(
       name: "cubinspect",
       dependencies: [
-        "Bytes", "Archives", "ELFFile", "DeviceCode", "Compatibility", "Stack", "Scan", "Assessment",
-        "Report", "CommandLineSyntax",
+        "Bytes", "Demangling", "Archives", "ELFFile", "DeviceCode", "Compatibility", "Stack", "Scan",
+        "Assessment", "Report", "CommandLineSyntax",
       ], swiftSettings: settings),
 
     .target(
@@ -99,11 +99,12 @@ let package = Package(
       dependencies: ["Bytes", "ELFFile", "DeviceCode", "Compatibility", "Stack", "FixtureSupport"],
       path: "Tests/StackFixtures", resources: [.embedInCode("Resources/imageRequirements.json")],
       swiftSettings: settings),
+    .target(name: "CFuzzCounters", path: "Tests/Fuzz/Counters"),
     .target(
       name: "FuzzSupport",
       dependencies: [
-        "Bytes", "Demangling", "Archives", "ELFFile", "DeviceCode", "Compatibility", "Stack", "Scan",
-        "Assessment", "Report",
+        "CFuzzCounters", "Bytes", "Demangling", "Archives", "ELFFile", "DeviceCode", "Compatibility",
+        "Stack", "Scan", "Assessment", "Report",
       ],
       path: "Tests/Fuzz/Support", swiftSettings: settings),
 
@@ -160,7 +161,7 @@ let package = Package(
 if Context.environment["CUBINSPECT_FUZZ"] != nil {
   for name in [
     "FuzzFile", "FuzzFatBinary", "FuzzConcatenated", "FuzzCubin", "FuzzPTX", "FuzzArchive", "FuzzDemangle",
-    "FuzzZip", "FuzzLayer", "FuzzMember", "FuzzFacts",
+    "FuzzZip", "FuzzLayer", "FuzzMember", "FuzzFacts", "FuzzCost",
   ] {
     package.targets.append(
       .executableTarget(

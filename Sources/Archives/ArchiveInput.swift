@@ -1,5 +1,6 @@
 import Bytes
 import CArchive
+import Compression
 
 /// A handle of libarchive that reads from a byte source.
 ///
@@ -136,6 +137,4 @@ final class FilteredForwardBytes: ForwardBytes {
     }
     return filled - range.lowerBound
   }
-
-  func copy() throws(Problem) -> (any ForwardBytes)? { nil }
 }

@@ -24,6 +24,13 @@ public struct ArchiveLimits: Hashable, Sendable {
   /// Conditions of what the images of one scan require of a driver; a variable counts as 20 of them.
   public var conditions = 1 << 14
 
+  /// Bytes that are decompressed in one scan to open archives, and as many to read what is in them, besides
+  /// ``decompressedPerByte`` for each byte of the files that are read; those that are decompressed twice count twice.
+  public var decompressedSize: UInt64 = 4 << 30
+
+  /// Bytes that may be decompressed for each that is read.
+  public static let decompressedPerByte = 100
+
   /// Bytes of memory that an archive may take for each of its own.
   public static let memoryPerByte = 10
 
@@ -50,6 +57,7 @@ extension ArchiveLimits {
     case pathSteps = "path-steps"
     case nameMemory = "name-memory"
     case conditions
+    case decompressedSize = "decompressed-size"
 
     /// What it counts, in words.
     public var meaning: String {
@@ -65,13 +73,14 @@ extension ArchiveLimits {
         "memory for members, and 10 bytes for each read"
       case .conditions: "conditions of what images require of a driver"
       case .pathSteps: "names looked up on the way through links"
+      case .decompressedSize: "bytes decompressed, and 100 for each read"
       }
     }
 
     /// Whether it counts bytes.
     public var isSize: Bool {
       switch self {
-      case .pathLength, .memberSize, .streamSize, .imageSize, .nameMemory: true
+      case .pathLength, .memberSize, .streamSize, .imageSize, .nameMemory, .decompressedSize: true
       case .zipMembers, .tarMembers, .nodes, .pathSteps, .conditions: false
       }
     }
@@ -90,6 +99,7 @@ extension ArchiveLimits {
       case .pathSteps: UInt64(clamping: pathSteps)
       case .nameMemory: nameMemory
       case .conditions: UInt64(clamping: conditions)
+      case .decompressedSize: decompressedSize
       }
     }
     set {
@@ -104,6 +114,7 @@ extension ArchiveLimits {
       case .pathSteps: pathSteps = Int(clamping: newValue)
       case .nameMemory: nameMemory = newValue
       case .conditions: conditions = Int(clamping: newValue)
+      case .decompressedSize: decompressedSize = newValue
       }
     }
   }
@@ -119,8 +130,13 @@ extension ArchiveLimits.Name {
 
 extension Budget {
   /// Allows the memory for the members of an archive of `size` bytes.
-  public func addMemory(for size: UInt64) {
-    let (product, overflow) = size.multipliedReportingOverflow(by: UInt64(ArchiveLimits.memoryPerByte))
+  public func addMemory(for size: UInt64) { add(ArchiveLimits.memoryPerByte, for: size) }
+
+  /// Allows what a file of `size` bytes may decompress to.
+  public func addDecompression(for size: UInt64) { add(ArchiveLimits.decompressedPerByte, for: size) }
+
+  private func add(_ factor: Int, for size: UInt64) {
+    let (product, overflow) = size.multipliedReportingOverflow(by: UInt64(factor))
     add(overflow ? .max : Int(clamping: product))
   }
 }

@@ -1,4 +1,5 @@
 public import Bytes
+public import Compression
 
 extension DecompressedBytes.Compression {
   /// The compression that a stream with these first bytes has; nil for anything else.
@@ -52,7 +53,7 @@ extension TarArchive {
   /// - Throws: a ``Problem`` when the source cannot be read at all.
   public init(
     decompressing source: any ByteSource, digests: Bool = false, limits: ArchiveLimits = ArchiveLimits(),
-    memory: Budget? = nil
+    memory: Budget? = nil, decompression: Budget? = nil
   ) throws(Problem) {
     let memory = memory ?? limits.memory(for: source.size)
     let prefix = try source.bytes(at: 0, count: Int(min(source.size, 6)), "tar")
@@ -60,7 +61,8 @@ extension TarArchive {
       self.init(source, digests: digests, limits: limits, memory: memory)
       return
     }
-    let contents = try DecompressedBytes(source, compression, limit: limits.streamSize, named: .streamSize)
+    let contents = try DecompressedBytes(
+      source, compression, limit: limits.streamSize, named: .streamSize, budget: decompression)
     self.init(contents, digests: digests, limits: limits, memory: memory)
     guard problems.isEmpty else { return }
     do {
@@ -79,28 +81,35 @@ public struct CondaPackage: Sendable {
 
   /// Reads the package `source`, a `.conda` or a `.tar.bz2`.
   ///
-  /// - Parameter memory: bytes that the members may take; nil for what `limits` say.
+  /// - Parameters:
+  ///   - memory: bytes that the members may take; nil for what `limits` say.
+  ///   - decompression: bytes that may be decompressed; nil for no limit but those of each stream.
   /// - Throws: a ``Problem`` when it is neither.
   public init(
-    _ source: any ByteSource, limits: ArchiveLimits = ArchiveLimits(), memory: Budget? = nil
+    _ source: any ByteSource, limits: ArchiveLimits = ArchiveLimits(), memory: Budget? = nil,
+    decompression: Budget? = nil
   ) throws(Problem) {
     let memory = memory ?? limits.memory(for: source.size)
     let prefix = try source.bytes(at: 0, count: Int(min(source.size, 4)), "conda package")
     guard ZipArchive.isZip(prefix: prefix[...]) else {
-      parts = [try TarArchive(decompressing: source, limits: limits, memory: memory)]
+      parts = [
+        try TarArchive(decompressing: source, limits: limits, memory: memory, decompression: decompression)
+      ]
       problems = parts[0].problems
       return
     }
-    let zip = try ZipArchive(source, limits: limits)
+    let zip = try ZipArchive(source, limits: limits, decompression: decompression)
     problems = zip.problems
     for member in zip.members where member.path.bytes.suffix(8).elementsEqual(".tar.zst".utf8) {
       do {
+        let stored = try zip.contents(of: member)
         let part = try TarArchive(
-          decompressing: zip.contents(of: member), limits: limits, memory: memory)
+          decompressing: stored, limits: limits, memory: memory, decompression: decompression)
         // There may be many.
         (part.source as? DecompressedBytes)?.release(keepingCheckpoints: 0)
         parts.append(part)
         for problem in part.problems { problems.append(withinLimit: problem) }
+        if part.problems.isEmpty { try zip.verify(member, contents: stored) }
       } catch {
         problems.append(withinLimit: error)
       }

@@ -48,6 +48,8 @@ public struct ContainerImage: Sendable {
     /// The command that made the layer, as the image's history has it: `RUN pip install torch`.
     public var createdBy: String?
     let digestIsOfTar: Bool
+    /// The digest of the uncompressed tar that the configuration gives a layer that is named by another one.
+    var tarDigest: String?
     /// Opens the stored layer: an image for many platforms has more layers than a process may have open files.
     let open: @Sendable () throws(Problem) -> any ByteSource
   }
@@ -56,25 +58,41 @@ public struct ContainerImage: Sendable {
 extension ContainerImage.Layer {
   /// Reads and verifies the layer.
   ///
-  /// - Parameter memory: bytes that the members may take; nil for what `limits` say.
+  /// - Parameters:
+  ///   - memory: bytes that the members may take; nil for what `limits` say.
+  ///   - decompression: bytes that may be decompressed; nil for no limit but that of the stream.
   /// - Throws: a ``Problem/Code/mismatch`` problem when it is not what its digest says, and whatever reading throws.
   public func tar(
-    limits: ArchiveLimits = ArchiveLimits(), memory: Budget? = nil
+    limits: ArchiveLimits = ArchiveLimits(), memory: Budget? = nil, decompression: Budget? = nil
   ) throws(Problem) -> TarArchive {
     let source = try open()
     // What lies in an archive was counted with that.
-    if let memory, source is FileBytes { memory.addMemory(for: source.size) }
+    if source is FileBytes {
+      memory?.addMemory(for: source.size)
+      decompression?.addDecompression(for: source.size)
+    }
     let tar: TarArchive
     let found: [UInt8]?
     if digestIsOfTar {
-      tar = try TarArchive(decompressing: source, digests: true, limits: limits, memory: memory)
+      tar = try TarArchive(
+        decompressing: source, digests: true, limits: limits, memory: memory, decompression: decompression)
       found = tar.digest
       // A tar that cannot be read to its end has no digest; its own problem says why.
       guard found != nil else { return tar }
     } else {
       found = try SHA256.digest(of: source)
       try verify(found)
-      return try TarArchive(decompressing: source, limits: limits, memory: memory)
+      // Of a layer that is not compressed it is the same.
+      let isSame = tarDigest == digest
+      var tar = try TarArchive(
+        decompressing: source, digests: tarDigest != nil && !isSame, limits: limits, memory: memory,
+        decompression: decompression)
+      if let tarDigest, let found = tar.digest.map({ Digest($0).text }), found != tarDigest {
+        tar.problems.append(
+          Problem(
+            .mismatch, "layer diff_id", expected: printable(String(tarDigest.prefix(256))), observed: found))
+      }
+      return tar
     }
     try verify(found)
     return tar

@@ -26,7 +26,7 @@ public struct ImageArchive: Sendable {
   /// - Parameter platform: the one that is wanted of an image for several; nil for all of Linux.
   /// - Throws: a ``Problem`` when it is no such folder.
   public init(folder: Path, platform: ContainerImage.Platform? = nil) throws(Problem) {
-    try self.init(Store(kind: .folder(folder)), platform)
+    try self.init(Store(kind: .folder(Folder(folder))), platform)
   }
 
   /// The images in a tar, of which `tree` has the files.
@@ -43,7 +43,9 @@ public struct ImageArchive: Sendable {
   }
 
   /// Whether a folder has the files that make it an image.
-  public static func isImage(folder: Path) -> Bool { Store(kind: .folder(folder)).isImage }
+  public static func isImage(folder: Path) -> Bool {
+    (try? Folder(folder)).map { Store(kind: .folder($0)).isImage } ?? false
+  }
 
   /// Whether a tar has the files that make it an archive of images.
   public static func isImage(_ tree: FileTree) -> Bool { Store(kind: .tar(tree)).isImage }
@@ -229,7 +231,7 @@ private struct Configuration: Decodable {
 /// The files that an image is stored in.
 private struct Store: Sendable {
   enum Kind: Sendable {
-    case folder(Path)
+    case folder(Folder)
     case tar(FileTree)
   }
 
@@ -260,11 +262,20 @@ private struct Store: Sendable {
 
   func has(_ path: String) throws(Problem) -> Bool { try file(path) != nil }
 
-  /// Other folders may have a file of either name as well.
+  /// Other folders may have a file `index.json` or `manifest.json` as well; one that cannot be read makes an image with
+  /// what else an image has, so that its layers are not taken for files of no interest.
   var isImage: Bool {
-    if (try? has("oci-layout")) == true, (try? has("index.json")) == true { return true }
-    guard let manifests: [DockerManifest] = try? document("manifest.json") else { return false }
-    return !manifests.isEmpty
+    if (try? has("oci-layout")) == true { return true }
+    guard (try? has("manifest.json")) == true else { return false }
+    if let manifests: [DockerManifest] = try? document("manifest.json") { return !manifests.isEmpty }
+    return (try? has("repositories")) == true || hasFolder("blobs/sha256")
+  }
+
+  private func hasFolder(_ path: String) -> Bool {
+    switch kind {
+    case .folder(let folder): (try? Directory(in: folder, Path(path))) != nil
+    case .tar(let tree): (try? tree.entry(at: Path(path))) == .directory
+    }
   }
 
   private func existing(_ path: String) throws(Problem) -> any ByteSource {
@@ -346,16 +357,25 @@ private struct Store: Sendable {
     try checkNumber(ofLayers: manifest.layers.count)
     let bytes = try blobBytes(manifest.config)
     let configuration: Configuration = try decode(bytes, manifest.config.digest)
+    // What is not for containers has no digests of tars.
+    let differences = configuration.rootfs?.differences ?? []
+    guard differences.isEmpty || differences.count == manifest.layers.count else {
+      throw Problem(
+        .mismatch, "layers of an image", expected: "\(differences.count), as in its configuration",
+        observed: "\(manifest.layers.count)")
+    }
     var layers: [ContainerImage.Layer] = []
-    for (layer, command) in zip(manifest.layers, configuration.commands(manifest.layers.count)) {
+    let commands = configuration.commands(manifest.layers.count)
+    for (index, layer) in manifest.layers.enumerated() {
       guard layer.mediaType?.hasSuffix("+encrypted") != true else {
         throw Problem(.unsupported, "layer", observed: "encrypted")
       }
       _ = try blobFile(layer)
       layers.append(
-        .init(digest: layer.digest, createdBy: command, digestIsOfTar: false) { () throws(Problem) in
-          try blobFile(layer)
-        })
+        .init(
+          digest: layer.digest, createdBy: commands[index], digestIsOfTar: false,
+          tarDigest: differences.isEmpty ? nil : differences[index]
+        ) { () throws(Problem) in try blobFile(layer) })
     }
     let platform = descriptor.platform.map {
       ContainerImage.Platform(operatingSystem: $0.os, architecture: $0.architecture, variant: $0.variant)

@@ -103,13 +103,13 @@ extension TarArchive {
     }
     let hardLink = unsafe path(archive_entry_hardlink(entry))
     let symbolicLink = unsafe path(archive_entry_symlink(entry))
-    guard
-      max(name.bytes.count, hardLink?.bytes.count ?? 0, symbolicLink?.bytes.count ?? 0) <= limits.pathLength
-    else {
+    let target = max(hardLink?.bytes.count ?? 0, symbolicLink?.bytes.count ?? 0)
+    guard max(name.bytes.count, target) <= limits.pathLength else {
+      let isName = name.bytes.count > limits.pathLength
       problems.append(
         withinLimit: Problem(
-          .limitExceeded, "tar member path", at: start, expected: limits.atMost(.pathLength),
-          observed: "\(name.bytes.count)"))
+          .limitExceeded, isName ? "tar member path" : "tar link target", at: start,
+          expected: limits.atMost(.pathLength), observed: "\(isName ? name.bytes.count : target)"))
       return
     }
     var member = TarMember(path: name, kind: .file, range: nil)

@@ -25,13 +25,35 @@ extension ZipArchive {
     [[3, 4], [5, 6], [7, 8]].contains { prefix.starts(with: [0x50, 0x4B] + $0) }
   }
 
+  /// Whether `source` ends as a zip archive does, whatever it starts with.
+  public static func endsAsZip(_ source: any ByteSource) throws(Problem) -> Bool {
+    guard let end = try? Directory.find(source), let directory = try? Directory(source) else { return false }
+    let record = try source.bytes(at: end, count: endSize, "zip end of directory")
+    let comment = UInt64(record[20]) | UInt64(record[21]) << 8
+    return directory.count > 0 && end + UInt64(endSize) + comment == source.size
+  }
+
   /// Reads the central directory of `source`.
   ///
+  /// - Parameter decompression: bytes that may be decompressed of all members together; nil for no limit but those of each.
   /// - Throws: a ``Problem`` when there is no directory.
-  public init(_ source: any ByteSource, limits: ArchiveLimits = ArchiveLimits()) throws(Problem) {
+  public init(
+    _ source: any ByteSource, limits: ArchiveLimits = ArchiveLimits(), decompression: Budget? = nil
+  ) throws(Problem) {
     self.source = source
     self.limits = limits
+    self.decompression = decompression
     let directory = try Directory(source)
+    if directory.prefix > 0 {
+      let start = try source.bytes(at: 0, count: Int(min(source.size, 2)), "zip archive")
+      // A script in front makes the archive a program.
+      if start != Array("#!".utf8) {
+        problems.append(
+          Problem(
+            .invalidValue, "zip archive", at: 0, expected: "its first member",
+            observed: "\(directory.prefix) other bytes in front"))
+      }
+    }
     try readMembers(directory)
     keepLastOfEachPath()
     dropOverlapping(directory)
@@ -260,7 +282,7 @@ private struct Directory {
   }
 
   /// The last end record: at the end of the source, or in front of a comment.
-  private static func find(_ source: any ByteSource) throws(Problem) -> UInt64 {
+  static func find(_ source: any ByteSource) throws(Problem) -> UInt64 {
     let count = min(source.size, UInt64(endSize + 0xFFFF))
     let start = source.size - count
     let tail = try source.bytes(at: start, count: Int(count), "zip archive")
@@ -308,7 +330,29 @@ extension ZipArchive {
     guard let compression else { return stored }
     return try DecompressedBytes(
       stored, compression, size: member.size, checksum: member.checksum, limit: limits.memberSize,
-      named: .memberSize, memory: DecompressedBytes.memberMemory)
+      named: .memberSize, memory: DecompressedBytes.memberMemory, budget: decompression)
+  }
+
+  /// Reads what was not yet read of a member, and compares its checksum.
+  ///
+  /// - Parameter contents: what ``contents(of:)`` gave.
+  /// - Throws: a ``Problem`` when the checksum is another one, and whatever reading throws.
+  public func verify(_ member: ZipMember, contents: any ByteSource) throws(Problem) {
+    if let contents = contents as? DecompressedBytes { return try contents.finish() }
+    var sum = Checksum()
+    var buffer = [UInt8](repeating: 0, count: 1 << 18)
+    var offset: UInt64 = 0
+    while offset < contents.size {
+      let count = try contents.read(at: offset, count: buffer.count, into: &buffer)
+      guard count > 0 else { throw Problem(.changedWhileReading, "zip member", at: offset) }
+      sum.add(buffer, 0..<count)
+      offset += UInt64(count)
+    }
+    guard sum.value == member.checksum else {
+      throw Problem(
+        .mismatch, "zip member", expected: "the CRC-32 \(hexadecimal(member.checksum))",
+        observed: hexadecimal(sum.value))
+    }
   }
 
   /// The first bytes of a member, up to `count`; cheaper than ``contents(of:)`` where they tell that no more is needed.

@@ -4,6 +4,8 @@ public import Bytes
 public struct ZipArchive: Sendable {
   public let source: any ByteSource
   public let limits: ArchiveLimits
+  /// Bytes that may be decompressed of all members; nil for no limit but those of each.
+  let decompression: Budget?
   /// In the order of the central directory. Where a path occurs twice, the last one counts, as for Python's `zipfile`.
   public internal(set) var members: [ZipMember] = []
   /// What is wrong with the directory. Members that cannot be trusted are left out of ``members``.

@@ -4,8 +4,13 @@ import Synchronization
 public final class Budget: Sendable {
   private let left: Atomic<Int>
   private let wasRefused = Atomic(false)
+  /// What a problem expects where it is spent: "at most 5 bytes (limit x)".
+  public let expected: String?
 
-  public init(_ count: Int = .max) { left = Atomic(count) }
+  public init(_ count: Int = .max, expected: String? = nil) {
+    left = Atomic(count)
+    self.expected = expected
+  }
 
   /// Takes `count`; returns false, now and until something is added, when there is not as much left.
   public func take(_ count: Int = 1) -> Bool {
@@ -15,6 +20,9 @@ public final class Budget: Sendable {
     wasRefused.store(true, ordering: .relaxed)
     return false
   }
+
+  /// How much is left.
+  public var rest: Int { left.load(ordering: .relaxed) }
 
   /// Allows `count` more.
   public func add(_ count: Int) {

@@ -11,14 +11,11 @@ import Glibc
   private let stream: OpaquePointer
   private let descriptor: CInt
 
-  /// Opens the directory at `path`.
+  /// Opens the directory at `path` below `folder`, or that itself; no symbolic link is followed.
   ///
-  /// - Parameter followsLink: whether `path` itself may be a symbolic link.
   /// - Throws: a ``Problem`` that says why it cannot be read as a directory.
-  public init(path: Path, followsLink: Bool) throws(Problem) {
-    let flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (followsLink ? 0 : O_NOFOLLOW)
-    let descriptor = unsafe path.withCString { unsafe open($0, flags) }
-    guard descriptor >= 0 else { throw Problem.opening(errno) }
+  public init(in folder: Folder, _ path: Path = Path("")) throws(Problem) {
+    let descriptor = try folder.openDirectory(path)
     guard let stream = unsafe fdopendir(descriptor) else {
       let problem = Problem.opening(errno)
       close(descriptor)

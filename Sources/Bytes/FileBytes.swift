@@ -22,31 +22,12 @@ public final class FileBytes: CountingByteSource {
     try self.init(adopting: descriptor)
   }
 
-  /// Opens the regular file at `path` below the directory `root`. No symbolic link on the way from there is followed, so
-  /// that what is opened is in the directory.
+  /// Opens the regular file at `path` below `folder`. No symbolic link on the way from there is followed, so that what is
+  /// opened is in the directory.
   ///
   /// - Throws: a ``Problem`` that says why the path cannot be read as a regular file.
-  public convenience init(in root: Path, _ path: Path) throws(Problem) {
-    let names = path.components.map { Path(bytes: $0) }
-    guard let last = names.last, !names.contains(Path("..")) else {
-      throw Problem(.notFound, Problem.path, observed: "a path outside the directory")
-    }
-    var directory = unsafe root.withCString { unsafe open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
-    for name in names.dropLast() where directory >= 0 {
-      let flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW
-      let next = unsafe name.withCString { unsafe openat(directory, $0, flags) }
-      let error = errno
-      close(directory)
-      errno = error
-      directory = next
-    }
-    guard directory >= 0 else { throw Problem.opening(errno) }
-    let flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW
-    let descriptor = unsafe last.withCString { unsafe openat(directory, $0, flags) }
-    let error = errno
-    close(directory)
-    guard descriptor >= 0 else { throw Problem.opening(error) }
-    try self.init(adopting: descriptor)
+  public convenience init(in folder: Folder, _ path: Path) throws(Problem) {
+    try self.init(adopting: folder.openFile(path))
   }
 
   /// Takes over `descriptor`, which is closed also when this throws.

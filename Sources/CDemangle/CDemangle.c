@@ -109,24 +109,27 @@ static int finish(pthread_t thread, struct job *job) {
   }
 }
 
-void cdemangle(const char *const *mangled, char **demangled, size_t count) {
+int cdemangle(const char *const *mangled, char **demangled, size_t count) {
   memset(demangled, 0, count * sizeof *demangled);
   struct job *job = malloc(sizeof *job);
   pthread_attr_t attributes;
   if (job == NULL || pthread_attr_init(&attributes) != 0) {
     free(job);
-    return;
+    return 0;
   }
   pthread_attr_setstacksize(&attributes, stack_size);
   job->mangled = mangled;
   job->demangled = demangled;
   job->count = count;
   atomic_init(&job->next, 0);
+  int has_thread = 1;
   for (int lost = 0; lost < most_lost_names && atomic_load(&job->next) < count; lost++) {
     pthread_t thread;
-    if (pthread_create(&thread, &attributes, work, job) != 0 || finish(thread, job)) break;
+    has_thread = pthread_create(&thread, &attributes, work, job) == 0;
+    if (!has_thread || finish(thread, job)) break;
     atomic_fetch_add(&job->next, 1);
   }
   pthread_attr_destroy(&attributes);
   free(job);
+  return has_thread;
 }

@@ -1,5 +1,5 @@
+import Bytes
 import CDemangle
-import Dispatch
 import Glibc
 import Synchronization
 
@@ -19,12 +19,17 @@ public func demangle(_ names: [String], jobs: Int = 1) -> [String?] {
   let jobs = max(1, min(jobs, names.count / 64))
   guard jobs > 1 else { return demangled(names[...]) }
   let results = Mutex([[String?]](repeating: [], count: jobs))
-  DispatchQueue.concurrentPerform(iterations: jobs) { job in
+  inParallel(jobs) { job in
     let part = demangled(names[names.count * job / jobs..<names.count * (job + 1) / jobs])
     results.withLock { $0[job] = part }
   }
   return results.withLock { $0.flatMap(\.self) }
 }
+
+/// Whether names were not demangled because the system gave no thread for that.
+public var lacksThread: Bool { wasRefused.load(ordering: .relaxed) }
+
+private let wasRefused = Atomic(false)
 
 private func demangled(_ names: ArraySlice<String>) -> [String?] {
   var text: [UInt8] = []
@@ -40,7 +45,7 @@ private func demangled(_ names: ArraySlice<String>) -> [String?] {
   unsafe text.withUnsafeBufferPointer { text in
     unsafe text.withMemoryRebound(to: CChar.self) { text in
       let pointers: [UnsafePointer<CChar>?] = unsafe starts.map { unsafe text.baseAddress! + $0 }
-      unsafe cdemangle(pointers, &results, names.count)
+      if unsafe cdemangle(pointers, &results, names.count) == 0 { wasRefused.store(true, ordering: .relaxed) }
     }
   }
   return unsafe results.map { result in

@@ -18,24 +18,40 @@ public struct CompressedSection: Hashable, Sendable {
     self.codec = codec
   }
 
-  /// Bytes that a stored one may stand for.
-  private static let limitPerByte: UInt64 = 10
-  /// Bytes that any section may have.
-  private static let leastLimit: UInt64 = 64 << 20
-
-  /// Its contents, in memory.
+  /// Its contents, which are decompressed as they are read.
   ///
-  /// - Throws: a ``Problem`` when it cannot be read, does not inflate, or is past
-  ///   ``InspectedFile/inflatedSectionLimit`` and ``limitPerByte`` for each byte that is stored.
-  public func contents(in source: any ByteSource) throws(Problem) -> [UInt8] {
-    let (most, overflow) = storedSize.multipliedReportingOverflow(by: Self.limitPerByte)
-    guard overflow || size <= max(most, Self.leastLimit) else {
+  /// - Parameter budget: bytes that may be decompressed by all that share it; nil for no limit but that of the section.
+  /// - Throws: a ``Problem/Code/limitExceeded`` problem when it is past ``InspectedFile/inflatedSectionLimit``.
+  public func contents(in source: any ByteSource, budget: Budget? = nil) throws(Problem) -> DecompressedBytes
+  {
+    let (end, overflow) = offset.addingReportingOverflow(storedSize)
+    return try DecompressedBytes(
+      SubrangeBytes(source, offset..<(overflow ? .max : end)), by: codec == .zlib ? .deflate(.zlib) : .zstd,
+      size: size, limit: InspectedFile.inflatedSectionLimit, budget: budget)
+  }
+}
+
+/// What the compressed sections of one file may decompress to.
+struct InflationBudget: Sendable {
+  /// Bytes for each that is stored, and for the file besides.
+  private static let perByte: UInt64 = 10
+  private static let perFile = 64 << 20
+
+  private let file = Budget(perFile)
+  /// Bytes that may be decompressed of this file and others.
+  let shared: Budget?
+
+  init(shared: Budget? = nil) { self.shared = shared }
+
+  /// - Throws: a ``Problem/Code/limitExceeded`` problem when the file has decompressed to as much as it may.
+  func take(_ section: CompressedSection) throws(Problem) {
+    let (more, overflow) = section.storedSize.multipliedReportingOverflow(by: Self.perByte)
+    file.add(overflow ? .max : Int(clamping: more))
+    guard file.take(Int(clamping: section.size)) else {
       throw Problem(
-        .limitExceeded, "size of a compressed section", at: offset,
-        expected: "at most \(max(most, Self.leastLimit)) bytes, \(Self.limitPerByte) for each that is stored",
-        observed: "\(size)")
+        .limitExceeded, "size of a compressed section", at: section.offset,
+        expected: "at most \(Self.perFile) bytes in one file, and \(Self.perByte) for each that is stored",
+        observed: "\(section.size)")
     }
-    let stored = try source.bytes(at: offset, count: Int(clamping: storedSize), "compressed section")
-    return try decompress(stored, codec, size: size, limit: InspectedFile.inflatedSectionLimit)
   }
 }

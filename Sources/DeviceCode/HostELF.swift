@@ -3,7 +3,7 @@ import Compression
 import ELFFile
 import Synchronization
 
-/// Held while an inflated section is in memory.
+/// Held while a compressed section is read, so that the memory for that does not grow with the number of threads.
 private let inflating = Mutex(())
 
 /// A part of a host ELF file that may hold device code, and how it is read.
@@ -150,7 +150,6 @@ extension InventoryBuilder {
       }
       let container = CompressedSection(
         offset: section.offset + 24, storedSize: section.size - 24, size: header.size, codec: codec)
-      // One at a time, because each may be large.
       try inflating.withLock { (_) throws(Problem) in try addContents(of: container, named: section.name) }
     } catch {
       var error = error
@@ -160,9 +159,18 @@ extension InventoryBuilder {
   }
 
   private mutating func addContents(of container: CompressedSection, named name: String) throws(Problem) {
-    let contents = MemoryBytes(try container.contents(in: source))
+    try inflation.take(container)
+    let contents = try container.contents(in: source, budget: inflation.shared)
     var inner = InventoryBuilder(contents, member: member)
     inner.read(Region(name: name, range: 0..<contents.size, reading: Region.reading(name)))
+    do throws(Problem) {
+      try contents.finish()
+    } catch {
+      // Whoever read to there has met it.
+      if !inner.problems.contains(where: { $0.code == error.code && $0.field == error.field }) {
+        report(error)
+      }
+    }
     for index in inner.inventory.modules.indices {
       inner.inventory.modules[index].container = container
       inner.inventory.modules[index].container?.offset += base

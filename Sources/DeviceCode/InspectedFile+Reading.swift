@@ -11,8 +11,11 @@ extension InspectedFile {
   ///
   /// Nothing is decompressed but compressed ELF sections. Whatever is wrong is in ``problems``; a source that
   /// holds no device code is of format ``Format/other``.
-  public init(_ source: any ByteSource) {
-    var reader = FileReader()
+  ///
+  /// - Parameter decompression: bytes that may be decompressed of this file and others together; nil for no limit but those
+  ///   of the file.
+  public init(_ source: any ByteSource, decompression: Budget? = nil) {
+    var reader = FileReader(inflation: InflationBudget(shared: decompression))
     reader.read(source, base: 0, member: nil)
     for absent in reader.absentCode { reader.problems.append(withinLimit: absent.problem) }
     self.init(
@@ -46,6 +49,7 @@ extension InspectedFile {
 
 /// The state of reading one file: a static library is read member by member.
 private struct FileReader {
+  let inflation: InflationBudget
   var format = InspectedFile.Format.other
   var inventory = Inventory()
   var foreign: [String] = []
@@ -53,6 +57,8 @@ private struct FileReader {
   var problems: [Problem] = []
   var mentionsPTX = false
   var elf: ELFFile?
+
+  init(inflation: InflationBudget) { self.inflation = inflation }
 
   mutating func read(_ source: any ByteSource, base: UInt64, member: String?) {
     let prefix: [UInt8]
@@ -64,7 +70,7 @@ private struct FileReader {
       return
     }
     guard InspectedFile.mayHoldDeviceCode(prefix: prefix[...]) else { return }
-    var builder = InventoryBuilder(source, base: base, member: member)
+    var builder = InventoryBuilder(source, base: base, member: member, inflation: inflation)
     let kind: InspectedFile.Format
     // Elements of type UInt8 have no padding, so all their bytes are initialised.
     let view = unsafe ByteView(prefix.span.bytes)

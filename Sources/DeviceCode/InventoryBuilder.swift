@@ -31,8 +31,15 @@ struct InventoryBuilder: ~Copyable {
   /// Pre-linked parts of all modules found in this source.
   var preLinkedCount = 0
 
-  init(_ source: any ByteSource, base: UInt64 = 0, member: String? = nil) {
+  /// What compressed sections may decompress to.
+  let inflation: InflationBudget
+
+  init(
+    _ source: any ByteSource, base: UInt64 = 0, member: String? = nil,
+    inflation: InflationBudget = InflationBudget()
+  ) {
     window = ByteWindow(source)
+    self.inflation = inflation
     self.base = base
     self.member = member
     inventory = Inventory()

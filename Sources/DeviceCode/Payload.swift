@@ -79,15 +79,17 @@ public final class PayloadReader: Sendable {
   private let source: any ByteSource
   let inventory: Inventory
   /// The contents of the compressed section that was read last: many payloads lie in one.
-  private let inflated = Mutex<(CompressedSection, MemoryBytes)?>(nil)
+  private let inflated = Mutex<(CompressedSection, DecompressedBytes)?>(nil)
+  private let hasCompressedSections: Bool
 
   public init(_ source: any ByteSource, _ inventory: Inventory) {
     self.source = source
     self.inventory = inventory
+    hasCompressedSections = inventory.modules.contains { $0.container != nil }
   }
 
   /// Whether payloads are best read in the order in which they lie.
-  public var readsForward: Bool { source.readsForward }
+  public var readsForward: Bool { source.readsForward || hasCompressedSections }
 
   /// The decompressed bytes of a payload.
   ///
@@ -142,11 +144,10 @@ public final class PayloadReader: Sendable {
   }
 
   private func contents(of section: CompressedSection) throws(Problem) -> any ByteSource {
-    // Threads that need the same section wait for the first one.
-    let result: Result<MemoryBytes, Problem> = inflated.withLock { cached in
+    let result: Result<DecompressedBytes, Problem> = inflated.withLock { cached in
       if let cached, cached.0 == section { return .success(cached.1) }
       do throws(Problem) {
-        let contents = MemoryBytes(try section.contents(in: source))
+        let contents = try section.contents(in: source)
         cached = (section, contents)
         return .success(contents)
       } catch {

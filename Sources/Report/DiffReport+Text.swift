@@ -8,7 +8,7 @@ import Stack
 extension DiffReport {
   /// The report as text: what was lost, what was gained, how sizes changed, and the answer in one line.
   public func text(_ style: TextStyle) -> [UInt8] {
-    var text = ""
+    var text = unread(style)
     for (name, root) in [("old", result.roots.first), ("new", result.roots.last)] {
       text += style.paint(name, .bold) + "  " + (root?.path.description ?? "") + "\n"
     }
@@ -31,10 +31,22 @@ extension DiffReport {
     return output
   }
 
+  /// Problems that are failures.
+  private var failures: Int { problems.count { $0.problem.isFailure } }
+
+  /// That something was not read, which is said before what is known of the rest.
+  private func unread(_ style: TextStyle) -> String {
+    guard failures > 0 else { return "" }
+    let sentence = "Not everything could be read as it should; \(counted(failures, "problem")) below."
+    return style.paint(wrapped(sentence, first: "! ", width: style.width), .yellow)
+  }
+
   private var overview: String {
     let differing = count(.changed) + count(.gained) + count(.lost)
     let same = count(.unchanged)
-    if differing + same + count(.notCompared) == 0 { return "No CUDA device code on either side." }
+    if differing + same + count(.notCompared) == 0 {
+      return "No CUDA device code on either side\(failures == 0 ? "" : " in what could be read")."
+    }
     if differing == 0, same > 0 {
       return "\(counted(same, "library", "libraries")) with device code, no difference in targets, sizes"
         + (difference.kernels == nil ? "." : " and kernels.")
@@ -58,7 +70,7 @@ extension DiffReport {
     let (mark, color, sentence) =
       difference.hasLosses
       ? ("✗", TextStyle.Color.red, "lost: " + parts.joined(separator: ", "))
-      : count(.notCompared) > 0
+      : count(.notCompared) > 0 || failures > 0
         ? ("?", .yellow, "not everything could be compared; nothing else was lost")
         : ("✓", .green, "nothing was lost")
     return style.paint(mark, color) + " " + style.paint(sentence, .bold) + "\n"

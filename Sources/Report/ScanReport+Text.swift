@@ -12,6 +12,7 @@ extension ScanReport {
   public func text(_ style: TextStyle, seconds: Double) -> String {
     var text = ""
     let sections = sections
+    if sections.count > 1 { text += unread(assessment.views, style) }
     if sections.count > 1, question.namesDevices {
       for (device, answer) in zip(devices, assessment.answers) { text += line(device, answer, style) }
       text += "\n"
@@ -40,7 +41,7 @@ extension ScanReport {
   }
 
   private func text(of parts: [ViewAssessment], _ style: TextStyle) -> String {
-    var text = ""
+    var text = unread(parts, style)
     if question.namesDevices {
       for device in devices.indices {
         let answer = Answer.combined(parts.map { $0.answers[device] }, by: question.tables)
@@ -49,7 +50,9 @@ extension ScanReport {
     }
     for part in parts { text += StackText(part: part, question: question).text(style) }
     if !parts.contains(where: \.hasGPUCode) {
-      if !question.namesDevices { text += nothingFound(parts) }
+      if !question.namesDevices {
+        text += parts.contains(where: \.hasFailures) ? "" : "No CUDA device code found.\n"
+      }
     } else {
       if !text.isEmpty { text += "\n" }
       let rows = parts.flatMap { part in
@@ -67,17 +70,29 @@ extension ScanReport {
     return text
   }
 
-  /// The headline where there is no device code: not that there is none where something was not read.
-  private func nothingFound(_ parts: [ViewAssessment]) -> String {
-    let failures = parts.flatMap(\.view.problems).filter(\.problem.isFailure)
-    if failures.isEmpty { return "No CUDA device code found.\n" }
+  /// The first headline: that something was not read, which is said before what is known of the rest.
+  private func unread(_ parts: [ViewAssessment], _ style: TextStyle) -> String {
+    let failures = parts.flatMap { part in
+      part.view.problems.filter(\.problem.isFailure).map { (part: part, problem: $0) }
+    }
+    guard let first = failures.first else { return "" }
     let unreachable: Set<Problem.Code> = [.notFound, .unreadable, .notRegularFile]
-    let isUnread = parts.allSatisfy { part in
+    let isNothingRead = parts.allSatisfy { part in
       part.view.kind == .file && part.view.problems.contains { unreachable.contains($0.problem.code) }
     }
-    return isUnread
-      ? "Nothing could be read.\n"
-      : "No CUDA device code found in what could be read; \(counted(failures.count, "problem")) below.\n"
+    let sentence: String
+    if isNothingRead, failures.count == 1 {
+      sentence =
+        "Nothing could be read: \(first.part.path(first.problem.path)) \(first.problem.problem.reason)."
+    } else if isNothingRead {
+      sentence = "Nothing could be read; \(counted(failures.count, "problem")) below."
+    } else {
+      let found =
+        parts.allSatisfy(\.units.isEmpty) && !question.namesDevices
+        ? "No CUDA device code found in what could be read" : "Not everything could be read as it should"
+      sentence = "\(found); \(counted(failures.count, "problem")) below."
+    }
+    return style.paint(wrapped(sentence, first: "! ", width: style.width), .yellow)
   }
 
   /// The answer for one GPU, in one sentence: `✗ RTX 5090 (12.0): no. PyTorch 2.1.2 has no code that runs on it`.
@@ -358,6 +373,18 @@ extension [Problem] {
   /// The problems below the heading of their file.
   func lines(_ style: TextStyle) -> String {
     grouped.map { wrapped(printable($0.description), first: "  problem: ", width: style.width) }.joined()
+  }
+}
+
+extension ViewAssessment {
+  /// Whether something in it could not be read as it should.
+  fileprivate var hasFailures: Bool { view.problems.contains { $0.problem.isFailure } }
+}
+
+extension Problem {
+  /// Why a path could not be read, behind its name.
+  fileprivate var reason: String {
+    code == .notFound ? code.phrase : observed.map { "\(code.phrase): \(printable($0))" } ?? code.phrase
   }
 }
 

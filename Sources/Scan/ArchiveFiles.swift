@@ -1,5 +1,6 @@
 import Archives
 import Bytes
+import Compression
 
 /// The files of an archive, in the order of their paths.
 struct ArchiveFiles: Sendable {
@@ -71,6 +72,15 @@ struct ArchiveFiles: Sendable {
   func open(_ path: Path) throws(Problem) -> any ByteSource {
     guard let index = index(of: path) else { throw Problem(.notFound, Problem.path) }
     return try open(index)
+  }
+
+  /// Compares the checksum of a file, where the archive has one.
+  ///
+  /// - Parameter contents: what ``open(_:)`` gave.
+  /// - Throws: a ``Problem`` when it is another one, or the rest of the file cannot be read.
+  func verify(_ index: Int, contents: any ByteSource) throws(Problem) {
+    guard case .zip(let archive) = storage else { return }
+    try archive.verify(archive.members[files[index].member], contents: contents)
   }
 
   private func open(_ index: Int) throws(Problem) -> any ByteSource {

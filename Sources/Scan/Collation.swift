@@ -22,11 +22,16 @@ extension Walk {
     let links = state.surroundings.links.sorted { $0.place < $1.place }
     var resolver = LinkResolver(roots, links: links, steps: steps)
     var unresolved: Set<Int> = []
+    var missed: [Int: [Path]] = [:]
     for (place, _) in links {
       switch resolver.destination(of: place) {
       case .inside(let destination):
         if let identity = identities[destination] { aliases[identity, default: []].append(place) }
-      case .outside: result.linksOutside[place.root, default: 0] += 1
+      case .outside(let destination):
+        result.linksOutside[place.root, default: 0] += 1
+        if Self.mayBeMissed(place, destination), !resolver.leadsBack(destination) {
+          missed[place.root, default: []].append(destination)
+        }
       case .nowhere: break
       case nil:
         guard unresolved.insert(place.root).inserted else { continue }
@@ -35,6 +40,10 @@ extension Walk {
             place: FilePlace(root: place.root, path: Path("")),
             problem: Problem(.limitExceeded, "symbolic links", expected: limits.atMost(.pathSteps))))
       }
+    }
+    for (root, destinations) in missed {
+      result.problems.append(
+        PlacedProblem(place: FilePlace(root: root, path: Path("")), problem: .linksOutside(to: destinations)))
     }
     var found: [ScannedLibrary] = []
     for (identity, entry) in state.files {
@@ -77,5 +86,35 @@ extension Walk {
     result.counts.modules = result.libraries.reduce(0) { $0 + $1.file.inventory.modules.count }
     result.counts.images = result.libraries.reduce(0) { $0 + $1.file.inventory.images.count }
     return result
+  }
+
+  /// Whether something is missed because the link at `place` is not followed: it leads to a folder, or to a file that facts
+  /// depend on or that may hold device code by its name. Where it leads is asked for its kind, and not opened.
+  private static func mayBeMissed(_ place: FilePlace, _ destination: Path) -> Bool {
+    switch try? FileKind.of(destination) {
+    case .directory: true
+    case .regular, nil:
+      Tree.needs(place.path.lastComponent.bytes, in: place.folder.path)
+        || UnreadFile.mayHoldCode(place.path.lastComponent.bytes)
+        || UnreadFile.mayHoldCode(destination.lastComponent.bytes)
+    default: false
+    }
+  }
+}
+
+extension Problem {
+  /// Symbolic links lead out of what was named, and were not followed.
+  fileprivate static func linksOutside(to destinations: [Path]) -> Problem {
+    var shared = destinations[0].components
+    for destination in destinations.dropFirst() {
+      let equal = zip(shared, destination.components).prefix { $0 == $1 }.count
+      shared.removeLast(shared.count - equal)
+    }
+    let folder = Path(bytes: [UInt8(ascii: "/")] + shared.joined(separator: [UInt8(ascii: "/")]))
+    var count = destinations.count == 1 ? "1 that leads to" : "\(destinations.count) that lead into"
+    if shared.isEmpty { count += " \(destinations[0].parent) and other folders of" }
+    return Problem(
+      .outOfBounds, "symbolic links", expected: "none that lead outside, or what they lead to named as well",
+      observed: "\(count) \(folder)")
   }
 }

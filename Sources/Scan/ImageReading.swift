@@ -1,6 +1,5 @@
 public import Bytes
 public import DeviceCode
-import Dispatch
 import Synchronization
 
 extension PayloadReader {
@@ -22,7 +21,7 @@ extension PayloadReader {
       : groups.indices.sorted { groups[$0].payload.size > groups[$1].payload.size }
     let next = Atomic(0)
     let results = Mutex([Result<Value, Problem>?](repeating: nil, count: images.count))
-    DispatchQueue.concurrentPerform(iterations: max(1, min(jobs, groups.count))) { _ in
+    inParallel(max(1, min(jobs, groups.count))) { _ in
       while true {
         let position = next.add(1, ordering: .relaxed).oldValue
         guard position < order.count else { return }

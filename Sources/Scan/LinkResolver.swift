@@ -10,8 +10,8 @@ struct LinkResolver {
   enum Destination: Equatable {
     /// To this place, if there is a file.
     case inside(FilePlace)
-    /// Out of all roots.
-    case outside
+    /// Out of all roots, to this path of the host.
+    case outside(Path)
     /// To itself, through more links than Linux follows, or to a path that is longer than any.
     case nowhere
   }
@@ -32,11 +32,9 @@ struct LinkResolver {
     self.steps = steps
     locations = roots.map { root in
       guard root.kind == .directory || root.kind == .file,
-        let resolved = unsafe root.path.withCString({ unsafe realpath($0, nil) })
+        let resolved = root.path.resolved
       else { return nil }
-      defer { unsafe free(resolved) }
-      let bytes = unsafe Array(UnsafeRawBufferPointer(start: resolved, count: strlen(resolved)))
-      return bytes.split(separator: UInt8(ascii: "/"))
+      return resolved.components
     }
     for (root, location) in locations.enumerated() {
       if let location { rootsAt[host.insert(location), default: []].append(root) }
@@ -66,7 +64,16 @@ struct LinkResolver {
     guard locations[place.root] != nil else {
       return .inside(FilePlace(root: place.root, path: Self.path(way[...])))
     }
-    return self.place(way, end, from: place.root).map { .inside($0) } ?? .outside
+    if let inside = self.place(way, end, from: place.root) { return .inside(inside) }
+    return .outside(Path(bytes: [UInt8(ascii: "/")] + Self.path(way[...]).bytes))
+  }
+
+  /// Whether `path` of the host, with its links followed by the system, lies in a root after all, as what leads there and
+  /// back through `/etc/alternatives` does.
+  func leadsBack(_ path: Path) -> Bool {
+    guard let resolved = path.resolved else { return false }
+    let parts = resolved.components
+    return locations.contains { $0.map { parts.starts(with: $0) } ?? false }
   }
 
   /// The place under a root that a way on the host leads to; nil where it is outside of all.
@@ -90,5 +97,14 @@ struct LinkResolver {
 
   private static func path(_ parts: ArraySlice<ArraySlice<UInt8>>) -> Path {
     Path(bytes: parts.joined(separator: [UInt8(ascii: "/")]))
+  }
+}
+
+extension Path {
+  /// The path without links and `..`; nil where there is nothing.
+  fileprivate var resolved: Path? {
+    guard let resolved = unsafe withCString({ unsafe realpath($0, nil) }) else { return nil }
+    defer { unsafe free(resolved) }
+    return unsafe Path(bytes: UnsafeRawBufferPointer(start: resolved, count: strlen(resolved)))
   }
 }

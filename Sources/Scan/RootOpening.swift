@@ -1,5 +1,6 @@
 import Archives
 import Bytes
+import Compression
 import Dispatch
 import Stack
 import Synchronization
@@ -11,6 +12,8 @@ struct RootOpener {
   let steps: Budget
   /// Bytes that the members of archives may take.
   private let memory: Budget
+  /// Bytes that may be decompressed.
+  private let decompression: Budget
   /// The platform that is wanted of images for several; nil for all of Linux.
   let platform: ContainerImage.Platform?
   let jobs: Int
@@ -23,9 +26,10 @@ struct RootOpener {
   private var layerCount = 0
 
   init(
-    limits: ArchiveLimits, steps: Budget, platform: ContainerImage.Platform?, jobs: Int,
-    progress: ScanProgress?
+    limits: ArchiveLimits, steps: Budget, decompression: Budget, platform: ContainerImage.Platform?,
+    jobs: Int, progress: ScanProgress?
   ) {
+    self.decompression = decompression
     self.limits = limits
     self.steps = steps
     memory = Budget(Int(clamping: limits.nameMemory))
@@ -67,48 +71,61 @@ struct RootOpener {
     if ImageArchive.isImage(folder: path) {
       return add(try ImageArchive(folder: path, platform: platform), at: path)
     }
-    let directory = try Directory(path: path, followsLink: true)
+    let folder = try Folder(path)
+    let directory = try Directory(in: folder)
     var hasSystemFolder = false
     var packages: [[UInt8]] = []
     // What cannot be listed is told when the directory is walked.
     while let entry = try? directory.next() {
       if entry.name.elementsEqual("usr".utf8) { hasSystemFolder = true }
-      if entry.kind == .regular,
-        Self.packageSuffixes.contains(where: { entry.name.suffix($0.count) == $0[...] })
-      {
+      if entry.kind == .regular, Self.isPackage(entry.name) {
         packages.append(entry.name)
       }
     }
     // Every Linux has this folder, and packages of Python and conda do not.
-    addRoot(ScanRoot(path: path, kind: hasSystemFolder ? .rootFileSystem : .directory))
+    var root = ScanRoot(path: path, kind: hasSystemFolder ? .rootFileSystem : .directory)
+    root.folder = folder
+    addRoot(root)
     for name in packages.sorted(by: { $0.lexicographicallyPrecedes($1) }) { add(path.appending(name)) }
   }
 
   /// Names of packages that are opened in a folder that was named. In folders below it they are files like others.
   private static let packageSuffixes = [".whl", ".conda"].map { Array($0.utf8) }
 
+  /// Whether a file of this name, directly in a folder that was named, is opened as a root of its own.
+  static func isPackage(_ name: [UInt8]) -> Bool {
+    packageSuffixes.contains { name.suffix($0.count) == $0[...] }
+  }
+
   private mutating func addFile(_ path: Path) throws(Problem) {
     let file = try FileBytes(path: path)
     memory.addMemory(for: file.size)
+    decompression.addDecompression(for: file.size)
     let prefix = try file.bytes(at: 0, count: Int(min(file.size, 4)), "file")
-    if ZipArchive.isZip(prefix: prefix[...]) {
-      let archive = try ZipArchive(file, limits: limits)
-      if archive.isCondaPackage {
-        try addCondaPackage(CondaPackage(file, limits: limits, memory: memory), at: path)
-      } else {
-        addRoot(path, archive.isWheel ? .wheel : .zip, ArchiveFiles(archive))
-      }
-      return
+    if ZipArchive.isZip(prefix: prefix[...]) { return try addZip(file, at: path) }
+    guard try TarArchive.isTar(file) else {
+      let isELF = prefix.starts(with: [0x7F, 0x45, 0x4C, 0x46])
+      if !isELF, try ZipArchive.endsAsZip(file) { return try addZip(file, at: path) }
+      return addRoot(ScanRoot(path: path, kind: .file))
     }
-    guard try TarArchive.isTar(file) else { return addRoot(ScanRoot(path: path, kind: .file)) }
     var tree = FileTree(limits: limits, steps: steps, memory: memory)
-    tree.apply(try TarArchive(decompressing: file, limits: limits, memory: memory))
+    tree.apply(
+      try TarArchive(decompressing: file, limits: limits, memory: memory, decompression: decompression))
     if ImageArchive.isImage(tree) {
       try add(ImageArchive(tree, platform: platform), at: path, alsoWrong: tree.problems)
     } else {
       let isConda = try tree.file(at: Path("info/index.json")) != nil
       addRoot(path, isConda ? .condaPackage : .tar, ArchiveFiles(tree))
     }
+  }
+
+  private mutating func addZip(_ file: FileBytes, at path: Path) throws(Problem) {
+    let archive = try ZipArchive(file, limits: limits, decompression: decompression)
+    if archive.isCondaPackage {
+      return try addCondaPackage(
+        CondaPackage(file, limits: limits, memory: memory, decompression: decompression), at: path)
+    }
+    addRoot(path, archive.isWheel ? .wheel : .zip, ArchiveFiles(archive))
   }
 
   private mutating func addCondaPackage(_ package: CondaPackage, at path: Path) throws(Problem) {
@@ -165,7 +182,7 @@ struct RootOpener {
 
   /// Reads and verifies layers, several at a time.
   private mutating func read(_ missing: [ContainerImage.Layer], _ problems: inout [Problem]) {
-    let (limits, progress, memory) = (limits, progress, memory)
+    let (limits, progress, memory, decompression) = (limits, progress, memory, decompression)
     progress?.begin(.verifyingLayers, of: missing.count)
     let checkpoints = Self.checkpointLimit / max(1, layerCount)
     let size = Atomic(layers.values.reduce(0) { $0 + $1.source.size })
@@ -179,7 +196,7 @@ struct RootOpener {
           throw Problem(
             .limitExceeded, "layers of the images", expected: limits.atMost(.imageSize), observed: "more")
         }
-        let tar = try missing[index].tar(limits: limits, memory: memory)
+        let tar = try missing[index].tar(limits: limits, memory: memory, decompression: decompression)
         size.add(tar.source.size, ordering: .relaxed)
         // The files are read in a pass of their own, which jumps from checkpoint to checkpoint.
         (tar.source as? DecompressedBytes)?.release(keepingCheckpoints: checkpoints)

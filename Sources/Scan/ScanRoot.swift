@@ -11,6 +11,8 @@ public struct ScanRoot: Sendable {
   public var image: Image?
   /// What is in an archive; nil for what lies in the file system of the host.
   var archive: ArchiveFiles?
+  /// The directory that is walked; nil for everything else.
+  var folder: Folder?
 
   public init(path: Path, kind: View.Kind) {
     self.path = path
@@ -96,8 +98,8 @@ extension [ScanRoot] {
   func open(_ place: FilePlace) throws(Problem) -> any CountingByteSource {
     let root = self[place.root]
     if let archive = root.archive { return CountedBytes(try archive.open(place.path)) }
-    return root.kind == .file
-      ? try FileBytes(path: root.path) : try FileBytes(in: root.path, place.path)
+    if let folder = root.folder { return try FileBytes(in: folder, place.path) }
+    return try FileBytes(path: root.path)
   }
 }
 

@@ -28,15 +28,22 @@ public struct Scanner: Sendable {
   /// Nothing ends a scan; what cannot be read is among the result's problems.
   public func scan(_ paths: [Path]) -> ScanResult {
     let steps = Budget(limits.pathSteps)
+    let decompression = Budget(
+      Int(clamping: limits.decompressedSize), expected: limits.atMost(.decompressedSize))
     var opener = RootOpener(
-      limits: limits, steps: steps, platform: platform, jobs: jobs, progress: progress)
+      limits: limits, steps: steps, decompression: decompression, platform: platform, jobs: jobs,
+      progress: progress)
     var seen: Set<Path> = []
     for path in paths where seen.insert(path).inserted {
       progress?.begin(.opening)
       opener.add(path)
     }
+    // An archive that takes all of it to be opened must not keep others from being read.
+    decompression.add(Int(clamping: limits.decompressedSize))
     progress?.begin(.walking)
-    let walk = Walk(opener.roots, problems: opener.problems, progress: progress)
+    let walk = Walk(
+      opener.roots, limits: limits, decompression: decompression, problems: opener.problems,
+      progress: progress)
     walk.run(jobs: jobs)
     return walk.result(jobs: jobs, limits: limits, steps: steps)
   }

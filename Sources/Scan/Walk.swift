@@ -1,6 +1,7 @@
 import Archives
 import Bytes
 import Compatibility
+import Compression
 import DeviceCode
 import ELFFile
 import Stack
@@ -38,12 +39,20 @@ final class Walk: Sendable {
   }
 
   let roots: [ScanRoot]
+  let limits: ArchiveLimits
+  /// Bytes that may be decompressed.
+  let decompression: Budget
   let queue = WorkQueue<Item>()
   let state: Mutex<State>
   let progress: ScanProgress?
 
-  init(_ roots: [ScanRoot], problems: [PlacedProblem], progress: ScanProgress?) {
+  init(
+    _ roots: [ScanRoot], limits: ArchiveLimits, decompression: Budget, problems: [PlacedProblem],
+    progress: ScanProgress?
+  ) {
     self.roots = roots
+    self.limits = limits
+    self.decompression = decompression
     self.progress = progress
     var state = State(problems: problems)
     let unreadable = Set(problems.map(\.place.root))
@@ -55,7 +64,7 @@ final class Walk: Sendable {
           (FilePlace(root: index, path: $0.path), $0.target)
         }
         for batch in archive.batches { queue.add(.batch(batch, root: index)) }
-      } else if root.kind.isHostDirectory {
+      } else if root.folder != nil {
         queue.add(.directory(place))
       } else if root.kind == .file, !unreadable.contains(index) {
         queue.add(.file(place, isRoot: true))
@@ -103,7 +112,8 @@ final class Walk: Sendable {
     var seen = Seen()
     var prefix = [UInt8](repeating: 0, count: InspectedFile.prefixSize)
     do throws(Problem) {
-      let directory = try Directory(path: place.fullPath(in: roots), followsLink: place.path.bytes.isEmpty)
+      guard let folder = roots[place.root].folder else { return }
+      let directory = try Directory(in: folder, place.path)
       while let entry = try directory.next() {
         let entryPlace = place.appending(entry.name)
         switch entry.kind {
@@ -116,9 +126,16 @@ final class Walk: Sendable {
             let count = try directory.prefix(
               of: entry.name, into: &prefix, needsMore: InspectedFile.needsLongPrefix)
             seen.bytesRead += count
-            if InspectedFile.mayHoldDeviceCode(prefix: prefix[..<count]) {
-              queue.add(.file(entryPlace, isRoot: false))
-            }
+            let start = prefix[..<count]
+            let isRoot = place.path.bytes.isEmpty && RootOpener.isPackage(entry.name)
+            let unread =
+              isRoot
+              ? nil
+              : UnreadFile.problem(entry.name, prefix: start, isNamed: false, limits: limits) {
+                () throws(Problem) in try roots.open(entryPlace)
+              }
+            if let unread { seen.problems.append(PlacedProblem(place: entryPlace, problem: unread)) }
+            if Self.isCandidate(start, unread) { queue.add(.file(entryPlace, isRoot: false)) }
           } catch {
             seen.problems.append(PlacedProblem(place: entryPlace, problem: error))
           }
@@ -139,6 +156,11 @@ final class Walk: Sendable {
     add(seen, directories: 1)
   }
 
+  /// Whether a file with these first bytes is read. A Debian package has the form of a static library.
+  private static func isCandidate(_ prefix: ArraySlice<UInt8>, _ unread: Problem?) -> Bool {
+    InspectedFile.mayHoldDeviceCode(prefix: prefix) && (unread == nil || prefix.first == 0x7F)
+  }
+
   private func visit(batch: ArchiveFiles.Batch, root: Int) {
     guard let archive = roots[root].archive else { return }
     var seen = Seen()
@@ -156,7 +178,11 @@ final class Walk: Sendable {
         }
         seen.bytesRead += prefix.count
         progress?.add(files: 1, bytes: UInt64(prefix.count))
-        guard InspectedFile.mayHoldDeviceCode(prefix: prefix[...]) else { continue }
+        let unread = UnreadFile.problem(
+          place.path.lastComponent.bytes, prefix: prefix[...], isNamed: false, limits: limits
+        ) { () throws(Problem) in try archive.open(place.path) }
+        if let unread { seen.problems.append(PlacedProblem(place: place, problem: unread)) }
+        guard Self.isCandidate(prefix[...], unread) else { continue }
       } catch {
         seen.problems.append(PlacedProblem(place: place, problem: error))
         continue
@@ -177,15 +203,32 @@ final class Walk: Sendable {
     do throws(Problem) {
       let source = try roots.open(place)
       let identity: Identity
+      var member: (archive: ArchiveFiles, index: Int)?
       if let file = source as? FileBytes {
         identity = .file(file.identity)
       } else if let archive = roots[place.root].archive, let index = archive.index(of: place.path) {
         let file = archive.files[index]
+        member = (archive, index)
         identity = .member(root: place.root, layer: file.layer, member: file.member)
       } else {
         return
       }
-      if isRoot { progress?.add(files: 1) }
+      if isRoot {
+        progress?.add(files: 1)
+        // By itself, so that it does not count as read.
+        let file = try roots.open(place)
+        let prefix = try file.bytes(at: 0, count: Int(min(file.size, UInt64(UnreadFile.prefixSize))), "file")
+        let unread = UnreadFile.problem(
+          place.path.bytes, prefix: prefix[...], isNamed: true, limits: limits
+        ) { file }
+        if let unread {
+          state.withLock {
+            $0.problems.append(PlacedProblem(place: place, problem: unread))
+            if !Self.isCandidate(prefix[...], unread) { $0.counts.filesVisited += 1 }
+          }
+          guard Self.isCandidate(prefix[...], unread) else { return }
+        }
+      }
       let isFirst = state.withLock { state in
         if isRoot {
           state.counts.filesVisited += 1
@@ -197,13 +240,23 @@ final class Walk: Sendable {
       guard isFirst else { return }
       // Before the reader goes on: some sources are slow to go back.
       let start = try? source.bytes(at: 0, count: Int(min(endSize, source.size)), "file")
-      var file = InspectedFile(source)
+      // The bytes of archives were counted when they were opened.
+      if member == nil { decompression.addDecompression(for: source.size) }
+      var file = InspectedFile(source, decompression: decompression)
       let unit = CodeUnit(file.inventory)
       var host = HostLibrary(path: place.path, file: file)
       do throws(Problem) {
         try host?.readCompiler(of: file)
       } catch {
         file.problems.append(withinLimit: error)
+      }
+      if let member {
+        do throws(Problem) {
+          try member.archive.verify(member.index, contents: (source as? CountedBytes)?.source ?? source)
+        } catch {
+          // Whoever read to the end may have met it.
+          if !file.problems.contains(error) { file.problems.append(withinLimit: error) }
+        }
       }
       let buildID = file.elf?.buildID
       // It would keep the file open, and of a member all that was decompressed around it.

@@ -1,3 +1,4 @@
+import Bytes
 import Dispatch
 import Synchronization
 
@@ -24,7 +25,7 @@ final class WorkQueue<Item: Sendable>: Sendable {
   /// Calls `body` for every item, newest first, on `jobs` threads; returns when none is left.
   func run(jobs: Int, _ body: @Sendable (Item) -> Void) {
     guard state.withLock({ $0.pending }) > 0 else { return }
-    DispatchQueue.concurrentPerform(iterations: jobs) { _ in
+    inParallel(jobs) { _ in
       while true {
         signals.wait()
         guard let item = state.withLock({ $0.waiting.popLast() }) else { return }

@@ -1,5 +1,6 @@
 import Bytes
 import CommandLineSyntax
+import Demangling
 import Glibc
 import Report
 
@@ -13,7 +14,12 @@ enum Cubinspect {
     _ = signal(SIGPIPE, SIG_IGN)
     // So is a file that grows past the limit of the process.
     _ = signal(SIGXFSZ, SIG_IGN)
-    exit(run(rawArguments()).rawValue)
+    let status = run(rawArguments())
+    if Demangling.lacksThread {
+      Terminal.report(
+        "names are shown as they are in the file: the system gives no thread to demangle them on")
+    }
+    exit(status.rawValue)
   }
 
   private static func run(_ arguments: [Argument]) -> ExitStatus {

@@ -145,7 +145,7 @@ enum DriverProbe {
     }
     let folder = Path("\(procFolder)/gpus")
     var names: [Path] = []
-    if let directory = try? Directory(path: folder, followsLink: true) {
+    if let directory = try? Directory(in: Folder(folder)) {
       while let entry = try? directory.next() { names.append(folder.appending(entry.name)) }
     }
     for name in names.sorted() {

@@ -1,4 +1,4 @@
-import Dispatch
+import Bytes
 import Glibc
 import Report
 import Scan
@@ -12,11 +12,16 @@ enum ProgressLine {
     var isOpen = false
   }
 
+  private final class Work: Sendable {
+    let isDone = Atomic(false)
+  }
+
   private static let state = Mutex(State())
 
-  /// Work that is done sooner shows no line.
-  private static let delay = 0.3
-  private static let interval = 0.1
+  /// Work that is done sooner, in microseconds, shows no line.
+  private static let delay: useconds_t = 300_000
+  /// Microseconds.
+  private static let interval: useconds_t = 100_000
 
   /// Whether a command may show it: standard error is a terminal, and nobody asked for quiet.
   static func isPossible(isQuiet: Bool) -> Bool {
@@ -28,18 +33,19 @@ enum ProgressLine {
   static func during<Result>(isQuiet: Bool, _ body: (ScanProgress?) -> Result) -> Result {
     guard isPossible(isQuiet: isQuiet) else { return body(nil) }
     let progress = ScanProgress()
-    let end = DispatchSemaphore(value: 0)
     state.withLock { $0.isOpen = true }
-    DispatchQueue(label: "progress").async {
+    let work = Work()
+    // Nobody waits for it: it shows nothing any more once the line is closed.
+    inBackground {
       var text = ProgressText()
-      var wait = delay
-      while end.wait(timeout: .now() + wait) == .timedOut {
+      usleep(delay)
+      while !work.isDone.load(ordering: .acquiring) {
         show(text.text(progress.snapshot))
-        wait = interval
+        usleep(interval)
       }
     }
     defer {
-      end.signal()
+      work.isDone.store(true, ordering: .releasing)
       close()
     }
     return body(progress)

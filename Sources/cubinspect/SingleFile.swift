@@ -4,13 +4,24 @@ import Bytes
 extension FileBytes {
   /// Opens a file whose own device code is wanted.
   ///
-  /// - Throws: a ``Problem`` when it cannot be opened, and when it is an archive, whose files `scan` reads.
+  /// - Throws: a ``Problem`` when it cannot be opened, when it is an archive, whose files `scan` reads, and when it holds
+  ///   other files or is not what its name says.
   static func single(_ path: Path) throws(Problem) -> FileBytes {
     let file = try FileBytes(path: path)
-    let prefix = try file.bytes(at: 0, count: Int(min(file.size, 4)), "file")
-    let isZip = ZipArchive.isZip(prefix: prefix[...])
+    let prefix = try file.bytes(at: 0, count: Int(min(file.size, UInt64(UnreadFile.prefixSize))), "file")
+    guard prefix.first != 0x7F else { return file }
     // What libarchive cannot make sense of is no tar.
-    guard isZip || (try? TarArchive.isTar(file)) == true else { return file }
+    let isTar = (try? TarArchive.isTar(file)) == true
+    var isZip = ZipArchive.isZip(prefix: prefix[...])
+    if !isZip, !isTar { isZip = try ZipArchive.endsAsZip(file) }
+    guard isZip || isTar else {
+      let name = path.lastComponent.bytes
+      let unread = UnreadFile.problem(name, prefix: prefix[...], isNamed: true, limits: ArchiveLimits()) {
+        file
+      }
+      if let unread { throw unread }
+      return file
+    }
     throw Problem(
       .unsupported, Problem.path,
       observed: "\(isZip ? "a wheel or another zip archive" : "a tar"): cubinspect scan reads the files in it"

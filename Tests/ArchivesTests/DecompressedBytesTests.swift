@@ -1,5 +1,6 @@
 import Archives
 import Bytes
+import Compression
 import FixtureSupport
 import Foundation
 import FuzzSupport

@@ -119,6 +119,44 @@ import Testing
     #expect(summary(manifest.problems) == ["mismatch: digest of a manifest"])
   }
 
+  /// A layer that is what the manifest says, and not what the configuration says.
+  @Test func wrongDigestOfTar() throws {
+    let blobs = "blobs/sha256/"
+    func text(_ name: String) throws -> String {
+      String(
+        decoding: try Data(contentsOf: URL(filePath: Self.folder.text).appending(path: name)), as: UTF8.self)
+    }
+    let copy = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+    try FileManager.default.copyItem(at: URL(filePath: Self.folder.text), to: copy)
+    defer { try? FileManager.default.removeItem(at: copy) }
+    /// Writes a blob and returns its digest.
+    func write(_ text: String) throws -> String {
+      let bytes = Array(text.utf8)
+      let digest = try SHA256.digest(of: MemoryBytes(bytes)).map {
+        String(UInt16($0) | 0x100, radix: 16).suffix(2)
+      }
+      .joined()
+      try Data(bytes).write(to: copy.appending(path: blobs + digest))
+      return digest
+    }
+    let index = try text("index.json")
+    let manifestDigest = try #require(index.firstMatch(of: /sha256:([0-9a-f]+)/)).1
+    let manifest = try text(blobs + manifestDigest)
+    let configurationDigest = try #require(manifest.firstMatch(of: /"config"[^}]*sha256:([0-9a-f]+)/)).1
+    let configuration = try text(blobs + configurationDigest)
+    let layer = try #require(configuration.firstMatch(of: /diff_ids[^0-9]*"sha256:([0-9a-f]+)/)).1
+    let other = String(layer.reversed())
+    try #require(layer != other)
+    let changed = try write(configuration.replacing(layer, with: other))
+    let changedManifest = try write(manifest.replacing(configurationDigest, with: changed))
+    try Data(index.replacing(manifestDigest, with: changedManifest).utf8)
+      .write(to: copy.appending(path: "index.json"))
+    let image = try #require(ImageArchive(folder: Path(copy.path)).images.first)
+    let tars = try image.layers.map { try $0.tar() }
+    #expect(summary(tars[0].problems) == ["mismatch: layer diff_id"])
+    #expect(tars.dropFirst().allSatisfy { $0.problems == [] })
+  }
+
   /// In an archive of `docker save` the configuration has the digests of the layers' tars.
   @Test func wrongDigestInDockerArchive() throws {
     var bytes = try Fixtures.bytes("docker.tar").bytes

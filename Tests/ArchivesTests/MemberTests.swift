@@ -1,5 +1,6 @@
 import Archives
 import Bytes
+import Compression
 import DeviceCode
 import ELFFile
 import FixtureSupport

@@ -191,10 +191,10 @@ private let numbers = (0..<200).map { UInt8($0) }
     try tree.symbolicLink("root/a/b/out", to: tree("secret/file"))
     try tree.symbolicLink("root/leave", to: "../secret")
     try tree.symbolicLink("way", to: "root")
-    #expect(try FileBytes(in: Path(tree("root")), Path("a/b/file")).size == 200)
-    #expect(try FileBytes(in: Path(tree("way")), Path("a//b/file")).size == 200)
+    #expect(try FileBytes(in: Folder(Path(tree("root"))), Path("a/b/file")).size == 200)
+    #expect(try FileBytes(in: Folder(Path(tree("way"))), Path("a//b/file")).size == 200)
     func code(_ path: String) -> Problem.Code? {
-      (#expect(throws: Problem.self) { try FileBytes(in: Path(tree("root")), Path(path)) })?.code
+      (#expect(throws: Problem.self) { try FileBytes(in: Folder(Path(tree("root"))), Path(path)) })?.code
     }
     #expect(code("a/link/file") == .notFound)
     #expect(code("leave/file") == .notFound)

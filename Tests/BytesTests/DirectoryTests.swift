@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct DirectoryTests {
   private func entries(_ path: String) throws -> [String: FileKind] {
-    let directory = try Directory(path: Path(path), followsLink: false)
+    let directory = try Directory(in: Folder(Path(path)))
     var found: [String: FileKind] = [:]
     while let entry = try directory.next() { found[printable(entry.name)] = entry.kind }
     return found
@@ -34,14 +34,34 @@ import Testing
     try tree.write([1], to: "file")
     try tree.directory("directory")
     try tree.symbolicLink("link", to: "directory")
-    func code(_ name: String, followsLink: Bool = false) -> Problem.Code? {
-      (#expect(throws: Problem.self) { try Directory(path: Path(tree(name)), followsLink: followsLink) })?
-        .code
+    let folder = try Folder(Path(tree.path))
+    func code(_ name: String) -> Problem.Code? {
+      (#expect(throws: Problem.self) { try Directory(in: folder, Path(name)) })?.code
     }
     #expect(code("missing") == .notFound)
     #expect(code("file") == .notFound)
     #expect(code("link") != nil)
-    #expect(throws: Never.self) { try Directory(path: Path(tree("link")), followsLink: true) }
+    #expect(code("directory/..") == .notFound)
+    #expect(throws: Never.self) { try Directory(in: folder, Path("directory")) }
+    #expect(throws: Never.self) { try Folder(Path(tree("link"))) }
+    #expect(throws: Problem.self) { try Folder(Path(tree("file"))) }
+  }
+
+  /// A directory on the way becomes a link while a scan is under way, or the directory that was named gets another name.
+  @Test func namesThatChange() throws {
+    let tree = try TemporaryTree()
+    try tree.write([1], to: "root/way/inner/file")
+    try tree.write([1], to: "secret/inner/secret")
+    let folder = try Folder(Path(tree("root")))
+    #expect(try Directory(in: folder, Path("way/inner")).next()?.name == Array("file".utf8))
+    try tree.rename("root/way", to: "root/old")
+    try tree.symbolicLink("root/way", to: "../secret")
+    #expect(throws: Problem.self) { try Directory(in: folder, Path("way/inner")) }
+    #expect(throws: Problem.self) { try FileBytes(in: folder, Path("way/inner/secret")) }
+    try tree.rename("root", to: "elsewhere")
+    try tree.symbolicLink("root", to: "secret")
+    #expect(try Directory(in: folder, Path("old/inner")).next()?.name == Array("file".utf8))
+    #expect(throws: Problem.self) { try Directory(in: folder, Path("inner")) }
   }
 
   @Test func prefixes() throws {
@@ -52,7 +72,7 @@ import Testing
     try tree.write([], to: "empty")
     try tree.symbolicLink("link", to: "long")
     try tree.symbolicLink("broken", to: "nowhere")
-    let directory = try Directory(path: Path(tree.path), followsLink: false)
+    let directory = try Directory(in: Folder(Path(tree.path)))
     var buffer = [UInt8](repeating: 0xEE, count: 100)
     func prefix(_ name: String, _ needsMore: Bool = false) throws(Problem) -> Int {
       try directory.prefix(of: Array(name.utf8), into: &buffer) { _ in needsMore }

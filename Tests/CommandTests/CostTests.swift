@@ -263,11 +263,198 @@ struct CostTests {
     }
   }
 
-  /// What was not read is no good news.
-  @Test func nothingRead() throws {
-    let run = try run("scan", "missing")
+  // MARK: Compressed streams
+
+  /// An ELF file of `mebibytes` whose sections lie in an order that jumps to and fro.
+  private func jumping(_ mebibytes: Int) -> [UInt8] {
+    var elf = ELFBuilder()
+    elf.hasSegments = false
+    let parts = 64
+    for index in 0..<parts {
+      // 29 and 64 have no common divisor.
+      elf.sections.append(.init(".data\(index * 29 % parts)", flags: 2, [UInt8](repeating: 0, count: 64)))
+      elf.sections[index].declaredOffset = UInt64(
+        (index * 29 % parts) * (mebibytes << 20) / parts + (1 << 20))
+      elf.sections[index].declaredSize = 64
+    }
+    return elf.bytes + [UInt8](repeating: 0, count: mebibytes << 20)
+  }
+
+  private func zip(_ names: [String], method: String, to archive: String) throws {
+    let writes = names.map { "z.write('\($0)');" }.joined()
+    try pack(
+      "python3 -c \"import zipfile; z = zipfile.ZipFile('\(archive)', 'w', zipfile.\(method)); \(writes) z.close()\""
+    )
+  }
+
+  /// Sections that lie to and fro are read in the order in which they lie: one pass of a stream that cannot go back.
+  @Test func passesOverStreams() throws {
+    try tree.write(jumping(96), to: "x/a.so")
+    for method in ["ZIP_BZIP2", "ZIP_DEFLATED"] {
+      try zip(["x/a.so"], method: method, to: "a.zip")
+      let run = try run("scan", "a.zip", seconds: 30, mebibytes: 200)
+      #expect(run.status == 0, "\(run.messages)")
+    }
+    try pack("tar cf a.tar x && zstd -q a.tar && xz -1 -k a.tar")
+    for name in ["a.tar.zst", "a.tar.xz"] {
+      #expect(try run("scan", name, seconds: 30, mebibytes: 300).status == 0)
+    }
+  }
+
+  /// Many members that decompress to much: all that is decompressed in a scan is counted.
+  @Test func decompressedBytes() throws {
+    try tree.library("x/a.so", "sm_80")
+    try tree.write(jumping(64), to: "x/b.so")
+    try tree.write(jumping(64) + [1], to: "x/c.so")
+    try zip(["x/a.so", "x/b.so", "x/c.so"], method: "ZIP_DEFLATED", to: "a.zip")
+    try pack("tar czf a.tar.gz x")
+    #expect(try run("scan", "a.zip").status == 0)
+    #expect(try run("scan", "a.tar.gz").status == 0)
+    for name in ["a.zip", "a.tar.gz"] {
+      let run = try run("scan", name, "--limit", "decompressed-size=16MiB", seconds: 20)
+      #expect(run.status == 2)
+      #expect(
+        run.messages.contains("decompressed bytes: larger than the limit, expected at most 16777216 bytes")
+          && run.messages.contains("(limit decompressed-size)"), "\(run.messages)")
+    }
+    // The library comes first, and there is enough for that.
+    #expect(try run("scan", "a.zip", "--limit", "decompressed-size=16MiB").text.contains("x/a.so"))
+  }
+
+  /// Compressed sections, which are read as streams: in memory that does not grow with them, whatever the number of threads.
+  @Test func compressedSections() throws {
+    func section(_ mebibytes: Int) -> ELFBuilder.Section {
+      var contents: [UInt8] = [1, 0, 0, 0, 0, 0, 0, 0]
+      for shift in stride(from: 0, to: 64, by: 8) {
+        contents.append(UInt8(truncatingIfNeeded: UInt64(mebibytes << 20) >> UInt64(shift)))
+      }
+      contents += [1, 0, 0, 0, 0, 0, 0, 0]
+      var sum: UInt32 = 1
+      // Zeros leave the low half of Adler-32 at 1; the high half is their number.
+      sum |= UInt32((mebibytes << 20) % 65521) << 16
+      contents += [0x78, 0x9C] + HugeArchives.zeros(mebibytes: mebibytes)
+      contents += [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: sum >> UInt32($0)) }
+      return .init(".rodata", flags: 0x802, contents)
+    }
+    for index in 0..<4 {
+      var elf = ELFBuilder()
+      elf.sections.append(section(60))
+      try tree.write(elf.bytes + [UInt8(index)], to: "in/\(index).so")
+    }
+    let run = try run("scan", "in", "--jobs", "8", seconds: 60, mebibytes: 100)
+    #expect(run.status == 0, "\(run.messages)")
+    // All of one file count together.
+    var elf = ELFBuilder()
+    for _ in 0..<3 { elf.sections.append(section(40)) }
+    try tree.write(elf.bytes, to: "many.so")
+    let many = try self.run("scan", "many.so", seconds: 30, mebibytes: 100)
+    #expect(many.status == 2)
+    #expect(many.messages.contains("size of a compressed section: larger than the limit"), "\(many.messages)")
+  }
+
+  // MARK: Names
+
+  /// Deep folders of members, each of its own.
+  @Test func foldersOfZipMembers() throws {
+    var zip = WheelBuilder()
+    zip.add(ELFBuilder(fatBinaries: [FatBinaryBuilder("sm_80")]).bytes, to: "a.so")
+    for index in 0..<1000 {
+      zip.add([], to: "\(100_000 + index)/" + String(repeating: "a/", count: 2030) + "z")
+    }
+    try tree.write(zip.bytes, to: "a.zip")
+    let run = try run("scan", "a.zip", seconds: 30, mebibytes: 150)
+    #expect(run.status == 0)
+    #expect(run.text.contains("a.so"))
+  }
+
+  /// A package of many parts, each with many members.
+  @Test func partsOfCondaPackage() throws {
+    var tar = TarBuilder()
+    for index in 0..<2000 { tar.add([], to: "info/\(index)") }
+    try tree.write(tar.bytes, to: "a.tar")
+    try pack("zstd -q a.tar")
+    let part = try #require(fileContents(tree("a.tar.zst")))
+    var package = WheelBuilder()
+    package.add(Array("{\"conda_pkg_format_version\": 2}".utf8), to: "metadata.json")
+    for index in 0..<100 { package.add(part, to: "pkg-\(index).tar.zst") }
+    try tree.write(package.bytes, to: "a.conda")
+    let run = try run("scan", "a.conda", seconds: 60, mebibytes: 250)
+    #expect(run.status == 0, "\(run.messages)")
+  }
+
+  /// Distributions without a list of their files, whose names are in a long one, and files that nobody owns.
+  @Test func longListOfNames() throws {
+    try tree.write(Array("Name: p\nVersion: 1\n".utf8), to: "in/p-1.dist-info/METADATA")
+    let lines = String(repeating: "x\n", count: 500_000)
+    try tree.write(Array(lines.utf8), to: "in/p-1.dist-info/top_level.txt")
+    for index in 0..<300 {
+      try tree.write(Array(".version 8.0\n.target sm_80\n// \(index)\n".utf8), to: "in/a\(index)/k.ptx")
+    }
+    #expect(try run("scan", "in", seconds: 30).status == 0)
+  }
+
+  /// Manifests over one layer.
+  @Test func manifestsOverOneLayer() throws {
+    var image = ImageBuilder()
+    var tar = TarBuilder()
+    for index in 0..<2000 { tar.add([], to: "usr/\(index)") }
+    image.layers = [(command: "RUN make", tar: tar)]
+    let files = try image.files()
+    let entry = String(decoding: files[0].contents.dropFirst().dropLast(), as: UTF8.self)
+    for (name, contents) in files.dropFirst() { try tree.write(contents, to: "in/" + name) }
+    let manifest = "[\(Array(repeating: entry, count: 500).joined(separator: ","))]"
+    try tree.write(Array(manifest.utf8), to: "in/manifest.json")
+    let run = try run("scan", "in", seconds: 60, mebibytes: 400)
     #expect(run.status == 2)
-    #expect(run.text.hasPrefix("Nothing could be read.\n"))
-    #expect(!run.text.contains("No CUDA device code found"))
+    #expect(run.messages.contains("(limit name-memory)"), "\(run.messages)")
+  }
+
+  // MARK: Surroundings
+
+  /// Expressions that the C library would crash on, or would take gigabytes or hours for.
+  @Test func patterns() throws {
+    try tree.library("a.so", "sm_80")
+    let repeated = String(repeating: "(", count: 40) + "a" + String(repeating: "+)", count: 40)
+    for pattern in [
+      String(repeating: "(", count: 20_000), "((((((x{0,255}){0,255}){0,255})))))",
+      "((a{0,100}){0,100}){0,100}", repeated, "(a*)*\\1", String(repeating: "a", count: 5000),
+      "{" + String(repeating: "(", count: 3000), "[(]" + String(repeating: "(", count: 3000),
+      "a{9999999999999999999}",
+    ] {
+      let run = try run("kernels", "a.so", "--match", pattern, seconds: 10, mebibytes: 200)
+      #expect(run.status == 2, "\(pattern.prefix(40)): \(run.messages)")
+      #expect(run.messages.contains("--match"))
+    }
+    for pattern in [
+      "^void (at|caffe2)::.*[[:digit:]()]+", "[(]{2,5}|a{,3}b{1,}", "(a|b|c|d){1,40}", "\\(x\\)",
+    ] {
+      #expect(try run("kernels", "a.so", "--match", pattern).status == 0, "\(pattern)")
+    }
+  }
+
+  /// Without further threads everything is done by one, and with few descriptors it is done or said.
+  @Test func fewThreadsAndDescriptors() throws {
+    let becomeNobody = geteuid() == 0 ? "setpriv --reuid 65534 --regid 65534 --clear-groups " : ""
+    guard try becomeNobody.isEmpty || Program.shell(becomeNobody + "\"$0\" help").status == 0 else {
+      try Test.cancel(
+        "needs setpriv(1) to give up the rights of root, and a program that everybody may start")
+    }
+    try tree.setMode(0o755, of: ".")
+    for index in 0..<100 { try tree.library("in/\(index)/a.so", "sm_80") }
+    let commands = ["scan in --jobs 8", "kernels in/0/a.so in/1/a.so --jobs 8", "diff in/0 in/1 --jobs 8"]
+    for command in commands {
+      let run = try Program.shell(
+        "ulimit -u 1; exec timeout 60 \(becomeNobody)\"$0\" \(command)", in: tree.path)
+      #expect(run.status == 0, "\(command): \(run.messages)")
+    }
+    for count in 3...20 {
+      let run = try Program.shell(
+        "ulimit -n \(count); exec timeout 60 \"$0\" scan in --jobs 8", in: tree.path)
+      // 127 comes from the dynamic linker, which has descriptors of its own.
+      #expect([0, 2, 127].contains(run.status), "\(count): \(String(describing: run.status))")
+      if run.status == 0 {
+        #expect(run.text.contains(" 1 library with device code"), "\(count): \(run.text)")
+      }
+    }
   }
 }

@@ -52,11 +52,11 @@ struct WidthTests {
   /// A name keeps its last component where there is room for it.
   @Test func namesKeepTheirEnd() throws {
     let narrow = try lines("scan lib --color=never", columns: 80)
-    #expect(narrow[0].hasPrefix("library"))
+    #expect(narrow.contains { $0.hasPrefix("library") })
     #expect(narrow.contains { $0.hasPrefix("libsomet…") && $0.contains("cuda.so.12.5.0") })
     let wide = try lines("scan lib --color=never", columns: 120)
     #expect(wide.contains { $0.hasPrefix("…/for-one-line-of-a-terminal/libother_cuda.so ") })
     #expect(wide.contains("  = other.so"))
-    #expect(wide[0].contains("modules"))
+    #expect(wide.contains { $0.hasPrefix("library") && $0.contains("modules") })
   }
 }

@@ -95,6 +95,11 @@ public final class TemporaryTree: Sendable {
     }
   }
 
+  /// Gives what is called `name` another name, in the place of what has that.
+  public func rename(_ name: String, to other: String) throws {
+    try check(unsafe Glibc.rename(self(name), self(other)), "rename")
+  }
+
   public func setMode(_ mode: UInt32, of name: String) throws {
     try check(withPath(Array(name.utf8)) { unsafe chmod($0, mode) }, "chmod")
   }

@@ -33,6 +33,8 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
   case member = "FuzzMember"
   /// Facts as a file; what reads well is judged and reported.
   case facts = "FuzzFacts"
+  /// A file of any format, read as a scan reads it; what is looked for is work that the size does not justify.
+  case cost = "FuzzCost"
 
   /// Reads `input`; returns what the result promises and does not keep, which is nothing.
   public func violations(_ input: [UInt8]) -> [String] {
@@ -68,6 +70,7 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
       }
       return findings(member) == findings(file) ? [] : [findings(member), findings(file)]
     case .facts: return Self.factsViolations(input)
+    case .cost: return ReadingCost(of: input).violations
     case .demangling:
       let name = "_Z" + String(decoding: input, as: UTF8.self)
       // The text itself as well: what the demangler writes is a narrow choice of what may come.

@@ -1,6 +1,4 @@
 public import Bytes
-import CArchive
-import Compression
 import Synchronization
 
 /// Random access to what a compressed stream holds, in memory that does not grow with it.
@@ -10,13 +8,31 @@ import Synchronization
 /// were passed last are kept, so whatever is read within ``recentBlocks`` of them is decompressed once.
 public final class DecompressedBytes: ByteSource {
   /// How a stream is compressed.
-  public enum Compression: Hashable, Sendable {
-    /// Bare deflate (RFC 1951), as in zip members.
-    case deflate
-    case gzip
-    case zstd
-    case bzip2
-    case xz
+  public struct Method: Sendable {
+    /// Whether it is cheap to keep copies of its state, so that going back does not mean starting again.
+    var isCopyable: Bool
+    /// Starts at the start of a source, with the memory that the decompressor may take.
+    var open: @Sendable (any ByteSource, _ memory: UInt64) throws(Problem) -> any ForwardBytes
+
+    public init(
+      isCopyable: Bool,
+      open: @escaping @Sendable (any ByteSource, _ memory: UInt64) throws(Problem) -> any ForwardBytes
+    ) {
+      self.isCopyable = isCopyable
+      self.open = open
+    }
+
+    public static func deflate(_ framing: Inflater.Framing) -> Method {
+      Method(isCopyable: true) { (source, _) throws(Problem) in try Inflater(source, framing) }
+    }
+
+    public static let zstd = Method(isCopyable: false) { (source, memory) throws(Problem) in
+      try ZstdDecompressor(source, memoryLimit: memory)
+    }
+
+    public static let xz = Method(isCopyable: false) { (source, memory) throws(Problem) in
+      try XZDecompressor(source, memoryLimit: memory)
+    }
   }
 
   /// Bytes that are decompressed together.
@@ -24,23 +40,13 @@ public final class DecompressedBytes: ByteSource {
   /// Blocks that are kept because somebody read them: 4 MiB.
   public static let readBlocks = 16
   /// Blocks that are kept because they were passed last: 12 MiB, or 60 MiB where going back means starting again.
-  public static func recentBlocks(_ compression: Compression) -> Int {
-    switch compression {
-    case .deflate, .gzip: 48
-    case .zstd, .bzip2, .xz: 240
-    }
-  }
+  static func recentBlocks(_ method: Method) -> Int { method.isCopyable ? 48 : 240 }
   /// Copies of a deflate stream that are kept, about 40 KiB each: 10 MiB.
   public static let checkpointLimit = 256
 
   /// How often a stream may be decompressed in all, besides ``effort`` bytes: who goes back and forth in a hostile file
   /// ends here.
-  public static func mostPasses(_ compression: Compression) -> UInt64 {
-    switch compression {
-    case .deflate, .gzip: 32
-    case .zstd, .bzip2, .xz: 16
-    }
-  }
+  static func mostPasses(_ method: Method) -> UInt64 { method.isCopyable ? 32 : 16 }
   /// Bytes that may be decompressed again whatever the size of the stream is.
   public static let effort: UInt64 = 256 << 20
 
@@ -56,16 +62,17 @@ public final class DecompressedBytes: ByteSource {
   ///   - size: what must come out; nil where nobody says, then ``size`` is `limit` until the end was reached.
   ///   - checksum: the CRC-32 of all bytes, compared where the end is read.
   ///   - limit: the most bytes that may come out.
-  ///   - name: the name of that limit, for the problem that it was passed.
+  ///   - limitText: what the problem expects that it was passed: "at most 5 bytes (limit x)"; nil for the number alone.
   ///   - memory: bytes that a decompressor may take, where the stream says how many.
+  ///   - budget: bytes that may be decompressed by all that share it, those that are decompressed twice counted twice.
   /// - Throws: a ``Problem/Code/limitExceeded`` problem when `size` is past `limit`.
   public init(
-    _ source: any ByteSource, _ compression: Compression, size: UInt64? = nil, checksum: UInt32? = nil,
-    limit: UInt64, named name: ArchiveLimits.Name? = nil, memory: UInt64 = streamMemory
+    _ source: any ByteSource, by method: Method, size: UInt64? = nil, checksum: UInt32? = nil,
+    limit: UInt64, limitText: String? = nil, memory: UInt64 = streamMemory, budget: Budget? = nil
   ) throws(Problem) {
     let state = State(
-      source: source, compression: compression, claimed: size, checksum: checksum, limit: limit,
-      limitName: name, memory: memory)
+      source: source, method: method, claimed: size, checksum: checksum, limit: limit,
+      limitText: limitText ?? "at most \(limit) bytes", memory: memory, budget: budget)
     if let size, size > limit { throw state.limitExceeded(observed: "\(size)") }
     self.state = Mutex(state)
   }
@@ -119,12 +126,13 @@ public final class DecompressedBytes: ByteSource {
 /// The stream and what is kept of it.
 private struct State {
   let source: any ByteSource
-  let compression: DecompressedBytes.Compression
+  let method: DecompressedBytes.Method
   let claimed: UInt64?
   let checksum: UInt32?
   let limit: UInt64
-  let limitName: ArchiveLimits.Name?
+  let limitText: String
   let memory: UInt64
+  let budget: Budget?
 
   /// Where the stream really ends, once that was seen.
   var end: UInt64?
@@ -148,16 +156,17 @@ private struct State {
   private var failure: (index: UInt64, problem: Problem)?
 
   init(
-    source: any ByteSource, compression: DecompressedBytes.Compression, claimed: UInt64?,
-    checksum: UInt32?, limit: UInt64, limitName: ArchiveLimits.Name?, memory: UInt64
+    source: any ByteSource, method: DecompressedBytes.Method, claimed: UInt64?,
+    checksum: UInt32?, limit: UInt64, limitText: String, memory: UInt64, budget: Budget?
   ) {
     self.source = source
-    self.compression = compression
+    self.method = method
     self.claimed = claimed
     self.checksum = checksum
     self.limit = limit
     self.memory = memory
-    self.limitName = limitName
+    self.limitText = limitText
+    self.budget = budget
   }
 
   mutating func release(keepingCheckpoints count: Int) {
@@ -214,22 +223,12 @@ private struct State {
     if forward != nil, position <= start, position >= checkpoint?.position ?? 0 { return }
     forward = nil
     if let checkpoint {
-      forward = try checkpoint.stream.copy()
+      forward = try checkpoint.stream.fork()
       position = checkpoint.position
     }
     if forward == nil {
-      forward = try open()
+      forward = try method.open(source, memory)
       position = 0
-    }
-  }
-
-  private func open() throws(Problem) -> any ForwardBytes {
-    switch compression {
-    case .deflate: InflatedForwardBytes(try Inflater(source, .none))
-    case .gzip: InflatedForwardBytes(try Inflater(source, .gzip))
-    case .zstd: ZstdForwardBytes(try ZstdDecompressor(source, memoryLimit: memory))
-    case .bzip2: try FilteredForwardBytes(source, filter: ARCHIVE_FILTER_BZIP2)
-    case .xz: XZForwardBytes(try XZDecompressor(source, memoryLimit: memory))
     }
   }
 
@@ -241,6 +240,9 @@ private struct State {
     let isNew = position == frontier
     position += UInt64(count)
     decompressed += UInt64(count)
+    if let budget, !budget.take(count) {
+      throw Problem(.limitExceeded, "decompressed bytes", expected: budget.expected, observed: "more")
+    }
     guard isNew else { return count }
     frontier = position
     if checksum != nil { sum.add(bytes, 0..<count) }
@@ -249,7 +251,7 @@ private struct State {
     let isLast = count < bytes.count ? true : try isAtEnd(forward)
     if isLast {
       try finish()
-    } else if frontier - (checkpoints.last?.position ?? 0) >= interval, let copy = try forward.copy() {
+    } else if frontier - (checkpoints.last?.position ?? 0) >= interval, let copy = try forward.fork() {
       checkpoints.append((frontier, copy))
       if checkpoints.count > DecompressedBytes.checkpointLimit { thinOut() }
     }
@@ -257,7 +259,7 @@ private struct State {
   }
 
   private func checkEffort() throws(Problem) {
-    let passes = DecompressedBytes.mostPasses(compression)
+    let passes = DecompressedBytes.mostPasses(method)
     let (most, overflow) = frontier.multipliedReportingOverflow(by: passes)
     guard !overflow, decompressed > most, decompressed - most > DecompressedBytes.effort else { return }
     throw Problem(
@@ -274,8 +276,7 @@ private struct State {
   }
 
   func limitExceeded(observed: String) -> Problem {
-    let expected = limitName?.atMost(limit) ?? "at most \(limit) bytes"
-    return Problem(.limitExceeded, "decompressed size", expected: expected, observed: observed)
+    Problem(.limitExceeded, "decompressed size", expected: limitText, observed: observed)
   }
 
   private func sizeMismatch(observed: String) -> Problem {
@@ -308,7 +309,7 @@ private struct State {
 
   private mutating func keepRecent(_ bytes: [UInt8], _ index: UInt64) {
     guard recent.updateValue(bytes, forKey: index) == nil else { return }
-    if order.count < DecompressedBytes.recentBlocks(compression) {
+    if order.count < DecompressedBytes.recentBlocks(method) {
       order.append(index)
     } else {
       recent[order[oldest]] = nil

@@ -1,0 +1,243 @@
+public import Bytes
+import Compression
+
+/// Files that hold other files and are not read, or that are not what their names say: recognised, so that nobody takes them
+/// for files without device code.
+public enum UnreadFile {
+  /// Bytes of the start of a file that tell as much as possible.
+  public static let prefixSize = 4096
+
+  /// Why what a file holds was not read; nil for one that is what it seems to be.
+  ///
+  /// - Parameters:
+  ///   - name: the last part of its path.
+  ///   - prefix: its first bytes, 64 at least where it has as many.
+  ///   - isNamed: whether the user named this file, so that it is looked at more closely, and is no archive that is read.
+  ///   - open: opens the file, where its start does not tell.
+  public static func problem(
+    _ name: [UInt8], prefix: ArraySlice<UInt8>, isNamed: Bool, limits: ArchiveLimits,
+    open: () throws(Problem) -> any ByteSource
+  ) -> Problem? {
+    guard let first = prefix.first else { return nil }
+    if let format = Signature.format(prefix) { return notRead(format) }
+    guard first != 0x7F else { return nil }
+    let name = FileName(name)
+    do throws(Problem) {
+      if ZipArchive.isZip(prefix: prefix) {
+        return isNamed ? nil : try problem(zip: open(), limits)
+      }
+      if let compression = CompressedFile.name(prefix) {
+        return try problem(compression, name, isNamed: isNamed, open)
+      }
+      if isNamed || name.isDiskImage, let format = try Signature.format(open()) { return notRead(format) }
+      if name.isTar {
+        if isNamed { return notAsNamed("a tar") }
+        if try TarArchive.isTar(open()) { return notRead("tar", isInside: true) }
+      }
+    } catch {
+      return error
+    }
+    if name.isZip { return notAsNamed("a zip archive") }
+    if !isNamed, name.isImageLayout { return notRead("OCI image layout", isInside: true) }
+    guard name.mayHoldCode else { return nil }
+    if prefix.starts(with: "version https://git-lfs".utf8) {
+      return Problem(.invalidValue, "file", expected: "its contents", observed: "a pointer of Git LFS")
+    }
+    // Scripts of linkers are text, and containers have empty files in place of the driver's.
+    return name.isLibrary && first == 0 ? notAsNamed("a library") : nil
+  }
+
+  /// Whether files of this name hold device code, or other files.
+  public static func mayHoldCode(_ name: [UInt8]) -> Bool { FileName(name).mayHoldCode }
+
+  private static func notRead(_ format: String, isInside: Bool = false) -> Problem {
+    Problem(
+      .unsupported, format,
+      observed: isInside ? "an archive inside what was named, not read" : "what it holds is not read")
+  }
+
+  private static func notAsNamed(_ kind: String) -> Problem {
+    Problem(.invalidValue, "file", at: 0, expected: "\(kind), as its name says", observed: "something else")
+  }
+
+  /// Only one that may hold device code is missed: packages of Python alone are in every installation.
+  private static func problem(zip source: any ByteSource, _ limits: ArchiveLimits) throws(Problem) -> Problem?
+  {
+    var limits = limits
+    limits.zipMembers = min(limits.zipMembers, membersOfInnerZip)
+    let archive = try ZipArchive(source, limits: limits)
+    let mayHoldCode =
+      archive.members.count == limits.zipMembers
+      || archive.members.contains { FileName($0.path.lastComponent.bytes).mayHoldCode }
+    return mayHoldCode ? notRead("zip archive", isInside: true) : nil
+  }
+
+  /// Members of a zip archive in another one that are looked at; one with more is taken to hold device code.
+  private static let membersOfInnerZip = 1 << 16
+
+  private static func problem(
+    _ compression: String, _ name: FileName, isNamed: Bool, _ open: () throws(Problem) -> any ByteSource
+  ) throws(Problem) -> Problem? {
+    if isNamed { return notRead("file compressed with \(compression)") }
+    guard name.isCompressedTar || name.mayHoldCodeCompressed else { return nil }
+    let source = try open()
+    let prefix = try source.bytes(at: 0, count: Int(min(source.size, 6)), "file")
+    let method = DecompressedBytes.Compression(prefix: prefix[...])
+    if !name.isCompressedTar {
+      // The manual of ld.so is called ld.so.8.gz.
+      if let method, FileName(name.withoutCompression).isLibrary {
+        let contents = try DecompressedBytes(source, method, limit: UInt64(DecompressedBytes.blockSize) * 2)
+        var start = [UInt8](repeating: 0, count: 4)
+        _ = try contents.read(at: 0, count: 4, into: &start)
+        guard start == [0x7F, 0x45, 0x4C, 0x46] else { return nil }
+      }
+      return notRead("file compressed with \(compression)")
+    }
+    if method != nil, try !TarArchive.isTar(source) { return nil }
+    return notRead("compressed tar", isInside: true)
+  }
+}
+
+/// Formats by the bytes that stand at fixed places of them.
+private enum Signature {
+  private static let near: [(offset: Int, bytes: [UInt8], name: String)] = [
+    // Linux, include/uapi/linux/magic.h; of either byte order.
+    (0, Array("hsqs".utf8), "SquashFS image"), (0, Array("sqsh".utf8), "SquashFS image"),
+    // Apptainer, sif/pkg/sif: the launch script has 32 bytes.
+    (32, Array("SIF_MAGIC".utf8), "SIF image"),
+    (0, [0x51, 0x46, 0x49, 0xFB], "QCOW disk image"), (0, Array("KDMV".utf8), "VMDK disk image"),
+    (0, Array("vhdxfile".utf8), "VHDX disk image"), (0, Array("conectix".utf8), "VHD disk image"),
+    (0, [0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C], "7z archive"),
+    (0, Array("Rar!".utf8) + [0x1A, 7], "RAR archive"),
+    (0, Array("!<arch>\ndebian-binary".utf8), "Debian package"),
+    (0, [0xED, 0xAB, 0xEE, 0xDB], "RPM package"),
+    (0, Array("MSCF".utf8) + [0, 0, 0, 0], "cabinet archive"),
+    (0, Array("MSWIM".utf8) + [0, 0, 0], "WIM image"),
+    (0, Array("xar!".utf8), "XAR archive"), (0, Array("070701".utf8), "cpio archive"),
+    (0, Array("070702".utf8), "cpio archive"), (0, Array("070707".utf8), "cpio archive"),
+    // The ABI version and padding of an ELF header.
+    (8, [0x41, 0x49, 1], "AppImage"), (8, [0x41, 0x49, 2], "AppImage"),
+  ]
+
+  private static let far: [(offset: UInt64, bytes: [UInt8], name: String)] = [
+    (1024, [0xE2, 0xE1, 0xF5, 0xE0], "EROFS image"),
+    (32769, Array("CD001".utf8), "ISO 9660 image"),
+    (65600, Array("_BHRfS_M".utf8), "Btrfs image"),
+  ]
+
+  private static let firstBytes = Set(near.compactMap { $0.offset == 0 ? $0.bytes.first : nil })
+
+  static func format(_ prefix: ArraySlice<UInt8>) -> String? {
+    guard let first = prefix.first else { return nil }
+    let isScript = first == UInt8(ascii: "#")
+    guard isScript || first == 0x7F || firstBytes.contains(first) else { return nil }
+    if isScript, prefix.prefix(4096).contains(Array("akeself".utf8)) { return "archive that extracts itself" }
+    for (offset, bytes, name) in near where offset == 0 || isScript || first == 0x7F {
+      if prefix.dropFirst(offset).starts(with: bytes) { return name }
+    }
+    return nil
+  }
+
+  static func format(_ source: any ByteSource) throws(Problem) -> String? {
+    for (offset, bytes, name) in far where source.size >= offset + UInt64(bytes.count) {
+      if try source.bytes(at: offset, count: bytes.count, "file") == bytes { return name }
+    }
+    // The superblock of ext2 starts at 1024: the block size as a logarithm, and the magic number.
+    guard source.size >= 2048 else { return nil }
+    let block = try source.bytes(at: 1024, count: 64, "file")
+    let hasBlockSize = block[24] <= 6 && block[25..<28].allSatisfy { $0 == 0 }
+    return hasBlockSize && block[56..<58].elementsEqual([0x53, 0xEF]) ? "ext2, ext3 or ext4 image" : nil
+  }
+}
+
+/// Compressed files of any kind.
+private enum CompressedFile {
+  private static let others: [(bytes: [UInt8], name: String)] = [
+    ([0x04, 0x22, 0x4D, 0x18], "LZ4"), (Array("LZIP".utf8), "lzip"), ([0x1F, 0x9D], "compress"),
+    ([0x89, 0x4C, 0x5A, 0x4F, 0], "lzop"), ([0x5D, 0, 0, 0x80, 0], "LZMA"),
+  ]
+
+  static func name(_ prefix: ArraySlice<UInt8>) -> String? {
+    switch prefix.first ?? 0 {
+    case 0x1F, 0x28, 0x42, 0xFD, 0x50...0x5F, 0x04, 0x4C, 0x89: break
+    default: return nil
+    }
+    return switch DecompressedBytes.Compression(prefix: prefix) {
+    case .gzip: "gzip"
+    case .zstd: "zstd"
+    case .bzip2: "bzip2"
+    case .xz: "xz"
+    case .deflate, nil: others.first { prefix.starts(with: $0.bytes) }?.name
+    }
+  }
+}
+
+/// What the name of a file says of it.
+private struct FileName {
+  private let bytes: [UInt8]
+
+  init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+  private static let zip = [".whl", ".conda", ".zip", ".egg", ".jar"].map { Array($0.utf8) }
+  private static let compressedTars = [".tgz", ".tbz", ".tbz2", ".txz", ".tzst", ".tlz"].map {
+    Array($0.utf8)
+  }
+  private static let diskImages = [".iso", ".img", ".raw", ".ext3", ".ext4", ".erofs"].map { Array($0.utf8) }
+  private static let code = [".cubin", ".fatbin", ".ptx", ".ltoir", ".a", ".o"].map { Array($0.utf8) }
+  private static let otherArchives = [".7z", ".rar", ".sif", ".sqfs", ".squashfs", ".deb", ".rpm", ".qcow2"]
+    .map { Array($0.utf8) }
+  private static let compressions = [".gz", ".xz", ".zst", ".bz2", ".lz4", ".lz", ".Z", ".lzma", ".lzo"]
+    .map { Array($0.utf8) }
+
+  private func hasSuffix(_ suffixes: [[UInt8]]) -> Bool {
+    // Most names have no suffix of interest.
+    suffixes.contains { bytes.last == $0.last && bytes.suffix($0.count) == $0[...] }
+  }
+
+  var isZip: Bool { hasSuffix(Self.zip) }
+  var isTar: Bool { hasSuffix([Array(".tar".utf8)]) }
+  var isDiskImage: Bool { hasSuffix(Self.diskImages) }
+  var isImageLayout: Bool { bytes == Array("oci-layout".utf8) }
+  var isCompressedTar: Bool { hasSuffix(Self.compressedTars) || bytes[...].contains(Array(".tar.".utf8)) }
+
+  /// `libcudart.so.12`, `_C.so`.
+  var isLibrary: Bool {
+    var rest = bytes[...]
+    while let dot = rest.firstIndex(of: UInt8(ascii: ".")) {
+      rest = rest[(dot + 1)...]
+      if rest.starts(with: "so".utf8), rest.count == 2 || rest[dot + 3] == UInt8(ascii: ".") { return true }
+    }
+    return false
+  }
+
+  /// Whether files of this name hold device code, or other files.
+  var mayHoldCode: Bool {
+    isLibrary || hasSuffix(Self.code) || isZip || isTar || isCompressedTar || isDiskImage
+      || hasSuffix(Self.otherArchives)
+  }
+
+  /// The name without the suffix of a compression; empty where it has none.
+  var withoutCompression: [UInt8] {
+    let suffix = Self.compressions.first { bytes.suffix($0.count) == $0[...] }
+    return suffix.map { Array(bytes.dropLast($0.count)) } ?? []
+  }
+
+  /// Whether files of this name without the suffix of a compression hold device code.
+  var mayHoldCodeCompressed: Bool {
+    let name = FileName(withoutCompression)
+    return name.mayHoldCode && !name.isTar
+  }
+}
+
+extension ArraySlice<UInt8> {
+  /// Whether `part` is somewhere in it.
+  fileprivate func contains(_ part: [UInt8]) -> Bool {
+    var rest = self
+    while let start = rest.firstIndex(of: part[0]) {
+      rest = rest[start...]
+      if rest.starts(with: part) { return true }
+      rest = rest.dropFirst()
+    }
+    return false
+  }
+}
