@@ -13,9 +13,10 @@ public enum UnreadFile {
   ///   - name: the last part of its path.
   ///   - prefix: its first bytes, 64 at least where it has as many.
   ///   - isNamed: whether the user named this file, so that it is looked at more closely, and is no archive that is read.
+  ///   - decompression: bytes that may be decompressed to list what is in an archive.
   ///   - open: opens the file, where its start does not tell.
   public static func problem(
-    _ name: [UInt8], prefix: ArraySlice<UInt8>, isNamed: Bool, limits: ArchiveLimits,
+    _ name: [UInt8], prefix: ArraySlice<UInt8>, isNamed: Bool, limits: ArchiveLimits, decompression: Budget,
     open: () throws(Problem) -> any ByteSource
   ) -> Problem? {
     guard let first = prefix.first else { return nil }
@@ -27,7 +28,7 @@ public enum UnreadFile {
         return isNamed ? nil : try problem(zip: open(), limits)
       }
       if let compression = CompressedFile.name(prefix) {
-        return try problem(compression, name, isNamed: isNamed, open)
+        return try problem(compression, name, isNamed: isNamed, limits, decompression, open)
       }
       if isNamed || name.isDiskImage, let format = try Signature.format(open()) { return notRead(format) }
       if name.isTar {
@@ -64,7 +65,7 @@ public enum UnreadFile {
   private static func problem(zip source: any ByteSource, _ limits: ArchiveLimits) throws(Problem) -> Problem?
   {
     var limits = limits
-    limits.zipMembers = min(limits.zipMembers, membersOfInnerZip)
+    limits.zipMembers = min(limits.zipMembers, membersOfInnerArchive)
     let archive = try ZipArchive(source, limits: limits)
     let mayHoldCode =
       archive.members.count == limits.zipMembers
@@ -72,11 +73,28 @@ public enum UnreadFile {
     return mayHoldCode ? notRead("zip archive", isInside: true) : nil
   }
 
-  /// Members of a zip archive in another one that are looked at; one with more is taken to hold device code.
-  private static let membersOfInnerZip = 1 << 16
+  /// Members of an archive in another one that are looked at; one with more is taken to hold device code.
+  private static let membersOfInnerArchive = 1 << 16
+  /// Bytes of a tar in a compressed one that are looked at for its members; one with more is taken to hold device code.
+  private static let sizeOfInnerTar: UInt64 = 16 << 20
+
+  /// Whether the names in a compressed tar leave open that it holds device code: time zones and texts are in many
+  /// installations.
+  private static func mayHoldCode(
+    compressedTar source: any ByteSource, _ limits: ArchiveLimits, _ decompression: Budget
+  ) -> Bool {
+    var limits = limits
+    limits.streamSize = min(limits.streamSize, sizeOfInnerTar)
+    guard source.size <= sizeOfInnerTar,
+      let tar = try? TarArchive(decompressing: source, limits: limits, decompression: decompression),
+      tar.problems.isEmpty, tar.members.count <= membersOfInnerArchive
+    else { return true }
+    return tar.members.contains { FileName($0.path.lastComponent.bytes).mayHoldCode }
+  }
 
   private static func problem(
-    _ compression: String, _ name: FileName, isNamed: Bool, _ open: () throws(Problem) -> any ByteSource
+    _ compression: String, _ name: FileName, isNamed: Bool, _ limits: ArchiveLimits, _ decompression: Budget,
+    _ open: () throws(Problem) -> any ByteSource
   ) throws(Problem) -> Problem? {
     if isNamed { return notRead("file compressed with \(compression)") }
     guard name.isCompressedTar || name.mayHoldCodeCompressed else { return nil }
@@ -93,7 +111,11 @@ public enum UnreadFile {
       }
       return notRead("file compressed with \(compression)")
     }
-    if method != nil, try !TarArchive.isTar(source) { return nil }
+    if method != nil,
+      try !TarArchive.isTar(source) || !mayHoldCode(compressedTar: source, limits, decompression)
+    {
+      return nil
+    }
     return notRead("compressed tar", isInside: true)
   }
 }

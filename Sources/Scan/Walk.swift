@@ -131,7 +131,9 @@ final class Walk: Sendable {
             let unread =
               isRoot
               ? nil
-              : UnreadFile.problem(entry.name, prefix: start, isNamed: false, limits: limits) {
+              : UnreadFile.problem(
+                entry.name, prefix: start, isNamed: false, limits: limits, decompression: decompression
+              ) {
                 () throws(Problem) in try roots.open(entryPlace)
               }
             if let unread { seen.problems.append(PlacedProblem(place: entryPlace, problem: unread)) }
@@ -179,7 +181,8 @@ final class Walk: Sendable {
         seen.bytesRead += prefix.count
         progress?.add(files: 1, bytes: UInt64(prefix.count))
         let unread = UnreadFile.problem(
-          place.path.lastComponent.bytes, prefix: prefix[...], isNamed: false, limits: limits
+          place.path.lastComponent.bytes, prefix: prefix[...], isNamed: false, limits: limits,
+          decompression: decompression
         ) { () throws(Problem) in try archive.open(place.path) }
         if let unread { seen.problems.append(PlacedProblem(place: place, problem: unread)) }
         guard Self.isCandidate(prefix[...], unread) else { continue }
@@ -219,7 +222,7 @@ final class Walk: Sendable {
         let file = try roots.open(place)
         let prefix = try file.bytes(at: 0, count: Int(min(file.size, UInt64(UnreadFile.prefixSize))), "file")
         let unread = UnreadFile.problem(
-          place.path.bytes, prefix: prefix[...], isNamed: true, limits: limits
+          place.path.bytes, prefix: prefix[...], isNamed: true, limits: limits, decompression: decompression
         ) { file }
         if let unread {
           state.withLock {

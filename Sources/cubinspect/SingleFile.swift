@@ -16,7 +16,10 @@ extension FileBytes {
     if !isZip, !isTar { isZip = try ZipArchive.endsAsZip(file) }
     guard isZip || isTar else {
       let name = path.lastComponent.bytes
-      let unread = UnreadFile.problem(name, prefix: prefix[...], isNamed: true, limits: ArchiveLimits()) {
+      let unread = UnreadFile.problem(
+        name, prefix: prefix[...], isNamed: true, limits: ArchiveLimits(),
+        decompression: Budget(Int(clamping: ArchiveLimits().decompressedSize))
+      ) {
         file
       }
       if let unread { throw unread }

@@ -48,7 +48,9 @@ struct ReadingCost {
     allMemory.addMemory(for: file.size)
     let (wholeDecompression, wholeMemory) = (decompression.rest, allMemory.rest)
     let prefix = bytes.prefix(UnreadFile.prefixSize)
-    _ = UnreadFile.problem(Array("a.iso".utf8), prefix: prefix, isNamed: true, limits: limits) { file }
+    _ = UnreadFile.problem(
+      Array("a.iso".utf8), prefix: prefix, isNamed: true, limits: limits, decompression: decompression
+    ) { file }
     func inspect(_ source: any ByteSource) {
       let counted = CountedBytes(source)
       let inspected = InspectedFile(counted, decompression: decompression)
@@ -63,7 +65,9 @@ struct ReadingCost {
       for member in zip.members {
         guard let prefix = try? zip.prefix(of: member, count: 64) else { continue }
         let name = member.path.lastComponent.bytes
-        _ = UnreadFile.problem(name, prefix: prefix[...], isNamed: false, limits: limits) {
+        _ = UnreadFile.problem(
+          name, prefix: prefix[...], isNamed: false, limits: limits, decompression: decompression
+        ) {
           () throws(Problem) in try zip.contents(of: member)
         }
         guard InspectedFile.mayHoldDeviceCode(prefix: prefix[...]) else { continue }
