@@ -107,7 +107,7 @@ public enum UnreadFile {
         let contents = try DecompressedBytes(source, method, limit: UInt64(DecompressedBytes.blockSize) * 2)
         var start = [UInt8](repeating: 0, count: 4)
         _ = try contents.read(at: 0, count: 4, into: &start)
-        guard start == [0x7F, 0x45, 0x4C, 0x46] else { return nil }
+        guard start.contains(where: { $0 >= 0x7F }) || start == Array("!<ar".utf8) else { return nil }
       }
       return notRead("file compressed with \(compression)")
     }

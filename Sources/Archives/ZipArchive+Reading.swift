@@ -45,9 +45,9 @@ extension ZipArchive {
     self.decompression = decompression
     let directory = try Directory(source)
     if directory.prefix > 0 {
-      let start = try source.bytes(at: 0, count: Int(min(source.size, 2)), "zip archive")
-      // A script in front makes the archive a program.
-      if start != Array("#!".utf8) {
+      let start = try source.bytes(at: 0, count: Int(min(source.size, 4)), "zip archive")
+      // A script in front makes the archive a program, and of two archives the last one counts.
+      if !start.starts(with: "#!".utf8), !Self.isZip(prefix: start[...]) {
         problems.append(
           Problem(
             .invalidValue, "zip archive", at: 0, expected: "its first member",

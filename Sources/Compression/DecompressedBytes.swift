@@ -235,14 +235,14 @@ private struct State {
   /// Decompresses the next block; returns how many bytes it has.
   private mutating func advance(into bytes: inout [UInt8]) throws(Problem) -> Int {
     guard let forward else { return 0 }
+    // Whoever tries again must not decompress to find that out.
+    if budget?.isSpent == true { throw budgetSpent }
     if position < frontier { try checkEffort() }
     let count = try forward.read(into: &bytes, 0..<bytes.count)
     let isNew = position == frontier
     position += UInt64(count)
     decompressed += UInt64(count)
-    if let budget, !budget.take(count) {
-      throw Problem(.limitExceeded, "decompressed bytes", expected: budget.expected, observed: "more")
-    }
+    if let budget, !budget.take(count) { throw budgetSpent }
     guard isNew else { return count }
     frontier = position
     if checksum != nil { sum.add(bytes, 0..<count) }
@@ -273,6 +273,10 @@ private struct State {
     var next: [UInt8] = [0]
     guard try forward.read(into: &next, 0..<1) == 0 else { throw sizeMismatch(observed: "more") }
     return true
+  }
+
+  private var budgetSpent: Problem {
+    Problem(.limitExceeded, "decompressed bytes", expected: budget?.expected, observed: "more")
   }
 
   func limitExceeded(observed: String) -> Problem {
