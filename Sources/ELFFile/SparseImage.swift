@@ -119,7 +119,7 @@ import Glibc
   }
 
   /// Copies the member headers of a static library with the start of each member, by which libelf tells what it is, and
-  /// the symbol index and name table. A member whose number of sections has no room in its header has it in the first.
+  /// the table of long names. A member whose number of sections has no room in its header has it in the first.
   private func fillLibrary() throws(Problem) {
     var position: UInt64 = 8
     while position < size {
@@ -129,7 +129,10 @@ import Glibc
         try fill(start + header.e_shoff, UInt64(MemoryLayout<Elf64_Shdr>.size))
       }
       let memberSize = declaredMemberSize(source, header: position) ?? 0
-      if unsafe bytes[Int(position)] == UInt8(ascii: "/") {
+      // The index of symbols, which begins with one slash, nobody asks for, and real ones have 40 MB.
+      if size - position > 1, unsafe bytes[Int(position)] == UInt8(ascii: "/"),
+        unsafe bytes[Int(position) + 1] == UInt8(ascii: "/")
+      {
         try fillTable(start, min(memberSize, size), "static library table")
       }
       let (end, overflow) = start.addingReportingOverflow(memberSize)

@@ -298,6 +298,14 @@ private func read(_ bytes: [UInt8]) throws(Problem) -> ELFFile { try ELFFile(Mem
     #expect(problems == [])
   }
 
+  /// The index of symbols has the name of a slash. That of CUPTI's static library has 40 MB, and nothing in it is needed.
+  @Test func largeIndexOfSymbols() throws {
+    let index = [UInt8](repeating: 0, count: 34 << 20)
+    let (members, problems) = try list(ArchiveBuilder.bytes([("", index), ("a.o", [1, 2, 3])]))
+    #expect(members.map(\.name) == ["a.o"])
+    #expect(problems == [])
+  }
+
   @Test func realArchive() throws {
     let (members, problems) = try ArchiveMember.list(
       FileBytes(path: Path(Self.fixtures.appending(path: "units/three.a").path)))
