@@ -85,9 +85,11 @@ struct Assessor {
   /// The Python environment in a folder; nil where there is none.
   func environment(in folder: Path?) -> PythonEnvironment? { folder.flatMap { environments[$0] } }
 
-  /// All checks, those about the driver first; the order depends on nothing but the facts and the devices.
+  /// All checks, those about the driver first; the order depends on nothing but the facts and the devices. Those of an
+  /// overview about code made at run time are in its table, and are made when it is.
   func checks() -> [Check] {
-    driverChecks() + packageChecks() + deviceCodeChecks() + runtimeCodeChecks() + toolkitChecks()
+    driverChecks() + packageChecks() + deviceCodeChecks()
+      + (namesDevices ? runtimeCodeChecks(on: devices.indices) : []) + toolkitChecks()
   }
 
   /// The device with what its programs find: the driver libraries of a forward-compatibility package where one is admitted,

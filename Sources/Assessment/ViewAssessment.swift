@@ -107,7 +107,9 @@ extension Assessor {
   /// verdicts.
   mutating func answers(_ checks: [Check]) -> [Answer] {
     devices.indices.map { device in
-      answer(on: device, checks.filter { $0.device == nil || $0.device == device })
+      let own = checks.filter { $0.device == nil || $0.device == device }
+      return answer(
+        on: device, namesDevices ? own : own + runtimeCodeChecks(on: device..<device + 1))
     }
   }
 

@@ -139,6 +139,18 @@ struct CostTests {
     #expect(try run.document()["summary"]?["librariesWithDeviceCode"] == .integer(2000))
   }
 
+  /// Packages that compile at run time in environments of their own, for every generation of GPUs: which toolkits would do
+  /// is looked for once.
+  @Test func frameworksInManyEnvironments() throws {
+    for index in 0..<4000 {
+      try tree.write(
+        Array("Name: cupy-cuda12x\nVersion: 13.4.1\n".utf8),
+        to: "in/\(index)/site-packages/cupy_cuda12x-13.4.1.dist-info/METADATA")
+    }
+    let run = try run("scan", "in", "-o", "json")
+    #expect(run.status == 0)
+  }
+
   /// Files that nobody owns, and long lists of top-level names.
   @Test func listsOfNames() throws {
     let names = Array((0..<400_000).map { "n\($0)\n" }.joined().utf8)

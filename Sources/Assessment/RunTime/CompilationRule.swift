@@ -157,7 +157,7 @@ struct CompilationRule {
 
 extension RuntimeCompiler {
   /// What decides what a compiler makes, wherever it is.
-  fileprivate struct Ability: Hashable {
+  struct Ability: Hashable {
     var kind: Kind
     var cuda: CUDAVersion?
     var targets: [CodeTarget]
@@ -165,7 +165,7 @@ extension RuntimeCompiler {
     var lacksBuiltins: Bool
   }
 
-  fileprivate var ability: Ability {
+  var ability: Ability {
     Ability(
       kind: kind, cuda: cuda, targets: targets.value, ptxISA: ptxISA?.value,
       lacksBuiltins: builtins.map { $0.path == nil } ?? false)

@@ -9,11 +9,13 @@ extension Planner {
   func compilerStep(_ assessor: Assessor, _ checks: [Check]) -> Plan.Step? {
     let failing = Set(
       checks.filter { $0.id == .runtimeCode && $0.status == .fail }.map { Place($0.subject, $0.environment) })
-    for compilation in assessor.compilations {
+    var looked = 0
+    for compilation in assessor.compilations where looked < Self.lookedAt {
       let framework = compilation.framework
       guard failing.contains(Place(compilation.label, framework.environment)), !compilation.row.steps.isEmpty,
         !plan.steps.contains(where: { $0.change?.framework.map { $0.isSame(as: framework) } ?? false })
       else { continue }
+      looked += 1
       let devices = assessor.devices.indices
         // What is too old for the framework no compiler helps.
         .filter { if case .tooOld = compilation.verdicts[$0] { false } else { true } }
@@ -23,6 +25,9 @@ extension Planner {
     }
     return nil
   }
+
+  /// Failing frameworks that are looked at for a step: more than anybody installs.
+  private static let lookedAt = 16
 
   private struct Place: Hashable {
     var name: String?

@@ -5,8 +5,17 @@ import Stack
 
 extension Assessor {
   /// The checks of what compiles device code at run time, one for each framework and device.
-  func runtimeCodeChecks() -> [Check] {
-    compilations.flatMap { compilation in devices.indices.compactMap { check(compilation, $0) } }
+  func runtimeCodeChecks(on devices: Range<Int>) -> [Check] {
+    var known: [Asked: [CUDAVersion]] = [:]
+    return compilations.flatMap { compilation in devices.compactMap { check(compilation, $0, &known) } }
+  }
+
+  /// What decides which toolkits would do: many environments may have the same framework.
+  private struct Asked: Hashable {
+    var framework: String
+    var since: String?
+    var candidates: [[RuntimeCompiler.Ability]?]
+    var device: Int
   }
 
   /// A check of one framework on one device.
@@ -27,7 +36,9 @@ extension Assessor {
     return check
   }
 
-  private func check(_ compilation: Compilation, _ device: Int) -> Check? {
+  private func check(
+    _ compilation: Compilation, _ device: Int, _ known: inout [Asked: [CUDAVersion]]
+  ) -> Check? {
     let label = devices[device].label
     let name = compilation.label
     func check(
@@ -54,7 +65,11 @@ extension Assessor {
         reason: .frameworkDoesNotSupportGPU)
     case .unknown(let step):
       let kinds = compilation.row.steps.indices.contains(step) ? compilation.row.steps[step].compilers : []
-      let toolkits = compilation.toolkits(for: effective(devices[device]))
+      let asked = Asked(
+        framework: compilation.framework.name, since: compilation.row.since,
+        candidates: compilation.candidates.map { $0?.map(\.ability) }, device: device)
+      let toolkits = known[asked] ?? compilation.toolkits(for: effective(devices[device]))
+      known[asked] = toolkits
       return check(
         .unknown,
         "\(name) compiles with \(listed(kinds.map(\.name), with: "or")), and none is in what was scanned",
