@@ -76,11 +76,9 @@ struct Planner {
           || check.packages.map { $0.contains { assessor.packages[$0].isTorch } } ?? false)
     }
     let lacksCUDA = torch.isWithoutCUDA || torch.rocm != nil
-    let cannotCompile = cannotCompile(torch, assessor, checks)
-    guard isForOthers || isHeldBack || lacksCUDA || cannotCompile else { return nil }
-    if let choice = assessor.torchChoice(near: torch),
-      isForOthers || isHeldBack || lacksCUDA || choice.isWhole
-    {
+    let isWrong = isForOthers || isHeldBack || lacksCUDA
+    guard isWrong || cannotCompile(torch, assessor, checks) else { return nil }
+    if let choice = assessor.torchChoice(near: torch), isWrong || choice.isWhole {
       // Another build is better than a new driver, which is somebody else's to install.
       return step(installing: choice, over: torch, assessor)
     }

@@ -19,6 +19,15 @@ struct CompilationRule {
     case tooOld(oldest: ComputeCapability)
     /// Nothing tells which compiler there is for the step with this index.
     case unknown(step: Int)
+
+    /// Whether a device runs all that may come out; nil where nothing tells what does.
+    func runs(on device: Device) -> Bool? {
+      switch self {
+      case .made(let results): results.allSatisfy { $0.failure(on: device) == nil }
+      case .tooOld: false
+      case .unknown: nil
+      }
+    }
   }
 
   enum Result: Hashable {
@@ -153,6 +162,11 @@ struct CompilationRule {
     return compiler.targets.value.contains(CodeTarget(target.number))
       && tables.toolkits.targets(of: cuda, compiler: compiler.kind.rawValue)?.contains(target) ?? false
   }
+}
+
+extension RuntimeTable.Step {
+  /// The compiler of NVIDIA's that it takes, where that is a file by itself.
+  var toolkitCompiler: RuntimeCompiler.Kind? { compilers.first { $0 != .llvm && $0 != .linked } }
 }
 
 extension RuntimeCompiler {

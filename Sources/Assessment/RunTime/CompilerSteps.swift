@@ -71,7 +71,7 @@ private struct Mending {
 
   /// The toolkits whose compilers do, the nearest to what is there first, and of two that are as near the newer.
   private func toolkits(of compilation: Compilation) -> [CUDAVersion] {
-    let all = distinct(assessor.tables.toolkits.compilers.map(\.toolkit))
+    let all = assessor.tables.toolkits.withCompilers
     let fitting = devices.reduce(all) { rest, device in
       let own = Set(compilation.toolkits(for: device))
       return rest.filter { own.contains($0) }
@@ -85,7 +85,7 @@ private struct Mending {
   /// NVIDIA's compilers that the framework takes from its environment or the system.
   private var foreign: [(kind: RuntimeCompiler.Kind, step: RuntimeTable.Step)] {
     compilation.row.steps.compactMap { step in
-      step.compilers.first { $0 != .llvm && $0 != .linked }.map { ($0, step) }
+      step.toolkitCompiler.map { ($0, step) }
     }
   }
 
@@ -184,11 +184,7 @@ extension RuntimeTable.Release {
       let row = tables.runtime.row(ofFramework: framework, distribution: distribution, version: version)
     else { return nil }
     let rule = CompilationRule(row: row, tables: tables, newestOfTorch: nil, isComplete: false)
-    switch rule.outcome(for: device.computeCapability, compilers(for: row, by: tables)) {
-    case .made(let results): return results.allSatisfy { $0.failure(on: device) == nil }
-    case .tooOld: return false
-    case .unknown: return nil
-    }
+    return rule.outcome(for: device.computeCapability, compilers(for: row, by: tables)).runs(on: device)
   }
 
   /// By step the compilers that the release brings; empty where the tables do not know one.
@@ -229,7 +225,7 @@ extension StackFacts {
     else { return }
     for (position, step) in row.steps.enumerated()
     where runtimeFrameworks[index].searches.indices.contains(position) {
-      guard let kind = step.compilers.first(where: { $0 != .llvm && $0 != .linked }),
+      guard let kind = step.toolkitCompiler,
         let place = step.places.first,
         var compiler = RuntimeCompiler(
           kind, of: toolkit, Evidence(path: nil, says: "CUDA \(toolkit)"), by: tables)

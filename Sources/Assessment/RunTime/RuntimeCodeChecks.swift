@@ -202,27 +202,26 @@ extension Compilation {
   /// The toolkits of the tables, oldest first, with whose compilers in place of NVIDIA's that are there the device runs what
   /// is made.
   func toolkits(for device: Device) -> [CUDAVersion] {
-    let known = distinct(rule.tables.toolkits.compilers.map(\.toolkit))
-    return known.filter { cuda in
-      let replaced = replacing(with: cuda)
-      guard case .made(let results) = rule.outcome(for: device.computeCapability, replaced) else {
-        return false
-      }
-      return results.allSatisfy { $0.failure(on: device) == nil }
+    rule.tables.toolkits.withCompilers.filter { cuda in
+      rule.outcome(for: device.computeCapability, replacing(with: cuda)).runs(on: device) == true
     }
   }
 
   /// The candidates, with a toolkit's compilers in place of NVIDIA's.
   func replacing(with cuda: CUDAVersion) -> [[RuntimeCompiler]?] {
     zip(row.steps, candidates).map { step, own in
-      let kinds = step.compilers.filter { $0 != .llvm && $0 != .linked }
-      guard let kind = kinds.first,
+      guard let kind = step.toolkitCompiler,
         let compiler = RuntimeCompiler(
           kind, of: cuda, Evidence(path: nil, says: "CUDA \(cuda)"), by: rule.tables)
       else { return own }
       return [compiler]
     }
   }
+}
+
+extension ToolkitTable {
+  /// The toolkits whose compilers the table knows, oldest first.
+  var withCompilers: [CUDAVersion] { distinct(compilers.map(\.toolkit)) }
 }
 
 extension CompilationFailure {
