@@ -37,10 +37,14 @@ struct Assessor {
         self.devices[index].jetsonLinux = numbers
       }
     }
-    units = view.units(by: question.tables.libraries)
+    units = view.units(by: question.tables)
     packages = view.packages(units)
+    // What an earlier run left is compiled again where it is for another GPU, so that it decides nothing beside programs.
+    let caches = packages.filter { $0.cachedBy != nil }
+    packages.removeAll { $0.cachedBy != nil }
     compilations = findCompilations()
     judgeCompilations()
+    if packages.isEmpty { packages = caches }
     runtimes = findRuntimes()
     judgeCode()
   }

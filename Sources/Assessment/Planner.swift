@@ -279,6 +279,9 @@ struct Planner {
         $0.code == .driverTooOldForPTX || $0.code == .driverTooOldForCompression
       })
     else { return nil }
+    if let framework = package.cachedBy {
+      return "\(package.name) has nothing for \(device.label): \(framework) compiles it when it runs there"
+    }
     let what =
       "\(package.name) has no code for \(device.label)"
       + (verdict.code != .partial

@@ -115,6 +115,10 @@ struct TableRows {
         items += package.units.map { Item(package: nil, units: [$0], environment: environment) }
       }
     }
+    let packaged = Set(part.packages.flatMap(\.units))
+    items += part.units.indices.filter { !packaged.contains($0) }.map { unit in
+      Item(package: nil, units: [unit], environment: view.stack.environmentIndex(of: part.units[unit].path))
+    }
     return items.sorted { $0.units[0] < $1.units[0] }
   }
 
@@ -147,8 +151,10 @@ struct TableRows {
 
   private func cells(of unit: Int) -> [TableRow.Cell] {
     (0..<devices).map { device in
-      switch part.standing(of: unit, on: device) {
-      case .counts, .withoutCode: .verdict(part.verdict(of: unit, on: device))
+      let verdict = part.verdict(of: unit, on: device)
+      return switch part.standing(of: unit, on: device) {
+      case .counts, .withoutCode: .verdict(verdict)
+      case .cached: verdict == .incompatible ? .setAside : .verdict(verdict)
       case .forOtherGPUs, .notTaken: .setAside
       }
     }

@@ -147,4 +147,50 @@ import Testing
         .counts, .notTaken(unit: 1),
       ])
   }
+
+  /// TensorRT loads the resources of its builder for the GPU, and PTX where it has none.
+  @Test func builderResources() throws {
+    let names = [("sm75", "sm_75"), ("sm90", "sm_90"), ("ptx", "compute_90")]
+    let files = names.map { file("site/tensorrt_libs/libnvinfer_builder_resource_\($0).so.10.9.0", $1) }
+    func answers(_ files: [CodeFile]) throws -> [Answer.Kind] {
+      try assess(TreeBuilder(), files, on: ["7.5", "9.0"]).answers.map(\.kind)
+    }
+    #expect(try answers(Array(files.dropLast())) == [.yes, .yes])
+    #expect(try answers(files)[1] == .yes)
+  }
+
+  private let hash = String(repeating: "A2", count: 26)
+
+  /// What a framework keeps is one unit, of which PTX beside cubins is no part.
+  @Test func cachesAreJudgedWhereThereIsNothingElse() throws {
+    var files = [
+      ("\(hash)/add.cubin", "sm_90a"), ("\(hash)/add.ptx", "compute_80"),
+      ("\(hash.dropLast())B/add.cubin", "sm_80"),
+    ].map { file("home/.triton/cache/\($0)", $1) }
+    files[1].format = .ptx
+    let assessment = try assess(TreeBuilder(), files, on: ["8.6", "9.0", "12.0"])
+    #expect(assessment.units.map(\.path) == [Path("home/.triton/cache")])
+    #expect(assessment.units.map(\.cachedBy) == ["Triton"])
+    #expect(assessment.units[0].files == [0, 1, 2])
+    #expect(assessment.packages.map(\.name) == ["Triton's cache home/.triton/cache"])
+    // PTX for 8.0 would run on all of them, but nobody loads it.
+    #expect(assessment.answers.map(\.kind) == [.yes, .yes, .no])
+    #expect(
+      assessment.plan.obstacles == [
+        "Triton's cache home/.triton/cache has nothing for compute capability 12.0: Triton compiles it when it runs there"
+      ])
+  }
+
+  @Test func cachesDecideNothingBesidePrograms() throws {
+    let cached = file("tmp/\(hash)/add.cubin", "sm_90a")
+    for (program, answer) in [("sm_80", Answer.Kind.yes), ("sm_90", .no)] {
+      let assessment = try assess(
+        TreeBuilder(), [cached, file("opt/program", program)], on: ["8.0"])
+      #expect(assessment.packages.map(\.name) == ["opt/program"])
+      #expect(assessment.answers.map(\.kind) == [answer])
+      #expect(assessment.units.map(\.cachedBy) == [nil, "Triton"])
+      #expect(assessment.standing(of: 1, on: 0) == .cached)
+      #expect(assessment.checks.allSatisfy { !$0.message.contains("cache") })
+    }
+  }
 }
