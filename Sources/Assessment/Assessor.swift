@@ -74,6 +74,25 @@ struct Assessor {
       packages[index].verdicts = devices.indices.map { rule.judge(verdicts, plain: plain, on: $0) }
       packages[index].plain = devices.indices.map { rule.judge(plain, plain: plain, on: $0) }
     }
+    setAsideCubinsForOtherGPUs()
+  }
+
+  /// Beside other packages one of nothing but cubin files is for those GPUs that it has code for: another package picks from
+  /// it, and does without on other GPUs (FlashInfer and flashinfer-cubin).
+  private mutating func setAsideCubinsForOtherGPUs() {
+    func isPickedFrom(_ package: AssessedPackage) -> Bool {
+      !package.units.isEmpty && package.units.allSatisfy { units[$0].isCollection }
+    }
+    guard packages.contains(where: { !isPickedFrom($0) }) else { return }
+    for index in packages.indices where isPickedFrom(packages[index]) {
+      for device in devices.indices where packages[index].plain[device].code == .incompatible {
+        let aside = PackageVerdict(
+          code: .noDeviceCode, verdict: .noDeviceCode,
+          standings: packages[index].units.map { _ in .forOtherGPUs })
+        packages[index].verdicts[device] = aside
+        packages[index].plain[device] = aside
+      }
+    }
   }
 
   /// The version of CUDA that the programs of a package run with: that of PyTorch beside it, else of the runtime.

@@ -71,12 +71,12 @@ extension ViewAssessment {
       ?? "\(place) (\(counted(unit.files.count, "cubin file")))"
   }
 
-  /// What helps a unit. Nobody but NVIDIA compiles NVIDIA's libraries.
+  /// What helps a unit. Nobody but NVIDIA compiles NVIDIA's libraries, and cubin files are written for their GPUs.
   func advice(ofUnit unit: Int, on device: Int) -> [Advice] {
     // What is missing is compiled when it is wanted.
     if units[unit].cachedBy != nil { return [] }
     let advice = units[unit].verdicts[device].advice
-    guard units[unit].isNVIDIAs else { return advice }
+    guard units[unit].isNVIDIAs || units[unit].isCollection else { return advice }
     return advice.filter { advice in
       switch advice {
       case .rebuild, .useBuildWith: false

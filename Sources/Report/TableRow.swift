@@ -174,7 +174,9 @@ struct TableRows {
     let head = TableRow(
       name: owner.map { "\(printable($0.name)) \(printable($0.version))" } ?? printable(package.name),
       isPackage: true, modules: moduleCount(units),
-      cells: (0..<devices).map { .verdict(package.verdicts[$0].verdict) })
+      cells: package.verdicts.map { verdict in
+        verdict.standings.allSatisfy { $0 == .forOtherGPUs } ? .setAside : .verdict(verdict.verdict)
+      })
     let groups = Dictionary(grouping: units) { cells(of: $0) }.values.sorted { $0[0] < $1[0] }
     guard groups.count > 1 else { return [head] }
     let folder = owner?.environment ?? package.environment ?? Path("")

@@ -159,6 +159,26 @@ import Testing
     #expect(try answers(files)[1] == .yes)
   }
 
+  /// Another package picks from cubin files, and does without on other GPUs.
+  @Test func cubinsThatAnotherPackagePicksFrom() throws {
+    let cubins = ["sm_100f", "sm_103a"].map { file("site/cubins/\($0).cubin", $0) }
+    func assess(_ others: [CodeFile]) throws -> ViewAssessment {
+      var tree = TreeBuilder()
+      record(cubins.map { String($0.path.text.dropFirst(5)) }, of: "cubins", in: "site/", to: &tree)
+      tree.distribution("serve", "1.0", requires: ["cubins"], in: "site/")
+      tree.add("serve/a.so,,\n", at: "site/serve-1.0.dist-info/RECORD")
+      return try self.assess(tree, cubins + others, on: ["9.0", "10.0", "8.0"])
+    }
+    #expect(try assess([]).answers.map(\.kind) == [.no, .yes, .no])
+    #expect(
+      try assess([]).plan.obstacles.allSatisfy { $0.contains("of cubins 1.0 was written for other GPUs") })
+    let both = try assess([file("site/serve/a.so", "sm_90")])
+    #expect(both.answers.map(\.kind) == [.yes, .partly, .no])
+    #expect(both.packages.map(\.name) == ["cubins 1.0", "serve 1.0"])
+    #expect(both.packages[0].verdicts.map(\.verdict) == [.noDeviceCode, .native, .noDeviceCode])
+    #expect(both.packages[0].verdicts[0].standings == [.forOtherGPUs])
+  }
+
   private let hash = String(repeating: "A2", count: 26)
 
   /// What a framework keeps is one unit, of which PTX beside cubins is no part.
