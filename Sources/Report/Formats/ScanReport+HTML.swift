@@ -26,6 +26,12 @@ extension ScanReport {
     return page.finish()
   }
 
+  /// The heading of a section, below that of its view where there are several.
+  private func heading(_ title: String) -> String {
+    let tag = assessment.views.count > 1 ? "h3" : "h2"
+    return "<\(tag) class=\"part\">\(title)</\(tag)>"
+  }
+
   private func answers(_ answers: [Answer]) -> String {
     let items = zip(devices, answers).map { requested, answer in
       let sentence = sentence(requested, answer)
@@ -43,12 +49,12 @@ extension ScanReport {
         "<li>\(step.text.asMarkup)" + (step.command.map { "<pre><code>\($0.asMarkup)</code></pre>" } ?? "")
           + "</li>\n"
       }
-      text += "<section><h3>What to do</h3>\n<ol>\n\(steps.joined())</ol></section>\n"
+      text += "<section>\(heading("What to do"))\n<ol>\n\(steps.joined())</ol></section>\n"
     }
     if !plan.obstacles.isEmpty {
       let title = plan.steps.isEmpty ? "What stands in the way" : "What is left then"
       let items = plan.obstacles.map { "<li>\($0.asMarkup)</li>\n" }.joined()
-      text += "<section><h3>\(title)</h3>\n<ul>\n\(items)</ul></section>\n"
+      text += "<section>\(heading(title))\n<ul>\n\(items)</ul></section>\n"
     }
     return text
   }
@@ -63,7 +69,7 @@ extension ScanReport {
     }
     let rows = TableRows(part: part, question: question, showsDetails: true).all
     var text =
-      "<section><h3>Packages and GPUs</h3>\n\(filter)<div class=\"wide\"><table class=\"heat\">\n<thead><tr><th scope=\"col\">package</th>"
+      "<section>\(heading("Packages and GPUs"))\n\(filter)<div class=\"wide\"><table class=\"heat\">\n<thead><tr><th scope=\"col\">package</th>"
     text += "<th scope=\"col\" class=\"number\">modules</th>"
     for (title, device) in zip(titles, devices) {
       text += "<th scope=\"col\">\(title.asMarkup)"
@@ -110,7 +116,7 @@ extension ScanReport {
     }
     guard !items.isEmpty else { return "" }
     let order: [Check.Status] = [.fail, .warn, .unknown, .pass]
-    var text = "<section><h3>Why</h3>\n<ul class=\"checks\">\n"
+    var text = "<section>\(heading("Why"))\n<ul class=\"checks\">\n"
     for status in order {
       for check in items where check.status == status {
         text +=
@@ -131,15 +137,17 @@ extension ScanReport {
 
   private func libraries(_ part: ViewAssessment) -> String {
     guard !part.units.isEmpty else { return "" }
-    var text = "<section><h3>Libraries</h3>\n"
+    var text = "<section>\(heading("Libraries"))\n"
     let findings = Findings(part: part, question: question)
     var byUnit: [Int: [Finding]] = [:]
     for finding in findings.all { for unit in finding.units { byUnit[unit, default: []].append(finding) } }
     for (index, unit) in part.units.enumerated() {
       let files = unit.files.map { part.view.files[$0] }
-      let marks = devices.indices.map { part.verdict(of: index, on: $0).mark }.joined(separator: " ")
+      let verdicts = devices.indices.map { part.verdict(of: index, on: $0) }
+      let marks = verdicts.map(\.mark).joined(separator: " ")
+      let words = zip(devices, verdicts).map { "\($0.device.label): \($1.meaning)" }.joined(separator: ", ")
       text +=
-        "<details class=\"library\"><summary><code>\(part.name(of: index).asMarkup)</code> <span class=\"marks\">\(marks)</span></summary>\n"
+        "<details class=\"library\"><summary><code>\(part.name(of: index).asMarkup)</code> <span class=\"marks\" role=\"img\" aria-label=\"\(words.asMarkup)\">\(marks)</span></summary>\n"
       text +=
         "<p>\(counted(unit.code.moduleCount, "module")), \(byteCount(files.reduce(0) { $0 + $1.size }))</p>\n"
       var sizes: [String: UInt64] = [:]
@@ -191,7 +199,7 @@ extension ScanReport {
     let sentences = part.view.problems.sentences { part.path($0.path) }
     return sentences.isEmpty
       ? ""
-      : "<section><h3>Problems</h3>\n<ul>\n\(sentences.map { "<li>\($0.asMarkup)</li>\n" }.joined())</ul></section>\n"
+      : "<section>\(heading("Problems"))\n<ul>\n\(sentences.map { "<li>\($0.asMarkup)</li>\n" }.joined())</ul></section>\n"
   }
 }
 
@@ -249,7 +257,7 @@ private let pageStyle = """
   main { max-width: 76rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; }
   h1 { font-size: 1.4rem; margin: 0 0 1rem; overflow-wrap: anywhere; }
   h2 { font-size: 1.2rem; margin: 2.5rem 0 .75rem; border-top: 1px solid var(--line); padding-top: 1.5rem; overflow-wrap: anywhere; }
-  h3 { font-size: 1rem; margin: 1.75rem 0 .5rem; }
+  .part { font-size: 1rem; margin: 1.75rem 0 .5rem; border: 0; padding: 0; }
   ul, ol { padding-left: 1.4rem; } li { margin: .2rem 0; overflow-wrap: anywhere; }
   .answers, .checks { list-style: none; padding: 0; }
   .answers li { font-size: 1.1rem; font-weight: 600; padding: .5rem .75rem; border-radius: 6px; margin: .4rem 0; background: var(--none); }
