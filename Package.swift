@@ -73,7 +73,8 @@ let package = Package(
     library(
       "Stack", ["Bytes", "ELFFile", "DeviceCode", "Compatibility"],
       resources: [
-        .embedInCode("Resources/containers.json"), .embedInCode("Resources/libraries.json"),
+        .embedInCode("Resources/containers.json"), .embedInCode("Resources/errors.json"),
+        .embedInCode("Resources/libraries.json"),
         .embedInCode("Resources/pytorch.json"), .embedInCode("Resources/runtime.json"),
       ]),
     library("Scan", ["Bytes", "Compression", "Archives", "DeviceCode", "Compatibility", "Stack"]),

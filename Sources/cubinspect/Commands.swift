@@ -376,11 +376,30 @@ extension Command {
     ])
 
   static let explain = Command(
+    "explain", summary: "Say what an error message means, and what to do.",
+    discussion: """
+      Recognises what CUDA, PyTorch, Triton, compilers and the container toolkit say when device code, a driver and a GPU \
+      do not fit, in a message or in a whole log; a GPU that the text names stands in the commands.
+      """,
+    positionals: [
+      Positional(
+        "TEXT", .oneOrMore,
+        documentation: "The message, or a name or number of an error; - reads standard input.")
+    ],
+    flags: [.data],
+    examples: [
+      Example(
+        "What does it mean?",
+        "cubinspect explain 'no kernel image is available for execution on the device'"),
+      Example("What is in this log?", "cubinspect explain - < job.log"),
+    ])
+
+  static let help = Command(
     "help", summary: "Explain a command.",
     positionals: [
       Positional(
         "COMMAND", .optional,
-        values: .suggestions(["scan", "list", "kernels", "extract", "diff", "facts", "gpus"]),
+        values: .suggestions(["scan", "list", "kernels", "extract", "diff", "facts", "gpus", "explain"]),
         documentation: "The command to explain; without it, the program.")
     ])
 
@@ -427,5 +446,5 @@ extension Command {
           .init("NO_COLOR", "When set and not empty, text is not coloured, unless --color asks for it.")
         ]),
     ],
-    subcommands: [scan, list, kernels, extract, diff, facts, gpus, explain, completions, man])
+    subcommands: [scan, list, kernels, extract, diff, facts, gpus, explain, help, completions, man])
 }

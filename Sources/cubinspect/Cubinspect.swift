@@ -39,6 +39,7 @@ enum Cubinspect {
       case "kernels": return try KernelsCommand(parsed).run()
       case "diff": return try DiffCommand(parsed).run()
       case "extract": return try ExtractCommand(parsed).run()
+      case "explain": return try ExplainCommand(parsed).run()
       case "gpus": return try GPUsCommand(parsed).run()
       case "help": return help(for: parsed.positionals.map(\.text))
       case "man": return Terminal.write(Command.cubinspect.manPage(version: tool.version))

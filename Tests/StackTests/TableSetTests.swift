@@ -26,7 +26,8 @@ import Testing
     #expect(
       TableSet.types.map { $0.name }.sorted()
         == [
-          "architectures", "containers", "drivers", "gpus", "jetson", "libraries", "pytorch", "runtime",
+          "architectures", "containers", "drivers", "errors", "gpus", "jetson", "libraries", "pytorch",
+          "runtime",
           "toolkits",
         ])
     #expect(Self.shipped[ArchitectureTable.self].rows.count == 28)
@@ -326,7 +327,7 @@ import Testing
     ("[]", "document: invalid value, expected an object with a member for each table, found a list"),
     (
       "{\"gpu\": {}}",
-      "gpu: not supported, expected one of the tables architectures, containers, drivers, gpus, jetson, libraries, pytorch, runtime, toolkits"
+      "gpu: not supported, expected one of the tables architectures, containers, drivers, errors, gpus, jetson, libraries, pytorch, runtime, toolkits"
     ),
     ("{\"gpus\": []}", "gpus: invalid value, expected an object with lists of rows, found a list"),
     (
