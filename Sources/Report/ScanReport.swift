@@ -30,7 +30,7 @@ public struct ScanReport: Sendable {
       + "\(counted(counts.librariesWithDeviceCode, "library with device code", "libraries with device code")), "
       + "\(counted(counts.modules, "module")), \(counted(counts.images, "image"))"
     if problems > 0 { text += ", \(counted(problems, "problem"))" }
-    return text + "."
+    return text + "; tables of \(assessment.question.tables.date)."
   }
 }
 

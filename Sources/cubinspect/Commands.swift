@@ -367,6 +367,9 @@ extension Command {
       Positional("SHELL", values: .choices(Shell.allCases.map(\.rawValue)), documentation: "The shell.")
     ], isHidden: true)
 
+  static let licenses = Command(
+    "licenses", summary: "Print the licences of this program and of all that it holds.", isHidden: true)
+
   static let man = Command("man", summary: "Print the manual page.", isHidden: true)
 
   /// The whole command line of the program.
@@ -404,5 +407,5 @@ extension Command {
           .init("NO_COLOR", "When set and not empty, text is not coloured, unless --color asks for it.")
         ]),
     ],
-    subcommands: [scan, list, kernels, extract, diff, facts, gpus, explain, completions, man])
+    subcommands: [scan, list, kernels, extract, diff, facts, gpus, explain, completions, licenses, man])
 }
