@@ -83,7 +83,8 @@ extension Flag {
     "data", .repeated("FILE"), values: .files,
     documentation: """
       Judge by the rows in this JSON file too: a GPU, a driver branch or a PyTorch release that this program does \
-      not know. A row that it knows is replaced. May be given several times; Docs/Data.md describes the file.
+      not know. A row that it knows is replaced. A file with whole tables, as the package cubinspect-data has it, takes \
+      the place of the program's. May be given several times; Docs/Data.md describes the files.
       """,
     group: "Tables")
   static let failOnLoss = Flag(
@@ -161,7 +162,8 @@ extension Flag {
     "help", short: "h", documentation: "Explain the command and exit.", group: "General",
     replacesCommand: true)
   static let version = Flag(
-    "version", documentation: "Print the version and exit.", group: "General", replacesCommand: true)
+    "version", documentation: "Print the version and the date of the tables, and exit.", group: "General",
+    replacesCommand: true)
 }
 
 extension Command {
@@ -404,7 +406,10 @@ extension Command {
       HelpSection(
         "Environment",
         entries: [
-          .init("NO_COLOR", "When set and not empty, text is not coloured, unless --color asks for it.")
+          .init("NO_COLOR", "When set and not empty, text is not coloured, unless --color asks for it."),
+          .init(
+            "CUBINSPECT_DATA",
+            "Files as for --data, separated by colons; those of the command line come after them."),
         ]),
     ],
     subcommands: [scan, list, kernels, extract, diff, facts, gpus, explain, completions, licenses, man])
