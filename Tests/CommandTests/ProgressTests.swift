@@ -58,7 +58,7 @@ struct ProgressTests {
       #expect(
         summary.wholeMatch(
           of:
-            /cubinspect: 3 files, [0-9.]+ [kMGT]B read in .*: 3 libraries with device .*, 3 modules, 4 images./
+            /cubinspect: 3 files, [0-9.]+ [kMGT]B read in .*: 3 libraries with device .*, 3 modules, 4 images; tables of .*/
         )
           != nil, "\(summary)")
 
