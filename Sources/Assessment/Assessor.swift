@@ -147,13 +147,13 @@ extension Device {
 }
 
 /// The items in their order, each once.
-func distinct<Item: Hashable>(_ items: some Sequence<Item>) -> [Item] {
+package func distinct<Item: Hashable>(_ items: some Sequence<Item>) -> [Item] {
   var seen: Set<Item> = []
   return items.filter { seen.insert($0).inserted }
 }
 
 /// `a, b and c`, or with another word before the last.
-func listed(_ items: [String], with word: String = "and") -> String {
+package func listed(_ items: [String], with word: String = "and") -> String {
   guard let last = items.last else { return "" }
   return items.count == 1 ? last : items.dropLast().joined(separator: ", ") + " \(word) " + last
 }

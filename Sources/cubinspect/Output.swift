@@ -10,7 +10,7 @@ import Stack
 /// One result that `--output` asks for: a format and where it goes.
 struct Output {
   enum Format: String, CaseIterable {
-    case text, json
+    case text, short, json, ndjson, csv, markdown, html, sarif, junit
   }
 
   var format: Format
@@ -48,15 +48,16 @@ struct Output {
     _ arguments: ParsedArguments, reading inputs: [Path] = [], making folder: Path? = nil
   ) throws(UsageError) -> [Output] {
     let values = arguments.values(of: .output)
+    let formats = arguments.commandPath.last == "scan" ? Format.allCases : [.text, .json]
     var outputs = arguments.has(.json) ? [Output(.json)] : []
     if values.isEmpty, outputs.isEmpty { outputs = [Output(.text)] }
     for value in values {
       let parts = value.bytes.split(
         separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
       let name = String(decoding: parts[0], as: UTF8.self)
-      guard let format = Format(rawValue: name) else {
+      guard let format = Format(rawValue: name), formats.contains(format) else {
         throw arguments.invalid(
-          .output, value, "the formats are \(Format.allCases.map(\.rawValue).joined(separator: " and "))")
+          .output, value, "the formats are \(formats.map(\.rawValue).joined(separator: ", "))")
       }
       let file = parts.count > 1 ? Path(bytes: parts[1]) : nil
       if file?.bytes.isEmpty == true { throw arguments.invalid(.output, value, "the file has no name") }
@@ -140,15 +141,12 @@ extension [Output] {
     return problems.contains(where: \.isFailure)
   }
 
-  /// Writes every output, text in `style` where it goes to standard output; returns whether all were written.
-  func write(_ style: TextStyle, text: (TextStyle) -> [UInt8], json: () -> [UInt8]) -> Bool {
+  /// Writes every output that `make` makes, text in `style` where it goes to standard output; returns whether all were written.
+  func write(_ style: TextStyle, _ make: (Output.Format, TextStyle) -> [UInt8]) -> Bool {
     var isComplete = true
     for output in self {
       do throws(Problem) {
-        switch output.format {
-        case .text: try output.write(text(output.file == nil ? style : TextStyle()))
-        case .json: try output.write(json())
-        }
+        try output.write(make(output.format, output.file == nil ? style : style.forFile))
       } catch {
         Terminal.report(
           "\(output.name): cannot be written: \(error.observed ?? "")")
@@ -156,6 +154,11 @@ extension [Output] {
       }
     }
     return isComplete
+  }
+
+  /// The same for a command that writes text and JSON.
+  func write(_ style: TextStyle, text: (TextStyle) -> [UInt8], json: () -> [UInt8]) -> Bool {
+    write(style) { format, style in format == .json ? json() : text(style) }
   }
 
   /// Whether a person sees the text report on the terminal, with all problems in it.
