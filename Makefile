@@ -7,10 +7,19 @@ SHELL := /bin/bash
 
 scripts := Tests/Scripts
 program := build/cubinspect
+static := build/static/cubinspect
+release := swift build $(SWIFT_FLAGS) -c release --static-swift-stdlib
+objects = $$($(release) --show-bin-path)/cubinspect.product/Objects.LinkFileList
 # More arguments for every Swift build, such as SWIFT_FLAGS="-j 2".
 SWIFT_FLAGS ?=
+# Where `make install` puts the program.
+PREFIX ?= /usr/local
+DESTDIR ?=
+# The time of the files in wheels and archives: that of the last change.
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 
-.PHONY: help setup build demo test test-large fetch-large bench fuzz hardware lint docs fixtures goldens clean
+.PHONY: help setup build demo test test-python test-large fetch-large bench fuzz hardware lint docs fixtures goldens clean \
+  install static wheel data-wheel dist
 
 help: ## List the tasks
 	@echo "usage: make TASK"
@@ -35,6 +44,10 @@ test: setup ## Run all tests, with the small wheels as inputs
 	@$(scripts)/fetch-test-wheels small compilers field >/dev/null
 	$(scripts)/swift-test $(SWIFT_FLAGS)
 
+test-python: wheel data-wheel ## Test the wheels in a new virtual environment, and the static program against the other
+	@$(scripts)/test-python build/wheels
+	$(scripts)/compare-programs $(program) $(static) Fixtures $$($(scripts)/fetch-test-wheels torchvision)
+
 test-large: setup fetch-large ## Compare with cuobjdump on torch and CUDA libraries, judge cuBLAS, cuDNN, vLLM and two releases of torch, and the wheels of all field reports (18 GB to fetch)
 	@$(scripts)/setup views
 	$(scripts)/fetch-test-wheels small compilers dispatch compilers-large field field-large >/dev/null
@@ -48,16 +61,33 @@ test-large: setup fetch-large ## Compare with cuobjdump on torch and CUDA librar
 
 build: ## Build the program, optimised and with the Swift runtime inside: build/cubinspect
 	@$(scripts)/setup build
-	swift build $(SWIFT_FLAGS) -c release --static-swift-stdlib --product cubinspect
+	$(release) --product cubinspect
 	mkdir -p build
-	strip -o $(program) "$$(swift build -c release --static-swift-stdlib --show-bin-path)/cubinspect"
+	strip -o $(program) "$$($(release) --show-bin-path)/cubinspect"
 	echo "Built $(program)"
+
+install: ## Install the program with its manual page and completions: PREFIX=/usr/local, DESTDIR=
+	@[ -x $(program) ] || $(MAKE) build
+	Packaging/install-tree $(program) "$(DESTDIR)$(PREFIX)"
+
+static: build
+	@Packaging/link-static "$(objects)" $(static)
+
+wheel: static ## Build the Python wheel, with a program that runs on every Linux: build/wheels
+	@Packaging/make-wheel program $(static) build/wheels
+
+data-wheel: ## Build the Python wheel of the tables alone: build/wheels
+	@Packaging/make-wheel data build/wheels
+
+dist: static ## Build the archives of a release, with checksums: build/dist
+	@Packaging/make-dist $(static) "$(objects)" build/dist
 
 lint: ## Check the format, the layers and the scripts
 	@swift format lint --strict --recursive --parallel Package.swift Sources Tests
 	$(scripts)/check-imports
 	grep -rlIE --exclude-dir=.build --exclude-dir=build --exclude-dir=.git '^#!.*\bbash$$' . |
 	  while read -r script; do bash -n "$$script"; done
+	$(scripts)/check-versions
 	echo "No findings."
 
 bench: build fetch-large ## Measure against floors and other tools (4 GB more to fetch)

@@ -66,9 +66,9 @@ let package = Package(
     library(
       "Compatibility", ["Bytes", "DeviceCode"],
       resources: [
-        .embedInCode("Resources/architectures.json"), .embedInCode("Resources/drivers.json"),
-        .embedInCode("Resources/gpus.json"), .embedInCode("Resources/jetson.json"),
-        .embedInCode("Resources/toolkits.json"),
+        .embedInCode("Resources/architectures.json"), .embedInCode("Resources/date.txt"),
+        .embedInCode("Resources/drivers.json"), .embedInCode("Resources/gpus.json"),
+        .embedInCode("Resources/jetson.json"), .embedInCode("Resources/toolkits.json"),
       ]),
     library(
       "Stack", ["Bytes", "ELFFile", "DeviceCode", "Compatibility"],
@@ -88,7 +88,7 @@ let package = Package(
       dependencies: [
         "Bytes", "Demangling", "Archives", "ELFFile", "DeviceCode", "Compatibility", "Stack", "Scan",
         "Assessment", "Report", "CommandLineSyntax",
-      ], swiftSettings: settings),
+      ], resources: [.embedInCode("Resources/licenses.txt")], swiftSettings: settings),
 
     .target(
       name: "JSONSchemaSupport", path: "Tests/JSONSchemaSupport", swiftSettings: settings),

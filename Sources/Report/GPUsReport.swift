@@ -72,7 +72,7 @@ public struct GPUsReport: Sendable {
       let note = "label: a name in the public list of PCI ids; the driver prints another one"
       text += "\n" + wrapped(note, first: "", width: style.width)
     }
-    return text
+    return text + style.paint("\ntables of \(tables.date)\n", .dim)
   }
 
   private func architectures(of gpu: GPU) -> [String] {

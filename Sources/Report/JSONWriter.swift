@@ -1,4 +1,5 @@
 public import Bytes
+public import Compatibility
 
 /// Writes one JSON document in the order in which it is told the parts: a value per line, indented by two
 /// spaces, but the rows of long tables on one line each.
@@ -208,6 +209,7 @@ extension JSONWriter {
     object("tool") {
       if !tool.dataFiles.isEmpty { $0.rows("dataFiles", of: tool.dataFiles) { $0.path($1) } }
       $0.member("name", tool.name)
+      $0.member("tables", tool.tables?.description)
       $0.member("version", tool.version)
     }
   }
@@ -234,12 +236,15 @@ extension [UInt8] {
 public struct Tool: Hashable, Sendable {
   public var name: String
   public var version: String
-  /// The files whose rows were added to the program's tables.
+  /// The date of the tables by which the report was made; nil for one that needs none.
+  public var tables: TableDate?
+  /// The files whose rows were added to these tables.
   public var dataFiles: [Path]
 
-  public init(name: String, version: String, dataFiles: [Path] = []) {
+  public init(name: String, version: String, tables: TableDate? = nil, dataFiles: [Path] = []) {
     self.name = name
     self.version = version
+    self.tables = tables
     self.dataFiles = dataFiles
   }
 }

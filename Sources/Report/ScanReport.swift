@@ -32,7 +32,7 @@ public struct ScanReport: Sendable {
       + "\(grouped(counts.librariesWithDeviceCode)) with device code"
     if showsDetails { text += ", \(counted(counts.modules, "module")), \(counted(counts.images, "image"))" }
     if problems > 0 { text += ", \(counted(problems, "problem"))" }
-    return text + "."
+    return text + "; tables of \(assessment.question.tables.date)."
   }
 }
 

@@ -1,3 +1,4 @@
+import Bytes
 public import Compatibility
 
 /// The driver and the GPUs of a machine, as far as they show themselves.
@@ -6,10 +7,21 @@ public struct DetectedHost: Hashable, Sendable {
     /// As the driver prints it.
     public var name: String?
     public var computeCapability: ComputeCapability?
+    /// Vendor and device on the PCI bus: `10de:2330`.
+    public var pciID: String?
 
-    public init(name: String?, computeCapability: ComputeCapability? = nil) {
+    public init(name: String?, computeCapability: ComputeCapability? = nil, pciID: String? = nil) {
       self.name = name
       self.computeCapability = computeCapability
+      self.pciID = pciID
+    }
+
+    /// What it is by its name, else by its number on the bus; nil where the tables have neither.
+    func match(in tables: TableSet) -> GPUCatalogue.Match? {
+      for query in [name, pciID] {
+        if let query, let match = try? GPUCatalogue.resolve(query, in: tables) { return match }
+      }
+      return nil
     }
   }
 
@@ -49,13 +61,90 @@ public struct DetectedHost: Hashable, Sendable {
     guard !gpus.isEmpty else { throw .noGPU(driver: "\(driver)") }
     var devices: [Device] = []
     for gpu in gpus {
-      let match = gpu.name.flatMap { try? GPUCatalogue.resolve($0, in: tables) }
+      let match = gpu.match(in: tables)
       guard let computeCapability = gpu.computeCapability ?? match?.computeCapability else {
-        throw .unknownGPU(name: gpu.name ?? "without a name")
+        throw .unknownGPU(name: gpu.name ?? gpu.pciID ?? "without a name")
       }
-      devices.append(Device(computeCapability, name: gpu.name, driver: driver, tables: tables))
+      if gpu.name == nil, let match, match.computeCapability == computeCapability {
+        devices.append(match.device(driver: driver, tables: tables))
+      } else {
+        devices.append(Device(computeCapability, name: gpu.name, driver: driver, tables: tables))
+      }
     }
     return devices
+  }
+
+  /// Whether the tables tell the driver and what every GPU is, so that nobody else need be asked.
+  public func isKnown(to tables: TableSet) -> Bool { (try? devices(by: tables)) != nil }
+}
+
+extension DetectedHost {
+  /// What the files of a Linux system show: the kernel module's, the PCI bus's, and on a Tegra the device tree and the
+  /// release of Jetson Linux.
+  ///
+  /// A container shows the driver of its host. The container toolkit shows in it the GPUs that it may use in
+  /// `/proc/driver/nvidia/gpus`, but all of the host on the bus, so that the bus counts only where the folder is empty.
+  ///
+  /// - Parameters:
+  ///   - contents: the contents of a small file; nil where it cannot be read.
+  ///   - names: the names in a folder; none where it cannot be read.
+  public init(
+    contents: (_ file: String) -> [UInt8]?, names: (_ folder: String) -> [String], tables: TableSet
+  ) {
+    self.init()
+    for (file, read) in [
+      (DriverFiles.moduleVersion, DriverFiles.release(moduleVersion:)),
+      (DriverFiles.procVersion, DriverFiles.release(procVersion:)),
+    ] where release == nil {
+      if let text = contents(file).flatMap(read) {
+        release = Fact(text, in: Path(file), says: "driver \(text)")
+      }
+    }
+    func pciID(_ address: String) -> String? {
+      func number(_ name: String) -> String? {
+        contents("\(DriverFiles.pciFolder)/\(address)/\(name)").flatMap { DriverFiles.number($0) }
+      }
+      guard number("vendor") == DriverFiles.vendor, let device = number("device") else { return nil }
+      // A GPU is a display controller, with a screen (0300) or without one (0302).
+      guard let kind = number("class"), kind.hasPrefix("03") else { return nil }
+      return "\(DriverFiles.vendor):\(device)"
+    }
+    for address in names(DriverFiles.gpuFolder).sorted() {
+      guard let information = contents("\(DriverFiles.gpuFolder)/\(address)/information") else { continue }
+      gpus.append(GPU(name: DriverFiles.model(information: information), pciID: pciID(address)))
+    }
+    if gpus.isEmpty {
+      gpus = names(DriverFiles.pciFolder).sorted().compactMap(pciID).map { GPU(name: nil, pciID: $0) }
+    }
+    guard gpus.isEmpty, let model = contents(DriverFiles.boardModel).flatMap({ DriverFiles.tegra(model: $0) })
+    else { return }
+    gpus = [GPU(name: model)]
+    if release == nil, let text = contents(DriverFiles.jetsonRelease),
+      let jetson = DriverFiles.jetsonLinux(text)?.release
+    {
+      cuda = tables.jetson.jetPack(jetsonLinux: jetson.split(separator: ".").compactMap { Int($0) })?.cuda
+    }
+  }
+
+  /// The fields that nvidia-smi is asked for with `--query-gpu`, the newer ones first: drivers before 510 do not know
+  /// `compute_cap`.
+  public static let managementQueries = ["driver_version,compute_cap,name", "driver_version,name"]
+
+  /// What nvidia-smi answers to one of ``managementQueries`` with `--format=csv,noheader`, a line for each GPU. Nil for
+  /// another text.
+  public init?(answer: [UInt8], to query: String) {
+    let fields = query.split(separator: ",").count
+    self.init()
+    for line in String(decoding: answer, as: UTF8.self).split(whereSeparator: \.isNewline) {
+      let values = line.split(separator: ",", maxSplits: fields - 1).map { $0.trimmingSpaces() }
+      guard values.count == fields, let name = values.last, DriverFiles.isRelease(values[0]) else {
+        return nil
+      }
+      release = Fact(values[0], in: Path("nvidia-smi"), says: "driver \(values[0])")
+      // What it does not know is `[N/A]`.
+      gpus.append(GPU(name: name, computeCapability: fields == 3 ? ComputeCapability(values[1]) : nil))
+    }
+    if gpus.isEmpty { return nil }
   }
 }
 
@@ -71,8 +160,40 @@ extension DetectedHost.Failure: CustomStringConvertible {
   }
 }
 
-/// What the files of the NVIDIA kernel module say.
+/// What the files of the NVIDIA kernel module, and of the system around it, say.
 public enum DriverFiles {
+  public static let moduleVersion = "/sys/module/nvidia/version"
+  static let procVersion = "/proc/driver/nvidia/version"
+  static let gpuFolder = "/proc/driver/nvidia/gpus"
+  static let pciFolder = "/sys/bus/pci/devices"
+  static let boardModel = "/proc/device-tree/model"
+  static let jetsonRelease = "/etc/nv_tegra_release"
+  /// NVIDIA's number on the PCI bus.
+  static let vendor = "10de"
+
+  /// The digits of a number of the PCI bus, such as `10de` of `0x10de`; nil for another text.
+  static func number(_ bytes: [UInt8]) -> String? {
+    let text = String(decoding: bytes, as: UTF8.self)[...].trimmingSpaces().lowercased()
+    guard text.hasPrefix("0x"), UInt32(text.dropFirst(2), radix: 16) != nil else { return nil }
+    return String(text.dropFirst(2))
+  }
+
+  /// The board in `/proc/device-tree/model`, where it is NVIDIA's: `NVIDIA Jetson AGX Orin Developer Kit`.
+  static func tegra(model bytes: [UInt8]) -> String? {
+    let name = String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)[...].trimmingSpaces()
+    return name.contains("NVIDIA") || name.contains("Jetson") ? name : nil
+  }
+
+  /// The release in `/etc/nv_tegra_release` and the line that says so: 36.4.3 of
+  /// `# R36 (release), REVISION: 4.3, GCID: …`. Nil for another text.
+  static func jetsonLinux(_ bytes: [UInt8]) -> (release: String, line: Substring)? {
+    let text = String(decoding: bytes, as: UTF8.self)
+    guard let line = text.split(whereSeparator: \.isNewline).first,
+      let match = line.firstMatch(of: /R(\d+) \(release\), REVISION: ([\d.]+)/)
+    else { return nil }
+    return ("\(match.1).\(match.2)", line)
+  }
+
   /// The release in `/proc/driver/nvidia/version`:
   /// `NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.54.03  Tue Jun  6 22:20:39 UTC 2023`. Nil for another text.
   public static func release(procVersion bytes: [UInt8]) -> String? {
@@ -99,13 +220,13 @@ public enum DriverFiles {
     return name.isEmpty || name == "Unknown" ? nil : name
   }
 
-  private static func isRelease(_ text: some StringProtocol) -> Bool {
+  static func isRelease(_ text: some StringProtocol) -> Bool {
     if case .release? = DriverVersion(text) { true } else { false }
   }
 }
 
 extension CUDAVersion {
-  /// 12.4 of 12040, as the driver's functions return it; nil for what is no version.
+  /// 12.4 of 12040, as `cuda.h` and the driver's functions write it; nil for what is no version.
   public init?(number: Int) {
     guard number >= 1000, number < 1_000_000 else { return nil }
     self.init(number / 1000, number % 1000 / 10)

@@ -83,7 +83,8 @@ extension Flag {
     "data", .repeated("FILE"), values: .files,
     documentation: """
       Judge by the rows in this JSON file too: a GPU, a driver branch or a PyTorch release that this program does \
-      not know. A row that it knows is replaced. May be given several times; Docs/Data.md describes the file.
+      not know. A row that it knows is replaced. A file with whole tables, as the package cubinspect-data has it, takes \
+      the place of the program's. May be given several times; Docs/Data.md describes the files.
       """,
     group: "Tables")
   static let failOnLoss = Flag(
@@ -181,7 +182,8 @@ extension Flag {
     "help", short: "h", documentation: "Explain the command and exit.", group: "General",
     replacesCommand: true)
   static let version = Flag(
-    "version", documentation: "Print the version and exit.", group: "General", replacesCommand: true)
+    "version", documentation: "Print the version and the date of the tables, and exit.", group: "General",
+    replacesCommand: true)
 }
 
 extension Command {
@@ -409,6 +411,9 @@ extension Command {
       Positional("SHELL", values: .choices(Shell.allCases.map(\.rawValue)), documentation: "The shell.")
     ], isHidden: true)
 
+  static let licenses = Command(
+    "licenses", summary: "Print the licences of this program and of all that it holds.", isHidden: true)
+
   static let man = Command("man", summary: "Print the manual page.", isHidden: true)
 
   /// The whole command line of the program.
@@ -443,8 +448,13 @@ extension Command {
       HelpSection(
         "Environment",
         entries: [
-          .init("NO_COLOR", "When set and not empty, text is not coloured, unless --color asks for it.")
+          .init("NO_COLOR", "When set and not empty, text is not coloured, unless --color asks for it."),
+          .init(
+            "CUBINSPECT_DATA",
+            "Files as for --data, separated by colons; those of the command line come after them."),
         ]),
     ],
-    subcommands: [scan, list, kernels, extract, diff, facts, gpus, explain, help, completions, man])
+    subcommands: [
+      scan, list, kernels, extract, diff, facts, gpus, explain, help, completions, licenses, man,
+    ])
 }

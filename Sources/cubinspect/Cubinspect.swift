@@ -1,5 +1,6 @@
 import Bytes
 import CommandLineSyntax
+import Compatibility
 import Demangling
 import Glibc
 import Report
@@ -27,7 +28,8 @@ enum Cubinspect {
       let parsed = try Command.cubinspect.parse(arguments)
       let command = parsed.commandPath.dropFirst().first
       if parsed.has(.version) {
-        return Terminal.write("\(tool.name) \(tool.version)\n")
+        return Terminal.write(
+          "\(tool.name) \(tool.version), tables of \(((try? parsed.tables) ?? .shipped).date)\n")
       }
       if parsed.has(.help) { return help(for: Array(parsed.commandPath.dropFirst())) }
       // Its thread costs as much as a small file, so only where something could be left behind.
@@ -42,6 +44,8 @@ enum Cubinspect {
       case "explain": return try ExplainCommand(parsed).run()
       case "gpus": return try GPUsCommand(parsed).run()
       case "help": return help(for: parsed.positionals.map(\.text))
+      case "licenses":
+        return Terminal.write(String(decoding: PackageResources.licenses_txt, as: UTF8.self))
       case "man": return Terminal.write(Command.cubinspect.manPage(version: tool.version))
       case "completions":
         let shell = parsed.positionals.first.flatMap { Shell(rawValue: $0.text) }

@@ -1,33 +1,155 @@
 import Bytes
 import CommandLineSyntax
 import Compatibility
+import Glibc
 import Report
 import Stack
 
-/// What `--data` asks for.
 extension ParsedArguments {
-  /// The tables of the program with the rows of all files.
+  /// The tables to judge by, with all rows of `--data` and of `CUBINSPECT_DATA`.
+  ///
+  /// Whole tables that one of these names are taken, the newest where there are several; else the newest of those that are
+  /// installed and the program's own. Tables that are old are said to be.
   ///
   /// - Throws: a usage error with the place in the file when a file cannot be read or does not fit.
   var tables: TableSet {
     get throws(UsageError) {
-      var tables = TableSet.shipped
-      for file in values(of: .data) {
+      var tables: TableSet?
+      var rows: [(file: DataFile, document: [UInt8])] = []
+      for file in dataFiles {
         do throws(Problem) {
-          let document = try readAll(Path(bytes: file.bytes), limit: TableSet.sizeLimit)
-          try tables.add(document: document, to: TableSet.types)
+          let document = try readAll(file.path, limit: TableSet.sizeLimit)
+          guard TableSet.date(ofWholeTables: document.prefix(TableSet.prefixSize)) != nil else {
+            rows.append((file, document))
+            continue
+          }
+          let whole = try TableSet(wholeTables: document, of: TableSet.types)
+          if tables.map({ $0.date < whole.date }) ?? true { tables = whole }
         } catch {
-          throw invalid(.data, file, error.description)
+          throw invalid(file, error)
         }
       }
-      return tables
+      var result = tables ?? InstalledTables.newest
+      for (file, document) in rows {
+        do throws(Problem) {
+          try result.add(document: document, to: TableSet.types)
+        } catch {
+          throw invalid(file, error)
+        }
+      }
+      if !isQuiet { result.reportAge() }
+      return result
     }
   }
 
-  /// The program, and the files with rows that it was given.
-  var tool: Tool {
+  /// The program, the date of the tables and the files with rows that it was given.
+  func tool(_ tables: TableSet) -> Tool {
     var tool = Cubinspect.tool
-    tool.dataFiles = values(of: .data).map { Path(bytes: $0.bytes) }
+    tool.tables = tables.date
+    tool.dataFiles = dataFiles.map(\.path)
     return tool
+  }
+
+  /// Those of the environment, and then those of the command line.
+  private var dataFiles: [DataFile] {
+    Terminal.environment(DataFile.variable).split(separator: ":").map {
+      DataFile(path: Path(String($0)), argument: nil)
+    } + values(of: .data).map { DataFile(path: Path(bytes: $0.bytes), argument: $0) }
+  }
+
+  private func invalid(_ file: DataFile, _ problem: Problem) -> UsageError {
+    if let argument = file.argument { return invalid(.data, argument, problem.description) }
+    return UsageError(
+      .unusable("\(DataFile.variable): \(file.path): \(problem)"), commandPath: commandPath)
+  }
+}
+
+/// A file with tables or rows.
+private struct DataFile {
+  static let variable = "CUBINSPECT_DATA"
+
+  var path: Path
+  /// Nil for one of the environment.
+  var argument: Argument?
+}
+
+/// Whole tables where pip installs the package cubinspect-data beside the program, or where a user puts them.
+private enum InstalledTables {
+  /// The newest tables, those of the program included. What cannot be read is said, and left out.
+  static var newest: TableSet {
+    var newest = TableSet.shipped
+    for path in places {
+      guard let date = date(of: path), date > newest.date else { continue }
+      do throws(Problem) {
+        let document = try readAll(path, limit: TableSet.sizeLimit)
+        newest = try TableSet(wholeTables: document, of: TableSet.types)
+      } catch {
+        Terminal.report("\(path): these tables of \(date) are left out: \(error)")
+      }
+    }
+    return newest
+  }
+
+  private static let name = "tables.json"
+
+  /// The date of the tables in a file, by its start; nil where there is no such file.
+  private static func date(of path: Path) -> TableDate? {
+    let descriptor = unsafe path.withCString { unsafe open($0, O_RDONLY | O_CLOEXEC) }
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    var prefix = [UInt8](repeating: 0, count: TableSet.prefixSize)
+    let count = unsafe prefix.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
+    return TableSet.date(ofWholeTables: prefix.prefix(max(count, 0)))
+  }
+
+  private static var places: [Path] {
+    var places: [Path] = []
+    if let prefix = programPrefix {
+      // Of `pip install --target`, and of environments.
+      places.append(Path("\(prefix)/cubinspect_data/\(name)"))
+      for python in fileNames(in: "\(prefix)/lib").sorted() where python.hasPrefix("python3") {
+        for packages in ["site-packages", "dist-packages"] {
+          places.append(Path("\(prefix)/lib/\(python)/\(packages)/cubinspect_data/\(name)"))
+        }
+      }
+    }
+    let home = Terminal.environment("HOME")
+    let data = Terminal.environment("XDG_DATA_HOME")
+    if data.hasPrefix("/") {
+      places.append(Path("\(data)/cubinspect/\(name)"))
+    } else if !home.isEmpty {
+      places.append(Path("\(home)/.local/share/cubinspect/\(name)"))
+    }
+    return places
+  }
+
+  /// The folder above the `bin` that the program is in; nil where it cannot be told.
+  private static var programPrefix: String? {
+    var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
+    let count = unsafe buffer.withUnsafeMutableBytes { bytes in
+      unsafe readlink("/proc/self/exe", bytes.baseAddress!, bytes.count)
+    }
+    guard count > 0, count < buffer.count else { return nil }
+    var parts = String(decoding: buffer[..<count], as: UTF8.self).split(
+      separator: "/", omittingEmptySubsequences: false)
+    guard parts.count > 2, parts.suffix(2).first == "bin" else { return nil }
+    parts.removeLast(2)
+    return parts.joined(separator: "/")
+  }
+}
+
+extension TableSet {
+  /// How newer tables are got.
+  static let update = "pip install --upgrade cubinspect-data"
+
+  /// About half a year.
+  private static let daysUntilOld = 183
+
+  /// Says that the tables are old, where they are.
+  fileprivate func reportAge() {
+    // Of reproducible builds: what it says is the time.
+    let seconds = Int(Terminal.environment("SOURCE_DATE_EPOCH")) ?? time(nil)
+    guard seconds / 86_400 - date.daysSince1970 > Self.daysUntilOld else { return }
+    Terminal.report("the tables of \(date) are more than half a year old; for newer ones: \(Self.update)")
   }
 }

@@ -24,8 +24,8 @@ struct DiffCommand {
     failsOnLosses = arguments.value(of: .failOnLoss)?.text == "lost"
     outputs = try Output.all(arguments, reading: [old, new])
     style = Terminal.style(arguments)
-    tool = arguments.tool
     tables = try arguments.tables
+    tool = arguments.tool(tables)
     scanner = try arguments.scanner
     isQuiet = arguments.isQuiet
   }

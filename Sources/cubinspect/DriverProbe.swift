@@ -3,174 +3,121 @@ import Compatibility
 import Glibc
 import Stack
 
-/// Asks this machine for its driver and its GPUs: the driver's libraries, loaded at run time, and the files of its
-/// kernel module.
+/// Asks this machine for its driver and its GPUs: the files that the kernel shows, and nvidia-smi where they leave
+/// something open, as under WSL.
+///
+/// The driver's libraries are not loaded: a program that is linked statically cannot, and their C library may be newer.
 enum DriverProbe {
   /// What the machine shows.
   ///
   /// - Throws: ``DetectedHost/Failure/noDriver(tried:)`` where nothing shows a driver.
-  static func host() throws(DetectedHost.Failure) -> DetectedHost {
-    var host = managementLibrary() ?? driverLibrary() ?? DetectedHost()
-    let files = kernelModule()
-    if host.release == nil { host.release = files.release }
-    if host.gpus.isEmpty { host.gpus = files.gpus }
-    guard host.driver != nil else {
-      throw .noDriver(tried: [
-        "\(managementName) and \(driverName) cannot be loaded or do not start",
-        "\(moduleVersion) does not exist",
-      ])
+  static func host(by tables: TableSet) throws(DetectedHost.Failure) -> DetectedHost {
+    let files = DetectedHost(
+      contents: { try? readAll(Path($0), limit: limit) }, names: fileNames, tables: tables)
+    if files.isKnown(to: tables) { return files }
+    if let answer = managementProgram() { return answer }
+    guard files.driver != nil else {
+      throw .noDriver(tried: ["\(DriverFiles.moduleVersion) does not exist", "nvidia-smi does not answer"])
     }
-    return host
+    return files
   }
 
-  private static let managementName = "libnvidia-ml.so.1"
-  private static let driverName = "libcuda.so.1"
-  private static let procFolder = "/proc/driver/nvidia"
-  private static let moduleVersion = "/sys/module/nvidia/version"
-  /// More GPUs than any machine has.
-  private static let gpuLimit: UInt32 = 1024
-
-  // MARK: Libraries
-
-  private typealias Handle = OpaquePointer
-  private typealias Call = @convention(c) () -> CInt
-  private typealias CountCall = @convention(c) (UnsafeMutablePointer<UInt32>) -> CInt
-  private typealias NumberCall = @convention(c) (UnsafeMutablePointer<CInt>) -> CInt
-  private typealias TextCall = @convention(c) (UnsafeMutablePointer<CChar>, UInt32) -> CInt
-
-  /// NVML, which knows most and touches no GPU.
-  private static func managementLibrary() -> DetectedHost? {
-    guard let library = DynamicLibrary(managementName),
-      let start = unsafe library.function("nvmlInit_v2", as: Call.self), start() == 0
-    else { return nil }
-    defer { if let stop = unsafe library.function("nvmlShutdown", as: Call.self) { _ = stop() } }
-    var host = DetectedHost()
-    if let call = unsafe library.function("nvmlSystemGetDriverVersion", as: TextCall.self),
-      let release = unsafe text({ unsafe call($0, $1) })
-    {
-      host.release = Fact(release, Evidence(path: Path(managementName), says: "driver \(release)"))
-    }
-    if let call = unsafe library.function("nvmlSystemGetCudaDriverVersion", as: NumberCall.self) {
-      var number: CInt = 0
-      if unsafe call(&number) == 0 { host.cuda = CUDAVersion(number: Int(number)) }
-    }
-    typealias Open = @convention(c) (UInt32, UnsafeMutablePointer<Handle?>) -> CInt
-    typealias Name = @convention(c) (Handle, UnsafeMutablePointer<CChar>, UInt32) -> CInt
-    typealias Capability =
-      @convention(c) (Handle, UnsafeMutablePointer<CInt>, UnsafeMutablePointer<CInt>) -> CInt
-    guard let count = unsafe library.function("nvmlDeviceGetCount_v2", as: CountCall.self),
-      let open = unsafe library.function("nvmlDeviceGetHandleByIndex_v2", as: Open.self),
-      let name = unsafe library.function("nvmlDeviceGetName", as: Name.self)
-    else { return host }
-    let capability = unsafe library.function("nvmlDeviceGetCudaComputeCapability", as: Capability.self)
-    var total: UInt32 = 0
-    guard unsafe count(&total) == 0 else { return host }
-    for index in 0..<min(total, gpuLimit) {
-      var handle: Handle?
-      guard unsafe open(index, &handle) == 0, let handle = unsafe handle else { continue }
-      var gpu = DetectedHost.GPU(name: unsafe text { unsafe name(handle, $0, $1) })
-      var major: CInt = 0
-      var minor: CInt = 0
-      if let capability = unsafe capability, unsafe capability(handle, &major, &minor) == 0 {
-        gpu.computeCapability = ComputeCapability(Int(major), Int(minor))
-      }
-      host.gpus.append(gpu)
-    }
-    return host
-  }
-
-  /// The driver's own library, for machines without NVML.
-  private static func driverLibrary() -> DetectedHost? {
-    typealias Start = @convention(c) (UInt32) -> CInt
-    guard let library = DynamicLibrary(driverName) else { return nil }
-    var host = DetectedHost()
-    if let call = unsafe library.function("cuDriverGetVersion", as: NumberCall.self) {
-      var number: CInt = 0
-      if unsafe call(&number) == 0 { host.cuda = CUDAVersion(number: Int(number)) }
-    }
-    typealias Open = @convention(c) (UnsafeMutablePointer<CInt>, CInt) -> CInt
-    typealias Name = @convention(c) (UnsafeMutablePointer<CChar>, CInt, CInt) -> CInt
-    typealias Attribute = @convention(c) (UnsafeMutablePointer<CInt>, CInt, CInt) -> CInt
-    guard let start = unsafe library.function("cuInit", as: Start.self), start(0) == 0,
-      let count = unsafe library.function("cuDeviceGetCount", as: NumberCall.self),
-      let open = unsafe library.function("cuDeviceGet", as: Open.self),
-      let name = unsafe library.function("cuDeviceGetName", as: Name.self),
-      let attribute = unsafe library.function("cuDeviceGetAttribute", as: Attribute.self)
-    else { return host }
-    // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and …_MINOR of cuda.h.
-    let (majorAttribute, minorAttribute): (CInt, CInt) = (75, 76)
-    var total: CInt = 0
-    guard unsafe count(&total) == 0 else { return host }
-    for index in 0..<max(0, min(total, CInt(gpuLimit))) {
-      var device: CInt = 0
-      guard unsafe open(&device, index) == 0 else { continue }
-      var gpu = DetectedHost.GPU(name: unsafe text { unsafe name($0, CInt($1), device) })
-      var major: CInt = 0
-      var minor: CInt = 0
-      if unsafe attribute(&major, majorAttribute, device) == 0,
-        unsafe attribute(&minor, minorAttribute, device) == 0
-      {
-        gpu.computeCapability = ComputeCapability(Int(major), Int(minor))
-      }
-      host.gpus.append(gpu)
-    }
-    return host
-  }
-
-  /// What a function writes into a buffer; nil where it fails.
-  private static func text(_ call: (UnsafeMutablePointer<CChar>, UInt32) -> CInt) -> String? {
-    var buffer = [CChar](repeating: 0, count: 256)
-    let result = unsafe buffer.withUnsafeMutableBufferPointer { bytes in
-      unsafe bytes.baseAddress.map { unsafe call($0, UInt32(bytes.count - 1)) }
-    }
-    guard result == 0 else { return nil }
-    let text = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    return text.isEmpty ? nil : text
-  }
-
-  // MARK: Files
-
-  /// Bytes of a file of the kernel module.
+  /// Bytes of a file that the kernel shows.
   private static let limit = 1 << 16
 
-  private static func kernelModule() -> DetectedHost {
-    var host = DetectedHost()
-    for (name, read) in [
-      (moduleVersion, DriverFiles.release(moduleVersion:)),
-      ("\(procFolder)/version", DriverFiles.release(procVersion:)),
-    ] where host.release == nil {
-      if let release = (try? readAll(Path(name), limit: limit)).flatMap(read) {
-        host.release = Fact(release, in: Path(name), says: "driver \(release)")
+  // MARK: nvidia-smi
+
+  /// Under WSL it is where no PATH leads in some distributions.
+  private static let programs = ["nvidia-smi", "/usr/lib/wsl/lib/nvidia-smi"]
+  /// It takes a second or two where no process keeps the driver awake, and never ends where a GPU has fallen off the bus.
+  private static let timeLimit = Duration.seconds(10)
+
+  private static func managementProgram() -> DetectedHost? {
+    let deadline = ContinuousClock.now + timeLimit
+    for program in programs {
+      for query in DetectedHost.managementQueries {
+        let answer = output(of: program, ["--query-gpu=\(query)", "--format=csv,noheader"], until: deadline)
+        guard let answer else { continue }
+        if let host = DetectedHost(answer: answer, to: query) { return host }
       }
     }
-    let folder = Path("\(procFolder)/gpus")
-    var names: [Path] = []
-    if let directory = try? Directory(in: Folder(folder)) {
-      while let entry = try? directory.next() { names.append(folder.appending(entry.name)) }
+    return nil
+  }
+
+  /// What a program on PATH writes to standard output; nil where there is none, where it fails, and where it has not ended
+  /// in time: it is killed then.
+  private static func output(
+    of program: String, _ arguments: [String], until deadline: ContinuousClock.Instant
+  )
+    -> [UInt8]?
+  {
+    var ends: [CInt] = [-1, -1]
+    guard unsafe pipe(&ends) == 0 else { return nil }
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    defer { close(ends[0]) }
+    var actions = unsafe posix_spawn_file_actions_t()
+    unsafe posix_spawn_file_actions_init(&actions)
+    defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+    unsafe posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+    unsafe posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO)
+    unsafe posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0)
+    // The signals that this program waits for or ignores mean what they always do.
+    var attributes = posix_spawnattr_t()
+    unsafe posix_spawnattr_init(&attributes)
+    defer { unsafe posix_spawnattr_destroy(&attributes) }
+    var signals = sigset_t()
+    unsafe sigemptyset(&signals)
+    unsafe posix_spawnattr_setsigmask(&attributes, &signals)
+    for number in [SIGPIPE, SIGXFSZ] { unsafe sigaddset(&signals, number) }
+    unsafe posix_spawnattr_setsigdefault(&attributes, &signals)
+    unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+    var words = unsafe ([program] + arguments).map { unsafe strdup($0) } + [nil]
+    defer { for index in unsafe words.indices { unsafe free(words[index]) } }
+    var process = pid_t()
+    let error = unsafe posix_spawnp(&process, program, &actions, &attributes, &words, environ)
+    close(ends[1])
+    guard error == 0 else { return nil }
+
+    let bytes = read(ends[0], until: deadline)
+    var status: CInt = 0
+    while true {
+      let ended = unsafe waitpid(process, &status, WNOHANG)
+      if ended == process { return status == 0 ? bytes : nil }
+      guard ended == 0 || errno == EINTR, bytes != nil, deadline > .now else {
+        // One that hangs in the kernel ends when it can: nobody waits for it.
+        kill(process, SIGKILL)
+        return nil
+      }
+      usleep(1000)
     }
-    for name in names.sorted() {
-      guard let bytes = try? readAll(name.appending("information".utf8), limit: limit) else { continue }
-      host.gpus.append(.init(name: DriverFiles.model(information: bytes)))
+  }
+
+  /// Everything up to the end of a pipe; nil where that has not come in time, or is too far.
+  private static func read(_ pipe: CInt, until deadline: ContinuousClock.Instant) -> [UInt8]? {
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 12)
+    while bytes.count <= limit {
+      let rest = deadline - .now
+      guard rest > .zero else { return nil }
+      var request = pollfd(fd: pipe, events: Int16(POLLIN), revents: 0)
+      let ready = unsafe poll(&request, 1, CInt(rest / .milliseconds(1)) + 1)
+      if ready < 0, errno != EINTR { return nil }
+      guard ready > 0 else { continue }
+      let count = unsafe buffer.withUnsafeMutableBytes { unsafe Glibc.read(pipe, $0.baseAddress, $0.count) }
+      if count < 0, errno != EINTR { return nil }
+      if count == 0 { return bytes }
+      bytes += buffer[..<max(count, 0)]
     }
-    return host
+    return nil
   }
 }
 
-/// A shared library that is loaded while the program runs. It stays loaded.
-@safe private struct DynamicLibrary {
-  private let handle: UnsafeMutableRawPointer
-
-  init?(_ name: String) {
-    guard let handle = unsafe dlopen(name, RTLD_NOW | RTLD_LOCAL) else { return nil }
-    unsafe self.handle = handle
-  }
-
-  /// A function of the library; nil where it has none of that name.
-  ///
-  /// `type` must be the type that the function has in C.
-  @unsafe func function<Function>(_ name: String, as type: Function.Type) -> Function? {
-    unsafe dlsym(handle, name).map { unsafe unsafeBitCast($0, to: type) }
-  }
+/// The names in a folder; none where it cannot be read.
+func fileNames(in folder: String) -> [String] {
+  guard let directory = try? Directory(in: Folder(Path(folder))) else { return [] }
+  var names: [String] = []
+  while let entry = try? directory.next() { names.append(String(decoding: entry.name, as: UTF8.self)) }
+  return names
 }
 
 /// The contents of a file of any kind: those of the kernel have no size, and pipes end somewhere.

@@ -12,7 +12,7 @@ struct FactsCommand {
   private let scanner: Scanner
   private let isQuiet: Bool
   private let output: Output
-  private let tool: Tool
+  private let tables: TableSet
 
   init(_ arguments: ParsedArguments) throws(UsageError) {
     paths = arguments.positionals.map { Path(bytes: $0.bytes) }
@@ -20,7 +20,7 @@ struct FactsCommand {
     images = try arguments.images
     scanner = try arguments.scanner
     isQuiet = arguments.isQuiet
-    tool = arguments.tool
+    tables = try arguments.tables
   }
 
   func run() -> ExitStatus {
@@ -29,7 +29,7 @@ struct FactsCommand {
       var scanner = scanner
       scanner.progress = progress
       return scanner.scan(paths).facts(
-        for: .everything, by: .shipped, images: images, jobs: scanner.jobs, progress: progress)
+        for: .everything, by: tables, images: images, jobs: scanner.jobs, progress: progress)
     }
     var status = ExitStatus.success
     for view in facts.views {
@@ -43,7 +43,9 @@ struct FactsCommand {
     }
     let isWritten = [output].write(
       TextStyle(), text: { _ in [] },
-      json: { FactsDocument.write(facts, toolName: tool.name, toolVersion: tool.version) })
+      json: {
+        FactsDocument.write(facts, toolName: Cubinspect.tool.name, toolVersion: Cubinspect.tool.version)
+      })
     return isWritten ? status : .usage
   }
 }

@@ -15,8 +15,8 @@ struct GPUsCommand {
     query = arguments.positionals.first?.text ?? ""
     outputs = try Output.all(arguments)
     style = Terminal.style(arguments)
-    tool = arguments.tool
     tables = try arguments.tables
+    tool = arguments.tool(tables)
   }
 
   func run() -> ExitStatus {
@@ -31,7 +31,7 @@ struct GPUsCommand {
         gpus = matches.flatMap { tables.gpus.products(of: $0) }
         instances = matches.compactMap(\.instance)
       } catch {
-        Terminal.report(error.description)
+        Terminal.report(error.description(by: tables))
         return .usage
       }
     }
@@ -39,5 +39,13 @@ struct GPUsCommand {
     let isWritten = outputs.write(
       style, text: { Array(report.text($0).utf8) }, json: { report.json(tool) })
     return isWritten ? .success : .usage
+  }
+}
+
+extension GPUCatalogue.Failure {
+  /// What is wrong, with what would know a GPU that is newer than the tables.
+  func description(by tables: TableSet) -> String {
+    guard case .unknown = self else { return description }
+    return description + ". The tables are of \(tables.date); newer ones may know it: \(TableSet.update)"
   }
 }

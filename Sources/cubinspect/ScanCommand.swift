@@ -25,14 +25,14 @@ struct ScanCommand {
     paths = arguments.positionals.map { Path(bytes: $0.bytes) }
     outputs = try Output.all(arguments, reading: paths)
     style = Terminal.style(arguments)
-    tool = arguments.tool
     sarifLocation = arguments.value(of: .sarifLocation)?.text
     scanner = try arguments.scanner
     isQuiet = arguments.isQuiet
 
     let tables = try arguments.tables
+    tool = arguments.tool(tables)
     let queries = arguments.values(of: .gpu)
-    let driver = try Self.driver(arguments)
+    let driver = try Self.driver(tables, arguments)
     var devices: [RequestedDevice] = []
     for query in queries { devices += try Self.devices(query, driver, tables, arguments) }
     if queries.isEmpty {
@@ -57,11 +57,13 @@ struct ScanCommand {
   }
 
   /// The driver that `--driver` names, or that of this machine; nil without one.
-  private static func driver(_ arguments: ParsedArguments) throws(UsageError) -> DriverVersion? {
+  private static func driver(_ tables: TableSet, _ arguments: ParsedArguments) throws(UsageError)
+    -> DriverVersion?
+  {
     guard let value = arguments.value(of: .driver) else { return nil }
     if value.text == auto {
       do throws(DetectedHost.Failure) {
-        return try DriverProbe.host().driver
+        return try DriverProbe.host(by: tables).driver
       } catch {
         throw arguments.invalid(.driver, value, error.description)
       }
@@ -79,7 +81,7 @@ struct ScanCommand {
   ) throws(UsageError) -> [RequestedDevice] {
     guard query.text != auto else {
       do throws(DetectedHost.Failure) {
-        return try DriverProbe.host().devices(by: tables).map { device in
+        return try DriverProbe.host(by: tables).devices(by: tables).map { device in
           var device = device
           device.driver = driver ?? device.driver
           return RequestedDevice(query: device.name ?? device.computeCapability.description, device: device)
@@ -93,7 +95,7 @@ struct ScanCommand {
         RequestedDevice(query: query.text, device: match.device(driver: driver, tables: tables))
       }
     } catch {
-      throw arguments.invalid(.gpu, query, error.description)
+      throw arguments.invalid(.gpu, query, error.description(by: tables))
     }
   }
 

@@ -43,7 +43,8 @@ enum Terminal {
     return TextStyle(isColored: isColored, width: width, showsDetails: arguments.has(.details))
   }
 
-  private static func environment(_ name: String) -> String {
+  /// A variable of the environment; empty where it is not set.
+  static func environment(_ name: String) -> String {
     unsafe getenv(name).map { unsafe String(cString: $0) } ?? ""
   }
 

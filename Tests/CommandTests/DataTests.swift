@@ -171,7 +171,7 @@ struct DataTests {
         "drivers.branches, row 630, maxCUDA: does not agree, expected 13.5 of branch 620, or later, found 12.0"
       ),
     ] {
-      for command in [["scan", "nowhere"], ["gpus"], ["diff", "nowhere", "nowhere"]] {
+      for command in [["scan", "nowhere"], ["facts", "nowhere"], ["gpus"], ["diff", "nowhere", "nowhere"]] {
         let run = try Program.run(
           (command + ["--data", file, "-o", "json=report.json"]).map { Array($0.utf8) }, in: tree.path)
         #expect(run.status == 2)

@@ -5,9 +5,18 @@ struct HelpTests {
   @Test func version() throws {
     let run = try Program.run("--version")
     #expect(run.status == 0)
-    #expect(run.text.wholeMatch(of: /cubinspect [0-9]+\.[0-9]+\.[0-9]+\n/) != nil)
+    let line = /cubinspect [0-9]+\.[0-9]+\.[0-9]+, tables of [0-9]{4}-[0-9]{2}-[0-9]{2}\n/
+    #expect(run.text.wholeMatch(of: line) != nil)
     #expect(run.messages == "")
     #expect(try Program.run("scan", "--version").text == run.text)
+  }
+
+  @Test func licenses() throws {
+    let run = try Program.run("licenses")
+    #expect(run.status == 0)
+    for part in ["Apache License", "GNU LESSER GENERAL PUBLIC LICENSE", "elfutils", "Nettle", "libiberty"] {
+      #expect(run.text.contains(part))
+    }
   }
 
   static let pages = [

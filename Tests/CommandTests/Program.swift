@@ -167,7 +167,11 @@ enum Program {
       } + [nil]
     // Nothing of the environment in which the tests run changes what the program says.
     var environmentPointers =
-      unsafe (["PATH=/usr/bin:/bin", "SWIFT_BACKTRACE=enable=no"] + environment).map {
+      unsafe ([
+        "PATH=/usr/bin:/bin", "SWIFT_BACKTRACE=enable=no",
+        // A day on which no tables are old.
+        "SOURCE_DATE_EPOCH=0",
+      ] + environment).map {
         unsafe strdup($0)
       } + [nil]
     defer {

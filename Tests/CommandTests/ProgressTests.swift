@@ -58,7 +58,7 @@ struct ProgressTests {
       #expect(
         summary.wholeMatch(
           of:
-            /cubinspect: 3 files, [0-9.]+ [kMGT]B read in .*: 3 with device code./
+            /cubinspect: 3 files, [0-9.]+ [kMGT]B read in .*: 3 with device code; tables of .*/
         )
           != nil, "\(summary)")
 

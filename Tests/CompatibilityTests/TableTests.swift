@@ -41,3 +41,26 @@ import Testing
     }
   }
 }
+
+@Suite struct TableDateTests {
+  @Test func days() throws {
+    // By `date -d 2026-11-29 +%s`.
+    for (text, days) in [
+      ("1970-01-01", 0), ("1970-03-01", 59), ("2000-02-29", 11016), ("2000-03-01", 11017),
+      ("2024-12-31", 20088),
+      ("2026-11-29", 20786), ("2100-03-01", 47541),
+    ] {
+      let date = try #require(TableDate(text))
+      #expect(date.daysSince1970 == days)
+      #expect(date.description == text)
+    }
+    #expect(try #require(TableDate("2026-11-29")) < #require(TableDate("2026-12-01")))
+    #expect(try #require(TableDate("2025-12-31")) < #require(TableDate("2026-01-01")))
+    for text in [
+      "", "2026", "2026-1-01", "2026-13-01", "2026-00-10", "2026-01-32", "2026-01-+1", "20261129",
+      "２026-11-29",
+    ] {
+      #expect(TableDate(text) == nil)
+    }
+  }
+}

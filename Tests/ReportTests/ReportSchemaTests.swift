@@ -288,6 +288,7 @@ struct ReportSchemaTests {
 
   static func gpus() -> [UInt8] {
     var tool = tool
+    tool.tables = TableDate("2026-11-29")
     tool.dataFiles = [Path("more.json"), Path(bytes: [0xFE])]
     let catalogue = GPUCatalogue.shipped
     return GPUsReport(

@@ -44,6 +44,104 @@ import Testing
     for number in [0, -1, 999, 1_000_000, .max, .min] { #expect(CUDAVersion(number: number) == nil) }
   }
 
+  /// What a machine shows of itself whose files these are.
+  private func host(_ files: [String: String]) -> DetectedHost {
+    DetectedHost(
+      contents: { files[$0].map { Array($0.utf8) } },
+      names: { folder in
+        Set(
+          files.keys.filter { $0.hasPrefix(folder + "/") }.map {
+            String($0.dropFirst(folder.utf8.count + 1).prefix { $0 != "/" })
+          }
+        ).sorted()
+      }, tables: .shipped)
+  }
+
+  /// Files of a PCI device.
+  private func bus(_ address: String, vendor: String, device: String, class: String) -> [String: String] {
+    let folder = "/sys/bus/pci/devices/\(address)"
+    return [
+      "\(folder)/vendor": vendor + "\n", "\(folder)/device": device + "\n", "\(folder)/class": `class` + "\n",
+    ]
+  }
+
+  private let driver = ["/sys/module/nvidia/version": "550.54.14\n"]
+
+  @Test func ofTheKernelModule() throws {
+    let bus =
+      bus("0000:65:00.0", vendor: "0x10de", device: "0x20b5", class: "0x030200")
+      .merging(bus("0000:b3:00.0", vendor: "0x10de", device: "0x2330", class: "0x030200")) { $1 }
+    let files = bus.merging(driver) { $1 }.merging([
+      "/proc/driver/nvidia/gpus/0000:b3:00.0/information": "Model: \t\t Unknown\n",
+      "/proc/driver/nvidia/gpus/0000:65:00.0/information": "Model: \t\t NVIDIA A100 80GB PCIe\nIRQ: 1\n",
+    ]) { $1 }
+    let host = host(files)
+    #expect(host.release?.value == "550.54.14")
+    #expect(
+      host.gpus == [
+        .init(name: "NVIDIA A100 80GB PCIe", pciID: "10de:20b5"), .init(name: nil, pciID: "10de:2330"),
+      ])
+    #expect(host.isKnown(to: .shipped))
+    #expect(try host.devices(by: .shipped).map(\.computeCapability.description) == ["8.0", "9.0"])
+    // A container that may use one of them.
+    let container = self.host(files.filter { !$0.key.contains("gpus/0000:65") })
+    #expect(container.gpus == [.init(name: nil, pciID: "10de:2330")])
+  }
+
+  /// The driver's folder of GPUs is missing: display controllers of NVIDIA count, no sound card and no other's.
+  @Test func onTheBus() throws {
+    let files =
+      bus("0000:01:00.0", vendor: "0x10de", device: "0x2684", class: "0x030000")
+      .merging(bus("0000:01:00.1", vendor: "0x10de", device: "0x22ba", class: "0x040300")) { $1 }
+      .merging(bus("0000:00:02.0", vendor: "0x8086", device: "0x4680", class: "0x030000")) { $1 }
+      .merging(bus("0000:02:00.0", vendor: "0x10de\u{1B}", device: "junk", class: "")) { $1 }
+    let host = host(files.merging(driver) { $1 })
+    #expect(host.gpus == [.init(name: nil, pciID: "10de:2684")])
+    let device = try #require(try host.devices(by: .shipped).first)
+    #expect(device.computeCapability.description == "8.9")
+    #expect(device.name?.contains("4090") == true)
+    // Without a driver nothing is known, whatever is on the bus.
+    #expect(!self.host(files).isKnown(to: .shipped))
+  }
+
+  @Test(arguments: [
+    ("NVIDIA Jetson AGX Orin Developer Kit", "8.7"), ("NVIDIA Orin NX Developer Kit", "8.7"),
+    ("NVIDIA Jetson Nano Developer Kit", "5.3"), ("NVIDIA Jetson Xavier NX Developer Kit", "7.2"),
+  ])
+  func tegras(_ model: String, _ computeCapability: String) throws {
+    var files = [
+      "/proc/device-tree/model": model + "\0",
+      "/etc/nv_tegra_release": "# R35 (release), REVISION: 4.1, GCID: 33958178, BOARD: t186ref\n",
+    ]
+    let device = try #require(try host(files).devices(by: .shipped).first)
+    #expect(device.computeCapability.description == computeCapability)
+    #expect(device.driver == .cuda(CUDAVersion(11, 4)))
+    files["/sys/module/nvidia/version"] = "540.4.0"
+    #expect(host(files).driver?.description == "540.4.0")
+    files["/proc/device-tree/model"] = "Raspberry Pi 5 Model B Rev 1.0\0"
+    #expect(host(files).gpus == [])
+  }
+
+  @Test func managementAnswers() throws {
+    let queries = DetectedHost.managementQueries
+    func host(_ text: String, _ query: Int) -> DetectedHost? {
+      DetectedHost(answer: Array(text.utf8), to: queries[query])
+    }
+    let two = try #require(
+      host("551.86, 8.9, NVIDIA GeForce RTX 4090\n551.86, [N/A], NVIDIA GeForce RTX 3090\n", 0))
+    #expect(two.release?.value == "551.86")
+    #expect(try two.devices(by: .shipped).map(\.computeCapability.description) == ["8.9", "8.6"])
+    let old = try #require(host("390.48, Tesla V100-SXM2-16GB\r\n", 1))
+    #expect(old.gpus == [.init(name: "Tesla V100-SXM2-16GB")])
+    for text in [
+      "", "No devices were found\n", "Field \"compute_cap\" is not a valid field to query.\n",
+      "551.86, 8.9\n",
+      "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.\n",
+    ] {
+      #expect(host(text, 0) == nil, "\(text)")
+    }
+  }
+
   @Test func devices() throws {
     let release = Fact("550.54.14", in: Path("/sys/module/nvidia/version"), says: "driver 550.54.14")
     var host = DetectedHost(

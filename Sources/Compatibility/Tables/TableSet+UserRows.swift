@@ -138,7 +138,7 @@ extension JSONTree {
 
 extension Problem {
   /// Why the rows of a table cannot be decoded.
-  fileprivate init(_ error: DecodingError?, in tree: JSONTree, named name: String) {
+  init(_ error: DecodingError?, in tree: JSONTree, named name: String) {
     var path: [any CodingKey] = []
     var expected: String?
     switch error {

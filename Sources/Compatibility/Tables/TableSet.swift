@@ -7,8 +7,12 @@ public struct TableSet: Sendable {
   /// The tables that have other rows than those of the program.
   private final class Changed: Sendable {
     let tables: [ObjectIdentifier: any DataTable]
+    let date: TableDate
 
-    init(_ tables: [ObjectIdentifier: any DataTable]) { self.tables = tables }
+    init(_ tables: [ObjectIdentifier: any DataTable], _ date: TableDate) {
+      self.tables = tables
+      self.date = date
+    }
   }
 
   /// Nil where there are none.
@@ -25,9 +29,21 @@ public struct TableSet: Sendable {
     set {
       var tables = changed?.tables ?? [:]
       tables[ObjectIdentifier(type)] = newValue
-      changed = Changed(tables)
+      changed = Changed(tables, date)
     }
   }
+
+  /// The day of which the tables are; rows of a user do not change it.
+  public internal(set) var date: TableDate {
+    get { changed?.date ?? Self.shippedDate }
+    set { changed = Changed(changed?.tables ?? [:], newValue) }
+  }
+
+  private static let shippedDate: TableDate = {
+    let text = String(decoding: PackageResources.date_txt.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+    guard let date = TableDate(text) else { preconditionFailure("embedded date: \(text)") }
+    return date
+  }()
 
   /// What contradicts itself in the tables of these types; empty for tables that can be judged by.
   public func problems(of types: [any DataTable.Type]) -> [Problem] {

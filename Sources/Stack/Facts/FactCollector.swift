@@ -236,12 +236,8 @@ public struct FactCollector {
   /// The release of Jetson Linux, by the file that it installs or by its core package.
   private mutating func jetsonLinux(_ debian: [DebianPackage]) -> Fact<String>? {
     let path = Path("etc/nv_tegra_release")
-    if let bytes = contents(of: path),
-      let line = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).first,
-      // `# R36 (release), REVISION: 4.3, GCID: …`
-      let match = line.firstMatch(of: /R(\d+) \(release\), REVISION: ([\d.]+)/)
-    {
-      return Fact("\(match.1).\(match.2)", in: path, says: String(line.prefix(64)))
+    if let (release, line) = contents(of: path).flatMap({ DriverFiles.jetsonLinux($0) }) {
+      return Fact(release, in: path, says: String(line.prefix(64)))
     }
     guard let core = debian.first(where: { $0.name == "nvidia-l4t-core" }) else { return nil }
     let release = DebianPackage.upstream(core.version)

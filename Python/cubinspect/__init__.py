@@ -1,0 +1,48 @@
+"""On which NVIDIA GPUs software runs, by the CUDA device code in its files.
+
+    import cubinspect
+
+    report = cubinspect.scan("site-packages", gpus=["A100", "V100"], driver="535")
+    for answer in report.answers:
+        print(answer.query, answer.answer, [reason.text for reason in answer.reasons])
+
+The work is done by the program ``cubinspect`` that comes in the same wheel; :mod:`cubinspect.report` has the classes of
+what it says.
+"""
+
+from __future__ import annotations
+
+from cubinspect._api import (
+    Error,
+    Facts,
+    IncompleteError,
+    ProgramError,
+    UsageError,
+    facts,
+    judge,
+    scan,
+)
+from cubinspect._program import find_program
+from cubinspect._version import __version__
+from cubinspect.report import Answer, Check, Library, Package, Plan, Problem, Report, View
+
+__all__ = [
+    "Answer",
+    "Check",
+    "Error",
+    "Facts",
+    "IncompleteError",
+    "Library",
+    "Package",
+    "Plan",
+    "Problem",
+    "ProgramError",
+    "Report",
+    "UsageError",
+    "View",
+    "__version__",
+    "facts",
+    "find_program",
+    "judge",
+    "scan",
+]

@@ -1,0 +1,225 @@
+"""The functions of the package: each runs the program once, and reads what it writes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterable, Mapping
+from typing import Optional, Union
+
+from cubinspect._program import find_program
+from cubinspect.report import Report
+
+StrPath = Union[str, "os.PathLike[str]"]
+
+# Problems of these kinds do not make a report incomplete; the program does not count them either.
+_HARMLESS = {"unknownValue", "absent"}
+
+
+class Error(Exception):
+    """The program could not do what was asked for. The text is what it said."""
+
+
+class UsageError(Error):
+    """A value that cannot be used, such as a GPU that is not known, or a file of tables that does not fit."""
+
+
+class ProgramError(Error):
+    """The program is not there, or has ended before its time."""
+
+
+class IncompleteError(Error):
+    """Something could not be read as it should, so that the result may lack what is there."""
+
+    def __init__(self, message: str, *, report: Optional[Report] = None, facts: Optional[Facts] = None) -> None:
+        super().__init__(message)
+        #: What was found nevertheless, of :func:`scan` and :func:`judge`.
+        self.report = report
+        #: What was found nevertheless, of :func:`facts`.
+        self.facts = facts
+
+
+class Facts:
+    """What is under some paths, to be judged for any GPU and driver: a document as ``cubinspect facts`` writes it."""
+
+    def __init__(self, document: bytes) -> None:
+        """Takes a document that :attr:`document` has given, or that a file holds."""
+        self.document = document
+
+    @classmethod
+    def load(cls, path: StrPath) -> Facts:
+        """Reads what :meth:`save` or ``cubinspect facts -o`` has written."""
+        with open(path, "rb") as file:
+            return cls(file.read())
+
+    def save(self, path: StrPath) -> None:
+        """Writes the document into a file, which ``cubinspect scan`` takes as a path."""
+        with open(path, "wb") as file:
+            file.write(self.document)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Facts) and self.document == other.document
+
+    def __hash__(self) -> int:
+        return hash(self.document)
+
+    def __repr__(self) -> str:
+        return f"<cubinspect.Facts of {len(self.document)} bytes>"
+
+
+def scan(
+    paths: Union[StrPath, Iterable[StrPath]],
+    *,
+    gpus: Union[str, Iterable[str]] = (),
+    driver: Optional[str] = None,
+    require: Iterable[str] = (),
+    image_config: Iterable[StrPath] = (),
+    data: Iterable[StrPath] = (),
+    platform: Optional[str] = None,
+    limits: Optional[Mapping[str, Union[int, str]]] = None,
+    jobs: Optional[int] = None,
+    allow_incomplete: bool = False,
+    timeout: Optional[float] = None,
+) -> Report:
+    """Says on which GPUs the software under some paths runs.
+
+    The arguments are those of ``cubinspect scan``, which ``cubinspect help scan`` explains.
+
+    :param paths: folders, wheels, images, files; or one of them.
+    :param gpus: names, compute capabilities, targets; ``"auto"`` for those of this machine. Without any, one GPU of each
+        current generation.
+    :param driver: a release, a branch, a CUDA version, or ``"auto"``.
+    :param require: targets that every library must carry; a view's libraries tell what is missing.
+    :param allow_incomplete: return the report also where something could not be read; :attr:`View.problems` tells what.
+    :param timeout: seconds after which the program is ended.
+    :raises UsageError: a value cannot be used.
+    :raises IncompleteError: something could not be read, and ``allow_incomplete`` is false.
+    :raises ProgramError: the program is missing or has ended before its time.
+    :raises subprocess.TimeoutExpired: it took longer than ``timeout``.
+    """
+    arguments = ["scan", "--output=json", "--fail-on=never"]
+    arguments += [f"--gpu={gpu}" for gpu in _several(gpus)]
+    if driver is not None:
+        arguments.append(f"--driver={driver}")
+    targets = ",".join(_several(require))
+    if targets:
+        arguments.append(f"--require={targets}")
+    arguments += _reading(image_config, data, platform, limits, jobs)
+    output, messages = _run(arguments, _several(paths), timeout)
+    report = Report.from_json(json.loads(output))
+    problems = [problem for view in report.views for problem in view.problems if problem.code not in _HARMLESS]
+    if problems and not allow_incomplete:
+        raise IncompleteError(messages or "\n".join(problem.message for problem in problems), report=report)
+    return report
+
+
+def facts(
+    paths: Union[StrPath, Iterable[StrPath]],
+    *,
+    image_config: Iterable[StrPath] = (),
+    data: Iterable[StrPath] = (),
+    platform: Optional[str] = None,
+    limits: Optional[Mapping[str, Union[int, str]]] = None,
+    jobs: Optional[int] = None,
+    allow_incomplete: bool = False,
+    timeout: Optional[float] = None,
+) -> Facts:
+    """Reads once what :func:`judge` judges often. The arguments and the errors are those of :func:`scan`."""
+    arguments = ["facts", *_reading(image_config, data, platform, limits, jobs)]
+    with tempfile.TemporaryDirectory(prefix="cubinspect-") as folder:
+        # A file, so that the exit status alone tells whether there is a document.
+        path = os.path.join(folder, "facts.json")
+        _, messages = _run([*arguments, f"--output={path}"], _several(paths), timeout, result=path)
+        found = Facts.load(path)
+    if messages and not allow_incomplete:
+        raise IncompleteError(messages, facts=found)
+    return found
+
+
+def judge(
+    facts: Facts,
+    *,
+    gpus: Union[str, Iterable[str]] = (),
+    driver: Optional[str] = None,
+    require: Iterable[str] = (),
+    image_config: Iterable[StrPath] = (),
+    data: Iterable[StrPath] = (),
+    allow_incomplete: bool = False,
+    timeout: Optional[float] = None,
+) -> Report:
+    """Says what :func:`scan` would say of the files that the facts are about, without them. So are its errors."""
+    with tempfile.TemporaryDirectory(prefix="cubinspect-") as folder:
+        path = os.path.join(folder, "facts.json")
+        facts.save(path)
+        return scan(
+            path,
+            gpus=gpus,
+            driver=driver,
+            require=require,
+            image_config=image_config,
+            data=data,
+            allow_incomplete=allow_incomplete,
+            timeout=timeout,
+        )
+
+
+def _several(values: Union[StrPath, Iterable[StrPath]]) -> list[str]:
+    """One value, or several, as arguments of the program."""
+    if isinstance(values, (str, os.PathLike)):
+        return [os.fspath(values)]
+    return [os.fspath(value) for value in values]
+
+
+def _reading(
+    image_config: Iterable[StrPath],
+    data: Iterable[StrPath],
+    platform: Optional[str],
+    limits: Optional[Mapping[str, Union[int, str]]],
+    jobs: Optional[int],
+) -> list[str]:
+    """The arguments about how paths are read."""
+    arguments = [f"--image-config={path}" for path in _several(image_config)]
+    arguments += [f"--data={path}" for path in _several(data)]
+    arguments += [f"--limit={name}={value}" for name, value in (limits or {}).items()]
+    if platform is not None:
+        arguments.append(f"--platform={platform}")
+    if jobs is not None:
+        arguments.append(f"--jobs={jobs}")
+    return arguments
+
+
+def _run(
+    arguments: list[str], paths: list[str], timeout: Optional[float], *, result: Optional[str] = None
+) -> tuple[bytes, str]:
+    """Runs the program; returns what it wrote, and what it said on standard error where its status was not 0.
+
+    :param result: the file that it writes in place of standard output.
+    """
+    if not paths:
+        raise UsageError("no path is given")
+    try:
+        done = subprocess.run(
+            [find_program(), *arguments, "--color=never", "--", *paths],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            timeout=timeout,
+            check=False,
+        )
+    except OSError as error:
+        raise ProgramError(str(error)) from error
+    lines = done.stderr.decode("utf-8", "backslashreplace").splitlines()
+    messages = "\n".join(line[len("cubinspect: ") :] if line.startswith("cubinspect: ") else line for line in lines)
+    if done.returncode < 0:
+        name = signal.Signals(-done.returncode).name
+        raise ProgramError(f"the program was ended by {name}" + (f": {messages}" if messages else ""))
+    if done.returncode > 2:
+        raise ProgramError(f"the program ended with status {done.returncode}: {messages}")
+    if not (os.path.exists(result) if result else done.stdout):
+        # The last line says where to read on about the command line.
+        hint = "\nTry 'cubinspect "
+        raise UsageError(messages.split(hint)[0])
+    return done.stdout, messages if done.returncode else ""

@@ -1,0 +1,33 @@
+"""What the tests of the Python packages share. They run against installed wheels: see `make test-python`."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import subprocess
+from typing import Any, Callable
+
+import pytest
+
+import cubinspect
+
+PROJECT = pathlib.Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.fixture
+def fixtures() -> pathlib.Path:
+    """Files that NVIDIA's compilers made."""
+    return PROJECT / "Fixtures"
+
+
+@pytest.fixture
+def program() -> Callable[..., Any]:
+    """Runs the program, and returns the document that it writes."""
+
+    def run(*arguments: str) -> Any:
+        done = subprocess.run(
+            [cubinspect.find_program(), *arguments], stdout=subprocess.PIPE, check=False, stdin=subprocess.DEVNULL
+        )
+        return json.loads(done.stdout)
+
+    return run
