@@ -53,7 +53,7 @@ struct ProgressTests {
     try growing("scan lib -o json > out/shown.json") { terminal, end in
       #expect(end == .exit(0))
       // One line is left: what was done.
-      #expect(terminal.screen.count == 1)
+      #expect(terminal.screen.count == 2)
       let summary = terminal.screen.joined()
       #expect(
         summary.wholeMatch(
@@ -68,7 +68,7 @@ struct ProgressTests {
 
       for (command, lines) in [
         ("exec \"$0\" scan lib -o json -q > out/quiet.json", 0),
-        ("TERM=dumb exec \"$0\" scan lib -o json > out/dumb.json", 1),
+        ("TERM=dumb exec \"$0\" scan lib -o json > out/dumb.json", 2),
         ("exec \"$0\" scan lib -o json 2> out/messages > out/piped.json", 0),
       ] {
         let terminal = try PseudoTerminal()
