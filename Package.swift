@@ -70,8 +70,10 @@ let package = Package(
         .embedInCode("Resources/gpus.json"), .embedInCode("Resources/jetson.json"),
         .embedInCode("Resources/toolkits.json"),
       ]),
+    // What was measured of packages on PyPI.
+    .target(name: "CTables", exclude: ["surveyed.ndjson"]),
     library(
-      "Stack", ["Bytes", "ELFFile", "DeviceCode", "Compatibility"],
+      "Stack", ["Bytes", "ELFFile", "DeviceCode", "Compatibility", "CTables"],
       resources: [
         .embedInCode("Resources/containers.json"), .embedInCode("Resources/libraries.json"),
         .embedInCode("Resources/pytorch.json"), .embedInCode("Resources/runtime.json"),

@@ -130,13 +130,13 @@ func distinct<Item: Hashable>(_ items: some Sequence<Item>) -> [Item] {
 }
 
 /// `a, b and c`, or with another word before the last.
-func listed(_ items: [String], with word: String = "and") -> String {
+package func listed(_ items: [String], with word: String = "and") -> String {
   guard let last = items.last else { return "" }
   return items.count == 1 ? last : items.dropLast().joined(separator: ", ") + " \(word) " + last
 }
 
 /// The first `count` of `items`, and how many others there are.
-func listed(_ items: [String], atMost count: Int, others: String = "others") -> String {
+package func listed(_ items: [String], atMost count: Int, others: String = "others") -> String {
   items.count <= count + 1
     ? listed(items) : listed(items.prefix(count) + ["\(items.count - count) \(others)"])
 }

@@ -56,6 +56,7 @@ struct Planner {
       return step
     }
     if let step = compilerStep(assessor, checks) { return step }
+    if let step = packageStep(assessor) { return step }
     if let step = capabilities(checks) { return step }
     if !has(.baseImage), let step = baseImage(assessor, checks) { return step }
     if !has(.installDriver) { return driverStep(assessor, checks) }
@@ -293,7 +294,9 @@ struct Planner {
         "\(listed(names, atMost: 3)) of \(package.name) \(names.count == 1 ? "was" : "were") written for other GPUs than "
         + device.label
     }
-    return "\(what): take a release that has, or compile it for \(device.computeCapability)"
+    let releases = verdict.code == .incompatible ? assessor.measuredReleases(of: package, for: device) : nil
+    return "\(what): "
+      + (releases ?? "take a release that has, or compile it for \(device.computeCapability)")
   }
 }
 

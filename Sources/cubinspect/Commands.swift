@@ -107,6 +107,26 @@ extension Flag {
     "output", short: "o", .value("FILE"), values: .files,
     documentation: "Write the facts into FILE, which appears whole or not at all.",
     defaultValue: "standard output", group: "Output")
+  static let compact = Flag(
+    "compact",
+    documentation: """
+      Leave out what no verdict depends on: digests, sizes, and the names of kernels, in whose place are shorter ones by \
+      which everything is judged alike. PATH may also be facts that were written down before.
+      """,
+    group: "What to write")
+  static let python = Flag(
+    "python", .value("VERSION"), values: .suggestions(["3.10", "3.12"]),
+    documentation: "Only releases with a wheel for this version of Python.", defaultValue: "any",
+    group: "What to judge for")
+  static let cuda = Flag(
+    "cuda", .value("VERSION"), values: .suggestions(["11.8", "12.8", "13.0"]),
+    documentation:
+      "Only wheels that are built for this version of CUDA, or for an older one of its major version.",
+    defaultValue: "any", group: "What to judge for")
+  static let machine = Flag(
+    "machine", .value("MACHINE"), values: .choices(["x86_64", "aarch64"]),
+    documentation: "Only wheels for this processor.",
+    defaultValue: "that of the GPU where it is part of one, else x86_64", group: "What to judge for")
   static let json = Flag("json", documentation: "The same as -o json.", group: "Output")
   static let limit = Flag(
     "limit", .repeated("NAME=VALUE"),
@@ -225,7 +245,7 @@ extension Command {
         "PATH", .oneOrMore, values: .files,
         documentation: "A directory, a wheel or another package, an image, or one file, as for scan.")
     ],
-    flags: [.imageConfig, .platform, .limit, .data, .factsFile, .jobs],
+    flags: [.compact, .imageConfig, .platform, .limit, .data, .factsFile, .jobs],
     examples: [
       Example(
         "Keep what there is to know about a wheel:", "cubinspect facts torch-2.9.1.whl -o torch.json"),
@@ -352,12 +372,37 @@ extension Command {
       Example("All of them for a program to read:", "cubinspect gpus -o json"),
     ])
 
+  static let which = Command(
+    "which", summary: "Say which release of a PACKAGE on PyPI runs on a GPU.",
+    discussion: """
+      Finds the newest release whose wheels carry what the GPU needs, the command that installs it, and the oldest \
+      driver; since when the GPU is supported or no longer is; and what the newest release has that this one has not.
+
+      It is answered from what this program itself measured in the wheels of many packages, and judged as scan judges \
+      the wheels. The answer says how far a package was measured. What was not measured is not guessed. Without \
+      PACKAGE the measured packages are listed.
+      """,
+    positionals: [
+      Positional(
+        "PACKAGE", .optional, values: .suggestions(["torch", "bitsandbytes", "onnxruntime-gpu", "xformers"]),
+        documentation: "The name of a package on PyPI, such as bitsandbytes.")
+    ],
+    flags: [.gpu, .driver, .python, .cuda, .machine, .data, .output, .json],
+    examples: [
+      Example(
+        "Which bitsandbytes runs on a GTX 980?", "cubinspect which bitsandbytes --gpu \"GTX 980\""),
+      Example(
+        "Which PyTorch runs on both, with the driver that is there?",
+        "cubinspect which torch --gpu V100 --gpu H100 --driver 535"),
+      Example("For a program to read:", "cubinspect which onnxruntime-gpu --gpu B200 -o json"),
+    ])
+
   static let explain = Command(
     "help", summary: "Explain a command.",
     positionals: [
       Positional(
         "COMMAND", .optional,
-        values: .suggestions(["scan", "list", "kernels", "extract", "diff", "facts", "gpus"]),
+        values: .suggestions(["scan", "which", "list", "kernels", "extract", "diff", "facts", "gpus"]),
         documentation: "The command to explain; without it, the program.")
     ])
 
@@ -384,6 +429,8 @@ extension Command {
       Example("What device code is in this file?", "cubinspect list libtorch_cuda.so"),
       Example("Why is it so big?", "cubinspect kernels --summary libtorch_cuda.so"),
       Example("Give me its images as files:", "cubinspect extract libtorch_cuda.so --into images"),
+      Example(
+        "Which bitsandbytes runs on a GTX 980?", "cubinspect which bitsandbytes --gpu \"GTX 980\""),
       Example("Which compute capability has an RTX 4090?", "cubinspect gpus \"RTX 4090\""),
     ],
     sections: [
@@ -404,5 +451,7 @@ extension Command {
           .init("NO_COLOR", "When set and not empty, text is not coloured, unless --color asks for it.")
         ]),
     ],
-    subcommands: [scan, list, kernels, extract, diff, facts, gpus, explain, completions, man])
+    subcommands: [
+      scan, which, list, kernels, extract, diff, facts, gpus, explain, completions, man,
+    ])
 }

@@ -55,7 +55,7 @@ struct ScanCommand {
   }
 
   /// The driver that `--driver` names, or that of this machine; nil without one.
-  private static func driver(_ arguments: ParsedArguments) throws(UsageError) -> DriverVersion? {
+  static func driver(_ arguments: ParsedArguments) throws(UsageError) -> DriverVersion? {
     guard let value = arguments.value(of: .driver) else { return nil }
     if value.text == auto {
       do throws(DetectedHost.Failure) {
@@ -72,7 +72,7 @@ struct ScanCommand {
   }
 
   /// The GPUs that one `--gpu` names: those of this machine for `auto`, with its driver where none is named.
-  private static func devices(
+  static func devices(
     _ query: Argument, _ driver: DriverVersion?, _ tables: TableSet, _ arguments: ParsedArguments
   ) throws(UsageError) -> [RequestedDevice] {
     guard query.text != auto else {

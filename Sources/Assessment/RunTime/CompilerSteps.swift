@@ -211,7 +211,7 @@ extension Plan.Step.Change {
     switch self {
     case .compilers(let framework, _), .distribution(let framework, _, _), .release(let framework, _):
       framework
-    case .torch, .libraries, .driver, .image, .variable: nil
+    case .torch, .package, .libraries, .driver, .image, .variable: nil
     }
   }
 }
