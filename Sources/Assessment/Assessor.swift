@@ -124,7 +124,7 @@ extension Device {
 }
 
 /// The items in their order, each once.
-func distinct<Item: Hashable>(_ items: some Sequence<Item>) -> [Item] {
+package func distinct<Item: Hashable>(_ items: some Sequence<Item>) -> [Item] {
   var seen: Set<Item> = []
   return items.filter { seen.insert($0).inserted }
 }

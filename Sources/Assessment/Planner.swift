@@ -215,6 +215,13 @@ struct Planner {
     guard checks.contains(where: { $0.id == .driverImage && $0.status == .fail }) else { return nil }
     let wanted = assessor.facts.torches.compactMap { $0.cuda?.value }.max()
     let newest = assessor.devices.compactMap { $0.knownDriver?.maxCUDA(by: $0.tables) }.min()
+    if let image = newest.flatMap({ assessor.ngcImage(for: $0) }) {
+      return Plan.Step(
+        kind: .baseImage,
+        text: "start from an image of NGC for CUDA \(image.cuda), which this driver supports by itself: "
+          + "the newest in the tables" + (image.confirmed == false ? " (not confirmed)" : ""),
+        command: "FROM \(image.name)", change: .image)
+    }
     // The image of the wanted version, or the nearest older one of the same major version that the driver supports.
     let rows = assessor.tables.containers.baseImages.filter { row in
       (wanted.map { row.cuda.major == $0.major && row.cuda <= $0 } ?? true)

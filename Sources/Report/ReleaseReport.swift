@@ -1,6 +1,6 @@
 public import Assessment
 import Compatibility
-public import Stack
+import Stack
 
 /// The answer to `cubinspect which`.
 public struct ReleaseReport: Sendable {
@@ -218,63 +218,5 @@ extension AssessedRelease {
       return first.hasSuffix("+") ? "Python \(first.dropLast()) or newer" : "Python \(first)"
     }
     return last.hasSuffix("+") ? "Python \(first) or newer" : "Python \(first) to \(last)"
-  }
-}
-
-/// The packages that were surveyed, and how far.
-public struct SurveyReport: Sendable {
-  private struct Row {
-    var package: SurveyTable.Package
-    var measured: [String]
-  }
-
-  private let rows: [Row]
-
-  /// - Throws: what is wrong with the table.
-  public init(_ table: SurveyTable) throws {
-    var rows: [Row] = []
-    for name in table.names {
-      let wheels = try table.measured(of: name)
-      for package in try table.packages(named: name) {
-        rows.append(
-          Row(package: package, measured: wheels.filter { $0.machine == package.machine }.map(\.release)))
-      }
-    }
-    self.rows = rows
-  }
-
-  public func text(_ style: TextStyle) -> String {
-    var output: [UInt8] = []
-    TextTable([
-      .left("package"), .left("machine"), .right("measured"), .right("of"), .left("releases"), .left("as of"),
-    ])
-    .write(style, to: &output) { table in
-      for row in rows {
-        table.add(row.package.package)
-        table.add(row.package.machine)
-        table.add(UInt64(row.measured.count))
-        table.add(UInt64(row.package.releases.count))
-        table.add("\(row.measured.first ?? "") to \(row.measured.last ?? "")")
-        table.add(row.package.asOf)
-      }
-    }
-    return String(decoding: output, as: UTF8.self)
-      + "\nPyTorch itself is answered from the table of its builds: cubinspect which torch --gpu GPU\n"
-  }
-
-  public func json(_ tool: Tool) -> [UInt8] {
-    var writer = JSONWriter()
-    writer.object { writer in
-      writer.array("packages", of: rows) { writer, row in
-        writer.member("asOf", row.package.asOf)
-        writer.member("machine", row.package.machine)
-        writer.array("measured", row.measured)
-        writer.member("package", row.package.package)
-        writer.array("releases", row.package.releases.map(\.version))
-      }
-      writer.member("schemaVersion", JSONWriter.schemaVersion)
-      writer.tool(tool)
-    }
-    return writer.finish()
   }
 }

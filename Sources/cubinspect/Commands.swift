@@ -103,6 +103,13 @@ extension Flag {
       -o text -o json=report.json does both.
       """,
     defaultValue: "text", group: "Output")
+  static let tableOutput = Flag(
+    "output", short: "o", .repeated("FORMAT[=FILE]"),
+    values: .suggestions(["text", "markdown", "csv", "json"]),
+    documentation: """
+      Write the table as text, markdown, csv or json, to FILE or to standard output. May be given several times.
+      """,
+    defaultValue: "text", group: "Output")
   static let factsFile = Flag(
     "output", short: "o", .value("FILE"), values: .files,
     documentation: "Write the facts into FILE, which appears whole or not at all.",
@@ -379,12 +386,12 @@ extension Command {
       driver; since when the GPU is supported or no longer is; and what the newest release has that this one has not.
 
       It is answered from what this program itself measured in the wheels of many packages, and judged as scan judges \
-      the wheels. The answer says how far a package was measured. What was not measured is not guessed. Without \
-      PACKAGE the measured packages are listed.
+      the wheels. The answer says how far a package was measured. What was not measured is not guessed. tables \
+      packages lists the measured packages.
       """,
     positionals: [
       Positional(
-        "PACKAGE", .optional, values: .suggestions(["torch", "bitsandbytes", "onnxruntime-gpu", "xformers"]),
+        "PACKAGE", values: .suggestions(["torch", "bitsandbytes", "onnxruntime-gpu", "xformers"]),
         documentation: "The name of a package on PyPI, such as bitsandbytes.")
     ],
     flags: [.gpu, .driver, .python, .cuda, .machine, .data, .output, .json],
@@ -397,12 +404,40 @@ extension Command {
       Example("For a program to read:", "cubinspect which onnxruntime-gpu --gpu B200 -o json"),
     ])
 
+  static let tables = Command(
+    "tables", summary: "Show what this program knows, as a table NAME.",
+    discussion: """
+      The tables by which everything is judged: drivers, toolkits, PTX, builds of PyTorch, cuDNN, Triton, JetPack, \
+      machines of clouds, images of NGC. As CSV and JSON each row has its source. Rows that no document confirms are \
+      marked "probably". Without NAME the tables are listed.
+      """,
+    positionals: [
+      Positional(
+        "NAME", .any,
+        values: .suggestions([
+          "architectures", "cloud", "compat", "compilers", "cuda", "cudnn", "drivers", "families", "images",
+          "jetpack",
+          "ngc", "packages", "ptx", "pytorch", "triton",
+        ]),
+        documentation: """
+          The name of a table; then words that every shown row must have: pytorch 2.9, drivers 580, cloud aws.
+          """)
+    ],
+    flags: [.tableOutput, .json, .data],
+    examples: [
+      Example("Which builds of PyTorch are there for CUDA 12.8?", "cubinspect tables pytorch 12.8"),
+      Example("Which CUDA does driver 580 support?", "cubinspect tables drivers R580"),
+      Example("For a wiki page, or a spreadsheet:", "cubinspect tables cuda -o markdown -o csv=cuda.csv"),
+    ])
+
   static let explain = Command(
     "help", summary: "Explain a command.",
     positionals: [
       Positional(
         "COMMAND", .optional,
-        values: .suggestions(["scan", "which", "list", "kernels", "extract", "diff", "facts", "gpus"]),
+        values: .suggestions([
+          "scan", "which", "list", "kernels", "extract", "diff", "facts", "gpus", "tables",
+        ]),
         documentation: "The command to explain; without it, the program.")
     ])
 
@@ -452,6 +487,6 @@ extension Command {
         ]),
     ],
     subcommands: [
-      scan, which, list, kernels, extract, diff, facts, gpus, explain, completions, man,
+      scan, which, list, kernels, extract, diff, facts, gpus, tables, explain, completions, man,
     ])
 }

@@ -40,6 +40,7 @@ enum Cubinspect {
       case "diff": return try DiffCommand(parsed).run()
       case "extract": return try ExtractCommand(parsed).run()
       case "gpus": return try GPUsCommand(parsed).run()
+      case "tables": return try TablesCommand(parsed).run()
       case "which": return try WhichCommand(parsed).run()
       case "help": return help(for: parsed.positionals.map(\.text))
       case "man": return Terminal.write(Command.cubinspect.manPage(version: tool.version))

@@ -1,4 +1,5 @@
 import Archives
+import Assessment
 import Bytes
 import CommandLineSyntax
 import DeviceCode
@@ -10,7 +11,7 @@ import Stack
 /// One result that `--output` asks for: a format and where it goes.
 struct Output {
   enum Format: String, CaseIterable {
-    case text, json
+    case text, json, markdown, csv
   }
 
   var format: Format
@@ -42,10 +43,12 @@ struct Output {
   /// - Parameters:
   ///   - inputs: what the command reads.
   ///   - folder: a directory that the command makes, and that results may go into.
+  ///   - formats: those that the command writes.
   /// - Throws: a usage error for an unknown format, an empty name, two outputs to one place, one that is an input, and
   ///   one that cannot be written.
   static func all(
-    _ arguments: ParsedArguments, reading inputs: [Path] = [], making folder: Path? = nil
+    _ arguments: ParsedArguments, reading inputs: [Path] = [], making folder: Path? = nil,
+    formats: [Format] = [.text, .json]
   ) throws(UsageError) -> [Output] {
     let values = arguments.values(of: .output)
     var outputs = arguments.has(.json) ? [Output(.json)] : []
@@ -54,9 +57,9 @@ struct Output {
       let parts = value.bytes.split(
         separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
       let name = String(decoding: parts[0], as: UTF8.self)
-      guard let format = Format(rawValue: name) else {
+      guard let format = Format(rawValue: name), formats.contains(format) else {
         throw arguments.invalid(
-          .output, value, "the formats are \(Format.allCases.map(\.rawValue).joined(separator: " and "))")
+          .output, value, "the formats are \(listed(formats.map(\.rawValue)))")
       }
       let file = parts.count > 1 ? Path(bytes: parts[1]) : nil
       if file?.bytes.isEmpty == true { throw arguments.invalid(.output, value, "the file has no name") }
@@ -141,13 +144,18 @@ extension [Output] {
   }
 
   /// Writes every output, text in `style` where it goes to standard output; returns whether all were written.
-  func write(_ style: TextStyle, text: (TextStyle) -> [UInt8], json: () -> [UInt8]) -> Bool {
+  func write(
+    _ style: TextStyle, text: (TextStyle) -> [UInt8], json: () -> [UInt8],
+    markdown: () -> [UInt8] = { [] }, csv: () -> [UInt8] = { [] }
+  ) -> Bool {
     var isComplete = true
     for output in self {
       do throws(Problem) {
         switch output.format {
         case .text: try output.write(text(output.file == nil ? style : TextStyle()))
         case .json: try output.write(json())
+        case .markdown: try output.write(markdown())
+        case .csv: try output.write(csv())
         }
       } catch {
         Terminal.report(

@@ -6,7 +6,7 @@ import Stack
 
 /// `cubinspect which`.
 struct WhichCommand {
-  private let question: ReleaseQuestion?
+  private let question: ReleaseQuestion
   private let outputs: [Output]
   private let style: TextStyle
   private let tool: Tool
@@ -16,10 +16,7 @@ struct WhichCommand {
     style = Terminal.style(arguments)
     tool = arguments.tool
     let tables = try arguments.tables
-    guard let package = arguments.positionals.first else {
-      question = nil
-      return
-    }
+    let package = arguments.positionals[0]
     let driver = try ScanCommand.driver(arguments)
     var devices: [RequestedDevice] = []
     for query in arguments.values(of: .gpu) {
@@ -43,7 +40,6 @@ struct WhichCommand {
   }
 
   func run() -> ExitStatus {
-    guard let question else { return list() }
     do {
       let report = ReleaseReport(question: question, answer: try ReleaseAnswer(question))
       let isWritten = outputs.write(
@@ -55,18 +51,5 @@ struct WhichCommand {
       Terminal.report("the table of surveyed packages: \(error)")
     }
     return .usage
-  }
-
-  /// Lists what was measured.
-  private func list() -> ExitStatus {
-    do {
-      let report = try SurveyReport(.shipped)
-      let isWritten = outputs.write(
-        style, text: { Array(report.text($0).utf8) }, json: { report.json(tool) })
-      return isWritten ? .success : .usage
-    } catch {
-      Terminal.report("the table of surveyed packages: \(error)")
-      return .usage
-    }
   }
 }

@@ -1,0 +1,37 @@
+import CommandLineSyntax
+import Compatibility
+import Report
+
+/// `cubinspect tables`.
+struct TablesCommand {
+  private let matrix: Matrix
+  private let outputs: [Output]
+  private let style: TextStyle
+  private let tool: Tool
+
+  init(_ arguments: ParsedArguments) throws(UsageError) {
+    outputs = try Output.all(arguments, formats: Output.Format.allCases)
+    style = Terminal.style(arguments)
+    tool = arguments.tool
+    let tables = try arguments.tables
+    guard let name = arguments.positionals.first?.text else {
+      matrix = Matrix(
+        "tables", "The tables that can be shown: cubinspect tables NAME.", ["table", "what it lists"],
+        Matrix.kinds.map { ([$0.name, $0.title], "") })
+      return
+    }
+    guard let kind = Matrix.kinds.first(where: { $0.name == name.lowercased() }) else {
+      throw UsageError(
+        .other("there is no table '\(name)'; there are \(Matrix.kinds.map(\.name).joined(separator: ", "))"),
+        commandPath: arguments.commandPath)
+    }
+    matrix = kind.matrix(of: tables).filtered(by: arguments.positionals.dropFirst().map(\.text))
+  }
+
+  func run() -> ExitStatus {
+    let isWritten = outputs.write(
+      style, text: { Array(matrix.text($0).utf8) }, json: { matrix.json(tool) },
+      markdown: { Array(matrix.markdown().utf8) }, csv: { Array(matrix.csv().utf8) })
+    return isWritten ? .success : .usage
+  }
+}
