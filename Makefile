@@ -10,7 +10,7 @@ program := build/cubinspect
 # More arguments for every Swift build, such as SWIFT_FLAGS="-j 2".
 SWIFT_FLAGS ?=
 
-.PHONY: help setup build demo test test-large fetch-large bench fuzz hardware lint docs fixtures goldens clean
+.PHONY: help setup build demo test test-large fetch-large survey refresh-tables bench fuzz hardware lint docs fixtures goldens clean
 
 help: ## List the tasks
 	@echo "usage: make TASK"
@@ -64,6 +64,13 @@ bench: build fetch-large ## Measure against floors and other tools (4 GB more to
 	@$(scripts)/setup views
 	$(scripts)/fetch-test-wheels small dispatch bench >/dev/null
 	Tests/Benchmarks/run --cubinspect $(program)
+
+survey: build ## Measure releases on PyPI, and write the table for cubinspect which: SURVEY="PACKAGE..." for some
+	@$(scripts)/survey --program $(program) $(SURVEY)
+	$(scripts)/survey --program $(program) --table
+
+refresh-tables: ## Say which releases PyPI has that the tables lack
+	@$(scripts)/survey --news
 
 fuzz: ## Run the fuzz targets
 	@Tests/Fuzz/run

@@ -129,7 +129,7 @@ let package = Package(
     tests(
       "Assessment",
       [
-        "Bytes", "ELFFile", "DeviceCode", "Compatibility", "Stack", "FixtureSupport", "FuzzSupport",
+        "Bytes", "ELFFile", "DeviceCode", "Compatibility", "Stack", "Report", "FixtureSupport", "FuzzSupport",
         "StackFixtures",
       ], resources: [.embedInCode("Resources/runtimeCases.json")]),
     tests(

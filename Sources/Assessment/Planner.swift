@@ -219,7 +219,7 @@ struct Planner {
       return Plan.Step(
         kind: .baseImage,
         text: "start from an image of NGC for CUDA \(image.cuda), which this driver supports by itself: "
-          + "the newest in the tables" + (image.confirmed == false ? " (not confirmed)" : ""),
+          + "the newest in the tables" + (image.confirmed == false ? ", probably" : ""),
         command: "FROM \(image.name)", change: .image)
     }
     // The image of the wanted version, or the nearest older one of the same major version that the driver supports.
@@ -231,7 +231,7 @@ struct Planner {
     return Plan.Step(
       kind: .baseImage,
       text: "start from a base image of CUDA \(row.cuda), which this driver supports by itself"
-        + (row.confirmed == false ? " (the name of the image is not confirmed)" : ""),
+        + (row.confirmed == false ? ", probably this one" : ""),
       command: "FROM \(row.image)", change: .image)
   }
 

@@ -61,6 +61,6 @@ extension Device {
   /// `NVIDIA A100-PCIE-40GB (8.0)`, or `NVIDIA A100 (8.0)` where it may be one of several.
   public var label: String {
     guard let name = name ?? commonName else { return "compute capability \(computeCapability)" }
-    return "\(name) (\(computeCapability))"
+    return "\(name) (\(capability))"
   }
 }

@@ -27,7 +27,7 @@ extension Matrix {
   /// All tables that can be shown, by name.
   public static let kinds: [Kind] = [
     architectures, cloud, compilers, cuda, cuDNN, drivers, families, forwardCompatibility, images, jetPack,
-    ngc, ptx,
+    ngc, packages, ptx,
     pytorch, triton,
   ]
 

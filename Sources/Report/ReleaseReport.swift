@@ -42,6 +42,9 @@ public struct ReleaseReport: Sendable {
 
   private var headline: String {
     guard let best = answer.best else {
+      if !answer.releases.isEmpty, answer.releases.allSatisfy({ $0.answer.kind == .nothing }) {
+        return "\(package): nothing in the measured wheels uses a GPU of NVIDIA's"
+      }
       return extentMeasured == 0
         ? "\(package): no measured release fits the question"
         : "\(package): no measured release runs on \(gpus)"
@@ -186,6 +189,7 @@ public struct ReleaseReport: Sendable {
           writer.member("verdict", entry.1.verdict.rawValue)
         }
         writer.member("command", release.command)
+        writer.array("compilers", release.compilers)
         writer.member("confirmed", release.isConfirmed)
         writer.array(
           "cuda", release.cuda.map { release.isMajorOnly ? "\($0.major)" : $0.description })

@@ -38,8 +38,8 @@ extension RequestedDevice {
   /// For a sentence: the product where one is known, else what was asked for.
   var label: String {
     let computeCapability = device.computeCapability.description
-    if let name = device.name { return "\(printable(name)) (\(computeCapability))" }
-    return query == computeCapability ? computeCapability : "\(printable(query)) (\(computeCapability))"
+    if let name = device.name { return "\(printable(name)) (\(device.capability))" }
+    return query == computeCapability ? computeCapability : "\(printable(query)) (\(device.capability))"
   }
 }
 
