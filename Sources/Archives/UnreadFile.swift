@@ -21,6 +21,7 @@ public enum UnreadFile {
   ) -> Problem? {
     guard let first = prefix.first else { return nil }
     if let format = Signature.format(prefix) { return notRead(format) }
+    if let engine = TensorRTEngine(prefix) { return engine.problem }
     guard first != 0x7F else { return nil }
     let name = FileName(name)
     do throws(Problem) {

@@ -37,10 +37,14 @@ struct Assessor {
         self.devices[index].jetsonLinux = numbers
       }
     }
-    units = view.units(by: question.tables.libraries)
+    units = view.units(by: question.tables)
     packages = view.packages(units)
+    // What an earlier run left is compiled again where it is for another GPU, so that it decides nothing beside programs.
+    let caches = packages.filter { $0.cachedBy != nil }
+    packages.removeAll { $0.cachedBy != nil }
     compilations = findCompilations()
     judgeCompilations()
+    if packages.isEmpty { packages = caches }
     runtimes = findRuntimes()
     judgeCode()
   }
@@ -69,6 +73,25 @@ struct Assessor {
       let rule = PackageRule(package: packages[index], units: units, cuda: cuda(of: packages[index]))
       packages[index].verdicts = devices.indices.map { rule.judge(verdicts, plain: plain, on: $0) }
       packages[index].plain = devices.indices.map { rule.judge(plain, plain: plain, on: $0) }
+    }
+    setAsideCubinsForOtherGPUs()
+  }
+
+  /// Beside other packages one of nothing but cubin files is for those GPUs that it has code for: another package picks from
+  /// it, and does without on other GPUs (FlashInfer and flashinfer-cubin).
+  private mutating func setAsideCubinsForOtherGPUs() {
+    func isPickedFrom(_ package: AssessedPackage) -> Bool {
+      !package.units.isEmpty && package.units.allSatisfy { units[$0].isCollection }
+    }
+    guard packages.contains(where: { !isPickedFrom($0) }) else { return }
+    for index in packages.indices where isPickedFrom(packages[index]) {
+      for device in devices.indices where packages[index].plain[device].code == .incompatible {
+        let aside = PackageVerdict(
+          code: .noDeviceCode, verdict: .noDeviceCode,
+          standings: packages[index].units.map { _ in .forOtherGPUs })
+        packages[index].verdicts[device] = aside
+        packages[index].plain[device] = aside
+      }
     }
   }
 

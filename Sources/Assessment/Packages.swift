@@ -17,6 +17,8 @@ public struct AssessedPackage: Sendable {
   public var distribution: String?
   /// It compiles device code at run time, and is no library of NVIDIA's, whatever those that it brings along are.
   var compiles = false
+  /// The framework that keeps in it what it compiled on earlier runs: such a package is judged where there is nothing else.
+  public var cachedBy: String?
   /// Of what only compiles at run time; nil for others, whose package in the facts has it.
   public var version: String?
   /// Indices of the units, by path. Empty for PyTorch without device code, and for what only compiles at run time.
@@ -37,6 +39,8 @@ public enum Standing: Hashable, Sendable {
   case notTaken(unit: Int)
   /// It holds nothing that a driver loads.
   case withoutCode
+  /// A framework compiled it on an earlier run and compiles it again for another GPU, so that nothing depends on it.
+  case cached
 }
 
 /// What a package is worth on one device.
@@ -88,6 +92,14 @@ extension View {
       packages.append(new)
     }
     for (index, unit) in units.enumerated() {
+      if let framework = unit.cachedBy {
+        let place = unit.path.bytes.isEmpty ? "" : " \(unit.path)"
+        var cache = AssessedPackage(name: "\(framework)'s cache\(place)", environment: nil, package: nil)
+        cache.cachedBy = framework
+        cache.units = [index]
+        packages.append(cache)
+        continue
+      }
       let file = files[unit.files[0]]
       // A copy counts in each package and each environment that has it.
       for path in unit.isCollection ? [unit.path] : [file.path] + file.aliases {
@@ -103,7 +115,8 @@ extension View {
       packages.append(new)
     }
     // A lone file is named by itself, not by its folder.
-    for index in packages.indices where packages[index].package == nil && !packages[index].isTorch {
+    for index in packages.indices
+    where packages[index].package == nil && !packages[index].isTorch && packages[index].cachedBy == nil {
       guard packages[index].units.count == 1, !units[packages[index].units[0]].isCollection else { continue }
       packages[index].name =
         kind == .file ? "\(paths.first ?? Path(""))" : "\(units[packages[index].units[0]].path)"

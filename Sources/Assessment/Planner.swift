@@ -287,6 +287,9 @@ struct Planner {
         $0.code == .driverTooOldForPTX || $0.code == .driverTooOldForCompression
       })
     else { return nil }
+    if let framework = package.cachedBy {
+      return "\(package.name) has nothing for \(device.label): \(framework) compiles it when it runs there"
+    }
     let what =
       "\(package.name) has no code for \(device.label)"
       + (verdict.code != .partial
@@ -295,7 +298,9 @@ struct Planner {
     let lacking = verdict.counting.map { package.units[$0] }
       .filter { assessor.units[$0].plain[index].verdict == .incompatible }
     // Code for one architecture is written for it and cannot be compiled for others.
-    if !lacking.isEmpty, lacking.allSatisfy({ assessor.units[$0].code.isWhollySpecific }) {
+    if !lacking.isEmpty,
+      lacking.allSatisfy({ assessor.units[$0].isCollection || assessor.units[$0].code.isWhollySpecific })
+    {
       let names = lacking.map { "\(assessor.units[$0].path.lastComponent)" }
       return
         "\(listed(names, atMost: 3)) of \(package.name) \(names.count == 1 ? "was" : "were") written for other GPUs than "

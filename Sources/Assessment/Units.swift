@@ -3,11 +3,11 @@ public import Compatibility
 import DeviceCode
 import Stack
 
-/// Device code that is judged as one, with its verdicts: that of a file, or that of cubin files among which a program picks.
+/// Device code that is judged as one, with its verdicts: that of a file, or that of files among which a program picks.
 public struct AssessedUnit: Sendable {
   /// The file; of several the folder that holds all of them.
   public var path: Path
-  /// Indices of the view's files, by their paths: more than one for cubin files only.
+  /// Indices of the view's files, by their paths: more than one for cubin files and for what was compiled at run time.
   public var files: [Int]
   /// Where each of them is: for a package in several environments its own copies.
   public var paths: [Path]
@@ -28,23 +28,28 @@ public struct AssessedUnit: Sendable {
   public var isNVIDIAs: Bool
   /// A file without which the rest of its library does nothing.
   var isDecisive = false
-  /// What its name says it is for, among files that a program chooses from; nil for cubin files that are one unit.
+  /// What its name says it is for, among files that a program chooses from; nil for several files that are one unit.
   var alternative: Alternative?
+  /// The framework that compiled it on an earlier run and keeps it for the next one: `Triton`. Nil for other code.
+  public var cachedBy: String?
 
   /// Whether it stands for several files.
-  public var isCollection: Bool { files.count > 1 }
+  public var isCollection: Bool { files.count > 1 || cachedBy != nil }
 }
 
 extension View {
   /// The device code of the view, by path.
   ///
   /// The cubin files of one package, or of one folder where no package has them, are one: each is for a single target,
-  /// and the program that brought them picks one at run time.
-  func units(by table: LibraryTable) -> [AssessedUnit] {
+  /// and the program that brought them picks one at run time. So are the files that one framework keeps of what it
+  /// compiled.
+  func units(by tables: TableSet) -> [AssessedUnit] {
     enum Owner: Hashable {
       case package(Int)
       case folder(Path)
+      case cache(RuntimeTable.KernelCache, Path)
     }
+    let table = tables.libraries
     var units: [AssessedUnit] = []
     var collections: [Owner: [(path: Path, file: Int)]] = [:]
     func add(_ index: Int, packages: [Int]) {
@@ -64,7 +69,9 @@ extension View {
         if !packages.contains(package) { packages.append(package) }
         own[.package(package)] = own[.package(package)] ?? path
       }
-      if file.format == .cubin, kind != .file {
+      if kind != .file, let (cache, folder) = tables.runtime.kernelCache(of: file.path) {
+        collections[.cache(cache, folder), default: []].append((file.path, index))
+      } else if file.format == .cubin, kind != .file {
         if own.isEmpty { own[.folder(file.path.parent)] = file.path }
         for (owner, path) in own { collections[owner, default: []].append((path, index)) }
       } else {
@@ -75,17 +82,30 @@ extension View {
     for (owner, members) in collections {
       let members = members.sorted { $0.path < $1.path }
       var package: [Int] = []
-      if case .package(let index) = owner { package = [index] }
-      if members.count == 1 {
+      var code = members.map { files[$0.file].unit }
+      var folder = Path.folder(of: members.map(\.path))
+      var framework: String?
+      switch owner {
+      case .package(let index): package = [index]
+      case .folder: break
+      case .cache(let cache, let root):
+        (folder, framework) = (root, cache.framework)
+        if cache.loadsCubinsOnly == true {
+          for (position, member) in members.enumerated() where files[member.file].format == .ptx {
+            code[position] = CodeUnit(Inventory())
+          }
+        }
+      }
+      if members.count == 1, framework == nil {
         alone[members[0].file, default: []] += package
         continue
       }
-      let folder = Path.folder(of: members.map(\.path))
-      units.append(
-        AssessedUnit(
-          path: folder, files: members.map(\.file), paths: members.map(\.path),
-          code: CodeUnit(alternatives: members.map { files[$0.file].unit }), kernels: KernelNames(),
-          packages: package, isNVIDIAs: table.isNVIDIAs(folder)))
+      var unit = AssessedUnit(
+        path: folder, files: members.map(\.file), paths: members.map(\.path),
+        code: CodeUnit(alternatives: code), kernels: KernelNames(),
+        packages: package, isNVIDIAs: table.isNVIDIAs(folder))
+      unit.cachedBy = framework
+      units.append(unit)
     }
     for (file, packages) in alone { add(file, packages: packages.sorted()) }
     return units.sorted { left, right in

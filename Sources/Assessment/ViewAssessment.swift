@@ -63,7 +63,8 @@ public struct ViewAssessment: Sendable {
 
   /// How a unit counts on a device: in the first package that has it.
   public func standing(of unit: Int, on device: Int) -> Standing {
-    memberships[unit].first.map { packages[$0.package].verdicts[device].standings[$0.position] } ?? .counts
+    memberships[unit].first.map { packages[$0.package].verdicts[device].standings[$0.position] }
+      ?? (units[unit].cachedBy == nil ? .counts : .cached)
   }
 
   /// What a unit is worth on a device with what stands in the way of its package.

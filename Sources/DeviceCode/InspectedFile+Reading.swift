@@ -34,8 +34,18 @@ extension InspectedFile {
     case UInt8(ascii: "!"):
       return prefix.starts(with: "!<arch>\n".utf8) || prefix.starts(with: "!<thin>\n".utf8)
     case 0xED: return prefix.starts(with: [0xED, 0x43, 0x4E, 0x7F])
-    default: return needsLongPrefix(first) && PTXHeader.startsLikePTX(prefix)
+    default:
+      return needsLongPrefix(first) && PTXHeader.startsLikePTX(prefix)
+        || digestSize(prefix: prefix) > 0
     }
+  }
+
+  /// Bytes before a cubin in a file of CuPy's cache, which starts with the SHA-1 of the cubin in hexadecimal digits: 40, or 0
+  /// for another file (CuPy, cupy/cuda/compiler.py).
+  fileprivate static func digestSize(prefix: ArraySlice<UInt8>) -> Int {
+    let size = 40
+    let isDigest = prefix.prefix(size).allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+    return isDigest && prefix.dropFirst(size).starts(with: [0x7F, 0x45, 0x4C, 0x46]) ? size : 0
   }
 
   /// Whether a file with this first byte can only be told by ``prefixSize`` bytes: PTX may start with comments.
@@ -70,6 +80,11 @@ private struct FileReader {
       return
     }
     guard InspectedFile.mayHoldDeviceCode(prefix: prefix[...]) else { return }
+    let digestSize = UInt64(InspectedFile.digestSize(prefix: prefix[...]))
+    if digestSize > 0 {
+      read(SubrangeBytes(source, digestSize..<source.size), base: base + digestSize, member: member)
+      return
+    }
     var builder = InventoryBuilder(source, base: base, member: member, inflation: inflation)
     let kind: InspectedFile.Format
     // Elements of type UInt8 have no padding, so all their bytes are initialised.

@@ -77,7 +77,7 @@ struct Findings {
     for (device, verdict) in part.units[unit].verdicts.enumerated() {
       // What is set aside is a note, not a finding.
       switch part.standing(of: unit, on: device) {
-      case .forOtherGPUs, .notTaken: continue
+      case .cached, .forOtherGPUs, .notTaken: continue
       case .counts, .withoutCode: break
       }
       guard let finding = self.finding(verdict, unit: unit, device: device) else { continue }

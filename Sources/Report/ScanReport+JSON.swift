@@ -124,6 +124,7 @@ extension JSONWriter {
     let unit = part.units[index]
     let files = unit.files.map { part.view.files[$0] }
     rows("aliases", of: unit.isCollection ? [] : files[0].aliases) { $0.path($1) }
+    member("cachedBy", unit.cachedBy)
     if unit.isCollection {
       rows("files", of: zip(unit.paths, files)) { writer, entry in
         let (path, file) = entry
@@ -183,6 +184,7 @@ extension JSONWriter {
       $0.member("total", verdict.specialised.total)
     }
     switch part.standing(of: index, on: device) {
+    case .cached: member("standing", "cached")
     case .counts: member("standing", "counts")
     case .forOtherGPUs: member("standing", "forOtherGPUs")
     case .notTaken(let taken):

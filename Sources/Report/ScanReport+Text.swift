@@ -282,6 +282,14 @@ extension ScanReport {
     ) {
       note("\(printable(what)), not judged: \(named(files.map { part.shown($0.path) }, atMost: 3))")
     }
+    let packaged = Set(part.packages.flatMap(\.units))
+    for (index, unit) in part.units.enumerated() where !packaged.contains(index) {
+      guard let framework = unit.cachedBy else { continue }
+      let targets = unit.code.targets.map(\.targetName).joined(separator: " ")
+      note(
+        "\(part.name(of: index)) was compiled on earlier runs, for \(targets), and decides nothing: "
+          + "\(framework) compiles again for another GPU")
+    }
     if question.namesDevices { for device in devices.indices { notes(part, device).forEach(note) } }
     if part.view.linksOutside > 0 {
       note(
@@ -302,7 +310,7 @@ extension ScanReport {
         switch standing {
         case .forOtherGPUs: others.append(unit)
         case .notTaken(let taken): notTaken[taken, default: []].append(unit)
-        case .counts, .withoutCode: break
+        case .cached, .counts, .withoutCode: break
         }
       }
       if !others.isEmpty {
@@ -325,7 +333,7 @@ extension ScanReport {
             + "\(label) \(presumed == 1 ? "is" : "are") taken to be for others")
       }
       let counts = verdict.specialised
-      if unit.isCollection, counts.mayRun > 0, counts.none > 0 {
+      if unit.isCollection, unit.cachedBy == nil, counts.mayRun > 0, counts.none > 0 {
         notes.append(
           "\(part.name(of: index)) \(counts.mayRun == 1 ? "has 1" : "have \(grouped(counts.mayRun))") for \(label); "
             + "the others are taken to be for other GPUs")

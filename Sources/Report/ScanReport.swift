@@ -65,13 +65,18 @@ extension ViewAssessment {
 
   /// `name`, and how many files it is where it is several.
   func named(_ name: String, _ unit: AssessedUnit) -> String {
-    unit.isCollection ? "\(name.isEmpty ? "." : name) (\(counted(unit.files.count, "cubin file")))" : name
+    guard unit.isCollection else { return name }
+    let place = name.isEmpty ? "." : name
+    return unit.cachedBy.map { "\($0)'s cache \(place) (\(counted(unit.files.count, "file")))" }
+      ?? "\(place) (\(counted(unit.files.count, "cubin file")))"
   }
 
-  /// What helps a unit. Nobody but NVIDIA compiles NVIDIA's libraries.
+  /// What helps a unit. Nobody but NVIDIA compiles NVIDIA's libraries, and cubin files are written for their GPUs.
   func advice(ofUnit unit: Int, on device: Int) -> [Advice] {
+    // What is missing is compiled when it is wanted.
+    if units[unit].cachedBy != nil { return [] }
     let advice = units[unit].verdicts[device].advice
-    guard units[unit].isNVIDIAs else { return advice }
+    guard units[unit].isNVIDIAs || units[unit].isCollection else { return advice }
     return advice.filter { advice in
       switch advice {
       case .rebuild, .useBuildWith: false

@@ -115,6 +115,10 @@ struct TableRows {
         items += package.units.map { Item(package: nil, units: [$0], environment: environment) }
       }
     }
+    let packaged = Set(part.packages.flatMap(\.units))
+    items += part.units.indices.filter { !packaged.contains($0) }.map { unit in
+      Item(package: nil, units: [unit], environment: view.stack.environmentIndex(of: part.units[unit].path))
+    }
     return items.sorted { $0.units[0] < $1.units[0] }
   }
 
@@ -147,8 +151,10 @@ struct TableRows {
 
   private func cells(of unit: Int) -> [TableRow.Cell] {
     (0..<devices).map { device in
-      switch part.standing(of: unit, on: device) {
-      case .counts, .withoutCode: .verdict(part.verdict(of: unit, on: device))
+      let verdict = part.verdict(of: unit, on: device)
+      return switch part.standing(of: unit, on: device) {
+      case .counts, .withoutCode: .verdict(verdict)
+      case .cached: verdict == .incompatible ? .setAside : .verdict(verdict)
       case .forOtherGPUs, .notTaken: .setAside
       }
     }
@@ -168,7 +174,9 @@ struct TableRows {
     let head = TableRow(
       name: owner.map { "\(printable($0.name)) \(printable($0.version))" } ?? printable(package.name),
       isPackage: true, modules: moduleCount(units),
-      cells: (0..<devices).map { .verdict(package.verdicts[$0].verdict) })
+      cells: package.verdicts.map { verdict in
+        verdict.standings.allSatisfy { $0 == .forOtherGPUs } ? .setAside : .verdict(verdict.verdict)
+      })
     let groups = Dictionary(grouping: units) { cells(of: $0) }.values.sorted { $0[0] < $1[0] }
     guard groups.count > 1 else { return [head] }
     let folder = owner?.environment ?? package.environment ?? Path("")

@@ -147,4 +147,70 @@ import Testing
         .counts, .notTaken(unit: 1),
       ])
   }
+
+  /// TensorRT loads the resources of its builder for the GPU, and PTX where it has none.
+  @Test func builderResources() throws {
+    let names = [("sm75", "sm_75"), ("sm90", "sm_90"), ("ptx", "compute_90")]
+    let files = names.map { file("site/tensorrt_libs/libnvinfer_builder_resource_\($0).so.10.9.0", $1) }
+    func answers(_ files: [CodeFile]) throws -> [Answer.Kind] {
+      try assess(TreeBuilder(), files, on: ["7.5", "9.0"]).answers.map(\.kind)
+    }
+    #expect(try answers(Array(files.dropLast())) == [.yes, .yes])
+    #expect(try answers(files)[1] == .yes)
+  }
+
+  /// Another package picks from cubin files, and does without on other GPUs.
+  @Test func cubinsThatAnotherPackagePicksFrom() throws {
+    let cubins = ["sm_100f", "sm_103a"].map { file("site/cubins/\($0).cubin", $0) }
+    func assess(_ others: [CodeFile]) throws -> ViewAssessment {
+      var tree = TreeBuilder()
+      record(cubins.map { String($0.path.text.dropFirst(5)) }, of: "cubins", in: "site/", to: &tree)
+      tree.distribution("serve", "1.0", requires: ["cubins"], in: "site/")
+      tree.add("serve/a.so,,\n", at: "site/serve-1.0.dist-info/RECORD")
+      return try self.assess(tree, cubins + others, on: ["9.0", "10.0", "8.0"])
+    }
+    #expect(try assess([]).answers.map(\.kind) == [.no, .yes, .no])
+    #expect(
+      try assess([]).plan.obstacles.allSatisfy { $0.contains("of cubins 1.0 was written for other GPUs") })
+    let both = try assess([file("site/serve/a.so", "sm_90")])
+    #expect(both.answers.map(\.kind) == [.yes, .partly, .no])
+    #expect(both.packages.map(\.name) == ["cubins 1.0", "serve 1.0"])
+    #expect(both.packages[0].verdicts.map(\.verdict) == [.noDeviceCode, .native, .noDeviceCode])
+    #expect(both.packages[0].verdicts[0].standings == [.forOtherGPUs])
+  }
+
+  private let hash = String(repeating: "A2", count: 26)
+
+  /// What a framework keeps is one unit, of which PTX beside cubins is no part.
+  @Test func cachesAreJudgedWhereThereIsNothingElse() throws {
+    var files = [
+      ("\(hash)/add.cubin", "sm_90a"), ("\(hash)/add.ptx", "compute_80"),
+      ("\(hash.dropLast())B/add.cubin", "sm_80"),
+    ].map { file("home/.triton/cache/\($0)", $1) }
+    files[1].format = .ptx
+    let assessment = try assess(TreeBuilder(), files, on: ["8.6", "9.0", "12.0"])
+    #expect(assessment.units.map(\.path) == [Path("home/.triton/cache")])
+    #expect(assessment.units.map(\.cachedBy) == ["Triton"])
+    #expect(assessment.units[0].files == [0, 1, 2])
+    #expect(assessment.packages.map(\.name) == ["Triton's cache home/.triton/cache"])
+    // PTX for 8.0 would run on all of them, but nobody loads it.
+    #expect(assessment.answers.map(\.kind) == [.yes, .yes, .no])
+    #expect(
+      assessment.plan.obstacles == [
+        "Triton's cache home/.triton/cache has nothing for compute capability 12.0: Triton compiles it when it runs there"
+      ])
+  }
+
+  @Test func cachesDecideNothingBesidePrograms() throws {
+    let cached = file("tmp/\(hash)/add.cubin", "sm_90a")
+    for (program, answer) in [("sm_80", Answer.Kind.yes), ("sm_90", .no)] {
+      let assessment = try assess(
+        TreeBuilder(), [cached, file("opt/program", program)], on: ["8.0"])
+      #expect(assessment.packages.map(\.name) == ["opt/program"])
+      #expect(assessment.answers.map(\.kind) == [answer])
+      #expect(assessment.units.map(\.cachedBy) == [nil, "Triton"])
+      #expect(assessment.standing(of: 1, on: 0) == .cached)
+      #expect(assessment.checks.allSatisfy { !$0.message.contains("cache") })
+    }
+  }
 }

@@ -56,6 +56,19 @@ import Testing
     #expect(try cubin(builder).compilerArguments == text)
   }
 
+  /// CuPy puts the SHA-1 of a cubin in front of it.
+  @Test func fileOfCuPysCache() throws {
+    let cubin = CubinBuilder("sm_89").bytes
+    let digest = Array(String(repeating: "0123456789abcdef", count: 3).utf8)
+    let file = InspectedFile(MemoryBytes(digest.prefix(40) + cubin))
+    #expect(file.format == .cubin && file.problems.isEmpty)
+    #expect(file.inventory.images.map(\.offset) == [40])
+    #expect(file.inventory.images.map(\.target.description) == ["89"])
+    for wrong in [digest.prefix(39), digest.prefix(41), Array("G".utf8) + digest.prefix(39)] {
+      #expect(InspectedFile(MemoryBytes(wrong + cubin)).format == .other)
+    }
+  }
+
   @Test func compatibilityRecord() throws {
     var builder = CubinBuilder("sm_120", abiVersion: 8)
     builder.compatibilityRecord = true

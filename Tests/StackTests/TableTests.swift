@@ -1,3 +1,4 @@
+import Bytes
 import Compatibility
 import Stack
 import Testing
@@ -224,4 +225,26 @@ import Testing
       #expect(CUDAVersion(cuda)?.minimumDriver(by: .shipped)?.description == driver)
     }
   }
+
+  @Test(
+    arguments: [
+      ("root/.triton/cache/X/add.cubin", "Triton", "root/.triton/cache"),
+      (".triton/cache/add.cubin", "Triton", ".triton/cache"),
+      ("tmp/torchinductor_me/triton/0/\(hash)/add.cubin", "Triton", "tmp/torchinductor_me/triton/0"),
+      ("home/me/.cupy/kernel_cache/1.cubin", "CuPy", "home/me/.cupy/kernel_cache"),
+      (
+        "home/me/.cache/torch_extensions/py311_cu128/a/a.so", "PyTorch extensions",
+        "home/me/.cache/torch_extensions"
+      ),
+      ("home/me.triton/cache/add.cubin", nil, nil), ("home/.triton/caches/add.cubin", nil, nil),
+      ("tmp/\(hash)A/add.cubin", nil, nil), ("tmp/\(hash.lowercased())/add.cubin", nil, nil),
+      ("tmp/\(hash)/deeper/add.cubin", nil, nil), ("add.cubin", nil, nil), ("", nil, nil),
+    ] as [(String, String?, String?)])
+  func kernelCaches(_ file: String, _ framework: String?, _ folder: String?) {
+    let found = RuntimeTable.shipped.kernelCache(of: Path(file))
+    #expect(found?.cache.framework == framework)
+    #expect(found?.folder.text == folder)
+  }
+
+  private static let hash = String(repeating: "QZ27", count: 13)
 }

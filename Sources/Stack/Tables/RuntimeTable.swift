@@ -153,14 +153,40 @@ public struct RuntimeTable: Sendable, Codable {
     public var source: Int
   }
 
+  /// Where a framework keeps what it compiled, to load it again on the same kind of GPU.
+  public struct KernelCache: Hashable, Sendable, Codable {
+    /// For people: `Triton`.
+    public var framework: String
+    /// Folders inside each other, the last of which is the cache: `.triton/cache`. Nil for a cache wherever it is.
+    public var folder: String?
+    /// Characters of base32 in the names of the folders in it, each with the files of one kernel.
+    public var hashLength: Int?
+    /// PTX in it is a step on the way to a cubin and is never loaded.
+    public var loadsCubinsOnly: Bool?
+    /// Index into ``RuntimeTable/sources``.
+    public var source: Int
+  }
+
   public var frameworks: [Framework]
   public var releases: [Release]
   public var distributions: [CompilerDistribution]
+  public var kernelCaches: [KernelCache]
   public var sources: [String]
 
   /// The name of the distribution that brings a compiler of a major version of CUDA; nil where the table has none.
   public func distribution(of compiler: RuntimeCompiler.Kind, cudaMajor: Int) -> String? {
     distributions.first { $0.compiler == compiler && $0.cudaMajor == cudaMajor }?.name
+  }
+
+  /// The cache that a file lies in, and the folder that is the cache; nil for other files.
+  public func kernelCache(of file: Path) -> (cache: KernelCache, folder: Path)? {
+    for cache in kernelCaches {
+      if let folder = cache.folder.flatMap({ file.folder(named: $0) }) { return (cache, folder) }
+      if let length = cache.hashLength, file.parent.lastComponent.isBase32(length) {
+        return (cache, file.parent.parent)
+      }
+    }
+    return nil
   }
 
   /// The releases of a framework, oldest first.
@@ -221,6 +247,27 @@ public struct RuntimeTable: Sendable, Codable {
   }
 }
 
+extension Path {
+  /// The part up to and with the folders `names`, which lie inside each other; nil where the file is in no such folder.
+  fileprivate func folder(named names: String) -> Path? {
+    let names = Array(names.utf8)
+    let slash = UInt8(ascii: "/")
+    for start in bytes.indices where start == 0 || bytes[start - 1] == slash {
+      let rest = bytes[start...]
+      if rest.count > names.count, rest[start + names.count] == slash, rest.starts(with: names) {
+        return Path(bytes: bytes[..<(start + names.count)])
+      }
+    }
+    return nil
+  }
+
+  /// Whether it is that many of the characters that base32 has: A to Z and 2 to 7.
+  fileprivate func isBase32(_ length: Int) -> Bool {
+    bytes.count == length
+      && bytes.allSatisfy { (0x41...0x5A).contains($0) || (0x32...0x37).contains($0) }
+  }
+}
+
 extension CodeTarget.Suffix: Codable {}
 
 extension RuntimeTable: DataTable {
@@ -229,12 +276,14 @@ extension RuntimeTable: DataTable {
   public static var resource: [UInt8] { PackageResources.runtime_json }
   public var rowSources: [Int] {
     frameworks.map(\.source) + releases.map(\.source) + distributions.map(\.source)
+      + kernelCaches.map(\.source)
   }
 
   public mutating func add(_ other: RuntimeTable) {
     frameworks.addFirst(other.frameworks) { [$0.name, $0.distributions.joined(separator: " "), $0.since] }
     releases.addFirst(other.releases) { [$0.distribution, $0.version] }
     distributions.addFirst(other.distributions) { [$0.compiler.rawValue, "\($0.cudaMajor)"] }
+    kernelCaches.addFirst(other.kernelCaches) { [$0.framework, $0.folder] }
   }
 
   public func problems(in tables: TableSet) -> [Problem] {
@@ -284,7 +333,17 @@ extension RuntimeTable: DataTable {
         }
       }
     }
-    return check.problems + problemsOfReleases(tables)
+    return check.problems + problemsOfReleases(tables) + problemsOfCaches
+  }
+
+  private var problemsOfCaches: [Problem] {
+    var check = ListCheck(Self.self, "kernelCaches")
+    for row in kernelCaches {
+      check.expect(
+        (row.folder == nil) != (row.hashLength == nil) && row.folder?.isEmpty != true, row.framework, "folder",
+        "either folders or the length of a hash", row.folder)
+    }
+    return check.problems
   }
 
   private func problemsOfReleases(_ tables: TableSet) -> [Problem] {
