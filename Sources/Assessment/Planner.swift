@@ -7,6 +7,7 @@ import Stack
 struct Planner {
   private let original: Assessor
   private let question: Question
+  let releases = KnownReleases()
   var plan = Plan()
 
   init(_ assessor: Assessor, _ question: Question) {
@@ -306,7 +307,7 @@ struct Planner {
         "\(listed(names, atMost: 3)) of \(package.name) \(names.count == 1 ? "was" : "were") written for other GPUs than "
         + device.label
     }
-    let releases = verdict.code == .incompatible ? assessor.measuredReleases(of: package, for: device) : nil
+    let releases = verdict.code == .incompatible ? assessor.measuredReleases(of: package, for: device, self.releases) : nil
     return "\(what): "
       + (releases ?? "take a release that has, or compile it for \(device.computeCapability)")
   }

@@ -77,16 +77,20 @@ public struct ReleaseReport: Sendable {
   private func details(of release: AssessedRelease) -> String {
     var parts: [String] = []
     if let oldest = release.oldestDriver {
+      // Without its CUDA version only the GPU is known to ask for a driver.
+      let scope = release.cuda.isEmpty ? " for the GPU alone, as its CUDA version is not known" : ""
       parts.append(
-        release.lastDriverBranch.map { "driver \(oldest) to R\($0)" } ?? "driver \(oldest) or newer")
+        (release.lastDriverBranch.map { "driver \(oldest) to R\($0)" } ?? "driver \(oldest) or newer") + scope
+      )
     } else if let last = release.lastDriverBranch {
       parts.append("a driver up to R\(last)")
     }
     if !release.cuda.isEmpty {
-      let versions = release.cuda.map { release.isMajorOnly ? "\($0.major)" : "\($0)" }
-      parts.append(
-        "CUDA \(versions.count > 3 ? "\(versions[0]) to \(versions[versions.count - 1])" : listed(versions, with: "or"))"
-      )
+      let versions = release.cudaVersions
+      let range =
+        versions.count > 3
+        ? "\(versions[0]) to \(versions[versions.count - 1])" : listed(versions, with: "or")
+      parts.append("CUDA \(range)")
     }
     if let python = release.python { parts.append(python) }
     if !release.pins.isEmpty { parts.append("requires \(release.pins.joined(separator: ", "))") }
@@ -126,8 +130,10 @@ public struct ReleaseReport: Sendable {
     }
     let gained = latest.generations.filter { !best.generations.contains($0) }
     if !gained.isEmpty { parts.append("nothing for \(listed(gained.map(\.description))), which that has") }
-    if let own = best.cuda.max(), let other = latest.cuda.max(), own < other {
-      parts.append("CUDA \(own) in place of \(other)")
+    if let own = best.cuda.max(), let other = latest.cuda.max(), own < other,
+      let ownText = best.cudaVersions.last, let otherText = latest.cudaVersions.last
+    {
+      parts.append("CUDA \(ownText) in place of \(otherText)")
     }
     return "What you lose: \(parts.joined(separator: "; "))."
   }
@@ -157,8 +163,6 @@ public struct ReleaseReport: Sendable {
     writer.object { writer in
       writer.member("best", answer.best?.version)
       writer.array("changes", of: zip(devices, answer.changes)) { writer, entry in
-        writer.member("gpu", entry.0.device.label)
-        writer.member("query", entry.0.query)
         writer.rows("changes", of: entry.1) { writer, change in
           writer.member("after", change.after)
           writer.member("before", change.before)
@@ -166,6 +170,8 @@ public struct ReleaseReport: Sendable {
           writer.member("published", change.published)
           writer.member("unmeasured", change.unmeasured)
         }
+        writer.member("gpu", entry.0.device.label)
+        writer.member("query", entry.0.query)
       }
       writer.member("command", answer.best?.command)
       writer.object("extent") { writer in
@@ -191,8 +197,7 @@ public struct ReleaseReport: Sendable {
         writer.member("command", release.command)
         writer.array("compilers", release.compilers)
         writer.member("confirmed", release.isConfirmed)
-        writer.array(
-          "cuda", release.cuda.map { release.isMajorOnly ? "\($0.major)" : $0.description })
+        writer.array("cuda", release.cudaVersions)
         writer.member("file", release.file)
         writer.member("lastDriverBranch", release.lastDriverBranch.map { UInt64($0) })
         writer.member("oldestDriver", release.oldestDriver?.description)
@@ -213,6 +218,11 @@ public struct ReleaseReport: Sendable {
 }
 
 extension AssessedRelease {
+  /// `12.4`, or `12` where only the major version is known.
+  fileprivate var cudaVersions: [String] {
+    cuda.map { isMajorOnly ? "\($0.major)" : $0.description }
+  }
+
   /// `Python 3.8 to 3.12`, `Python >=3.9`.
   fileprivate var python: String? {
     guard let first = pythons.first, let last = pythons.last else {

@@ -235,7 +235,7 @@ import Testing
   }
 
   @Test func aPlanSaysThatNoMeasuredReleaseRuns() throws {
-    let plan = try environment("0.50.2", torch: nil, cuda: nil, "Tesla K80").plan
+    let plan = try environment("0.50.2", torch: nil, cuda: nil, "GTX 680").plan
     let text = plan.obstacles.joined(separator: "\n")
     #expect(plan.steps.filter { $0.kind == .installPackage }.isEmpty)
     #expect(text.contains("no measured release of bitsandbytes has"), "\(text)")

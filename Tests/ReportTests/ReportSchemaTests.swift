@@ -281,7 +281,7 @@ struct ReportSchemaTests {
   static func documents() throws -> [[UInt8]] {
     try [
       list(), extract(), try scan(), try setAside(), try stack(), try kernels(), try kernels(isSummary: true),
-      try diff(), gpus(), try which("bitsandbytes"), try which("torch"), table(),
+      try diff(), gpus(), try which("bitsandbytes"), try which("torch"), try which("triton", "V100"), table(),
     ] + images()
   }
 
@@ -294,8 +294,8 @@ struct ReportSchemaTests {
     ).json(tool)
   }
 
-  static func which(_ package: String) throws -> [UInt8] {
-    let device = try GPUCatalogue.resolve("GTX 980", in: .shipped).device(driver: nil, tables: .shipped)
+  static func which(_ package: String, _ gpu: String = "GTX 980") throws -> [UInt8] {
+    let device = try GPUCatalogue.resolve(gpu, in: .shipped).device(driver: nil, tables: .shipped)
     let question = ReleaseQuestion(
       package: package,
       question: Question(devices: [RequestedDevice(query: "GTX 980", device: device)], namesDevices: true))

@@ -13,7 +13,7 @@ extension Planner {
         !plan.steps.contains(where: { step in
           if case .package(name, _, folder)? = step.change { true } else { false }
         }),
-        let release = assessor.measuredRelease(of: package)
+        let release = assessor.measuredRelease(of: package, releases)
       else { continue }
       let how = release.answer.kind == .partly ? "runs in part" : "runs"
       return located(
@@ -35,21 +35,45 @@ extension AssessedPackage {
   }
 }
 
+/// What is known of the releases of packages, each looked up once for a plan.
+final class KnownReleases {
+  private struct Key: Hashable {
+    var package: String
+    var devices: [Device]
+    var python: String?
+    var cuda: CUDAVersion?
+    var machine: String
+  }
+
+  private var answers: [Key: ReleaseAnswer?] = [:]
+
+  /// Nil for a package that was not measured.
+  func answer(to question: ReleaseQuestion) -> ReleaseAnswer? {
+    let key = Key(
+      package: question.name, devices: question.question.devices.map(\.device), python: question.python,
+      cuda: question.cuda, machine: question.machine)
+    if let known = answers[key] { return known }
+    let answer = try? ReleaseAnswer(question)
+    answers[key] = answer
+    return answer
+  }
+}
+
 extension Assessor {
   /// What is known of the releases of a package on all devices, for its environment; nil where it was not measured.
-  private func releases(of package: AssessedPackage) -> ReleaseAnswer? {
+  private func releases(of package: AssessedPackage, _ known: KnownReleases) -> ReleaseAnswer? {
     guard let name = package.distribution, let environment = environment(of: package) else { return nil }
     let devices = devices.map { RequestedDevice(query: $0.label, device: $0) }
     let question = ReleaseQuestion(
       package: name, question: Question(devices: devices, namesDevices: true, tables: tables),
       python: environment.python?.value, cuda: environment.torch?.cuda?.value,
       machine: isAArch64 ? "aarch64" : "x86_64")
-    return try? ReleaseAnswer(question)
+    return known.answer(to: question)
   }
 
   /// The newest measured release of a package that runs on all devices in its environment; nil where none does.
-  fileprivate func measuredRelease(of package: AssessedPackage) -> AssessedRelease? {
-    guard let answer = releases(of: package) else { return nil }
+  fileprivate func measuredRelease(of package: AssessedPackage, _ known: KnownReleases) -> AssessedRelease? {
+    guard let answer = releases(of: package, known) else { return nil }
     let environment = environment(of: package)
     let torch = environment?.torch.map { String($0.version.value.prefix { $0 != "+" }) }
     // What is made for another PyTorch would replace the one that is there.
@@ -63,8 +87,8 @@ extension Assessor {
 
   /// What is known of other releases of a package without code for a device, as the end of a sentence; nil where it was
   /// not measured.
-  func measuredReleases(of package: AssessedPackage, for device: Device) -> String? {
-    guard let answer = releases(of: package), let oldest = answer.extent.oldest,
+  func measuredReleases(of package: AssessedPackage, for device: Device, _ known: KnownReleases) -> String? {
+    guard let answer = releases(of: package, known), let oldest = answer.extent.oldest,
       let newest = answer.extent.newest
     else { return nil }
     guard let best = answer.best else {

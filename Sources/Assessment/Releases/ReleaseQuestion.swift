@@ -120,11 +120,12 @@ public struct AssessedRelease: Sendable {
   public var command: String
   /// Its place among all releases of the package, those included that were not measured.
   public var position: Int
-  /// Current compute capabilities that it runs on.
-  public var generations: [ComputeCapability]
+  /// The current compute capabilities on which it runs, at least in part.
+  let findGenerations: @Sendable () -> [ComputeCapability]
 
-  /// Whether it runs on all GPUs.
-  public var runs: Bool { answer.kind == .yes }
+  /// The current compute capabilities on which it runs, at least in part. They are judged each time that they are asked
+  /// for.
+  public var generations: [ComputeCapability] { findGenerations() }
 
   /// Whether what it lacks is a compiler that is installed apart.
   public var needsCompiler: Bool {

@@ -119,10 +119,10 @@ extension AssessedRelease {
           check.summary + (check.detail.map { "; \($0)" } ?? "")
         }),
       answers: answers, answer: .combined(answers, by: asked.tables),
-      oldestDriver: assessor.driverDemand()?.driver,
+      oldestDriver: answers.contains { $0.kind == .no } ? nil : assessor.driverDemand()?.driver,
       lastDriverBranch: asked.devices.compactMap(\.device.lastDriverBranch).min(),
       command: "pip install \(wheel.package)==\(wheel.release)", position: position,
-      generations: view.generations(asked.tables))
+      findGenerations: { [view] in view.generations(asked.tables) })
   }
 }
 

@@ -17,7 +17,7 @@ extension ReleaseAnswer {
     let releases = rows.compactMap { index -> AssessedRelease? in
       let release = table.releases[index]
       guard let version = release.versions.last else { return nil }
-      func search(_ devices: [Device]) -> TorchChoice? {
+      @Sendable func search(_ devices: [Device]) -> TorchChoice? {
         var search = TorchSearch(devices: devices, isAArch64: isAArch64, tables: tables)
         search.usesTriton = true
         return search.best(in: index) { question.admits([$0], isMajorOnly: false) }
@@ -26,7 +26,6 @@ extension ReleaseAnswer {
       let build = choice.map { release.builds[$0.build] } ?? release.builds.first { $0.isDefault }
       guard let build, let targets = isAArch64 ? build.targetsAArch64 : build.targets else { return nil }
       let answers = devices.map { device in Answer(search([device])?.fit, device, version) }
-      let current = tables.architectures.current.filter { search([Device($0, tables: tables)]) != nil }
       return AssessedRelease(
         version: choice?.version ?? version, source: table.sources[build.source],
         isConfirmed: build.isConfirmed, cuda: [build.cuda], isMajorOnly: false,
@@ -35,7 +34,10 @@ extension ReleaseAnswer {
         lastDriverBranch: choice?.drivers?.lastBranch,
         command: table.command(
           installing: build, of: release, version: choice?.version ?? version, over: "", companions: [],
-          onAArch64: isAArch64), position: index, generations: current)
+          onAArch64: isAArch64), position: index,
+        findGenerations: {
+          tables.architectures.current.filter { search([Device($0, tables: tables)]) != nil }
+        })
     }
     self.init(
       question, releases,

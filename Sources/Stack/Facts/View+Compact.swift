@@ -20,13 +20,22 @@ extension View {
     guard let environment = stack.environments.first,
       !environment.components.contains(where: { $0.name == Self.runtime }), environment.torch == nil
     else { return self }
+    func runtime(_ library: MissingLibrary, _ name: String) -> Component? {
+      let component = library.neededBy.first.flatMap { Component(file: $0.parent.child(name), table) }
+      return component?.name == Self.runtime ? component : nil
+    }
     let needed = stack.missing.compactMap { library in
-      library.neededBy.first.flatMap { user in
-        let name = cuda.map { "libcudart.so.\($0).0" } ?? library.soname
-        return Component(file: user.parent.child(name), table)
-      }
-    }.filter { $0.name == Self.runtime }
-    guard let oldest = needed.min(by: { $0.cudaMajor ?? .max < $1.cudaMajor ?? .max }) else { return self }
+      runtime(library, library.soname).map { (library: library, component: $0) }
+    }
+    guard var oldest = needed.map(\.component).min(by: { $0.cudaMajor ?? .max < $1.cudaMajor ?? .max }) else {
+      return self
+    }
+    // A runtime of another major version has another name.
+    if let cuda, let own = needed.first(where: { $0.component.cudaMajor == cuda.major }),
+      let exact = runtime(own.library, "libcudart.so.\(cuda).0")
+    {
+      oldest = exact
+    }
     var view = self
     view.stack.environments[0].components.append(oldest)
     return view
