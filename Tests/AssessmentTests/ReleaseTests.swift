@@ -229,13 +229,14 @@ import Testing
     #expect(plan.steps.first?.command == "pip install bitsandbytes==0.47.0")
     #expect(plan.answers.map(\.kind) == [.yes])
     #expect(plan.obstacles == [])
-    // With the CUDA 12.8 of PyTorch no file of a newer release runs on Maxwell.
+    // Beside PyTorch the file for its CUDA counts.
     let beside = try environment("0.48.0", torch: "2.7.1+cu126", cuda: "12.6", "GTX 980").plan
     #expect(beside.steps.map(\.command) == ["pip install bitsandbytes==0.47.0"])
   }
 
   @Test func aPlanSaysThatNoMeasuredReleaseRuns() throws {
-    let plan = try environment("0.50.2", torch: nil, cuda: nil, "GTX 680").plan
+    // With the CUDA 12.8 of PyTorch no release has a file that runs on Maxwell.
+    let plan = try environment("0.50.2", torch: "2.7.1+cu128", cuda: "12.8", "GTX 980").plan
     let text = plan.obstacles.joined(separator: "\n")
     #expect(plan.steps.filter { $0.kind == .installPackage }.isEmpty)
     #expect(text.contains("no measured release of bitsandbytes has"), "\(text)")
