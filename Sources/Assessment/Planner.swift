@@ -307,7 +307,9 @@ struct Planner {
         "\(listed(names, atMost: 3)) of \(package.name) \(names.count == 1 ? "was" : "were") written for other GPUs than "
         + device.label
     }
-    let releases = verdict.code == .incompatible ? assessor.measuredReleases(of: package, for: device, self.releases) : nil
+    let releases =
+      verdict.code == .incompatible
+      ? assessor.measuredReleases(of: package, for: device, self.releases) : nil
     return "\(what): "
       + (releases ?? "take a release that has, or compile it for \(device.computeCapability)")
   }

@@ -37,8 +37,10 @@ public struct Matrix: Sendable {
     let parts = cell.split { !$0.isLetter && !$0.isNumber && $0 != "." && $0 != "_" }
     let isPlain = !word.contains(where: \.isNumber)
     return cell == word
+      // 570 is the branch R570 too.
       || parts.contains {
-        $0 == word || $0.hasPrefix(word + ".") || isPlain && $0.firstRange(of: word) != nil
+        $0 == word || $0 == "r" + word || $0.hasPrefix(word + ".")
+          || isPlain && $0.firstRange(of: word) != nil
       }
   }
 

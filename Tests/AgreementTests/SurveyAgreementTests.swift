@@ -48,7 +48,7 @@ import Testing
 
   @Test func compactFactsAreJudgedAsAllFacts() throws {
     let question = try Self.question()
-    for (name, file) in try Self.wheels(["small", "field"]) {
+    for (name, file) in try Self.wheels(["small"]) {
       let facts = Scanner(jobs: 2).scan([Path(file.path)]).facts(for: .everything, by: .shipped, jobs: 2)
       let view = try #require(facts.views.first)
       #expect(Self.verdicts(view.compact, question) == Self.verdicts(view, question), "\(name)")

@@ -109,7 +109,7 @@ extension AssessedRelease {
     let own = view.stack.environments.flatMap(\.distributions).filter { $0.normalizedName == wheel.package }
     self.init(
       version: wheel.release, published: row.published, file: wheel.file, sha256: wheel.sha256,
-      cuda: areAlternatives ? running : versions, isMajorOnly: isMajorOnly,
+      cuda: areAlternatives ? question.cuda.map { [$0] } ?? running : versions, isMajorOnly: isMajorOnly,
       targets: assessor.ownTargets, pythons: row.pythons, requiresPython: row.requiresPython,
       pins: own.flatMap(\.requires).compactMap { required in
         required.isOptional ? nil : required.pin.map { "\(required.name)==\($0)" }
