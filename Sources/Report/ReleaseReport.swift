@@ -78,7 +78,8 @@ public struct ReleaseReport: Sendable {
     var parts: [String] = []
     if let oldest = release.oldestDriver {
       // Without its CUDA version only the GPU is known to ask for a driver.
-      let scope = release.cuda.isEmpty ? " for the GPU alone, as its CUDA version is not known" : ""
+      let isGPUs = release.cuda.isEmpty && devices.contains { $0.device.oldestDriver == oldest }
+      let scope = isGPUs ? " for the GPU alone, as its CUDA version is not known" : ""
       parts.append(
         (release.lastDriverBranch.map { "driver \(oldest) to R\($0)" } ?? "driver \(oldest) or newer") + scope
       )
