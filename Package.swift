@@ -142,7 +142,8 @@ let package = Package(
       ]),
     tests("CommandLineSyntax", []),
     .testTarget(
-      name: "CommandTests", dependencies: ["cubinspect", "FixtureSupport", "JSONSchemaSupport"],
+      name: "CommandTests",
+      dependencies: ["cubinspect", "FixtureSupport", "JSONSchemaSupport", "StackFixtures"],
       exclude: ["Goldens", "Resources"], swiftSettings: settings),
     tests("JSONSchemaSupport", []),
     .testTarget(

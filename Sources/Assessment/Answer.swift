@@ -104,13 +104,15 @@ public struct Reason: Hashable, Sendable {
   public var code: Code
   /// The package that it is about.
   public var package: String?
-  /// A clause for a person, without a full stop at the end.
-  public var text: String
+  public var sentence: Sentence
 
-  public init(_ code: Code, package: String? = nil, _ text: String) {
+  /// A clause for a person, without a full stop at the end.
+  public var text: String { sentence.text }
+
+  public init(_ code: Code, package: String? = nil, _ sentence: Sentence) {
     self.code = code
     self.package = package
-    self.text = text
+    self.sentence = sentence
   }
 
   /// The reason that a failed, warning or unknown check is.
@@ -128,6 +130,6 @@ public struct Reason: Hashable, Sendable {
       case .toolkitGPU, .toolkitTorch, .torchCount, .packageTorch, .flagsContents, .runtimeCode: .notKnown
       }
     self.init(
-      check.reason ?? (check.status == .unknown ? .notKnown : code), package: check.subject, check.summary)
+      check.reason ?? (check.status == .unknown ? .notKnown : code), package: check.subject, check.sentence)
   }
 }

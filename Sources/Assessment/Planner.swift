@@ -115,8 +115,8 @@ struct Planner {
       over: torch.version.value, companions: assessor.companions(in: torch.folder),
       onAArch64: assessor.isAArch64)
     var text =
-      "install \(choice.label), the nearest official build that runs on \(listed(assessor.devices.map(\.label)))"
-      + " (it \(choice.isConfirmed ? "carries" : "probably carries") \(choice.targets))"
+      "install \(choice.label), the nearest official build that \(choice.isConfirmed ? "runs" : "probably runs") on "
+      + listed(assessor.devices.map(\.label))
     if let drivers = choice.drivers { text += ", with \(drivers)" }
     let python = environment?.python?.value
     if let first = release.python.first, let last = release.python.last,

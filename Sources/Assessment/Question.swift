@@ -58,9 +58,14 @@ public struct Question: Sendable {
 }
 
 extension Device {
-  /// `NVIDIA A100-PCIE-40GB (8.0)`, or `NVIDIA A100 (8.0)` where it may be one of several.
+  /// What people call it: `RTX 5090`, `A100-PCIE-40GB`, or `A100` where it may be one of several.
   public var label: String {
-    guard let name = name ?? commonName else { return "compute capability \(computeCapability)" }
-    return "\(name) (\(capability))"
+    guard var name = (name ?? commonName)?[...] else { return "compute capability \(computeCapability)" }
+    for maker in ["NVIDIA ", "GeForce "] where name.hasPrefix(maker) {
+      let rest = name.dropFirst(maker.count)
+      // `NVIDIA TITAN V`, but `GeForce 940A` and `GeForce GT 440`.
+      if maker == "NVIDIA " || rest.hasPrefix("RTX ") || rest.hasPrefix("GTX ") { name = rest }
+    }
+    return String(name)
   }
 }

@@ -258,8 +258,8 @@ extension Assessor {
           packages[index].verdicts[device].reasons.append(
             Reason(
               .requiredPackage, package: packages[index].name,
-              "\(packages[index].name) requires \(packages[other].name), which does not run on "
-                + devices[device].label))
+              "\(packages[index].name) requires \(packages[other].name), which does not run on \(gpu: devices[device].label)"
+            ))
         }
       }
     }
@@ -278,7 +278,7 @@ extension Assessor {
 
 extension AssessedPackage {
   /// Whether it is there for others, which call it.
-  fileprivate var isBrought: Bool { isNVIDIAs && !compiles }
+  var isBrought: Bool { isNVIDIAs && !compiles }
 }
 
 extension PackageVerdict {
@@ -321,7 +321,7 @@ extension Reason {
 
 extension Check {
   /// Whether nothing runs of what it is about when it fails.
-  var isStop: Bool {
+  package var isStop: Bool {
     switch id {
     case .driverGPU, .driverRuntime, .driverImage, .imageDevices, .torchLibraries, .missingLibraries: true
     default: false
@@ -329,7 +329,7 @@ extension Check {
   }
 
   /// Whether it tells a verdict on device code.
-  var isAboutCode: Bool {
+  package var isAboutCode: Bool {
     switch id {
     case .torchGPU, .packageGPU, .ptxDriver, .compressionDriver: true
     default: false
@@ -351,13 +351,14 @@ extension [Check] {
       var one = check
       one.device = nil
       let statuses = Set(open.filter { $0.id == check.id && $0.subject == check.subject }.map(\.status))
-      if statuses != [.pass], statuses != [.fail] {
+      if statuses == [.pass] || statuses == [.fail] {
+        one.sentence = Sentence(one.sentence.text(gpus: "every GPU"))
+      } else {
         one.status = .unknown
-        one.summary =
-          (check.id == .driverRuntime
-            ? "whether the driver runs \(check.subject ?? "the CUDA runtime")"
-            : "whether the image accepts the driver")
-          + " depends on the GPU, and none is given"
+        let what =
+          check.id == .driverRuntime
+          ? "the driver runs \(check.subject ?? "the CUDA runtime")" : "the image accepts the driver"
+        one.sentence = "whether \(what) depends on the GPU, and none is given"
         one.detail = nil
       }
       merged.append(one)

@@ -11,8 +11,13 @@ struct JSONWriter {
   /// Whether everything up to the end of the current row goes on one line.
   private var isRow = false
 
-  /// - Parameter capacity: bytes that the document is expected to take.
-  init(capacity: Int = 0) { bytes.reserveCapacity(capacity) }
+  /// - Parameters:
+  ///   - capacity: bytes that the document is expected to take.
+  ///   - isOneLine: whether the whole document is one line.
+  init(capacity: Int = 0, isOneLine: Bool = false) {
+    bytes.reserveCapacity(capacity)
+    isRow = isOneLine
+  }
 
   mutating func object(_ body: (inout JSONWriter) -> Void) { nest("{", "}", body) }
   mutating func array(_ body: (inout JSONWriter) -> Void) { nest("[", "]", body) }

@@ -5,12 +5,13 @@ import DeviceCode
 import Stack
 
 extension ScanReport {
-  /// The report as text: for each view the answers, the stack, what to do, a table of packages and GPUs, and the findings;
-  /// then how much was looked at.
+  /// The report as text: for each view the answers, what to do, a table of packages and GPUs, and why; then how much was
+  /// looked at.
   ///
   /// - Parameter seconds: how long the scan took.
   public func text(_ style: TextStyle, seconds: Double) -> String {
     var text = ""
+    var isCut = false
     let sections = sections
     if sections.count > 1 { text += unread(assessment.views, style) }
     if sections.count > 1, question.namesDevices {
@@ -22,13 +23,28 @@ extension ScanReport {
       if sections.count > 1, let part = parts.first {
         text += style.paint("\(parts.count == 1 ? part.name : counted(parts.count, "file")):", .bold) + "\n"
       }
-      text += self.text(of: parts, style)
+      text += self.text(of: parts, style, &isCut)
       if sections.count > 1 { text += "\n" }
     }
     if assessment.views.isEmpty { text += "No CUDA device code found.\n" }
-    text +=
-      (sections.count > 1 ? "" : "\n") + wrapped(summary(seconds: seconds), first: "", width: style.width)
-    return text
+    let last = summary(seconds: seconds, showsDetails: style.showsDetails) + (isCut ? " More: --details" : "")
+    return text + (sections.count > 1 ? "" : "\n") + wrapped(last, first: "", width: style.width)
+  }
+
+  /// One line for each GPU of the question, for each view where there are several.
+  public func shortText(_ style: TextStyle) -> String {
+    assessment.views.isEmpty
+      ? "No CUDA device code found.\n"
+      : sections.map { section in
+        let parts = section.map { assessment.views[$0] }
+        let name =
+          sections.count > 1 ? "\(parts.count == 1 ? parts[0].name : counted(parts.count, "file")): " : ""
+        return devices.indices.map { device in
+          let answer = Answer.combined(parts.map { $0.answers[device] }, by: question.tables)
+          return style.paint(answer.kind.mark, answer.kind.color) + " " + name
+            + sentence(devices[device], answer) + "\n"
+        }.joined()
+      }.joined()
   }
 
   /// The views that are shown together: single files in one table, everything else by itself.
@@ -40,7 +56,8 @@ extension ScanReport {
     }
   }
 
-  private func text(of parts: [ViewAssessment], _ style: TextStyle) -> String {
+  /// - Parameter isCut: set where something is left out that the details tell.
+  private func text(of parts: [ViewAssessment], _ style: TextStyle, _ isCut: inout Bool) -> String {
     var text = unread(parts, style)
     if question.namesDevices {
       for device in devices.indices {
@@ -48,24 +65,42 @@ extension ScanReport {
         text += line(devices[device], answer, style)
       }
     }
-    for part in parts { text += StackText(part: part, question: question).text(style) }
+    for part in parts {
+      let plan = PlanText(part: part, question: question)
+      text += plan.text(style)
+      isCut = isCut || plan.isCut
+    }
     if !parts.contains(where: \.hasGPUCode) {
       if !question.namesDevices {
         text += parts.contains(where: \.hasFailures) ? "" : "No CUDA device code found.\n"
       }
     } else {
       if !text.isEmpty { text += "\n" }
-      let rows = parts.flatMap { part in
-        TableRows(part: part, devices: devices.count).all.map { (row: $0, part: part) }
+      let tables = parts.map {
+        (TableRows(part: $0, question: question, showsDetails: style.showsDetails), $0)
       }
-      text += table(rows, style) + "\n" + legend(rows.map(\.row), style)
+      let rows = tables.flatMap { table, part in table.all.map { (row: $0, part: part) } }
+      isCut = isCut || tables.contains { $0.0.isCut }
+      text += table(rows, style) + legend(rows.map(\.row), style)
+    }
+    for part in parts {
+      let reasons = ReasonRows(part: part, question: question).text(style)
+      if !reasons.text.isEmpty { text += "\n" + reasons.text }
+      isCut = isCut || reasons.isCut
     }
     for part in parts {
       let findings = Findings(part: part, question: question)
-      for finding in findings.all { text += "\n" + self.text(of: finding, findings, style) }
+      for finding in findings.all {
+        // The answer and its reasons tell the rest.
+        guard style.showsDetails || finding.verdict == nil else {
+          isCut = true
+          continue
+        }
+        text += "\n" + self.text(of: finding, findings, style)
+      }
     }
     if !question.requirements.isEmpty { text += "\n" + promise(parts, style) }
-    text += parts.map { notes($0, style) }.joined()
+    text += parts.map { notes($0, style, &isCut) }.joined()
     for part in parts { text += problemLines(part.view.problems, style) { part.path($0.path) } }
     return text
   }
@@ -95,17 +130,18 @@ extension ScanReport {
     return style.paint(wrapped(sentence, first: "! ", width: style.width), .yellow)
   }
 
-  /// The answer for one GPU, in one sentence: `✗ RTX 5090 (12.0): no. PyTorch 2.1.2 has no code that runs on it`.
+  /// The answer for one GPU, in one sentence: `✗ RTX 5090: no. PyTorch 2.1.2 has no code for it (sm_50 to sm_90)`.
   private func line(_ device: RequestedDevice, _ answer: Answer, _ style: TextStyle) -> String {
-    let driver = device.device.driver.map { " with driver \($0)" } ?? ""
-    var sentence = "\(device.label)\(driver): \(answer.kind.word(answer.verdict))"
-    if let reason = answer.reasons.first, answer.kind != .nothing {
-      let others = answer.reasons.count - 1
-      sentence += ". \(printable(reason.text))" + (others > 0 ? " (and \(grouped(others)) more)" : "")
-    }
-    let lines = wrapped(sentence, first: answer.kind.mark + " ", width: style.width)
+    let lines = wrapped(sentence(device, answer), first: answer.kind.mark + " ", width: style.width)
     return style.paint(answer.kind.mark, answer.kind.color)
       + style.paint(String(lines.dropFirst(answer.kind.mark.count).dropLast()), .bold) + "\n"
+  }
+
+  func sentence(_ device: RequestedDevice, _ answer: Answer) -> String {
+    let driver = device.device.driver.map { " with driver \($0)" } ?? ""
+    let sentence = "\(device.device.label)\(driver): \(answer.kind.word(answer.verdict))"
+    guard let reason = answer.reasons.first, answer.kind != .nothing else { return sentence }
+    return "\(sentence). \(printable(reason.sentence.text(gpus: "it")))"
   }
 
   private func table(_ rows: [(row: TableRow, part: ViewAssessment)], _ style: TextStyle) -> String {
@@ -181,7 +217,9 @@ extension ScanReport {
         lines.append((entry, width))
       }
     }
-    var text = lines.map { $0.text + "\n" }.joined()
+    // The plain signs say enough.
+    let isPlain = used.allSatisfy { [.verdict(.native), .verdict(.incompatible)].contains($0) }
+    var text = isPlain && question.namesDevices ? "" : "\n" + lines.map { $0.text + "\n" }.joined()
     if !question.namesDevices {
       let example = devices.first { $0.device.computeCapability == ComputeCapability(8, 0) } ?? devices.first
       text += wrapped(
@@ -200,7 +238,7 @@ extension ScanReport {
     let isEveryDevice = finding.devices.count == devices.count && !question.namesDevices
     let on =
       finding.devices.isEmpty || isEveryDevice
-      ? "" : " on \(finding.devices.map { devices[$0].label }.joined(separator: ", "))"
+      ? "" : " on \(listed(finding.devices.map { devices[$0].device.label }))"
     let word = finding.verdict.map(\.word) ?? "missing target"
     let head = mark + " " + word + on + ":"
     var text = style.paint(head, color)
@@ -269,7 +307,10 @@ extension ScanReport {
     return style.paint(isKept ? "✓" : "✗", isKept ? .green : .red) + " " + style.paint(sentence, .bold) + "\n"
   }
 
-  private func notes(_ part: ViewAssessment, _ style: TextStyle) -> String {
+  /// What is known besides the answers.
+  ///
+  /// - Parameter isCut: set where something is left out that the details tell.
+  private func notes(_ part: ViewAssessment, _ style: TextStyle, _ isCut: inout Bool) -> String {
     var text = ""
     func note(_ sentence: String) { text += wrapped(sentence, first: "note: ", width: style.width) }
     if let image = part.view.image {
@@ -290,7 +331,11 @@ extension ScanReport {
         "\(part.name(of: index)) was compiled on earlier runs, for \(targets), and decides nothing: "
           + "\(framework) compiles again for another GPU")
     }
-    if question.namesDevices { for device in devices.indices { notes(part, device).forEach(note) } }
+    if question.namesDevices {
+      for sentence in sentences({ aside(part, $0) }) { note(sentence) }
+      let assumed = sentences { assumptions(part, $0) }
+      if style.showsDetails { assumed.forEach(note) } else if !assumed.isEmpty { isCut = true }
+    }
     if part.view.linksOutside > 0 {
       note(
         part.view.linksOutside == 1
@@ -300,28 +345,51 @@ extension ScanReport {
     return text.isEmpty ? "" : "\n" + text
   }
 
-  /// What was set aside or assumed for one GPU.
-  private func notes(_ part: ViewAssessment, _ device: Int) -> [String] {
-    let label = devices[device].label
-    var notes: [String] = []
-    for package in part.packages {
-      var (others, notTaken): ([Int], [Int: [Int]]) = ([], [:])
-      for (unit, standing) in zip(package.units, package.verdicts[device].standings) {
-        switch standing {
-        case .forOtherGPUs: others.append(unit)
-        case .notTaken(let taken): notTaken[taken, default: []].append(unit)
-        case .cached, .counts, .withoutCode: break
+  /// Sentences about each device, those that several share once with all of their names.
+  private func sentences(_ make: (_ device: Int) -> [Sentence]) -> [String] {
+    var all: [(sentence: Sentence, devices: [String])] = []
+    var positions: [String: Int] = [:]
+    for device in devices.indices {
+      let label = devices[device].device.label
+      for sentence in make(device) {
+        let key = sentence.text(gpus: "")
+        if let position = positions[key] {
+          all[position].devices.append(label)
+        } else {
+          positions[key] = all.count
+          all.append((sentence, [label]))
         }
       }
-      if !others.isEmpty {
-        notes.append(
-          "\(named(others.map { part.name(of: $0) }, atMost: 3)) \(others.count == 1 ? "is" : "are") for other GPUs than "
-            + "\(label): what \(others.count == 1 ? "it does" : "they do") is missing on this one")
+    }
+    return all.map { $0.sentence.text(gpus: listed($0.devices)) }
+  }
+
+  /// What was set aside for one GPU because it is for others.
+  private func aside(_ part: ViewAssessment, _ device: Int) -> [Sentence] {
+    part.packages.compactMap { package in
+      let others = zip(package.units, package.verdicts[device].standings).filter { $1 == .forOtherGPUs }
+        .map(\.0)
+      guard !others.isEmpty else { return nil }
+      let (verb, what) = others.count == 1 ? ("is", "it does") : ("are", "they do")
+      let shown = named(others.map { part.name(of: $0) }, atMost: 3)
+      return
+        "\(shown) \(verb) for other GPUs than \(gpu: devices[device].device.label): what \(what) is missing there"
+    }
+  }
+
+  /// What was assumed for one GPU.
+  private func assumptions(_ part: ViewAssessment, _ device: Int) -> [Sentence] {
+    let label = devices[device].device.label
+    var notes: [Sentence] = []
+    for package in part.packages {
+      var notTaken: [Int: [Int]] = [:]
+      for (unit, standing) in zip(package.units, package.verdicts[device].standings) {
+        if case .notTaken(let taken) = standing { notTaken[taken, default: []].append(unit) }
       }
       for (taken, units) in notTaken.sorted(by: { $0.key < $1.key }) {
         notes.append(
-          "\(part.name(of: taken)) is judged for \(label), in place of \(counted(units.count, "file")) for other versions of "
-            + "CUDA or other GPUs")
+          "\(part.name(of: taken)) is judged for \(gpu: label), in place of \(counted(units.count, "file")) for other versions of CUDA or other GPUs"
+        )
       }
     }
     for (index, unit) in part.units.enumerated() {
@@ -329,14 +397,14 @@ extension ScanReport {
       let presumed = verdict.presumed.reduce(0) { $0 + $1.modules.count }
       if presumed > 0 {
         notes.append(
-          "\(part.name(of: index)) picks its kernels by GPU: \(counted(presumed, "module")) without code for "
-            + "\(label) \(presumed == 1 ? "is" : "are") taken to be for others")
+          "\(part.name(of: index)) picks its kernels by GPU: \(counted(presumed, "module")) without code for \(gpu: label) \(presumed == 1 ? "is" : "are") taken to be for others"
+        )
       }
       let counts = verdict.specialised
       if unit.isCollection, unit.cachedBy == nil, counts.mayRun > 0, counts.none > 0 {
+        let has = counts.mayRun == 1 ? "has 1" : "have \(grouped(counts.mayRun))"
         notes.append(
-          "\(part.name(of: index)) \(counts.mayRun == 1 ? "has 1" : "have \(grouped(counts.mayRun))") for \(label); "
-            + "the others are taken to be for other GPUs")
+          "\(part.name(of: index)) \(has) for \(gpu: label); the others are taken to be for other GPUs")
       }
     }
     return notes

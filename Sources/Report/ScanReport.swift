@@ -21,25 +21,18 @@ public struct ScanReport: Sendable {
 
   /// How much was scanned and found, in one sentence.
   ///
-  /// - Parameter seconds: how long the scan took.
-  public func summary(seconds: Double) -> String {
+  /// - Parameters:
+  ///   - seconds: how long the scan took.
+  ///   - showsDetails: whether modules and images are counted too.
+  public func summary(seconds: Double, showsDetails: Bool) -> String {
     let counts = assessment.counts
     let problems = assessment.views.reduce(0) { $0 + $1.view.problems.count }
     var text =
       "\(counted(counts.filesVisited, "file")), \(byteCount(counts.bytesRead)) read in \(duration(seconds)): "
-      + "\(counted(counts.librariesWithDeviceCode, "library with device code", "libraries with device code")), "
-      + "\(counted(counts.modules, "module")), \(counted(counts.images, "image"))"
+      + "\(grouped(counts.librariesWithDeviceCode)) with device code"
+    if showsDetails { text += ", \(counted(counts.modules, "module")), \(counted(counts.images, "image"))" }
     if problems > 0 { text += ", \(counted(problems, "problem"))" }
     return text + "."
-  }
-}
-
-extension RequestedDevice {
-  /// For a sentence: the product where one is known, else what was asked for.
-  var label: String {
-    let computeCapability = device.computeCapability.description
-    if let name = device.name { return "\(printable(name)) (\(device.capability))" }
-    return query == computeCapability ? computeCapability : "\(printable(query)) (\(device.capability))"
   }
 }
 

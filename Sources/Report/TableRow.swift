@@ -33,7 +33,54 @@ struct TableRow {
 /// Makes the rows of one view.
 struct TableRows {
   let part: ViewAssessment
-  let devices: Int
+  /// The rows: packages and what belongs to none in the order of their files. Where packages lie in several environments
+  /// these are headings; a view that is a single package needs none.
+  private(set) var all: [TableRow] = []
+  /// Whether rows are left out that the details have.
+  private(set) var isCut = false
+  private let devices: Int
+  /// Whether the libraries of a package whose verdicts differ have rows.
+  private let showsLibraries: Bool
+
+  init(part: ViewAssessment, question: Question, showsDetails: Bool) {
+    self.part = part
+    devices = question.devices.count
+    showsLibraries = showsDetails || !question.namesDevices
+    all = everything
+    if !showsLibraries {
+      isCut = part.packages.contains { package in
+        package.isShownAsOne && Set(package.units.map { cells(of: $0) }).count > 1
+      }
+    }
+    if !showsDetails, all.count > Self.shownRows { shorten() }
+  }
+
+  /// Rows that are shown without details.
+  private static let shownRows = 40
+
+  /// Leaves out what runs as it is, and then what comes last.
+  private mutating func shorten() {
+    let native = Set([TableRow.Cell.verdict(.native), .setAside])
+    let plain = all.filter { native.isSuperset(of: $0.cells) }
+    var rest = all.filter { !native.isSuperset(of: $0.cells) }
+    let hidden = rest.dropFirst(Self.shownRows)
+    rest = Array(rest.prefix(Self.shownRows))
+    if let first = hidden.first {
+      rest.append(
+        TableRow(
+          name: "\(grouped(hidden.count)) more", modules: hidden.reduce(0) { $0 + $1.modules },
+          cells: hidden.allSatisfy { $0.cells == first.cells } ? first.cells : []))
+    }
+    if !plain.isEmpty {
+      rest.append(
+        TableRow(
+          name: "\(grouped(plain.count)) more that run as they are",
+          modules: plain.reduce(0) { $0 + $1.modules },
+          cells: Array(repeating: .verdict(.native), count: devices)))
+    }
+    all = rest
+    isCut = true
+  }
 
   private var view: View { part.view }
 
@@ -56,9 +103,7 @@ struct TableRows {
     var environment: Int?
   }
 
-  /// The rows: packages and what belongs to none in the order of their files. Where packages lie in several environments
-  /// these are headings; a view that is a single package needs none.
-  var all: [TableRow] {
+  private var everything: [TableRow] {
     rowsOfCode
       + part.packages.filter { package in
         package.units.isEmpty && package.verdicts.contains { $0.verdict != .noDeviceCode }
@@ -109,7 +154,7 @@ struct TableRows {
         package.package.flatMap { owner in
           view.stack.installed.firstIndex { $0.folder == view.stack.packages[owner].environment }
         } ?? view.stack.environmentIndex(of: part.units[package.units[0]].path)
-      if package.package != nil || package.isTorch {
+      if package.isShownAsOne {
         items.append(Item(package: index, units: package.units, environment: environment))
       } else {
         items += package.units.map { Item(package: nil, units: [$0], environment: environment) }
@@ -178,7 +223,7 @@ struct TableRows {
         verdict.standings.allSatisfy { $0 == .forOtherGPUs } ? .setAside : .verdict(verdict.verdict)
       })
     let groups = Dictionary(grouping: units) { cells(of: $0) }.values.sorted { $0[0] < $1[0] }
-    guard groups.count > 1 else { return [head] }
+    guard groups.count > 1, showsLibraries else { return [head] }
     let folder = owner?.environment ?? package.environment ?? Path("")
     let most = groups.max { $0.count < $1.count }
     var rows = [head]
@@ -228,4 +273,9 @@ struct TableRows {
     }
     return Fold(folder: file.path.parent, format: file.format, cells: cells(of: unit))
   }
+}
+
+extension AssessedPackage {
+  /// Whether it has one row, and not one for each of its files.
+  fileprivate var isShownAsOne: Bool { package != nil || isTorch }
 }

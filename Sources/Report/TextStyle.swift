@@ -3,11 +3,17 @@ public struct TextStyle: Hashable, Sendable {
   public var isColored: Bool
   /// Columns of the terminal; nil when lines may be of any length.
   public var width: Int?
+  /// Whether a report tells everything, or what matters most.
+  public var showsDetails: Bool
 
-  public init(isColored: Bool = false, width: Int? = nil) {
+  public init(isColored: Bool = false, width: Int? = nil, showsDetails: Bool = false) {
     self.isColored = isColored
     self.width = width
+    self.showsDetails = showsDetails
   }
+
+  /// The same in a file, which has no width and no colors.
+  public var forFile: TextStyle { TextStyle(showsDetails: showsDetails) }
 
   enum Color: String {
     case red = "31"
@@ -74,6 +80,12 @@ extension String {
     var result = self
     while result.utf8.last == UInt8(ascii: " ") { result.removeLast() }
     return result
+  }
+
+  /// The string cut at its end to `width` columns.
+  func cut(to width: Int) -> String {
+    guard columns(self) > width, width > 1 else { return self }
+    return String(String.UnicodeScalarView(unicodeScalars.prefix(width - 1))) + "…"
   }
 
   /// The string cut in the middle to `width` columns.

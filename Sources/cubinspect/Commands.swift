@@ -110,6 +110,26 @@ extension Flag {
       Write the table as text, markdown, csv or json, to FILE or to standard output. May be given several times.
       """,
     defaultValue: "text", group: "Output")
+  static let scanOutput = Flag(
+    "output", short: "o", .repeated("FORMAT[=FILE]"),
+    values: .suggestions(Output.Format.allCases.map(\.rawValue)),
+    documentation: """
+      Write the result to FILE or to standard output, as text, as short text with one line for each GPU, as json, or in a \
+      form for other tools: ndjson and csv (a line for each library and GPU), markdown (for a job's summary or a comment), \
+      html (one page), sarif, junit. May be given several times: -o text -o json=report.json does both.
+      """,
+    defaultValue: "text", group: "Output")
+  static let sarifLocation = Flag(
+    "sarif-location", .value("FILE"), values: .files,
+    documentation: """
+      Let every result of -o sarif point to FILE, a path in the repository, and name what was scanned in its message: \
+      for images, whose files are in no repository.
+      """, group: "Output")
+  static let details = Flag(
+    "details",
+    documentation: """
+      Show everything: why each library runs or not, which kernels are missing, all evidence, and what was assumed.
+      """, group: "Output")
   static let factsFile = Flag(
     "output", short: "o", .value("FILE"), values: .files,
     documentation: "Write the facts into FILE, which appears whole or not at all.",
@@ -220,7 +240,10 @@ extension Command {
           its content, not by its name.
           """)
     ],
-    flags: [.gpu, .driver, .imageConfig, .require, .failOn, .platform, .limit, .data, .output, .json, .jobs],
+    flags: [
+      .gpu, .driver, .imageConfig, .require, .failOn, .platform, .limit, .data, .details, .scanOutput, .json,
+      .jobs,
+    ],
     examples: [
       Example("Does this environment run on an A100?", "cubinspect scan site-packages --gpu A100"),
       Example(

@@ -11,7 +11,7 @@ import Stack
 /// One result that `--output` asks for: a format and where it goes.
 struct Output {
   enum Format: String, CaseIterable {
-    case text, json, markdown, csv
+    case text, short, json, ndjson, csv, markdown, html, sarif, junit
   }
 
   var format: Format
@@ -43,14 +43,18 @@ struct Output {
   /// - Parameters:
   ///   - inputs: what the command reads.
   ///   - folder: a directory that the command makes, and that results may go into.
-  ///   - formats: those that the command writes.
   /// - Throws: a usage error for an unknown format, an empty name, two outputs to one place, one that is an input, and
   ///   one that cannot be written.
   static func all(
-    _ arguments: ParsedArguments, reading inputs: [Path] = [], making folder: Path? = nil,
-    formats: [Format] = [.text, .json]
+    _ arguments: ParsedArguments, reading inputs: [Path] = [], making folder: Path? = nil
   ) throws(UsageError) -> [Output] {
     let values = arguments.values(of: .output)
+    let formats: [Format] =
+      switch arguments.commandPath.last {
+      case "scan": Format.allCases
+      case "tables": [.text, .markdown, .csv, .json]
+      default: [.text, .json]
+      }
     var outputs = arguments.has(.json) ? [Output(.json)] : []
     if values.isEmpty, outputs.isEmpty { outputs = [Output(.text)] }
     for value in values {
@@ -59,7 +63,7 @@ struct Output {
       let name = String(decoding: parts[0], as: UTF8.self)
       guard let format = Format(rawValue: name), formats.contains(format) else {
         throw arguments.invalid(
-          .output, value, "the formats are \(listed(formats.map(\.rawValue)))")
+          .output, value, "the formats are \(formats.map(\.rawValue).joined(separator: ", "))")
       }
       let file = parts.count > 1 ? Path(bytes: parts[1]) : nil
       if file?.bytes.isEmpty == true { throw arguments.invalid(.output, value, "the file has no name") }
@@ -143,20 +147,12 @@ extension [Output] {
     return problems.contains(where: \.isFailure)
   }
 
-  /// Writes every output, text in `style` where it goes to standard output; returns whether all were written.
-  func write(
-    _ style: TextStyle, text: (TextStyle) -> [UInt8], json: () -> [UInt8],
-    markdown: () -> [UInt8] = { [] }, csv: () -> [UInt8] = { [] }
-  ) -> Bool {
+  /// Writes every output that `make` makes, text in `style` where it goes to standard output; returns whether all were written.
+  func write(_ style: TextStyle, _ make: (Output.Format, TextStyle) -> [UInt8]) -> Bool {
     var isComplete = true
     for output in self {
       do throws(Problem) {
-        switch output.format {
-        case .text: try output.write(text(output.file == nil ? style : TextStyle()))
-        case .json: try output.write(json())
-        case .markdown: try output.write(markdown())
-        case .csv: try output.write(csv())
-        }
+        try output.write(make(output.format, output.file == nil ? style : style.forFile))
       } catch {
         Terminal.report(
           "\(output.name): cannot be written: \(error.observed ?? "")")
@@ -164,6 +160,11 @@ extension [Output] {
       }
     }
     return isComplete
+  }
+
+  /// The same for a command that writes text and JSON.
+  func write(_ style: TextStyle, text: (TextStyle) -> [UInt8], json: () -> [UInt8]) -> Bool {
+    write(style) { format, style in format == .json ? json() : text(style) }
   }
 
   /// Whether a person sees the text report on the terminal, with all problems in it.

@@ -19,12 +19,14 @@ struct ScanCommand {
   private let outputs: [Output]
   private let style: TextStyle
   private let tool: Tool
+  private let sarifLocation: String?
 
   init(_ arguments: ParsedArguments) throws(UsageError) {
     paths = arguments.positionals.map { Path(bytes: $0.bytes) }
     outputs = try Output.all(arguments, reading: paths)
     style = Terminal.style(arguments)
     tool = arguments.tool
+    sarifLocation = arguments.value(of: .sarifLocation)?.text
     scanner = try arguments.scanner
     isQuiet = arguments.isQuiet
 
@@ -135,12 +137,25 @@ struct ScanCommand {
     }
     let elapsed = ContinuousClock.now - start
     let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
-    let isWritten = outputs.write(
-      style, text: { Array(report.text($0, seconds: seconds).utf8) }, json: { report.json(tool) })
+    let isWritten = outputs.write(style) { format, style in
+      switch format {
+      case .text: Array(report.text(style, seconds: seconds).utf8)
+      case .short: Array(report.shortText(style).utf8)
+      case .json: report.json(tool)
+      case .ndjson: report.ndjson()
+      case .csv: report.csv()
+      case .markdown: Array(report.markdown().utf8)
+      case .html: report.html(tool, seconds: seconds)
+      case .sarif: report.sarif(tool, location: sarifLocation)
+      case .junit: report.junit(failingAt: failLevel, timestamp: Terminal.timestamp, seconds: seconds)
+      }
+    }
     if !outputs.showsTextOnTerminal {
       for problem in report.problems { Terminal.report(problem) }
       // Who sees no text, but watches, is told that it is done and what was found.
-      if !isQuiet, isatty(STDERR_FILENO) == 1 { Terminal.report(report.summary(seconds: seconds)) }
+      if !isQuiet, isatty(STDERR_FILENO) == 1 {
+        Terminal.report(report.summary(seconds: seconds, showsDetails: false))
+      }
     }
     if !isWritten { return .usage }
     let assessment = report.assessment

@@ -10,7 +10,7 @@ struct TablesCommand {
   private let tool: Tool
 
   init(_ arguments: ParsedArguments) throws(UsageError) {
-    outputs = try Output.all(arguments, formats: Output.Format.allCases)
+    outputs = try Output.all(arguments)
     style = Terminal.style(arguments)
     tool = arguments.tool
     let tables = try arguments.tables
@@ -29,9 +29,14 @@ struct TablesCommand {
   }
 
   func run() -> ExitStatus {
-    let isWritten = outputs.write(
-      style, text: { Array(matrix.text($0).utf8) }, json: { matrix.json(tool) },
-      markdown: { Array(matrix.markdown().utf8) }, csv: { Array(matrix.csv().utf8) })
+    let isWritten = outputs.write(style) { format, style in
+      switch format {
+      case .json: matrix.json(tool)
+      case .markdown: Array(matrix.markdown().utf8)
+      case .csv: Array(matrix.csv().utf8)
+      default: Array(matrix.text(style).utf8)
+      }
+    }
     return isWritten ? .success : .usage
   }
 }

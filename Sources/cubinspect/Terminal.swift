@@ -22,6 +22,16 @@ enum Terminal {
   /// Whether escape sequences mean nothing to the terminal.
   static var isDumb: Bool { environment("TERM") == "dumb" }
 
+  /// Now, in the time of the machine: `2026-11-29T17:03:37`.
+  static var timestamp: String {
+    var seconds = time(nil)
+    var parts = unsafe tm()
+    unsafe localtime_r(&seconds, &parts)
+    var text = [CChar](repeating: 0, count: 32)
+    let count = unsafe strftime(&text, text.count, "%Y-%m-%dT%H:%M:%S", &parts)
+    return String(decoding: text.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
   /// The style for text on standard output, as `--color` and `NO_COLOR` ask.
   static func style(_ arguments: ParsedArguments) -> TextStyle {
     let isColored =
@@ -30,7 +40,7 @@ enum Terminal {
       case "never": false
       default: isatty(STDOUT_FILENO) == 1 && environment("NO_COLOR").isEmpty && !isDumb
       }
-    return TextStyle(isColored: isColored, width: width)
+    return TextStyle(isColored: isColored, width: width, showsDetails: arguments.has(.details))
   }
 
   private static func environment(_ name: String) -> String {

@@ -56,17 +56,17 @@ import Testing
       let variant = torch.drop { $0 != "+" }.dropFirst(3)
       tree.torch(torch, cuda: "\(variant.dropLast()).\(variant.suffix(1))", in: "site/")
       if let nvrtc = stack.nvrtcOfTorch {
-        tree.compiler("site/torch/lib/libnvrtc.so.\(nvrtc.prefix(2))", try CompilerBuilder(nvrtc, .nvrtc))
+        tree.compiler("site/torch/lib/libnvrtc.so.\(nvrtc.prefix(2))", CompilerBuilder(nvrtc, .nvrtc))
       }
     }
-    if let triton = stack.triton { try tree.add(triton: triton) }
+    if let triton = stack.triton { tree.add(triton: triton) }
     for text in stack.packages ?? [] {
       let parts = text.split(separator: " ").map(String.init)
       tree.distribution(parts[0], parts[1], in: "site/")
     }
     for text in stack.compilers ?? [] {
       let parts = text.split(separator: " ").map(String.init)
-      try tree.add(try #require(RuntimeCompiler.Kind(rawValue: parts[0])), parts[1])
+      tree.add(try #require(RuntimeCompiler.Kind(rawValue: parts[0])), parts[1])
     }
     if stack.isSystem == true || stack.nvcc != nil {
       tree.links["etc/os-release"] = "../usr/lib/os-release"
@@ -76,7 +76,7 @@ import Testing
         ])
       ]
     }
-    if let nvcc = stack.nvcc { tree.compiler("usr/local/cuda/bin/nvcc", try CompilerBuilder(nvcc, .nvcc)) }
+    if let nvcc = stack.nvcc { tree.compiler("usr/local/cuda/bin/nvcc", CompilerBuilder(nvcc, .nvcc)) }
     return tree
   }
 

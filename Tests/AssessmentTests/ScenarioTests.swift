@@ -43,7 +43,9 @@ import Testing
     #expect(question.assessment.answers[0].reasons.map(\.code) == [.noKernelImage])
     #expect(
       checks.messages(.torchGPU) == [
-        "PyTorch 1.12.1+cu102 has no code that runs on NVIDIA A100-PCIE-40GB (8.0) in libtorch_cuda.so"
+        "PyTorch 1.12.1+cu102 has no code for A100-PCIE-40GB (sm_37 to sm_70); "
+          + "\"NVIDIA A100-PCIE-40GB with CUDA capability sm_80 is not compatible with the current PyTorch installation\", "
+          + "\"no kernel image is available for execution on the device\" (CUDA error 209)"
       ])
     #expect(checks.first { $0.id == .torchGPU }?.evidence.map(\.says) == ["sm_37 sm_50 sm_60 sm_70"])
     #expect(checks.statuses(.flagsContents) == [.pass])
@@ -249,7 +251,8 @@ import Testing
     let partial = onT4.checks()
     #expect(partial.statuses(.torchGPU) == [.warn])
     #expect(
-      partial.messages(.torchGPU)[0].contains("in libtorch_cuda_linalg.so; others of its libraries have"))
+      partial.messages(.torchGPU)[0].contains(
+        "in libtorch_cuda_linalg.so (sm_75 to sm_120); its other libraries have"))
   }
 
   /// The checks of a library without anything around it.
@@ -391,8 +394,8 @@ import Testing
         .checks()
         .messages(.driverGPU).first
     }
-    #expect(try message("A100") == "driver 570.86.15 supports NVIDIA A100 (8.0)")
-    #expect(try message("V100") == "driver 570.86.15 supports Tesla V100 (7.0)")
+    #expect(try message("A100") == "driver 570.86.15 supports A100")
+    #expect(try message("V100") == "driver 570.86.15 supports Tesla V100")
     #expect(try message("8.0") == "driver 570.86.15 supports compute capability 8.0")
     #expect(try statuses("RTX 4090") == [.fail, .fail])
     #expect(try statuses("8.0") == [.unknown, .unknown])
@@ -504,8 +507,7 @@ import Testing
     #expect(beside.statuses(.packageGPU) == [.warn])
     #expect(
       beside.messages(.packageGPU) == [
-        "nvidia-cusparselt-cu12 0.7.1 has no code that runs on Tesla V100-SXM2-32GB (7.0) in libcusparseLt.so.0; what "
-          + "PyTorch calls in it fails"
+        "nvidia-cusparselt-cu12 0.7.1 has no code for Tesla V100-SXM2-32GB (sm_80 and sm_90); what others call in it fails"
       ])
     // Nothing here says that PyTorch requires it.
     #expect(assessment.answers.map(\.kind) == [.yes])

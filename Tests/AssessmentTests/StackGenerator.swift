@@ -145,7 +145,7 @@ struct GeneratedStack {
   private mutating func addCompilers(_ folder: String, _ generator: inout SeededGenerator) {
     if generator.chance(4), let release = RuntimeTable.shipped.releases.randomElement(using: &generator) {
       // What the tables have can be built.
-      try? tree.add(triton: release.version, in: folder)
+      tree.add(triton: release.version, in: folder)
     }
     let frameworks = [
       ("cupy-cuda12x", "13.4.1"), ("cupy-cuda13x", "14.0.0"), ("numba", "0.60.0"), ("numba-cuda", "0.15.0"),
@@ -158,7 +158,9 @@ struct GeneratedStack {
     let kinds: [RuntimeCompiler.Kind] = [.nvrtc, .nvvm, .nvJitLink, .ptxas]
     for kind in kinds where generator.chance(4) {
       let toolkit = ToolkitTable.shipped.compilers.map(\.toolkit).randomElement(using: &generator)
-      if let toolkit { try? tree.add(kind, "\(toolkit).1", in: folder) }
+      if let toolkit, ToolkitTable.shipped.targets(of: toolkit, compiler: kind.rawValue) != nil {
+        tree.add(kind, "\(toolkit).1", in: folder)
+      }
     }
   }
 

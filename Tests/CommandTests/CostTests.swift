@@ -465,7 +465,7 @@ struct CostTests {
       // 127 comes from the dynamic linker, which has descriptors of its own.
       #expect([0, 2, 127].contains(run.status), "\(count): \(String(describing: run.status))")
       if run.status == 0 {
-        #expect(run.text.contains(" 1 library with device code"), "\(count): \(run.text)")
+        #expect(run.text.contains(" 1 with device code"), "\(count): \(run.text)")
       }
     }
   }

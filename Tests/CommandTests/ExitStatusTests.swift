@@ -96,7 +96,7 @@ struct ExitStatusTests {
     (["scan", "native", "--require", "sm80"], "\"sm80\" is no target"),
     (["scan", "native", "--require", ","], "empty"),
     (["scan", "native", "--fail-on", "always"], "one of never, incompatible, partial, notGuaranteed, jit"),
-    (["scan", "native", "-o", "yaml"], "text and json"),
+    (["scan", "native", "-o", "yaml"], "text, short, json"),
     (["scan", "native", "-o", "json="], "no name"),
     (["scan", "native", "-o", "json", "-o", "text"], "same place"),
     (["scan", "native", "--json", "-o", "text"], "same place"),

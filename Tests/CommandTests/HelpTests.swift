@@ -43,7 +43,9 @@ struct HelpTests {
   @Test func everyOptionIsDocumented() throws {
     let own = [
       "scan": [
-        "gpu", "driver", "image-config", "require", "fail-on", "platform", "limit", "data", "output", "jobs",
+        "gpu", "driver", "image-config", "require", "fail-on", "platform", "limit", "data", "details",
+        "output",
+        "jobs",
       ],
       "list": ["verify", "output", "jobs"],
       "extract": ["into", "force", "target", "kind", "output", "jobs"],

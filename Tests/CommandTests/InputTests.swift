@@ -66,7 +66,7 @@ struct InputTests {
       let scan = try run("scan", file, "--gpu", "A100")
       #expect(scan.status == 0)
       #expect(scan.messages == "")
-      #expect(scan.text.hasPrefix("– A100 (8.0): nothing here uses a GPU\n"))
+      #expect(scan.text.hasPrefix("– A100: nothing here uses a GPU\n"))
     }
   }
 

@@ -41,23 +41,24 @@ struct ManyFilesTests {
       try tree.write(CubinBuilder("sm_100").bytes + [UInt8(number)], to: "kernels/m\(number).cubin")
     }
     try tree.write(CubinBuilder("sm_80").bytes, to: "single/a.cubin")
-    let runs = try Program.run("scan", "kernels", "--gpu", "9.0", "--gpu", "10.3", in: tree.path)
+    let runs = try Program.run("scan", "kernels", "--gpu", "9.0", "--gpu", "10.3", "--details", in: tree.path)
     #expect(runs.status == 0)
-    #expect(runs.text.contains("✓ 9.0: yes\n"))
+    #expect(runs.text.contains("✓ compute capability 9.0: yes\n"))
     #expect(
       runs.text.contains(
-        "note: . (20 cubin files) have 10 for 9.0; the others are taken to be for other GPUs"))
-    let older = try Program.run("scan", "kernels", "--gpu", "9.0", "--gpu", "8.0", in: tree.path)
+        "note: . (20 cubin files) have 10 for compute capability 9.0 and compute capability 10.3; the others are taken to be for other GPUs"
+      ))
+    let older = try Program.run("scan", "kernels", "--gpu", "9.0", "--gpu", "8.0", "--details", in: tree.path)
     #expect(older.status == 1)
-    #expect(older.text.contains("✗ incompatible on 8.0: . (20 cubin files)"))
+    #expect(older.text.contains("✗ incompatible on compute capability 8.0: . (20 cubin files)"))
     #expect(older.text.contains("it carries sm_90a sm_100"))
     let named = try Program.run(
       "scan", "kernels/k10.cubin", "kernels/m10.cubin", "--gpu", "9.0", in: tree.path)
     #expect(named.status == 1)
-    #expect(named.text.contains("✗ 9.0: no. "))
+    #expect(named.text.contains("✗ compute capability 9.0: no. "))
     let single = try Program.run("scan", "single", "kernels", "--gpu", "9.0", in: tree.path)
     #expect(single.status == 1)
-    #expect(single.text.contains("single:\n✗ 9.0: no. "))
+    #expect(single.text.contains("single:\n✗ compute capability 9.0: no. "))
 
     let document = try Program.run("scan", "kernels", "--gpu", "8.0", "-o", "json", in: tree.path).document()
     let library = document.libraries.first

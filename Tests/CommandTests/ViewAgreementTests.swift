@@ -94,7 +94,7 @@ struct ViewAgreementTests {
       ])
     #expect(image["platform"] == .string("linux/amd64"))
     // A person is told as well.
-    let text = try Program.run("scan", views.folder + "/layout", "--gpu", "K80").text
+    let text = try Program.run("scan", views.folder + "/layout", "--gpu", "K80", "--details").text
     #expect(text.contains("is the image app for linux/amd64 with 4 layers"))
     #expect(text.contains("layer: 3 of 4, update"))
     #expect(text.contains("layer: 4 of 4, umoci insert"))

@@ -107,7 +107,7 @@ struct ReportSchemaTests {
       driver: "460.32.03", requirements: "sm_80, compute_70, 9.0+PTX, sm_90a")
   }
 
-  /// What is set aside: code for other GPUs, and files for another CUDA.
+  /// What is set aside: code for other GPUs, files for another CUDA, and what an earlier run compiled.
   static func setAside() throws -> [UInt8] {
     let tree = try TemporaryTree()
     let files = ["118": "sm_70", "128": "sm_80"] as [String: Target]
@@ -129,6 +129,7 @@ struct ReportSchemaTests {
       modules: [
         module("sm_80", "ampere_a"), module("sm_75", "turing_a", "turing_b", "c"), module("sm_90", "k"),
       ])
+    try tree.write(CubinBuilder("sm_90").bytes, to: ".triton/cache/hash/kernel.cubin")
     return try judged([Path(tree.path)], ["8.0"])
   }
 
@@ -508,7 +509,7 @@ struct ReportSchemaTests {
     #expect(listed("answerKind") == Set(Answer.Kind.allCases.map(\.rawValue)))
     #expect(listed("reason", "properties", "code") == Set(Reason.Code.allCases.map(\.rawValue)))
     #expect(listed("rootKind") == Set(View.Kind.allCases.map(\.rawValue)))
-    let standings: [Standing] = [.counts, .forOtherGPUs, .notTaken(unit: 0), .withoutCode]
+    let standings: [Standing] = [.cached, .counts, .forOtherGPUs, .notTaken(unit: 0), .withoutCode]
     #expect(
       listed("libraryVerdict", "properties", "standing")
         == Set(standings.map { String("\($0)".prefix { $0 != "(" }) }))

@@ -52,24 +52,27 @@ public struct Check: Hashable, Sendable {
   public var device: Int?
   /// The folder of the Python environment that it is about.
   public var environment: Path?
-  /// What is the case, in a clause without a full stop at the end.
-  public var summary: String
+  /// What is the case.
+  public var sentence: Sentence
   /// What that means, or what CUDA says then; a clause that follows the summary.
   public var detail: String?
   public var evidence: [Evidence]
   /// It says that PyTorch was built without CUDA.
   var isBuiltWithoutCUDA = false
   /// The packages that do not run when it fails, by their indices; nil where that is everything in the view.
-  var packages: [Int]?
+  package var packages: [Int]?
   /// The reason that it is, where its id does not tell.
   var reason: Reason.Code?
   /// The packages do nothing without what it is about.
   var isWhole = false
 
   /// Whether another driver may change the answer.
-  var dependsOnDriver: Bool {
+  package var dependsOnDriver: Bool {
     id.dependsOnDriver || reason == .driverTooOldForPTX || reason == .driverTooOldForRuntime
   }
+
+  /// What is the case, in a clause without a full stop at the end.
+  public var summary: String { sentence.text }
 
   /// The summary and the detail.
   public var message: String { summary + (detail.map { "; " + $0 } ?? "") }
@@ -79,14 +82,14 @@ public struct Check: Hashable, Sendable {
 
   public init(
     _ id: ID, _ status: Status, subject: String? = nil, device: Int? = nil, environment: Path? = nil,
-    _ summary: String, detail: String? = nil, evidence: [Evidence] = []
+    _ sentence: Sentence, detail: String? = nil, evidence: [Evidence] = []
   ) {
     self.id = id
     self.status = status
     self.subject = subject
     self.device = device
     self.environment = environment
-    self.summary = summary
+    self.sentence = sentence
     self.detail = detail
     self.evidence = evidence
   }

@@ -14,7 +14,7 @@ extension Assessor {
   }
 
   private func check(
-    _ id: Check.ID, _ status: Check.Status, _ package: AssessedPackage, _ device: Int, _ summary: String,
+    _ id: Check.ID, _ status: Check.Status, _ package: AssessedPackage, _ device: Int, _ summary: Sentence,
     detail: String? = nil, _ units: [Int]
   ) -> Check {
     Check(
@@ -43,7 +43,7 @@ extension Assessor {
     let verdict = package.plain[device]
     let name = package.name
     let id = package.isTorch ? Check.ID.torchGPU : .packageGPU
-    func check(_ status: Check.Status, _ summary: String, detail: String? = nil, _ units: [Int]) -> Check {
+    func check(_ status: Check.Status, _ summary: Sentence, detail: String? = nil, _ units: [Int]) -> Check {
       self.check(id, status, package, device, summary, detail: detail, units)
     }
     /// The units that count and have this verdict.
@@ -62,45 +62,78 @@ extension Assessor {
         id, .unknown, subject: name, device: device, environment: package.environment,
         "no device code of \(name) was found", evidence: [torch.version.evidence])
     case .native:
-      return check(.pass, "\(name) has machine code for \(label)", detail: missing, counting)
+      return check(.pass, "\(subject: name) has machine code for \(gpu: label)", detail: missing, counting)
     case .jit:
       let units = units(.jit)
       return check(
-        .warn, "\(name) has PTX instead of machine code for \(label)\(place(units, in: package))",
+        .warn,
+        "\(subject: name) has PTX instead of machine code for \(gpu: label)\(place(units, in: package))",
         detail: package.verdicts[device].code == .jit
           ? "the driver compiles it at the first start, which can take minutes" : nil, units)
     case .notGuaranteed:
       return check(
-        .warn, "\(name) may run on \(label), but NVIDIA does not support it", units(.notGuaranteed))
+        .warn, "\(subject: name) may run on \(gpu: label), but NVIDIA does not support it",
+        units(.notGuaranteed))
     case .partial:
       let incompatible = units(.incompatible)
       if !incompatible.isEmpty {
         return check(
-          .warn, "\(name) has no code that runs on \(label)\(place(incompatible, in: package))",
-          detail: "others of its libraries have", incompatible)
+          .warn,
+          "\(subject: name) has no code for \(gpu: label)\(place(incompatible, in: package)) (\(range(of: incompatible)))",
+          detail: "its other libraries have", incompatible)
       }
       let partial = units(.partial)
       let shares = partial.map { unit in
         let verdict = self.units[unit].plain[device]
         return "\(verdict.gaps) of \(verdict.modules) modules of \(self.units[unit].path.lastComponent)"
       }
+      let shown = listed(shares, atMost: 3, others: "other libraries")
       return check(
-        .warn,
-        "on \(label) the kernels of \(listed(shares, atMost: 3, others: "other libraries")) fail when they are called",
+        .warn, "the kernels of \(shown) fail on \(gpu: label) when they are called",
         detail: "the rest of \(name) has code for it", partial)
     case .incompatible:
       let incompatible = units(.incompatible)
-      let detail =
-        incompatible.contains { unit in
-          self.units[unit].plain[device].uncovered.contains { $0.reasons.contains(.desktopCodeOnTegra) }
-        } ? desktopCodeOnTegra(device) : nil
-      let isPart = package.isNVIDIAs && environment(of: package)?.torch != nil
+      let lacking = incompatible.isEmpty ? counting : incompatible
       return check(
-        isPart ? .warn : .fail,
-        "\(name) has no code that runs on \(label)\(place(incompatible.isEmpty ? counting : incompatible, in: package))",
-        detail: detail ?? (isPart ? "what PyTorch calls in it fails" : nil),
-        incompatible.isEmpty ? counting : incompatible)
+        isCalledByOthers(package, device) ? .warn : .fail,
+        "\(subject: name) has no code for \(gpu: label) (\(range(of: lacking)))",
+        detail: lack(of: lacking, package, device), lacking)
     }
+  }
+
+  /// Whether a package is NVIDIA's and there are programs, which call it for some of their work.
+  private func isCalledByOthers(_ package: AssessedPackage, _ device: Int) -> Bool {
+    package.isBrought
+      && packages.contains { !$0.isBrought && ($0.verdicts[device].code != .noDeviceCode || $0.isTorch) }
+  }
+
+  /// `sm_50 to sm_90`: what some units carry.
+  private func range(of units: [Int]) -> String {
+    var seen: Set<String> = []
+    let all = units.flatMap { self.units[$0].code.targets }.filter { seen.insert($0.targetName).inserted }
+      .sorted { $0.target < $1.target }
+    let cubins = all.filter { $0.kind != .ptx }.map(\.targetName)
+    let ptx = all.filter { $0.kind == .ptx }.map(\.targetName)
+    guard let first = cubins.first, let last = cubins.last, cubins.count > 2 else {
+      return all.isEmpty ? "nothing that a driver loads" : listed(cubins + ptx, atMost: 4)
+    }
+    return listed(["\(first) to \(last)"] + ptx, atMost: 3)
+  }
+
+  /// What that some units have no code for a device means: mostly what CUDA and PyTorch say then.
+  private func lack(of units: [Int], _ package: AssessedPackage, _ device: Int) -> String {
+    if units.contains(where: { unit in
+      self.units[unit].plain[device].uncovered.contains { $0.reasons.contains(.desktopCodeOnTegra) }
+    }) {
+      return desktopCodeOnTegra(device)
+    }
+    if let framework = package.cachedBy { return "\(framework) compiles it when it runs there" }
+    if isCalledByOthers(package, device) { return "what others call in it fails" }
+    let error = "\"no kernel image is available for execution on the device\" (CUDA error 209)"
+    guard package.isTorch, let name = devices[device].name else { return error }
+    let own = devices[device].computeCapability.target
+    return
+      "\"\(name) with CUDA capability sm_\(own) is not compatible with the current PyTorch installation\", \(error)"
   }
 
   /// Why code for desktop GPUs is expected to fail on a Tegra.
@@ -116,7 +149,7 @@ extension Assessor {
   {
     guard let driver = verdicts.first?.device.knownDriver else { return [] }
     func check(
-      _ id: Check.ID, _ reason: ExclusionReason, _ summary: (_ place: String) -> String, detail: String
+      _ id: Check.ID, _ reason: ExclusionReason, _ summary: (_ place: String) -> Sentence, detail: String
     ) -> Check? {
       let units = zip(package.units, verdicts).filter { _, verdict in
         verdict.uncovered.contains { $0.reasons.contains(reason) }
@@ -167,7 +200,7 @@ extension Assessor {
     let verdicts = part.units.map { units[$0].verdicts[device] }
     let plain = part.units.map { units[$0].plain[device] }
     var checks = driverFailures(part, verdicts, device)
-    func add(_ id: Check.ID, _ status: Check.Status, _ summary: String, _ units: [Int]) {
+    func add(_ id: Check.ID, _ status: Check.Status, _ summary: Sentence, _ units: [Int]) {
       checks.append(check(id, status, package, device, summary, units))
     }
     /// The units of which more modules have this fate with the driver than without.
@@ -219,7 +252,7 @@ extension Assessor {
       unit.path.isInside(torch.libraryFolder) && unit.path.lastComponent.text.hasPrefix("libtorch")
     }
     guard !own.isEmpty else { return nil }
-    func check(_ status: Check.Status, _ summary: String, _ more: [Evidence] = []) -> Check {
+    func check(_ status: Check.Status, _ summary: Sentence, _ more: [Evidence] = []) -> Check {
       Check(
         .flagsContents, status, subject: torch.label, environment: torch.folder, summary,
         evidence: [flags.evidence] + more)
@@ -239,18 +272,20 @@ extension Assessor {
     }
     if !missing.isEmpty {
       return check(
-        .fail, "\(torch.label) says that it carries \(listed(missing)), but no code in it is for that")
+        .fail,
+        "\(subject: torch.label) says that it carries \(listed(missing)), but no code in it is for that")
     }
     lacking.removeAll { $0.modules.isEmpty }
     if !lacking.isEmpty {
       let shown = lacking.map { "\($0.modules.count) of \($0.total) modules of \($0.path.lastComponent)" }
       return check(
-        .warn, "\(torch.label) says that it carries \(flags.value), but \(listed(shown)) lack some of it",
+        .warn,
+        "\(subject: torch.label) says that it carries \(flags.value), but \(listed(shown)) lack some of it",
         lacking.map {
           Evidence(path: $0.path, says: "\($0.modules.count) of \($0.total) modules lack a target")
         })
     }
-    return check(.pass, "\(torch.label) carries what it says: \(flags.value)")
+    return check(.pass, "\(subject: torch.label) carries what it says: \(flags.value)")
   }
 }
 

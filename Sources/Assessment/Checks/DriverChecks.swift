@@ -140,17 +140,17 @@ extension Assessor {
 
   private func driverGPU(_ index: Int) -> Check {
     let device = devices[index]
-    func check(_ status: Check.Status, _ summary: String, detail: String? = nil) -> Check {
+    func check(_ status: Check.Status, _ summary: Sentence, detail: String? = nil) -> Check {
       Check(.driverGPU, status, device: index, summary, detail: detail)
     }
     guard tables.architectures[device.computeCapability] != nil else {
-      return check(.unknown, "which drivers support \(device.label) is not known")
+      return check(.unknown, "which drivers support \(gpu: device.label) is not known")
     }
     guard let range = device.supportingDrivers else {
       guard let jetPack = device.jetPack else {
         return check(
           .unknown,
-          "\(device.label) is a Tegra",
+          "\(gpu: device.label) is a Tegra",
           detail: device.driver == nil
             ? "its driver comes with JetPack, and nothing here tells which"
             : "its drivers come with JetPack, and none that is known has this one")
@@ -158,28 +158,28 @@ extension Assessor {
       let probably = jetPack.confirmed == false ? "probably " : ""
       let name = "JetPack \(jetPack.jetPack) with CUDA \(jetPack.cuda)"
       return jetPack.computeCapabilities.contains(device.computeCapability)
-        ? check(.pass, "\(name) \(probably)supports \(device.label)")
+        ? check(.pass, "\(name) \(probably)supports \(gpu: device.label)")
         : check(
-          .fail, "\(name) \(probably)does not support \(device.label)",
+          .fail, "\(name) \(probably)does not support \(gpu: device.label)",
           detail: "it is for \(listed(jetPack.computeCapabilities.map(\.description)))")
     }
     guard let driver = device.driver else {
-      return check(.unknown, "no driver is given; \(device.label) needs \(range)")
+      return check(.unknown, "no driver is given; \(range) is needed for \(gpu: device.label)")
     }
     return switch driver.supports(device.computeCapability, by: tables) {
     case true?:
       if let listing = device.missingDriver {
         check(
           .warn,
-          "driver \(driver) \(device.candidates.isEmpty ? "lists no GPU of" : "does not list") \(device.label)",
+          "driver \(driver) \(device.candidates.isEmpty ? "lists no GPU of" : "does not list") \(gpu: device.label)",
           detail: "\(listing) is the first that does; an older one may run it under another name")
       } else {
-        check(.pass, "driver \(driver) supports \(device.label)")
+        check(.pass, "driver \(driver) supports \(gpu: device.label)")
       }
-    case false?: check(.fail, "driver \(driver) does not support \(device.label), which needs \(range)")
+    case false?: check(.fail, "driver \(driver) does not support \(gpu: device.label): \(range) is needed")
     case nil:
       check(
-        .unknown, "whether driver \(driver) supports \(device.label) is not known",
+        .unknown, "whether driver \(driver) supports \(gpu: device.label) is not known",
         detail: "it needs \(range)")
     }
   }
@@ -188,7 +188,7 @@ extension Assessor {
     let device = devices[index]
     let users = listed(Array(runtime.users.prefix(3))) + (runtime.users.count > 3 ? " and others" : "")
     func check(
-      _ status: Check.Status, _ summary: String, detail: String? = nil, _ more: [Evidence] = []
+      _ status: Check.Status, _ summary: Sentence, detail: String? = nil, _ more: [Evidence] = []
     ) -> Check {
       let users = runtime.packages
       // A runtime that no program here loads stops none of them.
@@ -224,15 +224,14 @@ extension Assessor {
         "driver \(driver) \(newest) and runs \(runtime.name) of \(users) by minor-version compatibility",
         detail: "that does not cover PTX of newer versions")
     }
-    let tooOld =
-      "driver \(driver) is too old for \(runtime.name) of \(users)"
-      + (minimum.map { ", which needs \($0)" } ?? "")
+    let needed = minimum.map { ", which needs \($0)" } ?? ""
+    let tooOld: Sentence = "driver \(driver) is too old for \(runtime.name) of \(users)\(needed)"
     for (package, answer) in compatible
     where package.cuda.map({ $0 >= runtime.cuda || $0.major == runtime.cuda.major }) ?? false {
       let evidence = [package.driver.evidence]
       switch answer {
       case .admitted(let isSupported):
-        let message =
+        let message: Sentence =
           "\(tooOld), but the forward-compatibility package in \(package.folder) (\(package.driver.value)) stands in for it"
         return isSupported
           ? check(.pass, message, evidence)
@@ -252,8 +251,8 @@ extension Assessor {
         return check(
           .unknown, tooOld,
           detail:
-            "whether the forward-compatibility package in \(package.folder) runs on \(device.label) with this "
-            + "driver is not known: NVIDIA supports data-centre GPUs and some branches only", evidence)
+            "whether the forward-compatibility package in \(package.folder) runs with this driver and GPU is not known: "
+            + "NVIDIA supports data-centre GPUs and some branches only", evidence)
       case .notNeeded: break
       }
     }
@@ -267,11 +266,11 @@ extension Assessor {
 
   private func forwardWarning(
     _ package: CompatPackage, _ device: Device,
-    _ check: (Check.Status, _ summary: String, _ detail: String?, [Evidence]) -> Check
+    _ check: (Check.Status, _ summary: Sentence, _ detail: String?, [Evidence]) -> Check
   ) -> Check {
     check(
       .warn,
-      "the driver is new enough, but the image's driver libraries in \(package.folder) refuse \(device.label) where they "
+      "the driver is new enough, but the image's driver libraries in \(package.folder) refuse \(gpu: device.label) where they "
         + "are found first", "\"forward compatibility was attempted on non supported HW\" (CUDA error 804)",
       [package.driver.evidence])
   }
@@ -301,7 +300,7 @@ extension Assessor {
           checks += all.map { check in
             guard all.count > 1, let device = check.device else { return check }
             var check = check
-            check.summary = "for \(devices[device].label) \(check.summary)"
+            check.sentence = "for \(gpu: devices[device].label) \(check.sentence)"
             return check
           }
         }
@@ -320,7 +319,7 @@ extension Assessor {
     _ named: ImageConfiguration.NamedRequirement, of image: ImageConfiguration, name: String, _ index: Int
   ) -> Check {
     let device = devices[index]
-    func check(_ status: Check.Status, _ summary: String, detail: String? = nil) -> Check {
+    func check(_ status: Check.Status, _ summary: Sentence, detail: String? = nil) -> Check {
       Check(
         .driverImage, status, subject: named.variable, device: index, summary, detail: detail,
         evidence: image.evidence(of: named.variable))

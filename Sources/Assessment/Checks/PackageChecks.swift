@@ -10,11 +10,8 @@ extension Assessor {
       checks.append(
         Check(
           .torchCount, .warn,
-          "PyTorch is installed \(facts.torches.count) times: "
-            + listed(
-              facts.torches.map {
-                "\($0.version.value) in \($0.folder.bytes.isEmpty ? Path(".") : $0.folder)"
-              }), detail: "each is judged by itself",
+          "PyTorch is installed \(facts.torches.count) times: \(listed(facts.torches.map { "\($0.version.value) in \($0.folder.bytes.isEmpty ? Path(".") : $0.folder)" }))",
+          detail: "each is judged by itself",
           evidence: facts.torches.map(\.version.evidence)))
     }
     for environment in facts.environments {
@@ -45,7 +42,7 @@ extension Assessor {
   private func torchLibraries(_ torch: TorchInstallation, in environment: PythonEnvironment) -> Check {
     let name = torch.label
     func check(
-      _ status: Check.Status, _ summary: String, detail: String? = nil, _ evidence: [Evidence] = []
+      _ status: Check.Status, _ summary: Sentence, detail: String? = nil, _ evidence: [Evidence] = []
     ) -> Check {
       var check = Check(
         .torchLibraries, status, subject: name, environment: environment.folder, summary, detail: detail,
@@ -54,7 +51,7 @@ extension Assessor {
       return check
     }
     func builtWithoutCUDA(
-      _ status: Check.Status, _ summary: String, detail: String, _ evidence: [Evidence] = []
+      _ status: Check.Status, _ summary: Sentence, detail: String, _ evidence: [Evidence] = []
     ) -> Check {
       var check = check(status, summary, detail: detail, evidence)
       check.isBuiltWithoutCUDA = true
@@ -64,16 +61,16 @@ extension Assessor {
     let withoutCUDA = devices.isEmpty || !namesDevices ? Check.Status.warn : .fail
     if let rocm = torch.rocm {
       return builtWithoutCUDA(
-        withoutCUDA, "\(name) was built for AMD GPUs (ROCm \(rocm.value)) and does not use NVIDIA's",
+        withoutCUDA, "\(subject: name) was built for AMD GPUs (ROCm \(rocm.value)) and does not use NVIDIA's",
         detail: "torch.cuda.is_available() is about AMD's", [rocm.evidence])
     }
     if torch.isWithoutCUDA {
       return builtWithoutCUDA(
-        withoutCUDA, "\(name) was built without CUDA and runs on the processor only",
+        withoutCUDA, "\(subject: name) was built without CUDA and runs on the processor only",
         detail: "torch.cuda.is_available() is False")
     }
     guard let cuda = torch.cuda else {
-      return check(.unknown, "which CUDA \(name) was built with is not known")
+      return check(.unknown, "which CUDA \(subject: name) was built with is not known")
     }
     let table = tables.libraries
     // The names that it needs must be of its own CUDA.
@@ -83,7 +80,7 @@ extension Assessor {
     if !strangers.isEmpty {
       return check(
         .fail,
-        "\(name) says that it was built with CUDA \(cuda.value), but needs \(listed(strangers.map(\.value)))",
+        "\(subject: name) says that it was built with CUDA \(cuda.value), but needs \(listed(strangers.map(\.value)))",
         [cuda.evidence] + strangers.map(\.evidence))
     }
     let missing = facts.missing.filter { library in
@@ -94,7 +91,7 @@ extension Assessor {
       let required = torch.requires.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.value)" }
       if isNotInstalled(environment) && !required.isEmpty {
         return check(
-          .pass, "the libraries of CUDA \(cuda.value) that \(name) needs are declared as its requirements",
+          .pass, "\(subject: name) requires the libraries of CUDA \(cuda.value) that it needs",
           detail: listed(required),
           torch.requires.sorted { $0.key < $1.key }.map(\.value.evidence))
       }
@@ -108,7 +105,7 @@ extension Assessor {
       }
       return check(
         .fail,
-        "\(name) needs \(listed(missing.map(\.soname), atMost: 4)), which \(missing.count == 1 ? "is" : "are") missing",
+        "\(subject: name) needs \(listed(missing.map(\.soname), atMost: 4)), which \(missing.count == 1 ? "is" : "are") missing",
         detail: others.isEmpty ? nil : "there is \(listed(others))",
         missing.flatMap { library in
           library.neededBy.prefix(1).map { Evidence(path: $0, says: "needs \(library.soname)") }
@@ -121,7 +118,7 @@ extension Assessor {
   /// Compares what is installed with what the distribution requires.
   private func comparePins(
     of torch: TorchInstallation, _ cuda: Fact<CUDAVersion>, in environment: PythonEnvironment
-  ) -> (status: Check.Status, summary: String, evidence: [Evidence]) {
+  ) -> (status: Check.Status, summary: Sentence, evidence: [Evidence]) {
     let name = torch.label
     var different: [(text: String, isMajor: Bool, evidence: [Evidence])] = []
     for (distribution, pin) in torch.requires.sorted(by: { $0.key < $1.key }) {
@@ -137,23 +134,24 @@ extension Assessor {
     }
     let evidence = [cuda.evidence] + different.flatMap(\.evidence)
     if different.contains(where: \.isMajor) {
-      return (.fail, "\(name) finds \(listed(different.map(\.text)))", evidence)
+      return (.fail, "\(subject: name) finds \(listed(different.map(\.text)))", evidence)
     }
     if !different.isEmpty {
       return (
-        .warn, "\(name) finds \(listed(different.map(\.text))), which it was not tested with", evidence
+        .warn, "\(subject: name) finds \(listed(different.map(\.text))), which it was not tested with",
+        evidence
       )
     }
     let cudnn = torch.needed.first { LibraryName($0.value)?.stem == "libcudnn" }
     if torch.needed.isEmpty, environment.components.isEmpty {
       return (
-        .unknown, "which libraries \(name) needs is not known, because none of its own were found", evidence
+        .unknown, "which libraries \(subject: name) needs is not known, because none of its own were found",
+        evidence
       )
     }
     return (
       .pass,
-      "\(name) finds the libraries of CUDA \(cuda.value) that it needs"
-        + (cudnn.map { ", \($0.value) among them" } ?? ""),
+      "\(subject: name) finds the libraries of CUDA \(cuda.value) that it needs\(cudnn.map { ", \($0.value) among them" } ?? "")",
       evidence + [cudnn?.evidence].compactMap { $0 }
     )
   }
@@ -164,7 +162,7 @@ extension Assessor {
     return environment.frameworks.compactMap { framework in
       let name = "\(framework.name) \(framework.version)"
       func check(
-        _ status: Check.Status, _ summary: String, detail: String? = nil, _ evidence: [Evidence]
+        _ status: Check.Status, _ summary: Sentence, detail: String? = nil, _ evidence: [Evidence]
       ) -> Check {
         Check(
           .packageTorch, status, subject: name, environment: environment.folder, summary, detail: detail,
@@ -172,15 +170,16 @@ extension Assessor {
       }
       if let wanted = framework.torch, !isSame(wanted.value, own) {
         return check(
-          .warn, "\(name) was made for PyTorch \(wanted.value), and \(own) is installed", [wanted.evidence])
+          .warn, "\(subject: name) was made for PyTorch \(wanted.value), and \(own) is installed",
+          [wanted.evidence])
       }
       let major = framework.cuda.map { Fact($0.value.major, $0.evidence) } ?? framework.cudaMajor
       guard let major, let cuda = torch.cuda else { return nil }
       return major.value == cuda.value.major
-        ? check(.pass, "\(name) and PyTorch \(own) use CUDA \(major.value)", [major.evidence])
+        ? check(.pass, "\(subject: name) and PyTorch \(own) use CUDA \(major.value)", [major.evidence])
         : check(
           .warn,
-          "\(name) uses CUDA \(major.value), PyTorch \(own) CUDA \(cuda.value)",
+          "\(subject: name) uses CUDA \(major.value), PyTorch \(own) CUDA \(cuda.value)",
           detail: "two CUDA runtimes in one process",
           [major.evidence])
     }

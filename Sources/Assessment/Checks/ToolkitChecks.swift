@@ -52,15 +52,15 @@ extension Assessor {
       return Check(
         .toolkitGPU, runs ? .pass : .warn, subject: "TORCH_CUDA_ARCH_LIST", device: index,
         runs
-          ? "extensions that are compiled in the image have code for \(device.label)"
-          : "extensions that are compiled in the image have no code for \(device.label)",
+          ? "extensions that are compiled in the image have code for \(gpu: device.label)"
+          : "extensions that are compiled in the image have no code for \(gpu: device.label)",
         evidence: image.evidence(of: "TORCH_CUDA_ARCH_LIST"))
     }
   }
 
   private func toolkitGPU(_ toolkit: Toolkit, _ index: Int) -> Check {
     let device = devices[index]
-    func check(_ status: Check.Status, _ summary: String, detail: String? = nil) -> Check {
+    func check(_ status: Check.Status, _ summary: Sentence, detail: String? = nil) -> Check {
       Check(
         .toolkitGPU, status, subject: "\(toolkit.folder)", device: index, summary, detail: detail,
         evidence: [toolkit.version?.evidence].compactMap { $0 })
@@ -69,28 +69,28 @@ extension Assessor {
       return check(.unknown, "the version of the toolkit in \(toolkit.folder) is not known")
     }
     guard let row = tables.architectures[device.computeCapability] else {
-      return check(.unknown, "which toolkits compile for \(device.label) is not known")
+      return check(.unknown, "which toolkits compile for \(gpu: device.label) is not known")
     }
     if cuda < row.firstToolkit {
       return check(
         .fail,
-        "CUDA \(cuda) in \(toolkit.folder) does not compile for \(device.label), which needs \(row.firstToolkit) or newer"
+        "CUDA \(cuda) in \(toolkit.folder) does not compile for \(gpu: device.label), which needs \(row.firstToolkit) or newer"
       )
     }
     if let last = row.lastToolkit, last < cuda {
       return check(
         .fail,
-        "CUDA \(cuda) in \(toolkit.folder) does not compile for \(device.label) any more",
+        "CUDA \(cuda) in \(toolkit.folder) does not compile for \(gpu: device.label) any more",
         detail: "\(last) is the last that does"
       )
     }
-    return check(.pass, "CUDA \(cuda) in \(toolkit.folder) compiles for \(device.label)")
+    return check(.pass, "CUDA \(cuda) in \(toolkit.folder) compiles for \(gpu: device.label)")
   }
 
   private func toolkitTorch(_ toolkit: Toolkit, _ torch: TorchInstallation) -> Check? {
     guard let own = toolkit.cuda, let cuda = torch.cuda else { return nil }
     let name = "PyTorch \(torch.version.value)"
-    func check(_ status: Check.Status, _ summary: String, detail: String? = nil) -> Check {
+    func check(_ status: Check.Status, _ summary: Sentence, detail: String? = nil) -> Check {
       Check(
         .toolkitTorch, status, subject: "\(toolkit.folder)", environment: torch.folder, summary,
         detail: detail,

@@ -20,7 +20,7 @@ extension Assessor {
 
   /// A check of one framework on one device.
   private func check(
-    _ compilation: Compilation, _ device: Int, _ status: Check.Status, _ summary: String,
+    _ compilation: Compilation, _ device: Int, _ status: Check.Status, _ summary: Sentence,
     detail: String? = nil, _ compilers: [RuntimeCompiler] = [], reason: Reason.Code? = nil
   ) -> Check {
     let own = Evidence(
@@ -42,7 +42,7 @@ extension Assessor {
     let label = devices[device].label
     let name = compilation.label
     func check(
-      _ status: Check.Status, _ summary: String, detail: String? = nil, _ compilers: [RuntimeCompiler] = [],
+      _ status: Check.Status, _ summary: Sentence, detail: String? = nil, _ compilers: [RuntimeCompiler] = [],
       reason: Reason.Code? = nil
     ) -> Check {
       self.check(compilation, device, status, summary, detail: detail, compilers, reason: reason)
@@ -55,11 +55,11 @@ extension Assessor {
       return check(
         .pass,
         first.isPTX
-          ? "\(name) makes PTX for \(label) with \(with), which the driver compiles"
-          : "\(name) compiles for \(label) with \(with)", made.map(\.compiler))
+          ? "\(name) makes PTX for \(gpu: label) with \(with), which the driver compiles"
+          : "\(name) compiles for \(gpu: label) with \(with)", made.map(\.compiler))
     case .tooOld(let oldest):
       return check(
-        .warn, "\(name) does not support \(label): it is for \(oldest) and newer",
+        .warn, "\(name) does not support \(gpu: label): it is for \(oldest) and newer",
         detail: compilation.row.uses == nil
           ? nil : compilation.row.failure.map { "\"\(filled($0, on: device, nil))\"" },
         reason: .frameworkDoesNotSupportGPU)
@@ -72,10 +72,10 @@ extension Assessor {
       known[asked] = toolkits
       return check(
         .unknown,
-        "\(name) compiles with \(listed(kinds.map(\.name), with: "or")), and none is in what was scanned",
+        "\(name) compiles with \(listed(kinds.map(\.name), with: "or")), and none for \(gpu: label) is in what was scanned",
         detail: toolkits.isEmpty
-          ? "no toolkit in the tables has one that works for \(label)"
-          : "for \(label) it has to be of CUDA \(described(toolkits))", reason: .compilerNotKnown)
+          ? "no toolkit in the tables has one that works"
+          : "it has to be of CUDA \(described(toolkits))", reason: .compilerNotKnown)
     case .depends(let failure):
       let told = tell(failure, compilation, device)
       return check(
@@ -97,7 +97,7 @@ extension Assessor {
   }
 
   private typealias Telling = (
-    summary: String, detail: String?, compilers: [RuntimeCompiler], reason: Reason.Code
+    summary: Sentence, detail: String?, compilers: [RuntimeCompiler], reason: Reason.Code
   )
 
   /// What is the case, and what its user sees then.
@@ -117,13 +117,13 @@ extension Assessor {
         last.flatMap { quoted(row.failure, $0.target) }
         ?? unknown.first.map { "\"'sm_\($0.target)' is not a recognized processor for this target\"" }
       return (
-        "\(name) does not compile for \(label), because \(listed(compilers.map(\.label))) "
-          + "\(compilers.count == 1 ? "does" : "do") not know \(listed(targets))", detail, compilers,
+        "\(listed(compilers.map(\.label))) \(compilers.count == 1 ? "does" : "do") not know \(listed(targets)), so that \(name) does not compile for \(gpu: label)",
+        detail, compilers,
         .compilerDoesNotKnowGPU
       )
     case .otherGPU(let made, _):
       return (
-        "\(name) has \(made.compiler.label) compile for \(made.image.targetName) at most, which \(label) does not run",
+        "\(name) has \(made.compiler.label) compile for \(made.image.targetName) at most, which \(gpu: label) does not run",
         "\"no kernel image is available for execution on the device\" (CUDA_ERROR_NO_BINARY_FOR_GPU, CUDA error 209)",
         [made.compiler], .compilerDoesNotKnowGPU
       )

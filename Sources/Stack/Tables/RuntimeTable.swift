@@ -340,8 +340,8 @@ extension RuntimeTable: DataTable {
     var check = ListCheck(Self.self, "kernelCaches")
     for row in kernelCaches {
       check.expect(
-        (row.folder == nil) != (row.hashLength == nil) && row.folder?.isEmpty != true, row.framework, "folder",
-        "either folders or the length of a hash", row.folder)
+        (row.folder == nil) != (row.hashLength == nil) && row.folder?.isEmpty != true, row.framework,
+        "folder", "either folders or the length of a hash", row.folder)
     }
     return check.problems
   }

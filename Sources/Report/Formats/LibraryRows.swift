@@ -1,0 +1,70 @@
+import Assessment
+import Bytes
+import Compatibility
+import DeviceCode
+import Stack
+
+/// What a report says of one library, or of a package without libraries, on one GPU: a line of the formats that are tables.
+struct LibraryRow {
+  let part: ViewAssessment
+  let device: RequestedDevice
+  /// The package among those of the view; nil for what was set aside before packages were judged.
+  let package: AssessedPackage?
+  /// Nil for a package that holds no device code and only compiles.
+  let unit: AssessedUnit?
+  let verdict: Verdict
+  let standing: Standing
+
+  /// The name and the version of the package.
+  var packageName: (name: String, version: String?) {
+    guard let package else { return ("", nil) }
+    if let owner = package.package.map({ part.view.stack.packages[$0] }) {
+      return (owner.name, owner.version)
+    }
+    return (package.distribution ?? package.name, package.version)
+  }
+
+  var targets: [String] { unit?.code.targets.map(\.targetName) ?? [] }
+}
+
+extension Standing {
+  /// As documents name it.
+  var name: String {
+    switch self {
+    case .cached: "cached"
+    case .counts: "counts"
+    case .forOtherGPUs: "forOtherGPUs"
+    case .notTaken: "notTaken"
+    case .withoutCode: "withoutCode"
+    }
+  }
+}
+
+extension ScanReport {
+  /// Calls `body` with the rows: view by view, the libraries in the order of their paths, then packages without any; each for
+  /// every GPU.
+  func forEachLibrary(_ body: (LibraryRow) -> Void) {
+    for part in assessment.views {
+      var owners: [Int: AssessedPackage] = [:]
+      for package in part.packages {
+        for unit in package.units where owners[unit] == nil { owners[unit] = package }
+      }
+      for (index, unit) in part.units.enumerated() {
+        for (device, requested) in devices.enumerated() {
+          body(
+            LibraryRow(
+              part: part, device: requested, package: owners[index], unit: unit,
+              verdict: part.verdict(of: index, on: device), standing: part.standing(of: index, on: device)))
+        }
+      }
+      for package in part.packages where package.units.isEmpty {
+        for (device, requested) in devices.enumerated() {
+          body(
+            LibraryRow(
+              part: part, device: requested, package: package, unit: nil,
+              verdict: package.verdicts[device].verdict, standing: .counts))
+        }
+      }
+    }
+  }
+}

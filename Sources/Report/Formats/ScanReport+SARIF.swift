@@ -1,0 +1,257 @@
+import Assessment
+import Bytes
+import Compatibility
+import Stack
+
+extension ScanReport {
+  /// The report as SARIF 2.1.0: a result for each check that did not pass and each file that it is about, for each library that
+  /// lacks what is required, and for each file that could not be read.
+  ///
+  /// - Parameter location: the file that every result points to, relative to the repository, where what was scanned is none of its
+  ///   files: `Dockerfile`.
+  public func sarif(_ tool: Tool, location: String? = nil) -> [UInt8] {
+    var results: [SARIFResult] = []
+    for part in assessment.views { results += self.results(part) }
+    // More are refused by those who show them.
+    results = Array(results.prefix(5000))
+    let rules = SARIFRule.all.filter { rule in results.contains { $0.rule == rule.id } }
+    var writer = JSONWriter()
+    writer.object { writer in
+      writer.member("$schema", "https://json.schemastore.org/sarif-2.1.0.json")
+      writer.array("runs", of: [()]) { writer, _ in
+        writer.object("automationDetails") { $0.member("id", "cubinspect/") }
+        writer.member("columnKind", "unicodeCodePoints")
+        writer.rows("results", of: results) { writer, result in
+          writer.member("level", result.level)
+          writer.rows("locations", of: [result]) { writer, result in
+            writer.rows("logicalLocations", of: [result]) { writer, result in
+              writer.member("fullyQualifiedName", result.name)
+            }
+            writer.object("physicalLocation") { writer in
+              writer.object("artifactLocation") { $0.member("uri", location.map(\.asURI) ?? result.uri) }
+              writer.object("region") { $0.member("startLine", 1) }
+            }
+          }
+          writer.object("message") { $0.member("text", result.message(withName: location != nil)) }
+          writer.object("partialFingerprints") { $0.member("cubinspect/v1", result.fingerprint) }
+          writer.member("ruleId", result.rule)
+          writer.member("ruleIndex", rules.firstIndex { $0.id == result.rule } ?? 0)
+        }
+        writer.object("tool") { writer in
+          writer.object("driver") { writer in
+            writer.member("name", tool.name)
+            writer.array("rules", of: rules) { writer, rule in
+              writer.object("fullDescription") { $0.member("text", rule.text) }
+              writer.object("help") { $0.member("text", "\(rule.text) Source: \(rule.source).") }
+              writer.member("id", rule.id)
+              writer.object("shortDescription") { $0.member("text", rule.title) }
+            }
+            writer.member("semanticVersion", tool.version)
+          }
+        }
+      }
+      writer.member("version", "2.1.0")
+    }
+    return writer.finish()
+  }
+
+  private func results(_ part: ViewAssessment) -> [SARIFResult] {
+    var results: [SARIFResult] = []
+    var positions: [String: Int] = [:]
+    for check in part.checks where check.status != .pass {
+      if check.status == .unknown, check.id.dependsOnDriver, !question.namesDriver { continue }
+      let level = check.status == .fail ? "error" : check.status == .warn ? "warning" : "note"
+      let paths =
+        check.isAboutCode
+        ? check.evidence.compactMap(\.path) : Array(check.evidence.compactMap(\.path).prefix(1))
+      for path in paths.isEmpty ? [Path("")] : distinct(paths) {
+        let key = "\(check.id)\(level)\(path)\(check.subject ?? "")\(check.sentence.text(gpus: ""))"
+        let gpu = check.device.map { devices[$0].device.label }
+        if let position = positions[key] {
+          if let gpu { results[position].gpus.append(gpu) }
+          continue
+        }
+        positions[key] = results.count
+        results.append(
+          SARIFResult(
+            rule: check.id.rawValue, level: level, part: part, path: path, sentence: check.sentence,
+            detail: check.detail, gpus: gpu.map { [$0] } ?? []))
+      }
+    }
+    for unit in part.units {
+      let missing = unit.requirements.filter { !$0.isMet }.map(\.requirement.description)
+      guard !missing.isEmpty else { continue }
+      results.append(
+        SARIFResult(
+          rule: "requirement", level: "error", part: part, path: unit.path,
+          sentence:
+            "\(part.shown(unit.path)) does not carry \(missing.joined(separator: ", ")), which is required",
+          detail: nil, gpus: []))
+    }
+    for entry in part.view.problems where entry.problem.isFailure {
+      results.append(
+        SARIFResult(
+          rule: "unread", level: "error", part: part, path: entry.path,
+          sentence: Sentence("\(part.path(entry.path)): \(entry.problem.description)"), detail: nil, gpus: [])
+      )
+    }
+    return results
+  }
+}
+
+private struct SARIFResult {
+  var rule: String
+  var level: String
+  var part: ViewAssessment
+  /// In the view; empty for all of it.
+  var path: Path
+  var sentence: Sentence
+  var detail: String?
+  var gpus: [String]
+
+  /// What was named, and the file in it.
+  private var place: String {
+    let root = part.view.paths.count == 1 ? part.view.paths[0] : Path("")
+    if path.bytes.isEmpty || part.view.kind == .file { return root.text }
+    return root.bytes.isEmpty ? path.text : "\(root.text)/\(path.text)"
+  }
+
+  var name: String { part.view.label.map { "\(place) (\($0))" } ?? place }
+
+  /// Relative, without a scheme.
+  var uri: String {
+    let relative = place.drop { $0 == "/" }
+    return relative.isEmpty ? "." : String(relative).asURI
+  }
+
+  func message(withName: Bool) -> String {
+    let text = sentence.text(gpus: gpus.isEmpty ? nil : listed(gpus)) + (detail.map { "; \($0)" } ?? "")
+    return printable(withName ? "\(name): \(text)" : text)
+  }
+
+  /// The same for the next release of a file: without versions, digests and the names of archives.
+  var fingerprint: String {
+    let file = LibraryName(path.lastComponent.text)?.stem ?? path.lastComponent.text
+    let words = [rule, file] + gpus
+    let stem = words.map { word in
+      word.filter { !$0.isNumber && $0 != "." } + "/\(gpus.contains(word) ? word : "")"
+    }
+    return stem.joined(separator: "|")
+  }
+}
+
+extension String {
+  /// With all but the characters that a path of a URI has percent-encoded.
+  fileprivate var asURI: String {
+    utf8.reduce(into: "") { text, byte in
+      switch byte {
+      case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+        UInt8(ascii: "~"),
+        UInt8(ascii: "/"):
+        text.unicodeScalars.append(Unicode.Scalar(byte))
+      default: text += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+      }
+    }
+  }
+}
+
+/// What a result is about: a check by its id, or what is no check.
+private struct SARIFRule {
+  var id: String
+  var title: String
+  var text: String
+  var source: String
+
+  static let all: [SARIFRule] =
+    Check.ID.allCases.map { id in
+      let (title, text) = id.rule
+      return SARIFRule(id: id.rawValue, title: title, text: text, source: id.source)
+    } + [
+      SARIFRule(
+        id: "requirement", title: "A required target is missing",
+        text:
+          "A library does not carry every target that --require names. Add the target to the flags that it is compiled with.",
+        source: "the option --require"),
+      SARIFRule(
+        id: "unread", title: "Something could not be read",
+        text: "A file could not be read as it should, so that nothing is known of what it holds.",
+        source: "the problems of the report"),
+    ]
+}
+
+extension Check.ID {
+  /// What is wrong when the check does not pass, and what helps.
+  fileprivate var rule: (title: String, text: String) {
+    switch self {
+    case .driverGPU:
+      (
+        "The driver does not support the GPU",
+        "Each GPU has a first driver, and some have a last one. Install a driver between them."
+      )
+    case .driverRuntime:
+      (
+        "The driver is too old for the CUDA runtime",
+        "A CUDA runtime needs a driver of its own CUDA version, or a newer one of the same major version (minor-version compatibility). Install a newer driver, or a build for an older CUDA."
+      )
+    case .driverImage:
+      (
+        "The image refuses the driver",
+        "NVIDIA_REQUIRE_CUDA of the image is not satisfied, so that the container does not start."
+      )
+    case .imageDevices:
+      (
+        "The image asks for no GPU",
+        "NVIDIA_VISIBLE_DEVICES or NVIDIA_DRIVER_CAPABILITIES of the image keep CUDA from its containers."
+      )
+    case .toolkitGPU:
+      (
+        "The toolkit does not compile for the GPU",
+        "Extensions that are built here have no code for the GPU. Build with another toolkit."
+      )
+    case .toolkitTorch:
+      (
+        "The toolkit does not fit PyTorch",
+        "PyTorch builds extensions with a toolkit of its own major version of CUDA only."
+      )
+    case .torchCount: ("PyTorch is installed several times", "Each installation is judged by itself.")
+    case .torchLibraries:
+      (
+        "Libraries of PyTorch are missing or are other ones",
+        "PyTorch does not start without the CUDA libraries that it was built for."
+      )
+    case .torchGPU:
+      (
+        "PyTorch has no code for the GPU",
+        "The first kernel fails with \"no kernel image is available for execution on the device\". Install a build that has code for the GPU."
+      )
+    case .packageGPU:
+      (
+        "A package has no code for the GPU",
+        "Its kernels fail with \"no kernel image is available for execution on the device\". Install a release that has code for the GPU."
+      )
+    case .packageTorch:
+      ("A package was made for another PyTorch", "Install the release that was made for this one.")
+    case .ptxDriver:
+      (
+        "The driver is too old for the PTX",
+        "The driver compiles PTX of its own CUDA version and of older ones. Install a newer driver."
+      )
+    case .compressionDriver:
+      (
+        "The driver does not decompress the code",
+        "Compressed code needs driver 550.54.14 or newer, or the option -no-compress of nvcc."
+      )
+    case .flagsContents:
+      (
+        "PyTorch does not carry what it says",
+        "torch.cuda.get_arch_list() names targets that not all of its code has."
+      )
+    case .missingLibraries: ("Libraries are missing", "A library does not load without those that it needs.")
+    case .runtimeCode:
+      (
+        "Code that is made at run time fails",
+        "A package compiles for the GPU when it runs, and the compiler that it takes does not know the GPU, is missing, or makes what the driver does not load."
+      )
+    }
+  }
+}

@@ -1,0 +1,72 @@
+import Assessment
+import Bytes
+import Compatibility
+import Stack
+
+/// Writes what to do about one view, and what can be said where nobody asks about a GPU.
+struct PlanText {
+  let part: ViewAssessment
+  let question: Question
+
+  /// Empty where there is nothing to do.
+  func text(_ style: TextStyle) -> String { headline(style) + plan(style) + oldestDriver(style) }
+
+  /// What to do, in its order, and what no step mends.
+  private func plan(_ style: TextStyle) -> String {
+    let plan = part.plan
+    var text = ""
+    func write(_ title: String, _ steps: [Plan.Step], isNumbered: Bool) {
+      text += "\n" + style.paint(title, .bold) + "\n"
+      for (index, step) in steps.enumerated() {
+        let first = isNumbered && steps.count > 1 ? "  \(index + 1). " : "  - "
+        text += wrapped(printable(step.text), first: first, width: style.width)
+        if let command = step.command {
+          text += "      " + style.paint(printable(command), .cyan) + "\n"
+        }
+      }
+    }
+    if !plan.steps.isEmpty { write("What to do", plan.steps, isNumbered: true) }
+    if !plan.obstacles.isEmpty {
+      text +=
+        plan.steps.isEmpty
+        ? "\n" + style.paint("What stands in the way", .bold) + "\n"
+        : style.paint("What is left then", .bold) + "\n"
+      let shown = style.showsDetails ? plan.obstacles.count : Self.shownObstacles
+      for obstacle in plan.obstacles.prefix(shown) {
+        text += wrapped(printable(obstacle), first: "  - ", width: style.width)
+      }
+      let hidden = plan.obstacles.count - shown
+      if hidden > 0 { text += "  and \(grouped(hidden)) more\n" }
+    }
+    if !plan.building.isEmpty { write("To compile extensions", plan.building, isNumbered: false) }
+    return text
+  }
+
+  /// Obstacles that are shown without details.
+  private static let shownObstacles = 4
+
+  /// Whether something is left out without details.
+  var isCut: Bool { part.plan.obstacles.count > Self.shownObstacles }
+
+  /// What can be said without a GPU.
+  private func headline(_ style: TextStyle) -> String {
+    guard !question.namesDevices, part.view.stack.hasStack else { return "" }
+    let failed = part.checks.contains { $0.status == .fail && !$0.id.isAboutBuilding }
+    return wrapped(
+      failed
+        ? "This does not run. Add --gpu to check a GPU." : "No conflicts found. Add --gpu to check a GPU.",
+      first: "", width: style.width)
+  }
+
+  /// The oldest driver that does, where nobody is told to install it.
+  private func oldestDriver(_ style: TextStyle) -> String {
+    guard part.answers.allSatisfy({ $0.kind == .yes || $0.kind == .partly }),
+      !part.plan.steps.contains(where: { $0.driver != nil }),
+      let demand = part.demand, let driver = demand.driver, !demand.demands.isEmpty
+    else { return "" }
+    return "\n"
+      + wrapped(
+        printable("The oldest driver for this is \(driver): \(demand.asking)."), first: "", width: style.width
+      )
+  }
+}

@@ -1,0 +1,229 @@
+import Assessment
+import Bytes
+import Compatibility
+import Stack
+
+/// Why the answers of one view are what they are: a row for each part of the stack and each package that a check says something
+/// about.
+struct ReasonRows {
+  let part: ViewAssessment
+  let question: Question
+
+  /// Checks that say the same, of several GPUs perhaps.
+  private struct Row {
+    var check: Check
+    var title: String
+    /// Empty for what is about no GPU, or about all of them.
+    var devices: [Int]
+    var evidence: [Evidence]
+
+    var isAboutOneDevice: Bool { !devices.isEmpty }
+  }
+
+  private struct Key: Hashable {
+    var id: Check.ID
+    var status: Check.Status
+    var subject: String?
+    var environment: Path?
+    var text: String
+    var detail: String?
+  }
+
+  /// Rows besides those of the stack that are shown without details.
+  private static let shownRows = 8
+  /// Columns of a title, unless all are shorter.
+  private static let titleWidth = 24
+
+  /// The rows, and whether something is left out of them.
+  func text(_ style: TextStyle) -> (text: String, isCut: Bool) {
+    var rows = rows(style.showsDetails)
+    var text = ""
+    let hidden = style.showsDetails ? 0 : rows.count { $0.check.line == nil } - Self.shownRows
+    if hidden > 0 {
+      var left = Self.shownRows
+      rows.removeAll { row in
+        guard row.check.line == nil else { return false }
+        left -= 1
+        return left < 0
+      }
+    }
+    let width = min(rows.map { columns($0.title) }.max() ?? 0, Self.titleWidth)
+    var isCut = hidden > 0
+    var told = Told()
+    for row in rows {
+      let isWhole = style.showsDetails || isNews(row, &told)
+      let (line, wasCut) = write(row, width, isWhole: isWhole, &told, style)
+      text += line
+      isCut = isCut || wasCut
+    }
+    if hidden > 0 { text += style.paint("and \(grouped(hidden)) more\n", .dim) }
+    return (text, isCut)
+  }
+
+  /// What the rows before have told.
+  private struct Told {
+    /// The devices of which something was told.
+    var devices: Set<Int> = []
+    /// The packages of which it was told why they fail.
+    var packages: Set<Int> = []
+    var details: Set<String> = []
+  }
+
+  /// Whether a row is the first about one of its devices, or tells of a package why it fails: it is shown as a whole.
+  private func isNews(_ row: Row, _ told: inout Told) -> Bool {
+    guard row.check.status != .pass else { return false }
+    let isFirst = !told.devices.isSuperset(
+      of: row.devices.isEmpty ? Array(question.devices.indices) : row.devices)
+    told.devices.formUnion(row.devices.isEmpty ? Array(question.devices.indices) : row.devices)
+    guard row.check.status == .fail else { return isFirst }
+    let packages =
+      row.check.packages
+      ?? part.packages.indices.filter { index in
+        part.packages[index].name == row.check.subject
+          && part.packages[index].environment == row.check.environment
+      }
+    let isNew = !told.packages.isSuperset(of: packages)
+    // Behind another driver there may be other causes.
+    if !row.check.dependsOnDriver { told.packages.formUnion(packages) }
+    return isFirst || isNew
+  }
+
+  private func write(
+    _ row: Row, _ titleWidth: Int, isWhole: Bool, _ told: inout Told, _ style: TextStyle
+  ) -> (String, Bool) {
+    let (check, mark) = (row.check, row.check.status.mark)
+    let title = row.title.elided(to: titleWidth).padded(to: titleWidth)
+    // The title names it, or there is one PyTorch.
+    let isNamed = check.line == nil || part.view.stack.torches.count == 1
+    let gpus = row.isAboutOneDevice ? listed(row.devices.map { question.devices[$0].device.label }) : nil
+    var sentence = printable(check.sentence.text(gpus: gpus, subject: isNamed ? "it" : nil))
+    if part.view.stack.environments.count > 1, let folder = check.environment, check.line == nil {
+      sentence += " (in \(folder.bytes.isEmpty ? Path(".") : folder))"
+    }
+    let first = "\(title)  \(mark)  "
+    let head = style.paint(title, .bold) + "  " + style.paint(mark, check.status.color) + "  "
+    guard isWhole else {
+      let limit = (style.width ?? Int.max) - columns(first)
+      let shown = sentence.cut(to: limit)
+      return (head + shown + "\n", shown != sentence || check.detail != nil || !row.evidence.isEmpty)
+    }
+    let indent = "    "
+    // A word that is wider than the column has room below the title.
+    let widest = sentence.split(separator: " ").lazy.map { columns(String($0)) }.max() ?? 0
+    var text =
+      columns(first) + widest <= style.width ?? Int.max
+      ? head + String(wrapped(sentence, first: first, width: style.width).dropFirst(first.count))
+      : head.trimmingEnd() + "\n" + wrapped(sentence, first: indent, width: style.width)
+    if let detail = check.detail, told.details.insert(detail).inserted || style.showsDetails {
+      text += wrapped(printable(detail), first: indent, width: style.width)
+    }
+    guard style.showsDetails else { return (text, !row.evidence.isEmpty) }
+    for line in distinct(
+      row.evidence.map { ($0.path.map { "\(part.shown($0)): " } ?? "") + printable($0.says) })
+    {
+      text += wrapped(line, first: indent, width: style.width)
+    }
+    return (text, false)
+  }
+
+  /// What stops everything first, then what fails, and so on; in the order of the stack, then of the packages.
+  private func rows(_ showsDetails: Bool) -> [Row] {
+    var rows: [Row] = []
+    var positions: [Key: Int] = [:]
+    for check in part.checks where showsDetails || isOfInterest(check) {
+      let key = Key(
+        id: check.id, status: check.status, subject: check.subject, environment: check.environment,
+        text: check.sentence.text(gpus: ""), detail: check.detail)
+      if let position = positions[key] {
+        if let device = check.device { rows[position].devices.append(device) }
+        rows[position].evidence = distinct(rows[position].evidence + check.evidence)
+      } else {
+        positions[key] = rows.count
+        rows.append(
+          Row(
+            check: check, title: title(of: check), devices: check.device.map { [$0] } ?? [],
+            evidence: distinct(check.evidence)))
+      }
+    }
+    if !showsDetails { rows = shortened(rows) }
+    func rank(_ row: Row) -> Int {
+      switch row.check.status {
+      case .fail: row.check.isStop ? 0 : 1
+      case .warn: 2
+      case .unknown: 3
+      case .pass: 4
+      }
+    }
+    func place(_ row: Row) -> Int {
+      row.check.line.flatMap { SummaryLine.allCases.firstIndex(of: $0) } ?? SummaryLine.allCases.count
+    }
+    return rows.enumerated().sorted { left, right in
+      (rank(left.element), place(left.element), left.offset)
+        < (rank(right.element), place(right.element), right.offset)
+    }.map(\.element)
+  }
+
+  /// Of what passes one row for each part of the stack of which nothing else is said: that of the newest CUDA runtime, which
+  /// comes last and asks most of the driver.
+  private func shortened(_ rows: [Row]) -> [Row] {
+    var last: [SummaryLine: Int] = [:]
+    for (index, row) in rows.enumerated() {
+      if let line = row.check.line, row.check.status == .pass, part.status(of: line) == .pass {
+        last[line] = index
+      }
+    }
+    return rows.enumerated().filter { index, row in
+      row.check.status != .pass || row.check.line.map { last[$0] == index } ?? false
+    }.map(\.element)
+  }
+
+  /// Whether a check is shown without details: not what passes for one package, what only wants a driver to be named, and what
+  /// PyTorch says of itself where somebody asks whether it runs.
+  private func isOfInterest(_ check: Check) -> Bool {
+    if check.status == .pass, check.line == nil { return false }
+    if check.status == .unknown, check.id.dependsOnDriver, !question.namesDriver { return false }
+    return !(check.id == .flagsContents && question.namesDevices)
+  }
+
+  private func title(of check: Check) -> String {
+    if let line = check.line { return line.title }
+    switch check.id {
+    case .toolkitGPU, .toolkitTorch: return "compiling"
+    case .torchCount: return "PyTorch"
+    case .imageDevices: return "image"
+    case .missingLibraries where check.subject == nil: return "libraries"
+    default: return printable(check.subject ?? "device code")
+    }
+  }
+}
+
+extension Check.Status {
+  var mark: String {
+    switch self {
+    case .pass: "✓"
+    case .warn: "!"
+    case .fail: "✗"
+    case .unknown: "?"
+    }
+  }
+
+  var color: TextStyle.Color {
+    switch self {
+    case .pass: .green
+    case .warn, .unknown: .yellow
+    case .fail: .red
+    }
+  }
+}
+
+extension SummaryLine {
+  var title: String {
+    switch self {
+    case .driverAndCUDA: "driver and CUDA"
+    case .torchAndCUDA: "PyTorch and CUDA"
+    case .driverAndGPU: "driver and GPU"
+    case .torchAndGPU: "PyTorch and GPU"
+    case .runtimeCode: "code made at run time"
+    }
+  }
+}

@@ -1,0 +1,124 @@
+import Assessment
+import Bytes
+import Compatibility
+import FixtureSupport
+import JSONSchemaSupport
+import Report
+import Scan
+import Testing
+
+/// The forms of a scan's report that other tools read.
+@Suite struct FormatTests {
+  private let tool = Tool(name: "cubinspect", version: "1.2.3")
+  private let tree: TemporaryTree
+  private let report: ScanReport
+
+  /// Three libraries, one with a name that every format has to escape, and a file that is damaged; for an A100 and an H100.
+  init() throws {
+    tree = try TemporaryTree()
+    try tree.sharedLibrary("a & b/<script>alert(1)</script>,\"|`*.so", modules: [FatBinaryBuilder("sm_80")])
+    try tree.sharedLibrary("lib/both.so", modules: [FatBinaryBuilder("sm_80", "sm_90")])
+    try tree.sharedLibrary("lib/old.so", modules: [FatBinaryBuilder("sm_70", "compute_70")])
+    try tree.write([0x7F, 0x45, 0x4C, 0x46], to: "lib/cut.so")
+    let devices = try ["A100", "H100"].flatMap { query in
+      try GPUCatalogue.resolveAll(query, in: .shipped).map {
+        RequestedDevice(query: query, device: $0.device(driver: nil, tables: .shipped))
+      }
+    }
+    let question = Question(
+      devices: devices, namesDevices: true, requirements: try TargetRequirement.list("sm_80"))
+    let facts = Scanner(jobs: 1).scan([Path(tree.path)]).facts(
+      for: .devices(devices.map(\.device)), by: question.tables, images: [], jobs: 1)
+    report = ScanReport(Assessment(facts, question))
+  }
+
+  @Test func commaSeparatedValues() {
+    let text = String(decoding: report.csv(), as: UTF8.self)
+    let lines = text.split(separator: "\r\n")
+    #expect(lines.count == 1 + 3 * 2)
+    #expect(lines[0].hasPrefix("view,package,version,library,"))
+    #expect(
+      text.contains(#","a & b/<script>alert(1)</script>,""|`*.so",1,sm_80,H100,9.0,,incompatible,counts"#))
+    #expect(text.contains(#",lib/old.so,1,"sm_70 compute_70",A100,8.0,,jit,counts"#))
+  }
+
+  @Test func linesOfJSON() throws {
+    let lines = try report.ndjson().split(separator: UInt8(ascii: "\n")).map {
+      try JSONValue(parsing: Array($0))
+    }
+    #expect(
+      lines.filter { $0["kind"] == .string("answer") }.compactMap { $0["answer"]?.string } == [
+        "yes", "partly",
+      ])
+    let libraries = lines.filter { $0["kind"] == .string("library") }
+    #expect(libraries.count == 3 * 2 && lines.count == 8)
+    #expect(
+      libraries.compactMap { $0["verdict"]?.string }.sorted() == [
+        "incompatible", "jit", "jit", "native", "native", "native",
+      ])
+  }
+
+  @Test func markdown() {
+    let text = report.markdown()
+    #expect(!text.contains("<script>") && !text.contains("`"))
+    #expect(text.contains("| package | A100 | H100 |\n|---|:-:|:-:|\n"))
+    #expect(text.contains("| lib/both.so | ✓ | ✓ |\n"))
+    #expect(text.contains("◐ H100: partly"))
+    #expect(text.contains("**Not read as it should be**"))
+    // Every fold is closed.
+    #expect(text.split(separator: "<details>").count == text.split(separator: "</details>").count)
+  }
+
+  @Test func junit() {
+    func text(_ level: FailLevel) -> String {
+      String(
+        decoding: report.junit(failingAt: level, timestamp: "2026-11-29T17:03:37", seconds: 1.5),
+        as: UTF8.self)
+    }
+    // Packages on GPUs, libraries that must carry sm_80, one of which does not, and a file that is cut.
+    #expect(text(.incompatible).contains("failures=\"2\" errors=\"1\""))
+    #expect(text(.never).contains("failures=\"1\" errors=\"1\""))
+    #expect(text(.incompatible).contains("&lt;script&gt;alert(1)&lt;/script&gt;,&quot;|`*.so"))
+    #expect(!text(.incompatible).contains("<script>"))
+  }
+
+  @Test func sarif() throws {
+    let document = try JSONValue(parsing: report.sarif(tool))
+    let run = try #require(document["runs"]?.elements?.first)
+    let rules = try #require(run["tool"]?["driver"]?["rules"]?.elements).compactMap { $0["id"]?.string }
+    let results = try #require(run["results"]?.elements)
+    #expect(Set(rules).isSuperset(of: ["packageGPU", "requirement", "unread"]))
+    #expect(Set(results.compactMap { $0["ruleId"]?.string }) == Set(rules))
+    for result in results {
+      let location = result["locations"]?.elements?.first?["physicalLocation"]?["artifactLocation"]?["uri"]?
+        .string
+      let uri = try #require(location)
+      #expect(!uri.hasPrefix("/") && !uri.contains(":") && !uri.contains(" ") && !uri.contains("<"))
+    }
+    let fingerprints = results.compactMap { $0["partialFingerprints"]?["cubinspect/v1"]?.string }
+    #expect(fingerprints.count == results.count && Set(fingerprints).count == results.count)
+    let located = try JSONValue(parsing: report.sarif(tool, location: "Dockerfile"))
+    let first = try #require(located["runs"]?.elements?.first?["results"]?.elements?.first)
+    let place = first["locations"]?.elements?.first?["physicalLocation"]?["artifactLocation"]?["uri"]
+    #expect(place == .string("Dockerfile"))
+    #expect(first["message"]?["text"]?.string?.contains(tree.path) == true)
+  }
+
+  @Test func page() {
+    let text = String(decoding: report.html(tool, seconds: 1), as: UTF8.self)
+    #expect(!text.contains("<script>alert"))
+    #expect(text.contains("&lt;script&gt;alert(1)&lt;/script&gt;"))
+    // Nothing is loaded.
+    for attribute in ["src=", "href=", "url(", "@import"] { #expect(!text.contains(attribute)) }
+    #expect(text.contains("<li class=\"partly\">"))
+    for tag in ["section", "details", "table", "ul", "ol", "li", "tr", "p"] {
+      let opened = text.matches(of: try! Regex("<\(tag)[ >]")).count
+      #expect(opened == text.matches(of: try! Regex("</\(tag)>")).count, "\(tag)")
+    }
+  }
+
+  @Test func shortText() {
+    let lines = report.shortText(TextStyle()).split(separator: "\n")
+    #expect(lines.count == 2 && lines[0].hasPrefix("✓ A100: yes") && lines[1].hasPrefix("◐ H100: partly. "))
+  }
+}
