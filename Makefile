@@ -18,8 +18,8 @@ DESTDIR ?=
 # The time of the files in wheels and archives: that of the last change.
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 
-.PHONY: help setup build demo test test-python test-large fetch-large bench fuzz hardware lint docs fixtures goldens clean \
-  install static wheel data-wheel dist
+.PHONY: help setup build demo test test-python test-large fetch-large survey refresh-tables bench fuzz hardware lint docs \
+  fixtures goldens clean install static wheel data-wheel dist
 
 help: ## List the tasks
 	@echo "usage: make TASK"
@@ -94,6 +94,13 @@ bench: build fetch-large ## Measure against floors and other tools (4 GB more to
 	@$(scripts)/setup views
 	$(scripts)/fetch-test-wheels small dispatch bench >/dev/null
 	Tests/Benchmarks/run --cubinspect $(program)
+
+survey: build ## Measure releases on PyPI, and write the table for cubinspect which: SURVEY="PACKAGE..." for some
+	@$(scripts)/survey --program $(program) $(SURVEY)
+	$(scripts)/survey --program $(program) --table
+
+refresh-tables: ## Say which releases PyPI has that the tables lack
+	@$(scripts)/survey --news
 
 fuzz: ## Run the fuzz targets
 	@Tests/Fuzz/run

@@ -70,8 +70,10 @@ let package = Package(
         .embedInCode("Resources/drivers.json"), .embedInCode("Resources/gpus.json"),
         .embedInCode("Resources/jetson.json"), .embedInCode("Resources/toolkits.json"),
       ]),
+    // What was measured of packages on PyPI.
+    .target(name: "CTables", exclude: ["surveyed.ndjson"]),
     library(
-      "Stack", ["Bytes", "ELFFile", "DeviceCode", "Compatibility"],
+      "Stack", ["Bytes", "ELFFile", "DeviceCode", "Compatibility", "CTables"],
       resources: [
         .embedInCode("Resources/containers.json"), .embedInCode("Resources/errors.json"),
         .embedInCode("Resources/libraries.json"),
@@ -128,7 +130,7 @@ let package = Package(
     tests(
       "Assessment",
       [
-        "Bytes", "ELFFile", "DeviceCode", "Compatibility", "Stack", "FixtureSupport", "FuzzSupport",
+        "Bytes", "ELFFile", "DeviceCode", "Compatibility", "Stack", "Report", "FixtureSupport", "FuzzSupport",
         "StackFixtures",
       ], resources: [.embedInCode("Resources/runtimeCases.json")]),
     tests(

@@ -159,7 +159,7 @@ package func listed(_ items: [String], with word: String = "and") -> String {
 }
 
 /// The first `count` of `items`, and how many others there are.
-func listed(_ items: [String], atMost count: Int, others: String = "others") -> String {
+package func listed(_ items: [String], atMost count: Int, others: String = "others") -> String {
   items.count <= count + 1
     ? listed(items) : listed(items.prefix(count) + ["\(items.count - count) \(others)"])
 }

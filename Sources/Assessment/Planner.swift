@@ -7,6 +7,7 @@ import Stack
 struct Planner {
   private let original: Assessor
   private let question: Question
+  let releases = KnownReleases()
   var plan = Plan()
 
   init(_ assessor: Assessor, _ question: Question) {
@@ -56,6 +57,7 @@ struct Planner {
       return step
     }
     if let step = compilerStep(assessor, checks) { return step }
+    if let step = packageStep(assessor) { return step }
     if let step = capabilities(checks) { return step }
     if !has(.baseImage), let step = baseImage(assessor, checks) { return step }
     if !has(.installDriver) { return driverStep(assessor, checks) }
@@ -214,6 +216,13 @@ struct Planner {
     guard checks.contains(where: { $0.id == .driverImage && $0.status == .fail }) else { return nil }
     let wanted = assessor.facts.torches.compactMap { $0.cuda?.value }.max()
     let newest = assessor.devices.compactMap { $0.knownDriver?.maxCUDA(by: $0.tables) }.min()
+    if let image = newest.flatMap({ assessor.ngcImage(for: $0) }) {
+      return Plan.Step(
+        kind: .baseImage,
+        text: "start from an image of NGC for CUDA \(image.cuda), which this driver supports by itself: "
+          + "the newest in the tables" + (image.confirmed == false ? ", probably" : ""),
+        command: "FROM \(image.name)", change: .image)
+    }
     // The image of the wanted version, or the nearest older one of the same major version that the driver supports.
     let rows = assessor.tables.containers.baseImages.filter { row in
       (wanted.map { row.cuda.major == $0.major && row.cuda <= $0 } ?? true)
@@ -223,7 +232,7 @@ struct Planner {
     return Plan.Step(
       kind: .baseImage,
       text: "start from a base image of CUDA \(row.cuda), which this driver supports by itself"
-        + (row.confirmed == false ? " (the name of the image is not confirmed)" : ""),
+        + (row.confirmed == false ? ", probably this one" : ""),
       command: "FROM \(row.image)", change: .image)
   }
 
@@ -298,7 +307,11 @@ struct Planner {
         "\(listed(names, atMost: 3)) of \(package.name) \(names.count == 1 ? "was" : "were") written for other GPUs than "
         + device.label
     }
-    return "\(what): take a release that has, or compile it for \(device.computeCapability)"
+    let releases =
+      verdict.code == .incompatible
+      ? assessor.measuredReleases(of: package, for: device, self.releases) : nil
+    return "\(what): "
+      + (releases ?? "take a release that has, or compile it for \(device.computeCapability)")
   }
 }
 

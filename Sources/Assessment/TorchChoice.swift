@@ -92,9 +92,14 @@ struct TorchSearch {
     return devices.allSatisfy { release.makesCode(for: $0, by: tables) != false }
   }
 
-  private func choices(in index: Int, near torch: TorchInstallation) -> [TorchChoice] {
+  /// The best build of one release for the devices, of those for the CUDA versions that are admitted; nil where none runs.
+  func best(in index: Int, _ admits: (CUDAVersion) -> Bool) -> TorchChoice? {
+    choices(in: index, near: nil).filter { admits($0.cuda) }.min { rank($0) < rank($1) }
+  }
+
+  private func choices(in index: Int, near torch: TorchInstallation?) -> [TorchChoice] {
     let release = table.releases[index]
-    let own = String(torch.version.value.prefix { $0 != "+" })
+    let own = String(torch?.version.value.prefix { $0 != "+" } ?? "")
     return release.builds.indices.compactMap { position in
       let build = release.builds[position]
       if build.lacks.contains(where: companions.contains) { return nil }
@@ -118,7 +123,7 @@ struct TorchSearch {
       let drivers = drivers(for: build.cuda)
       if drivers?.isEmpty(by: tables) == true { return nil }
       // What is installed does not mend itself.
-      if torch.cuda?.value == build.cuda, version == own { return nil }
+      if let torch, torch.cuda?.value == build.cuda, version == own { return nil }
       var choice = TorchChoice(
         release: index, version: version, cuda: build.cuda, build: position, targets: targets, fit: fit,
         drivers: drivers, isConfirmed: build.isConfirmed)

@@ -146,6 +146,25 @@ public struct CodeUnit: Hashable, Sendable {
     return count > 0 ? count : moduleCount
   }
 
+  /// Without what no driver loads, where there is something that it does.
+  package var loadable: CodeUnit {
+    let kept = groups.filter { $0.role == .portable || $0.role == .specialised }
+    guard !kept.isEmpty else { return self }
+    let used = Set(kept.flatMap { $0.images + $0.preLinked }).sorted()
+    let positions = Dictionary(uniqueKeysWithValues: zip(used, used.indices))
+    return CodeUnit(
+      signatures: used.map { signatures[$0] },
+      groups: kept.map { group in
+        var group = group
+        group.images = group.images.compactMap { positions[$0] }
+        group.preLinked = group.preLinked.compactMap { positions[$0] }
+        return group
+      })
+  }
+
+  /// The indices of all modules.
+  package var modules: Set<Int> { Set(groups.flatMap(\.modules)) }
+
   /// Whether some image is PTX.
   public var hasPTX: Bool { signatures.contains(where: \.isPTX) }
 

@@ -10,6 +10,8 @@ public struct Device: Hashable, Sendable {
   /// The first driver of each branch that lists it by name, see ``GPU/firstDrivers``; of several products that it may be,
   /// those of the oldest. Empty where they are not known.
   public private(set) var firstDrivers: [DriverVersion] = []
+  /// False where no document says that the product, or each that it may be, has this compute capability.
+  public private(set) var isConfirmed = true
   public var driver: DriverVersion?
   /// The release of Jetson Linux (L4T) that a Tegra runs: `[36, 4, 3]`; nil where nothing tells.
   public var jetsonLinux: [Int]?
@@ -36,6 +38,7 @@ public struct Device: Hashable, Sendable {
     self.init(
       computeCapability, name: Set(products).count == 1 ? products[0] : nil, driver: driver, tables: tables)
     self.products = products
+    isConfirmed = gpus.isEmpty || gpus.contains(where: \.isConfirmed)
     let firstDrivers = gpus.map(\.firstDrivers)
     if !firstDrivers.contains(where: \.isEmpty) {
       self.firstDrivers =
@@ -70,6 +73,9 @@ public struct Device: Hashable, Sendable {
     if let driver { return tables.jetson.jetPack(driver: driver) }
     return jetsonLinux.flatMap { tables.jetson.jetPack(jetsonLinux: $0) }
   }
+
+  /// `10.3`, or `probably 10.7` for a product whose compute capability no document states.
+  public var capability: String { (isConfirmed ? "" : "probably ") + computeCapability.description }
 
   /// The oldest driver that supports it: the first that lists the product where that is known, else the first release for
   /// its compute capability, or its first branch. Nil for Tegra, and where the tables do not tell.

@@ -73,6 +73,14 @@ public enum DriverVersion: Hashable, Sendable {
     return row(tables.drivers)?.maxCUDA
   }
 
+  /// For a sentence: `CUDA 12.4`, or `probably CUDA 7.5` where no document confirms it; nil when the table does not tell.
+  package func statedCUDA(by tables: TableSet) -> String? {
+    maxCUDA(by: tables).map { cuda in
+      if case .cuda = self { return "CUDA \(cuda)" }
+      return (row(tables.drivers)?.confirmed == false ? "probably " : "") + "CUDA \(cuda)"
+    }
+  }
+
   /// The newest PTX ISA version that it compiles; nil when the table does not tell.
   public func newestPTXISA(by tables: TableSet) -> PTXISAVersion? {
     let table = tables.drivers

@@ -51,9 +51,10 @@ public struct GPUsReport: Sendable {
   public func text(_ style: TextStyle) -> String {
     let rows = (gpus.filter { $0.segment != .label } + gpus.filter { $0.segment == .label }).map { gpu in
       (
-        gpu.computeCapabilities.map(\.description).joined(separator: "/"),
+        (gpu.isConfirmed || gpu.segment == .label ? "" : "probably ")
+          + gpu.computeCapabilities.map(\.description).joined(separator: "/"),
         architectures(of: gpu).joined(separator: "/"), gpu.segment.rawValue, gpu.name,
-        gpu.note ?? (gpu.isConfirmed || gpu.segment == .label ? nil : "not confirmed")
+        gpu.note
       )
     }
     let widths = rows.reduce((2, 12, 7)) {

@@ -126,6 +126,22 @@ struct JSONWriter {
     append(close)
   }
 
+  /// The array of arrays of strings, each of these on one line.
+  mutating func array(_ key: StaticString, of rows: some Sequence<[String]>) {
+    array(key) { array in
+      for row in rows {
+        array.element { writer in
+          let outer = writer.isRow
+          writer.isRow = true
+          writer.array { cells in
+            for cell in row { cells.element { $0.value(cell) } }
+          }
+          writer.isRow = outer
+        }
+      }
+    }
+  }
+
   /// The array of arrays of numbers, on one line.
   mutating func array(_ key: StaticString, of rows: some Sequence<[Int]>) {
     row(key, rows) { writer, numbers in

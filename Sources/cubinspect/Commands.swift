@@ -104,6 +104,13 @@ extension Flag {
       -o text -o json=report.json does both.
       """,
     defaultValue: "text", group: "Output")
+  static let tableOutput = Flag(
+    "output", short: "o", .repeated("FORMAT[=FILE]"),
+    values: .suggestions(["text", "markdown", "csv", "json"]),
+    documentation: """
+      Write the table as text, markdown, csv or json, to FILE or to standard output. May be given several times.
+      """,
+    defaultValue: "text", group: "Output")
   static let scanOutput = Flag(
     "output", short: "o", .repeated("FORMAT[=FILE]"),
     values: .suggestions(Output.Format.allCases.map(\.rawValue)),
@@ -128,6 +135,26 @@ extension Flag {
     "output", short: "o", .value("FILE"), values: .files,
     documentation: "Write the facts into FILE, which appears whole or not at all.",
     defaultValue: "standard output", group: "Output")
+  static let compact = Flag(
+    "compact",
+    documentation: """
+      Leave out what no verdict depends on: digests, sizes, and the names of kernels, in whose place are shorter ones by \
+      which everything is judged alike. PATH may also be facts that were written down before.
+      """,
+    group: "What to write")
+  static let python = Flag(
+    "python", .value("VERSION"), values: .suggestions(["3.10", "3.12"]),
+    documentation: "Only releases with a wheel for this version of Python.", defaultValue: "any",
+    group: "What to judge for")
+  static let cuda = Flag(
+    "cuda", .value("VERSION"), values: .suggestions(["11.8", "12.8", "13.0"]),
+    documentation:
+      "Only wheels that are built for this version of CUDA, or for an older one of its major version.",
+    defaultValue: "any", group: "What to judge for")
+  static let machine = Flag(
+    "machine", .value("MACHINE"), values: .choices(["x86_64", "aarch64"]),
+    documentation: "Only wheels for this processor.",
+    defaultValue: "that of the GPU where it is part of one, else x86_64", group: "What to judge for")
   static let json = Flag("json", documentation: "The same as -o json.", group: "Output")
   static let limit = Flag(
     "limit", .repeated("NAME=VALUE"),
@@ -250,7 +277,7 @@ extension Command {
         "PATH", .oneOrMore, values: .files,
         documentation: "A directory, a wheel or another package, an image, or one file, as for scan.")
     ],
-    flags: [.imageConfig, .platform, .limit, .data, .factsFile, .jobs],
+    flags: [.compact, .imageConfig, .platform, .limit, .data, .factsFile, .jobs],
     examples: [
       Example(
         "Keep what there is to know about a wheel:", "cubinspect facts torch-2.9.1.whl -o torch.json"),
@@ -377,6 +404,57 @@ extension Command {
       Example("All of them for a program to read:", "cubinspect gpus -o json"),
     ])
 
+  static let which = Command(
+    "which", summary: "Say which release of a PACKAGE on PyPI runs on a GPU.",
+    discussion: """
+      Finds the newest release whose wheels carry what the GPU needs, the command that installs it, and the oldest \
+      driver; since when the GPU is supported or no longer is; and what the newest release has that this one has not.
+
+      It is answered from what this program itself measured in the wheels of many packages, and judged as scan judges \
+      the wheels. The answer says how far a package was measured. What was not measured is not guessed. tables \
+      packages lists the measured packages.
+      """,
+    positionals: [
+      Positional(
+        "PACKAGE", values: .suggestions(["torch", "bitsandbytes", "onnxruntime-gpu", "xformers"]),
+        documentation: "The name of a package on PyPI, such as bitsandbytes.")
+    ],
+    flags: [.gpu, .driver, .python, .cuda, .machine, .data, .output, .json],
+    examples: [
+      Example(
+        "Which bitsandbytes runs on a GTX 980?", "cubinspect which bitsandbytes --gpu \"GTX 980\""),
+      Example(
+        "Which PyTorch runs on both, with the driver that is there?",
+        "cubinspect which torch --gpu V100 --gpu H100 --driver 535"),
+      Example("For a program to read:", "cubinspect which onnxruntime-gpu --gpu B200 -o json"),
+    ])
+
+  static let tables = Command(
+    "tables", summary: "Show what this program knows, as a table NAME.",
+    discussion: """
+      The tables by which everything is judged: drivers, toolkits, PTX, builds of PyTorch, cuDNN, Triton, JetPack, \
+      machines of clouds, images of NGC. As CSV and JSON each row has its source. Rows that no document confirms are \
+      marked "probably". Without NAME the tables are listed.
+      """,
+    positionals: [
+      Positional(
+        "NAME", .any,
+        values: .suggestions([
+          "architectures", "cloud", "compat", "compilers", "cuda", "cudnn", "drivers", "families", "images",
+          "jetpack",
+          "ngc", "packages", "ptx", "pytorch", "triton",
+        ]),
+        documentation: """
+          The name of a table; then words that every shown row must have: pytorch 2.9, drivers 580, cloud aws.
+          """)
+    ],
+    flags: [.tableOutput, .json, .data],
+    examples: [
+      Example("Which builds of PyTorch are there for CUDA 12.8?", "cubinspect tables pytorch 12.8"),
+      Example("Which CUDA does driver 580 support?", "cubinspect tables drivers R580"),
+      Example("For a wiki page, or a spreadsheet:", "cubinspect tables cuda -o markdown -o csv=cuda.csv"),
+    ])
+
   static let explain = Command(
     "explain", summary: "Say what an error message means, and what to do.",
     discussion: """
@@ -401,7 +479,9 @@ extension Command {
     positionals: [
       Positional(
         "COMMAND", .optional,
-        values: .suggestions(["scan", "list", "kernels", "extract", "diff", "facts", "gpus", "explain"]),
+        values: .suggestions([
+          "scan", "which", "list", "kernels", "extract", "diff", "facts", "gpus", "tables", "explain",
+        ]),
         documentation: "The command to explain; without it, the program.")
     ])
 
@@ -431,6 +511,8 @@ extension Command {
       Example("What device code is in this file?", "cubinspect list libtorch_cuda.so"),
       Example("Why is it so big?", "cubinspect kernels --summary libtorch_cuda.so"),
       Example("Give me its images as files:", "cubinspect extract libtorch_cuda.so --into images"),
+      Example(
+        "Which bitsandbytes runs on a GTX 980?", "cubinspect which bitsandbytes --gpu \"GTX 980\""),
       Example("Which compute capability has an RTX 4090?", "cubinspect gpus \"RTX 4090\""),
     ],
     sections: [
@@ -455,6 +537,7 @@ extension Command {
         ]),
     ],
     subcommands: [
-      scan, list, kernels, extract, diff, facts, gpus, explain, help, completions, licenses, man,
+      scan, which, list, kernels, extract, diff, facts, gpus, tables, explain, help, completions, licenses,
+      man,
     ])
 }

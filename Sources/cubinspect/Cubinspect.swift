@@ -43,6 +43,8 @@ enum Cubinspect {
       case "extract": return try ExtractCommand(parsed).run()
       case "explain": return try ExplainCommand(parsed).run()
       case "gpus": return try GPUsCommand(parsed).run()
+      case "tables": return try TablesCommand(parsed).run()
+      case "which": return try WhichCommand(parsed).run()
       case "help": return help(for: parsed.positionals.map(\.text))
       case "licenses":
         return Terminal.write(String(decoding: PackageResources.licenses_txt, as: UTF8.self))

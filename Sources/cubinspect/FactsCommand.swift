@@ -13,8 +13,10 @@ struct FactsCommand {
   private let isQuiet: Bool
   private let output: Output
   private let tables: TableSet
+  private let isCompact: Bool
 
   init(_ arguments: ParsedArguments) throws(UsageError) {
+    isCompact = arguments.has(.compact)
     paths = arguments.positionals.map { Path(bytes: $0.bytes) }
     output = try Output.json(arguments, .factsFile, reading: paths)
     images = try arguments.images
@@ -24,8 +26,9 @@ struct FactsCommand {
   }
 
   func run() -> ExitStatus {
+    if isCompact, let status = compact() { return status }
     if FactsFile.refuse(among: paths) { return .usage }
-    let facts = ProgressLine.during(isQuiet: isQuiet) { progress in
+    var facts = ProgressLine.during(isQuiet: isQuiet) { progress in
       var scanner = scanner
       scanner.progress = progress
       return scanner.scan(paths).facts(
@@ -41,12 +44,33 @@ struct FactsCommand {
       }
       if problems.contains(where: { $0.problem.isFailure }) { status = .usage }
     }
-    let isWritten = [output].write(
+    if isCompact { facts.views = facts.views.map(\.compact) }
+    return write(facts) ? status : .usage
+  }
+
+  private func write(_ facts: Facts) -> Bool {
+    [output].write(
       TextStyle(), text: { _ in [] },
       json: {
         FactsDocument.write(facts, toolName: Cubinspect.tool.name, toolVersion: Cubinspect.tool.version)
       })
-    return isWritten ? status : .usage
+  }
+
+  /// Makes facts compact that were written down before; nil where some path holds none.
+  private func compact() -> ExitStatus? {
+    let files = paths.compactMap { FactsFile.open($0) }
+    guard files.count == paths.count else { return nil }
+    var facts = Facts()
+    for (path, file) in zip(paths, files) {
+      do throws(Problem) {
+        facts.add(try FactsDocument.read(file, by: tables))
+      } catch {
+        Terminal.report("\(path): \(error.description)")
+        return .usage
+      }
+    }
+    facts.views = facts.views.map(\.compact)
+    return write(facts) ? .success : .usage
   }
 }
 

@@ -1,4 +1,5 @@
 import Archives
+import Assessment
 import Bytes
 import CommandLineSyntax
 import DeviceCode
@@ -48,7 +49,12 @@ struct Output {
     _ arguments: ParsedArguments, reading inputs: [Path] = [], making folder: Path? = nil
   ) throws(UsageError) -> [Output] {
     let values = arguments.values(of: .output)
-    let formats = arguments.commandPath.last == "scan" ? Format.allCases : [.text, .json]
+    let formats: [Format] =
+      switch arguments.commandPath.last {
+      case "scan": Format.allCases
+      case "tables": [.text, .markdown, .csv, .json]
+      default: [.text, .json]
+      }
     var outputs = arguments.has(.json) ? [Output(.json)] : []
     if values.isEmpty, outputs.isEmpty { outputs = [Output(.text)] }
     for value in values {

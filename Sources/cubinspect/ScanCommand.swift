@@ -57,7 +57,7 @@ struct ScanCommand {
   }
 
   /// The driver that `--driver` names, or that of this machine; nil without one.
-  private static func driver(_ tables: TableSet, _ arguments: ParsedArguments) throws(UsageError)
+  static func driver(_ tables: TableSet, _ arguments: ParsedArguments) throws(UsageError)
     -> DriverVersion?
   {
     guard let value = arguments.value(of: .driver) else { return nil }
@@ -76,7 +76,7 @@ struct ScanCommand {
   }
 
   /// The GPUs that one `--gpu` names: those of this machine for `auto`, with its driver where none is named.
-  private static func devices(
+  static func devices(
     _ query: Argument, _ driver: DriverVersion?, _ tables: TableSet, _ arguments: ParsedArguments
   ) throws(UsageError) -> [RequestedDevice] {
     guard query.text != auto else {

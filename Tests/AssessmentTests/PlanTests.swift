@@ -317,6 +317,23 @@ import Testing
     #expect(plan.answers.map(\.kind) == [.yes])
   }
 
+  /// For an image of NGC another month of it is named.
+  @Test func imagesOfNGC() throws {
+    let published = try #require(PublishedImages.shared.images.first { $0.cuda == "12.8" }).requirement
+    let plan = try plan(
+      "2.7.1+cu128", cuda: "12.8", ["sm_86"], [("NVIDIA GeForce RTX 3090", "470.57.02")]
+    ) { tree in
+      tree.images = [
+        ImageConfiguration(environment: [
+          "CUDA_VERSION": "12.8.1", "NVIDIA_REQUIRE_CUDA": published, "NVIDIA_PYTORCH_VERSION": "25.02",
+        ])
+      ]
+    }
+    let step = plan.steps.first { $0.kind == .baseImage }
+    #expect(step?.command == "FROM nvcr.io/nvidia/pytorch:21.06-py3")
+    #expect(step?.text.contains("for CUDA 11.3") == true)
+  }
+
   @Test func building() throws {
     let plan = try plan(
       "2.5.1+cu124", cuda: "12.4", ["sm_86", "sm_90"],

@@ -346,8 +346,23 @@ struct GoldenTests {
     try expectGolden("gpus-sm_90.txt", "gpus sm_90", in: "/")
   }
 
+  @Test func which() throws {
+    try expectGolden(
+      "which.txt", "which bitsandbytes --gpu 8.6 --python 3.12 --cuda 12.8 --driver 570", in: "/usr")
+    try expectGolden("which-unknown.txt", "which no-such-package --gpu A100", in: "/usr", status: 2)
+    try expectGolden("which-torch.txt", "which torch --gpu V100 --gpu H100", in: "/usr")
+  }
+
+  @Test func tables() throws {
+    try expectGolden("tables.txt", "tables", in: "/usr")
+    try expectGolden("tables-cudnn.txt", "tables cudnn", in: "/usr")
+    try expectGolden("tables-drivers.md", "tables drivers 570 -o markdown", in: "/usr")
+    try expectGolden("tables-ptx.csv", "tables ptx 9.0 -o csv", in: "/usr")
+    try expectGolden("tables-unknown.txt", "tables gpus", in: "/usr", status: 2)
+  }
+
   @Test func help() throws {
-    for command in ["scan", "list", "kernels", "extract", "diff", "facts", "gpus"] {
+    for command in ["scan", "which", "list", "kernels", "extract", "diff", "facts", "gpus", "tables"] {
       try expectGolden("help-\(command).txt", "help \(command)", in: "/")
     }
     try expectGolden("help.txt", "--help", in: "/")

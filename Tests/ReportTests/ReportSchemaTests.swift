@@ -282,7 +282,7 @@ struct ReportSchemaTests {
   static func documents() throws -> [[UInt8]] {
     try [
       list(), extract(), try scan(), try setAside(), try stack(), try kernels(), try kernels(isSummary: true),
-      try diff(), gpus(),
+      try diff(), gpus(), try which("bitsandbytes"), try which("torch"), try which("triton", "V100"), table(),
     ] + images()
   }
 
@@ -294,6 +294,30 @@ struct ReportSchemaTests {
     return GPUsReport(
       query: "", gpus: catalogue.search("", by: .shipped), instances: catalogue.instances, tables: .shipped
     ).json(tool)
+  }
+
+  static func which(_ package: String, _ gpu: String = "GTX 980") throws -> [UInt8] {
+    let device = try GPUCatalogue.resolve(gpu, in: .shipped).device(driver: nil, tables: .shipped)
+    let question = ReleaseQuestion(
+      package: package,
+      question: Question(devices: [RequestedDevice(query: "GTX 980", device: device)], namesDevices: true))
+    return ReleaseReport(question: question, answer: try ReleaseAnswer(question)).json(tool)
+  }
+
+  static func table() -> [UInt8] { Matrix.kinds[0].matrix(of: .shipped).json(tool) }
+
+  @Test(arguments: [
+    (#""kind": "gone""#, #""kind": "lost""#), (#""answer": "yes""#, #""answer": "maybe""#),
+    (#""measured": "#, #""measured": -"#), (#""machine": "x86_64""#, #""machine": "x86""#),
+    (#""sm_52""#, #""52""#),
+  ])
+  func whichWithAnErrorIsNot(right: String, wrong: String) throws {
+    try expectRefused(Self.which("bitsandbytes"), right, wrong)
+  }
+
+  @Test(arguments: [(#""columns": ["#, #""titles": ["#), (#""title": ""#, #""name": ""#)])
+  func tableWithAnErrorIsNot(right: String, wrong: String) throws {
+    try expectRefused(Self.table(), right, wrong)
   }
 
   @Test func documentsOfEachKindAreValid() throws {

@@ -133,6 +133,11 @@ extension Assessor {
     return [all[0]]
   }
 
+  /// `CUDA up to 12.4`, or `probably CUDA up to 7.5`.
+  private func stated(_ cuda: CUDAVersion, of driver: DriverVersion) -> String {
+    (driver.statedCUDA(by: tables)?.hasPrefix("probably") == true ? "probably " : "") + "CUDA up to \(cuda)"
+  }
+
   private func driverGPU(_ index: Int) -> Check {
     let device = devices[index]
     func check(_ status: Check.Status, _ summary: Sentence, detail: String? = nil) -> Check {
@@ -150,11 +155,12 @@ extension Assessor {
             ? "its driver comes with JetPack, and nothing here tells which"
             : "its drivers come with JetPack, and none that is known has this one")
       }
+      let probably = jetPack.confirmed == false ? "probably " : ""
       let name = "JetPack \(jetPack.jetPack) with CUDA \(jetPack.cuda)"
       return jetPack.computeCapabilities.contains(device.computeCapability)
-        ? check(.pass, "\(name) supports \(gpu: device.label)")
+        ? check(.pass, "\(name) \(probably)supports \(gpu: device.label)")
         : check(
-          .fail, "\(name) does not support \(gpu: device.label)",
+          .fail, "\(name) \(probably)does not support \(gpu: device.label)",
           detail: "it is for \(listed(jetPack.computeCapabilities.map(\.description)))")
     }
     guard let driver = device.driver else {
@@ -206,12 +212,13 @@ extension Assessor {
     if let newest = driver.maxCUDA(by: tables), newest >= runtime.cuda {
       if let refused { return forwardWarning(refused.0, device) { check($0, $1, detail: $2, $3) } }
       return check(
-        .pass, "driver \(driver) runs CUDA up to \(newest), and \(users) \(brings) \(runtime.name)")
+        .pass,
+        "driver \(driver) runs \(stated(newest, of: driver)), and \(users) \(brings) \(runtime.name)")
     }
     let isEnough = minimum.flatMap { driver.isAtLeast($0, by: tables) }
     if isEnough == true {
       if let refused { return forwardWarning(refused.0, device) { check($0, $1, detail: $2, $3) } }
-      let newest = driver.maxCUDA(by: tables).map { "is of CUDA \($0)" } ?? "is newer than the tables"
+      let newest = driver.statedCUDA(by: tables).map { "is of \($0)" } ?? "is newer than the tables"
       return check(
         .pass,
         "driver \(driver) \(newest) and runs \(runtime.name) of \(users) by minor-version compatibility",
@@ -360,7 +367,7 @@ extension Assessor {
         "whether \(name) accepts driver \(driver) depends on the brand of the GPU, which only the driver knows",
         detail: named.requirement.summary)
     }
-    let cuda = driver.maxCUDA(by: tables).map { " (CUDA \($0))" } ?? ""
+    let cuda = driver.statedCUDA(by: tables).map { " (\($0))" } ?? ""
     return check(
       .fail,
       "\(name) refuses driver \(driver)\(cuda), \"unsatisfied condition: \(failure.alternative)\"",

@@ -1,7 +1,7 @@
 import Bytes
-import Compatibility
+package import Compatibility
 import DeviceCode
-import Stack
+package import Stack
 
 /// The steps of a plan for what compiles at run time.
 extension Planner {
@@ -179,7 +179,7 @@ private struct Mending {
 
 extension RuntimeTable.Release {
   /// Whether a device runs what the compilers make that the release brings; nil where the tables do not tell.
-  func makesCode(for device: Device, by tables: TableSet) -> Bool? {
+  package func makesCode(for device: Device, by tables: TableSet) -> Bool? {
     guard
       let row = tables.runtime.row(ofFramework: framework, distribution: distribution, version: version)
     else { return nil }
@@ -211,7 +211,7 @@ extension Plan.Step.Change {
     switch self {
     case .compilers(let framework, _), .distribution(let framework, _, _), .release(let framework, _):
       framework
-    case .torch, .libraries, .driver, .image, .variable: nil
+    case .torch, .package, .libraries, .driver, .image, .variable: nil
     }
   }
 }

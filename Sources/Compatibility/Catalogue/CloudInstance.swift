@@ -42,7 +42,7 @@ extension CloudInstance: CustomStringConvertible {
   public var description: String {
     let some = counts.dropLast().map { "\($0)" }.joined(separator: ", ")
     let number = [some, counts.last.map { "\($0)" } ?? ""].filter { !$0.isEmpty }.joined(separator: " or ")
-    return "\(instance) (\(cloud), \(machine)): \(number) \u{D7} \(gpu)"
-      + (confirmed == false ? " (not confirmed)" : "")
+    let probably = confirmed == false ? "probably " : ""
+    return "\(instance) (\(cloud), \(machine)): \(probably)\(number) \u{D7} \(gpu)"
   }
 }

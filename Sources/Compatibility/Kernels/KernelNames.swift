@@ -19,13 +19,13 @@ public struct KernelNames: Sendable {
   private var names: [String] = []
   private(set) var facts: [Facts] = []
   /// For every module whose names are known, positions in ``names``, ascending.
-  private var modules: [Int: [Int]] = [:]
+  private(set) var modules: [Int: [Int]] = [:]
   /// Modules that were read without learning their kernels. One that was read in part may have names all the same.
-  private var unreadable: Set<Int> = []
+  private(set) var unreadable: Set<Int> = []
   private var positions: [String: Int] = [:]
   private var patterns: [String: Int] = [:]
   private var templates: [String: Int] = [:]
-  private let tables: TableSet
+  let tables: TableSet
   /// Made when the first name is met.
   private var tagReader: GenerationTagReader?
 

@@ -47,6 +47,9 @@ extension StackFacts {
   /// The index in ``packages`` of the package that a file with device code belongs to.
   public func packageIndex(of file: Path) -> Int? { owners[file] }
 
+  /// Gives a file with device code to a package, by its index in ``packages``.
+  public mutating func setPackage(_ package: Int, of file: Path) { owners[file] = package }
+
   /// The package that a file with device code belongs to.
   public func package(of file: Path) -> Package? { owners[file].map { packages[$0] } }
 

@@ -14,6 +14,35 @@ public struct ContainerTable: Sendable, Codable {
     public var source: Int
   }
 
+  /// An image of NVIDIA's catalogue NGC: there is one each month.
+  public struct NGCImage: Sendable, Codable {
+    /// `nvcr.io/nvidia/pytorch`.
+    public var image: String
+    /// Starts with year and month: `25.12-py3`.
+    public var tag: String
+    public var cuda: CUDAVersion
+    /// The driver that its release notes ask for on any GPU; nil where they name none.
+    public var driver: DriverVersion?
+    /// The version of the framework: `2.10.0a0+b4e4ee81d3`.
+    public var framework: String?
+    public var python: String?
+    /// False marks a row that no document confirms; nil means confirmed.
+    public var confirmed: Bool?
+    /// Index into ``ContainerTable/sources``.
+    public var source: Int
+
+    /// As `docker pull` takes it.
+    public var name: String { "\(image):\(tag)" }
+  }
+
+  /// The variable in whose value an image of NGC says which month it is of.
+  public struct NGCVariable: Sendable, Codable {
+    public var image: String
+    public var variable: String
+    /// Index into ``ContainerTable/sources``.
+    public var source: Int
+  }
+
   /// The brands that a GPU may have for `NVIDIA_REQUIRE_*`.
   public struct Brands: Sendable, Codable {
     /// How the name of the product starts, without a leading `NVIDIA`.
@@ -41,6 +70,9 @@ public struct ContainerTable: Sendable, Codable {
 
   /// Oldest first.
   public var baseImages: [BaseImage]
+  /// By image, oldest first.
+  public var ngcImages: [NGCImage]
+  public var ngcVariables: [NGCVariable]
   /// The first row that fits a GPU counts.
   public var brands: [Brands]
   public var modes: [Mode]
@@ -63,11 +95,14 @@ extension ContainerTable: DataTable {
   public static let shipped = decoded()
   public static var resource: [UInt8] { PackageResources.containers_json }
   public var rowSources: [Int] {
-    baseImages.map(\.source) + brands.map(\.source) + modes.map(\.source)
+    baseImages.map(\.source) + ngcImages.map(\.source) + ngcVariables.map(\.source) + brands.map(\.source)
+      + modes.map(\.source)
   }
 
   public mutating func add(_ other: ContainerTable) {
     baseImages.add(other.baseImages, by: \.cuda)
+    ngcImages.add(other.ngcImages, by: \.name)
+    ngcVariables.addFirst(other.ngcVariables, key: \.variable)
     brands.addFirst(other.brands) { [$0.prefix, $0.segment?.rawValue] }
     modes.addFirst(other.modes, key: \.mode)
   }
@@ -80,6 +115,19 @@ extension ContainerTable: DataTable {
       images.expect(toolkits[row.cuda] != nil, row.cuda, "cuda", "a toolkit of toolkits.toolkits", row.cuda)
       images.expect(!row.image.isEmpty, row.cuda, "image", "the name of an image", "an empty text")
     }
+    var months = ListCheck(Self.self, "ngcImages")
+    months.expectAscending(ngcImages.map(\.name), "tag")
+    for row in ngcImages {
+      months.expect(toolkits[row.cuda] != nil, row.name, "cuda", "a toolkit of toolkits.toolkits", row.cuda)
+      months.expect(
+        row.tag.prefixMatch(of: /\d\d\.\d\d-/) != nil, row.name, "tag", "year and month, such as 25.12-py3",
+        row.tag)
+    }
+    for row in ngcVariables {
+      months.expect(
+        ngcImages.contains { $0.image == row.image }, row.variable, "image", "an image of ngcImages",
+        row.image)
+    }
     var kinds = ListCheck(Self.self, "brands")
     for row in brands {
       let key = row.prefix ?? row.segment?.rawValue ?? "?"
@@ -88,6 +136,6 @@ extension ContainerTable: DataTable {
         row.prefix.flatMap { _ in "both" })
       kinds.expect(!row.brands.isEmpty, key, "brands", "one brand or more", nil)
     }
-    return images.problems + kinds.problems
+    return images.problems + months.problems + kinds.problems
   }
 }
