@@ -77,13 +77,15 @@ struct Assessor {
     setAsideCubinsForOtherGPUs()
   }
 
-  /// Beside other packages one of nothing but cubin files is for those GPUs that it has code for: another package picks from
-  /// it, and does without on other GPUs (FlashInfer and flashinfer-cubin).
+  /// Whether a package holds nothing but files that a program picks from: cubin and PTX files.
+  func isPickedFrom(_ package: AssessedPackage) -> Bool {
+    package.package != nil && !package.units.isEmpty && package.units.allSatisfy { units[$0].isPickedFrom }
+  }
+
+  /// A package of nothing but cubin and PTX files is for those GPUs that it has code for, where another package picks from it or
+  /// it compiles at run time what it has not: flashinfer-cubin and flashinfer-python.
   private mutating func setAsideCubinsForOtherGPUs() {
-    func isPickedFrom(_ package: AssessedPackage) -> Bool {
-      !package.units.isEmpty && package.units.allSatisfy { units[$0].isCollection }
-    }
-    guard packages.contains(where: { !isPickedFrom($0) }) else { return }
+    guard packages.contains(where: { !isPickedFrom($0) || $0.compiles }) else { return }
     for index in packages.indices where isPickedFrom(packages[index]) {
       for device in devices.indices where packages[index].plain[device].code == .incompatible {
         let aside = PackageVerdict(

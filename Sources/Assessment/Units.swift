@@ -33,6 +33,9 @@ public struct AssessedUnit: Sendable {
   /// The framework that compiled it on an earlier run and keeps it for the next one: `Triton`. Nil for other code.
   public var cachedBy: String?
 
+  /// Whether it is device code by itself, which a program picks from: cubin and PTX files.
+  var isPickedFrom: Bool
+
   /// Whether it stands for several files.
   public var isCollection: Bool { files.count > 1 || cachedBy != nil }
 }
@@ -40,8 +43,8 @@ public struct AssessedUnit: Sendable {
 extension View {
   /// The device code of the view, by path.
   ///
-  /// The cubin files of one package, or of one folder where no package has them, are one: each is for a single target,
-  /// and the program that brought them picks one at run time. So are the files that one framework keeps of what it
+  /// The cubin and PTX files of one package are one, and the cubin files of one folder where no package has them: each is for
+  /// a single target, and the program that brought them picks one at run time. So are the files that one framework keeps of what it
   /// compiled.
   func units(by tables: TableSet) -> [AssessedUnit] {
     enum Owner: Hashable {
@@ -58,8 +61,8 @@ extension View {
         AssessedUnit(
           path: file.path, files: [index], paths: [file.path], code: file.unit, kernels: file.kernels,
           packages: packages, isNVIDIAs: table.isNVIDIAs(file.path),
-          isDecisive: table.isDecisive(file.path),
-          alternative: Alternative(file.path)))
+          isDecisive: table.isDecisive(file.path), alternative: Alternative(file.path),
+          isPickedFrom: file.format == .cubin || file.format == .ptx))
     }
     for (index, file) in files.enumerated() {
       var packages: [Int] = []
@@ -71,7 +74,7 @@ extension View {
       }
       if kind != .file, let (cache, folder) = tables.runtime.kernelCache(of: file.path) {
         collections[.cache(cache, folder), default: []].append((file.path, index))
-      } else if file.format == .cubin, kind != .file {
+      } else if kind != .file, file.format == .cubin || file.format == .ptx && !own.isEmpty {
         if own.isEmpty { own[.folder(file.path.parent)] = file.path }
         for (owner, path) in own { collections[owner, default: []].append((path, index)) }
       } else {
@@ -103,7 +106,7 @@ extension View {
       var unit = AssessedUnit(
         path: folder, files: members.map(\.file), paths: members.map(\.path),
         code: CodeUnit(alternatives: code), kernels: KernelNames(),
-        packages: package, isNVIDIAs: table.isNVIDIAs(folder))
+        packages: package, isNVIDIAs: table.isNVIDIAs(folder), isPickedFrom: true)
       unit.cachedBy = framework
       units.append(unit)
     }

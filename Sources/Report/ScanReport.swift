@@ -1,6 +1,7 @@
 public import Assessment
 import Bytes
 import Compatibility
+import DeviceCode
 import Stack
 
 /// What the command `scan` shows: an assessment, in text or JSON. Nothing is judged here.
@@ -60,8 +61,9 @@ extension ViewAssessment {
   func named(_ name: String, _ unit: AssessedUnit) -> String {
     guard unit.isCollection else { return name }
     let place = name.isEmpty ? "." : name
+    let kind = unit.files.allSatisfy { view.files[$0].format == .cubin } ? "cubin file" : "device code file"
     return unit.cachedBy.map { "\($0)'s cache \(place) (\(counted(unit.files.count, "file")))" }
-      ?? "\(place) (\(counted(unit.files.count, "cubin file")))"
+      ?? "\(place) (\(counted(unit.files.count, kind)))"
   }
 
   /// What helps a unit. Nobody but NVIDIA compiles NVIDIA's libraries, and cubin files are written for their GPUs.

@@ -179,6 +179,21 @@ import Testing
     #expect(both.packages[0].verdicts[0].standings == [.forOtherGPUs])
   }
 
+  /// What is compiled at run time makes up for what the files of a package are not for.
+  @Test func codeThatAPackageHasForSomeGPUs() throws {
+    var files = [file("site/flashinfer/data/a.ptx", "compute_103a")]
+    files[0].format = .ptx
+    var tree = TreeBuilder()
+    tree.distribution("flashinfer-python", "1.0", in: "site/")
+    tree.add("flashinfer/data/a.ptx,,\n", at: "site/flashinfer_python-1.0.dist-info/RECORD")
+    let assessment = try assess(tree, files, on: ["8.0"])
+    #expect(assessment.packages.map(\.name) == ["flashinfer-python 1.0"])
+    #expect(assessment.packages[0].verdicts[0].standings == [.forOtherGPUs])
+    // Which nvcc it would take is not known.
+    #expect(assessment.answers.map(\.kind) == [.unknown])
+    #expect(assessment.answers[0].reasons.map(\.code) == [.compilerNotKnown])
+  }
+
   private let hash = String(repeating: "A2", count: 26)
 
   /// What a framework keeps is one unit, of which PTX beside cubins is no part.

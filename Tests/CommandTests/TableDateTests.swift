@@ -21,7 +21,7 @@ struct TableDateTests {
     var members: [String] = []
     for (target, names) in [
       ("Compatibility", ["architectures", "drivers", "gpus", "jetson", "toolkits"]),
-      ("Stack", ["containers", "libraries", "pytorch", "runtime"]),
+      ("Stack", ["containers", "errors", "libraries", "pytorch", "runtime"]),
     ] {
       for name in names where name != left {
         members.append(

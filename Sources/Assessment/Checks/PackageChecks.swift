@@ -91,7 +91,7 @@ extension Assessor {
       let required = torch.requires.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.value)" }
       if isNotInstalled(environment) && !required.isEmpty {
         return check(
-          .pass, "\(subject: name) requires the libraries of CUDA \(cuda.value) that it needs",
+          .pass, "\(subject: name) declares the libraries of CUDA \(cuda.value) as requirements",
           detail: listed(required),
           torch.requires.sorted { $0.key < $1.key }.map(\.value.evidence))
       }

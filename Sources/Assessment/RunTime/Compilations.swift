@@ -123,7 +123,7 @@ extension Assessor {
   private mutating func setAsideOptional() {
     func isOpen(_ verdict: CompilationVerdict) -> Bool { if case .unknown = verdict { true } else { false } }
     let hasOthers =
-      packages.contains { !$0.units.isEmpty || $0.isTorch }
+      packages.contains { !$0.units.isEmpty && !isPickedFrom($0) || $0.isTorch }
       || compilations.contains {
         $0.row.isOptional != true || !$0.verdicts.allSatisfy { isOpen($0) || $0 == .unused }
       }
