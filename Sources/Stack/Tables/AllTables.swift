@@ -3,7 +3,8 @@ public import Compatibility
 extension TableSet {
   /// The types of all tables that there are.
   public static let types: [any DataTable.Type] = [
-    ArchitectureTable.self, ContainerTable.self, DriverTable.self, ErrorTable.self, GPUCatalogue.self, JetsonTable.self,
+    ArchitectureTable.self, ContainerTable.self, DriverTable.self, ErrorTable.self, GPUCatalogue.self,
+    JetsonTable.self,
     LibraryTable.self, PyTorchTable.self, RuntimeTable.self, ToolkitTable.self,
   ]
 
