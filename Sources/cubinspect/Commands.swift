@@ -244,7 +244,7 @@ extension Command {
     ],
     flags: [
       .gpu, .driver, .imageConfig, .require, .failOn, .platform, .limit, .data, .details, .scanOutput, .json,
-      .jobs,
+      .sarifLocation, .jobs,
     ],
     examples: [
       Example("Does this environment run on an A100?", "cubinspect scan site-packages --gpu A100"),

@@ -53,7 +53,7 @@ struct HelpTests {
     let own = [
       "scan": [
         "gpu", "driver", "image-config", "require", "fail-on", "platform", "limit", "data", "details",
-        "output",
+        "output", "sarif-location",
         "jobs",
       ],
       "list": ["verify", "output", "jobs"],

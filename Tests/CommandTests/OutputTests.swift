@@ -30,6 +30,19 @@ struct OutputTests {
     #expect(fileText(tree("out/list.txt")) == (try run("list", "lib/a.so")).text)
   }
 
+  /// `--sarif-location` names the file that each result points to.
+  @Test func sarifLocation() throws {
+    let run = try run("scan", "lib", "--gpu", "V100", "-o", "sarif", "--sarif-location", "Dockerfile")
+    #expect(run.status == 1)
+    #expect(run.messages == "")
+    let results = try #require(try run.document()["runs"]?.elements?.first?["results"]?.elements)
+    #expect(!results.isEmpty)
+    for result in results {
+      let place = result["locations"]?.elements?.first?["physicalLocation"]?["artifactLocation"]?["uri"]
+      #expect(place == .string("Dockerfile"))
+    }
+  }
+
   @Test func anExistingFileIsReplaced() throws {
     try tree.write([UInt8](repeating: 0x78, count: 1 << 20), to: "out/report.json")
     #expect(try run("gpus", "A100", "-o", "json=out/report.json").status == 0)
