@@ -128,12 +128,13 @@ extension JSONWriter {
     if unit.isCollection {
       rows("files", of: zip(unit.paths, files)) { writer, entry in
         let (path, file) = entry
+        writer.layer(of: file)
         writer.path(path)
         writer.member("size", file.size)
         writer.member("target", file.targets.keys.min()?.name)
       }
     }
-    if !unit.isCollection { member("layer", files[0].layer.map { UInt64($0) }) }
+    if !unit.isCollection { layer(of: files[0]) }
     member("modules", unit.code.moduleCount)
     if let package = unit.packages.first.map({ part.view.stack.packages[$0] }) {
       object("package") {
@@ -160,6 +161,10 @@ extension JSONWriter {
     array("verdicts", of: question.devices.indices) { writer, device in
       writer.members(of: unit, index, part, device)
     }
+  }
+
+  private mutating func layer(of file: CodeFile) {
+    member("layer", file.layer.map { UInt64($0) })
   }
 
   private mutating func members(of unit: AssessedUnit, _ index: Int, _ part: ViewAssessment, _ device: Int) {

@@ -85,7 +85,7 @@ struct ViewAgreementTests {
     // The one that was replaced.
     #expect(wheel.filter { $0.value == 2 }.count == 1)
     #expect(wheel.values.allSatisfy { $0 == 1 || $0 == 2 })
-    #expect(Set(layout.layers.keys) == Set(layout.paths))
+    #expect(Set(layout.layers.keys) == Set(layout.files))
     for gone in ["deleted.so", "hidden.so", "gone.so"] { #expect(!layout.text.contains(gone)) }
     let image = try #require(layout.view["image"])
     #expect(
@@ -201,15 +201,17 @@ private struct Views {
     /// The first installation.
     var view: JSONValue { document["views"]?.elements?.first ?? .null }
     var paths: [String] { view["libraries"]?.elements?.compactMap { $0["path"]?.string } ?? [] }
-    /// The layer of each library.
+    /// The paths, with those of the files that a library stands for in its place.
+    var files: [String] {
+      (view["libraries"]?.elements ?? []).flatMap { $0["files"]?.elements ?? [$0] }
+        .compactMap { $0["path"]?.string }
+    }
+    /// The layer of each file: those of the libraries, and those that others stand for.
     var layers: [String: Int] {
-      var found: [String: Int] = [:]
-      for library in view["libraries"]?.elements ?? [] {
-        if case .integer(let layer)? = library["layer"], let path = library["path"]?.string {
-          found[path] = layer
-        }
+      let libraries = view["libraries"]?.elements ?? []
+      return libraries.flatMap { $0["files"]?.elements ?? [$0] }.reduce(into: [:]) { found, file in
+        if case .integer(let layer)? = file["layer"], let path = file["path"]?.string { found[path] = layer }
       }
-      return found
     }
     /// The text without what says where it was read from, and how much.
     var lines: String {
@@ -237,7 +239,7 @@ extension JSONValue {
   /// A view without what says where it was read.
   var withoutPlace: JSONValue {
     var result = without("paths", "kind", "label", "image")
-    result["libraries"] = .array((result["libraries"]?.elements ?? []).map { $0.without("layer") })
+    result["libraries"] = .array((result["libraries"]?.elements ?? []).map(\.withoutLayers))
     return result
   }
 
@@ -256,9 +258,16 @@ extension JSONValue {
     for key in ["libraries", "otherFiles", "problems"] {
       result[key] = .array(
         (view?[key]?.elements ?? []).filter { $0["path"]?.string?.hasPrefix(prefix) == true }
-          .map { $0.without("layer").moved(from: prefix) })
+          .map { $0.withoutLayers.moved(from: prefix) })
     }
     return .object(result)
+  }
+
+  /// A library without the layers of its files.
+  private var withoutLayers: JSONValue {
+    var result = without("layer")
+    if let files = self["files"]?.elements { result["files"] = .array(files.map { $0.without("layer") }) }
+    return result
   }
 
   private func moved(from prefix: String) -> JSONValue {
@@ -266,8 +275,8 @@ extension JSONValue {
     if let path = self["path"]?.string, path.hasPrefix(prefix) {
       result["path"] = .string(String(path.dropFirst(prefix.count)))
     }
-    if let aliases = self["aliases"]?.elements {
-      result["aliases"] = .array(aliases.map { $0.moved(from: prefix) })
+    for key in ["aliases", "files"] {
+      if let inner = self[key]?.elements { result[key] = .array(inner.map { $0.moved(from: prefix) }) }
     }
     return result
   }
