@@ -154,7 +154,7 @@ let package = Package(
       name: "AgreementTests",
       dependencies: [
         "Bytes", "Compression", "Archives", "DeviceCode", "Compatibility", "Stack", "Scan",
-        "Assessment", "Report", "FuzzSupport", "cubinspect",
+        "Assessment", "Report", "FuzzSupport", "StackFixtures", "cubinspect",
       ],
       resources: [.embedInCode("Resources/fieldReports.json")], swiftSettings: settings),
   ],

@@ -5,6 +5,7 @@ import DeviceCode
 import Foundation
 import Scan
 import Stack
+import StackFixtures
 import Testing
 
 /// What is read from a compiler's bytes equals what it says and does when it is run: its release, and for each target that
@@ -13,8 +14,18 @@ import Testing
   private static let script = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .appending(path: "Scripts/ask-compiler")
 
-  private func compare(_ folder: URL, kinds: Set<RuntimeCompiler.Kind>) throws {
+  /// The compilers that a wheel of this name and version holds.
+  private static func kinds(in wheel: String) -> Set<RuntimeCompiler.Kind> {
+    if wheel.hasPrefix("triton") { return [.ptxas, .llvm] }
+    if wheel.contains("nvrtc") { return [.nvrtc] }
+    if wheel.contains("nvjitlink") { return [.nvJitLink] }
+    if wheel.contains("nvvm") { return [.nvvm] }
+    return wheel.contains("-cu1") ? [.ptxas, .nvvm] : [.ptxas, .nvcc]
+  }
+
+  private func compare(_ folder: URL) throws {
     let folder = folder.resolvingSymlinksInPath()
+    let kinds = Self.kinds(in: folder.lastPathComponent)
     let facts = Scan.Scanner(jobs: 2).scan([Path(folder.path)]).facts(
       for: .devices([]), by: .shipped, jobs: 2)
     let view = try #require(facts.views.first)
@@ -38,6 +49,23 @@ import Testing
       }
       if compiler.kind == .nvrtc { judge(compiler, taken: taken) }
     }
+    if let run = TritonRun.all.first(where: { "triton-\($0.version)" == folder.lastPathComponent }) {
+      judge(view, run)
+    }
+  }
+
+  /// The check of a wheel of Triton passes on the GPUs for which it compiled when it was run, and only there.
+  private func judge(_ view: View, _ run: TritonRun) {
+    let devices = (run.compiles + run.fails).compactMap { ComputeCapability($0) }.map { Device($0) }
+    let assessment = ViewAssessment(
+      view,
+      Question(
+        devices: devices.map { RequestedDevice(query: "\($0.computeCapability)", device: $0) },
+        namesDevices: true))
+    let statuses = devices.indices.map { index in
+      assessment.checks.first { $0.id == .runtimeCode && $0.device == index }?.status
+    }
+    #expect(statuses == run.compiles.map { _ in .pass } + run.fails.map { _ in .fail }, "Triton \(run.version)")
   }
 
   /// The check of something that asks NVRTC for each GPU's own machine code passes where NVRTC makes it, and only there.
@@ -74,20 +102,12 @@ import Testing
   }
 
   @Test func compilers() throws {
-    let folders = try TestInputs.folders(size: "compilers")
-    let kinds: [Set<RuntimeCompiler.Kind>] = [[.ptxas, .nvvm], [.nvrtc], [.nvrtc], [.nvJitLink]]
-    #expect(folders.count == kinds.count)
-    for (folder, kinds) in zip(folders, kinds) { try compare(folder, kinds: kinds) }
+    for folder in try TestInputs.folders(size: "compilers") { try compare(folder) }
   }
 
   @Test(.enabled(if: TestInputs.includesLarge, "only in make test-large"))
   func moreCompilers() throws {
-    let folders = try TestInputs.folders(size: "compilers-large")
-    let kinds: [Set<RuntimeCompiler.Kind>] = [
-      [.ptxas, .nvvm], [.ptxas, .nvvm], [.nvrtc], [.nvrtc], [.nvJitLink], [.nvvm], [.ptxas, .llvm],
-    ]
-    #expect(folders.count == kinds.count)
-    for (folder, kinds) in zip(folders, kinds) { try compare(folder, kinds: kinds) }
-    try compare(TestInputs.folder(of: "nvidia-cuda-nvcc", size: "large"), kinds: [.ptxas, .nvcc])
+    for folder in try TestInputs.folders(size: "compilers-large") { try compare(folder) }
+    try compare(TestInputs.folder(of: "nvidia-cuda-nvcc", size: "large"))
   }
 }

@@ -20,24 +20,14 @@ import Testing
 
   // MARK: Triton
 
-  /// What Triton itself did for these GPUs when it was run: pairs of release and compute capability that it compiled for.
-  @Test(arguments: [
-    ("2.1.0", ["7.0", "8.9", "9.0"], ["10.0", "12.0", "12.1"]),
-    ("3.2.0", ["6.1", "7.0", "9.0"], ["10.0", "10.1", "10.3", "11.0", "12.0", "12.1"]),
-    ("3.3.1", ["6.1", "9.0", "10.0", "10.1", "12.0"], ["10.3", "10.7", "11.0", "12.1"]),
-    ("3.5.1", ["7.0", "9.0", "10.0", "10.1", "12.0"], ["10.3", "10.7", "11.0", "12.1"]),
-    ("3.6.0", ["7.0", "9.0", "10.0", "10.3", "12.0", "12.1"], ["10.7", "11.0"]),
-    ("3.7.1", ["7.0", "10.0", "10.3", "11.0", "12.1"], ["10.1", "10.7"]),
-    ("3.9.0", ["6.1", "7.0", "9.0", "10.0", "10.7", "11.0", "12.1"], ["10.1"]),
-  ])
-  func releasesOfTriton(_ version: String, runs: [String], fails: [String]) throws {
+  @Test(arguments: TritonRun.all)
+  func releasesOfTriton(_ run: TritonRun) throws {
     var tree = TreeBuilder()
-    tree.add(triton: version)
-    #expect(try assess(tree, on: runs).answers == runs.map { _ in .yes })
-    let failing = try assess(tree, on: fails)
-    #expect(failing.answers == fails.map { _ in .no })
-    #expect(failing.checks().statuses(.runtimeCode) == fails.map { _ in .fail })
-    #expect(failing.assessment.status(of: .runtimeCode) == .fail)
+    tree.add(triton: run.version)
+    #expect(try assess(tree, on: run.compiles).answers == run.compiles.map { _ in .yes })
+    let failing = try assess(tree, on: run.fails)
+    #expect(failing.answers == run.fails.map { _ in .no })
+    #expect(failing.checks().statuses(.runtimeCode) == run.fails.map { _ in .fail })
   }
 
   @Test func triton21OnAnRTX5090() throws {
@@ -272,8 +262,10 @@ import Testing
     #expect(try assess(tree, on: ["H100"]).answers == [.yes])
   }
 
-  /// PyTorch 2.0 clamps what it asks of an old NVRTC, and has the driver compile the rest.
-  @Test(arguments: [("1.12.1+cu116", Answer.Kind.partly), ("2.0.1+cu117", .yes)])
+  /// PyTorch clamps what it asks of an old NVRTC since 1.13, and has the driver compile the rest.
+  @Test(arguments: [
+    ("1.12.1+cu116", Answer.Kind.partly), ("1.13.1+cu117", .yes), ("2.0.1+cu117", .yes),
+  ])
   func nvrtcOfTorchOnAnRTX4090(_ version: String, _ answer: Answer.Kind) throws {
     var tree = TreeBuilder()
     tree.torch(version, cuda: String(version.hasSuffix("116") ? "11.6" : "11.7"), in: "site/")
@@ -305,6 +297,25 @@ import Testing
     #expect(try outcome("12.8.93", "V100") == .warn)
     // It may have been compiled before.
     #expect(try outcome(nil, "H100") == .warn)
+  }
+
+  /// Its first release compiles for Hopper whatever the GPU is; from 2.1 on it asks for the family where nvcc knows it.
+  @Test(arguments: [
+    ("1.0.0", "12.9.86", ["9.0"], ["10.0", "10.3"]), ("2.0.0", "12.8.93", ["9.0", "10.0"], ["10.3"]),
+    ("2.0.0", "12.9.86", ["9.0", "10.0", "10.3"], []), ("2.1.0", "12.8.93", ["9.0", "10.0", "10.1"], ["10.3"]),
+    ("2.6.1", "12.9.86", ["9.0", "10.0", "10.1", "10.3"], []),
+  ])
+  func deepGEMM(_ version: String, nvcc: String, runs: [String], fails: [String]) throws {
+    var tree = TreeBuilder()
+    tree.distribution("deep-gemm", version, in: "site/")
+    tree.links["etc/os-release"] = "../usr/lib/os-release"
+    tree.images = [ImageConfiguration(environment: ["CUDA_HOME": "/usr/local/cuda"])]
+    var compiler = CompilerBuilder()
+    compiler.versions = [nvcc]
+    compiler.virtual = nvcc.hasPrefix("12.8") ? ["90", "100", "101", "120"] : ["90", "100", "101", "103", "120"]
+    tree.compiler("usr/local/cuda/bin/nvcc", compiler)
+    #expect(try assess(tree, on: runs, kind: .image).answers == runs.map { _ in .yes })
+    #expect(try assess(tree, on: fails, kind: .image).answers == fails.map { _ in .no })
   }
 
   /// Several compilers at one place, of which nothing tells which is taken.
