@@ -48,7 +48,7 @@ test-python: wheel data-wheel ## Test the wheels in a new virtual environment, a
 	@$(scripts)/test-python build/wheels
 	$(scripts)/compare-programs $(program) $(static) Fixtures $$($(scripts)/fetch-test-wheels torchvision)
 
-test-large: setup fetch-large ## Compare with cuobjdump on torch and CUDA libraries, judge cuBLAS, cuDNN, vLLM and two releases of torch, run the compilers of 28 wheels, and judge the wheels of all field reports (21 GB to fetch)
+test-large: setup fetch-large ## Compare with cuobjdump on torch and CUDA libraries, judge cuBLAS, cuDNN, vLLM and two releases of torch, run the compilers of 33 wheels, and judge the wheels of all field reports (21 GB to fetch)
 	@$(scripts)/setup views
 	$(scripts)/fetch-test-wheels small compilers dispatch compilers-large field field-large >/dev/null
 	for name in torchvision bitsandbytes; do

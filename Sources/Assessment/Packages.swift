@@ -200,6 +200,8 @@ private struct OnDevice {
     choose(among: &result)
     // Code without kernels that the driver does not load.
     setAside { verdicts[$0].verdict == .noDeviceCode }
+    // What it compiles at run time is its own: NVIDIA's profiler, which Triton brings along, decides nothing.
+    if package.compiles, !package.isTorch, result.counting.allSatisfy(isNVIDIAs) { return result }
     // The code of others that it brings along does not make up for its own.
     let brought = Set(result.counting.filter { !package.isNVIDIAs && isNVIDIAs($0) })
     let own = result.counting.filter { !brought.contains($0) }

@@ -299,9 +299,13 @@ extension PackageVerdict {
     } else if code == .noDeviceCode, has(.pass), !isTorch {
       verdict = .native
     }
-    reasons += ([.fail, .warn] + (isOpen ? [.unknown] : [])).flatMap { (status: Check.Status) in
-      checks.filter { $0.status == status }.map { Reason($0) }
+    func told(_ statuses: [Check.Status]) -> [Reason] {
+      statuses.flatMap { status in checks.filter { $0.status == status }.map { Reason($0) } }
     }
+    // What makes it worse than its code is comes first.
+    reasons =
+      (verdict != code ? told([.fail]) + reasons : reasons + told([.fail])) + told([.warn])
+      + (isOpen ? told([.unknown]) : [])
   }
 }
 

@@ -65,7 +65,8 @@ import Testing
     let statuses = devices.indices.map { index in
       assessment.checks.first { $0.id == .runtimeCode && $0.device == index }?.status
     }
-    #expect(statuses == run.compiles.map { _ in .pass } + run.fails.map { _ in .fail }, "Triton \(run.version)")
+    #expect(
+      statuses == run.compiles.map { _ in .pass } + run.fails.map { _ in .fail }, "Triton \(run.version)")
   }
 
   /// The check of something that asks NVRTC for each GPU's own machine code passes where NVRTC makes it, and only there.

@@ -30,6 +30,32 @@ import Testing
     #expect(failing.checks().statuses(.runtimeCode) == run.fails.map { _ in .fail })
   }
 
+  /// The libraries of NVIDIA's that it brings along are for its profiler.
+  @Test func profilerOfTriton() throws {
+    var tree = TreeBuilder()
+    tree.add(triton: "3.7.1")
+    let cupti = "site/triton/backends/nvidia/lib/cupti/libcupti.so"
+    tree.library(cupti)
+    tree.add("triton/backends/nvidia/lib/cupti/libcupti.so,,\n", at: "site/triton-3.7.1.dist-info/RECORD")
+    let code = codeFile(cupti, [["sm_90", "sm_101"]])
+    let question = try assess(tree, on: ["H100", "11.0", "10.1"], files: [code])
+    #expect(question.answers == [.yes, .yes, .no])
+    #expect(question.assessment.answers[2].reasons.map(\.code) == [.compilerDoesNotKnowGPU])
+  }
+
+  /// What decides is told first, and what is only slower after it.
+  @Test func reasonsOfCodeAndCompilers() throws {
+    var tree = TreeBuilder()
+    tree.distribution("cupy-cuda12x", "13.4.1", in: "site/")
+    tree.add(.nvrtc, "12.6.77")
+    tree.library("site/cupy/_core/core.so")
+    tree.add("cupy/_core/core.so,,\n", at: "site/cupy_cuda12x-13.4.1.dist-info/RECORD")
+    let code = codeFile("site/cupy/_core/core.so", [["compute_80"]])
+    let question = try assess(tree, on: ["RTX 5080"], files: [code])
+    #expect(
+      question.assessment.answers[0].reasons.map(\.code) == [.compilerDoesNotKnowGPU, .compiledAtFirstStart])
+  }
+
   @Test func triton21OnAnRTX5090() throws {
     var tree = TreeBuilder()
     tree.add(triton: "2.1.0")
@@ -302,7 +328,8 @@ import Testing
   /// Its first release compiles for Hopper whatever the GPU is; from 2.1 on it asks for the family where nvcc knows it.
   @Test(arguments: [
     ("1.0.0", "12.9.86", ["9.0"], ["10.0", "10.3"]), ("2.0.0", "12.8.93", ["9.0", "10.0"], ["10.3"]),
-    ("2.0.0", "12.9.86", ["9.0", "10.0", "10.3"], []), ("2.1.0", "12.8.93", ["9.0", "10.0", "10.1"], ["10.3"]),
+    ("2.0.0", "12.9.86", ["9.0", "10.0", "10.3"], []),
+    ("2.1.0", "12.8.93", ["9.0", "10.0", "10.1"], ["10.3"]),
     ("2.6.1", "12.9.86", ["9.0", "10.0", "10.1", "10.3"], []),
   ])
   func deepGEMM(_ version: String, nvcc: String, runs: [String], fails: [String]) throws {
@@ -312,7 +339,8 @@ import Testing
     tree.images = [ImageConfiguration(environment: ["CUDA_HOME": "/usr/local/cuda"])]
     var compiler = CompilerBuilder()
     compiler.versions = [nvcc]
-    compiler.virtual = nvcc.hasPrefix("12.8") ? ["90", "100", "101", "120"] : ["90", "100", "101", "103", "120"]
+    compiler.virtual =
+      nvcc.hasPrefix("12.8") ? ["90", "100", "101", "120"] : ["90", "100", "101", "103", "120"]
     tree.compiler("usr/local/cuda/bin/nvcc", compiler)
     #expect(try assess(tree, on: runs, kind: .image).answers == runs.map { _ in .yes })
     #expect(try assess(tree, on: fails, kind: .image).answers == fails.map { _ in .no })

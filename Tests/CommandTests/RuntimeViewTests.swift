@@ -19,7 +19,9 @@ struct RuntimeViewTests {
       stack.distribution(compiler.0, compiler.1)
       stack.add(kind, compiler.1, in: "")
       // NVRTC loads it by its name.
-      if kind == .nvrtc { stack.add(ELFBuilder().bytes, at: "nvidia/cuda_nvrtc/lib/libnvrtc-builtins.so.12.6") }
+      if kind == .nvrtc {
+        stack.add(ELFBuilder().bytes, at: "nvidia/cuda_nvrtc/lib/libnvrtc-builtins.so.12.6")
+      }
     }
     switch name {
     case "CuPy": add(("cupy-cuda12x", "13.4.1"), ("nvidia-cuda-nvrtc-cu12", "12.6.77"), .nvrtc)
@@ -40,7 +42,8 @@ struct RuntimeViewTests {
 
   private func answer(of path: String) throws -> Answer {
     let run = try Program.run(
-      "scan", path, "--gpu", "GB10", "--gpu", "RTX 5080", "--gpu", "H100", "--driver", "570.86.16", "-o", "json")
+      "scan", path, "--gpu", "GB10", "--gpu", "RTX 5080", "--gpu", "H100", "--driver", "570.86.16", "-o",
+      "json")
     let document = try run.document()
     let view = try #require(document["views"]?.elements?.first, "\(path): \(run.messages)")
     #expect(view["problems"]?.elements?.isEmpty == true, "\(path)")
@@ -75,7 +78,8 @@ struct RuntimeViewTests {
       for (path, bytes) in stack.files where !path.text.hasPrefix("nvidia_") {
         let isCompiler = path.text.hasPrefix("nvidia/")
         try tree.write(
-          bytes, to: "conda-forge/" + (isCompiler ? "lib/\(path.lastComponent)" : Self.sitePackages + path.text))
+          bytes,
+          to: "conda-forge/" + (isCompiler ? "lib/\(path.lastComponent)" : Self.sitePackages + path.text))
       }
       try tree.write(
         Array(#"{"name":"cuda-nvrtc","version":"12.6.77","build":"0","files":["lib/libnvrtc.so.12"]}"#.utf8),
@@ -98,7 +102,11 @@ struct RuntimeViewTests {
     system.add(Array("ID=debian\nVERSION_ID=\"12\"\n".utf8), to: "etc/os-release")
     for (path, bytes) in stack.files {
       let place = "opt/venv/\(Self.sitePackages)\(path.text)"
-      if path.text.hasSuffix("METADATA") { rest.add(bytes, to: place) } else { packages.add(bytes, to: place) }
+      if path.text.hasSuffix("METADATA") {
+        rest.add(bytes, to: place)
+      } else {
+        packages.add(bytes, to: place)
+      }
       try tree.write(bytes, to: "root/\(place)")
     }
     try tree.write(Array("ID=debian\nVERSION_ID=\"12\"\n".utf8), to: "root/etc/os-release")
