@@ -135,7 +135,7 @@ struct Planner {
   func located(_ step: Plan.Step, _ assessor: Assessor) -> Plan.Step {
     guard assessor.facts.environments.count > 1, let folder = step.environment else { return step }
     var step = step
-    step.text = "in \(folder.bytes.isEmpty ? Path(".") : folder), \(step.text)"
+    step.text = "in \(assessor.view.shown(folder)), \(step.text)"
     return step
   }
 
@@ -302,10 +302,11 @@ struct Planner {
     if !lacking.isEmpty,
       lacking.allSatisfy({ assessor.units[$0].isCollection || assessor.units[$0].code.isWhollySpecific })
     {
-      let names = lacking.map { "\(assessor.units[$0].path.lastComponent)" }
-      return
-        "\(listed(names, atMost: 3)) of \(package.name) \(names.count == 1 ? "was" : "were") written for other GPUs than "
-        + device.label
+      let paths = lacking.map { assessor.units[$0].path }
+      let names = paths.map { "\(assessor.view.shown($0).lastComponent)" }
+      // What is all of the view has no name but that of the package.
+      let what = paths == [Path("")] ? package.name : "\(listed(names, atMost: 3)) of \(package.name)"
+      return "\(what) \(names.count == 1 ? "was" : "were") written for other GPUs than \(device.label)"
     }
     let releases =
       verdict.code == .incompatible
@@ -361,7 +362,9 @@ extension Assessor {
       }
       if let toolkit = usable.first(where: { $0.cuda == cuda }) ?? usable.first {
         if compilers.count > 1 || toolkit.cuda != cuda {
-          add("build \(name) with the toolkit in \(toolkit.folder)", command: "CUDA_HOME=/\(toolkit.folder)")
+          add(
+            "build \(name) with the toolkit in \(view.shown(toolkit.folder))",
+            command: "CUDA_HOME=/\(toolkit.folder)")
         }
       } else {
         let first = devices.compactMap { $0.tables.architectures[$0.computeCapability]?.firstToolkit }.max()

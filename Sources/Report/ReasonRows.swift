@@ -98,7 +98,7 @@ struct ReasonRows {
     let gpus = row.isAboutOneDevice ? listed(row.devices.map { question.devices[$0].device.label }) : nil
     var sentence = printable(check.sentence.text(gpus: gpus, subject: isNamed ? "it" : nil))
     if part.view.stack.environments.count > 1, let folder = check.environment, check.line == nil {
-      sentence += " (in \(folder.bytes.isEmpty ? Path(".") : folder))"
+      sentence += " (in \(part.shown(folder)))"
     }
     let first = "\(title)  \(mark)  "
     let head = style.paint(title, .bold) + "  " + style.paint(mark, check.status.color) + "  "

@@ -51,8 +51,8 @@ extension ViewAssessment {
     return view.paths.count > 1 ? path.description : "\(name)/\(path)"
   }
 
-  /// A path of the view in its table.
-  func shown(_ path: Path) -> String { view.kind == .file ? name : path.description }
+  /// A path of the view for a person.
+  func shown(_ path: Path) -> String { view.shown(path).description }
 
   /// A unit for a person: the path of the file, or the folder of several with their number.
   func name(of unit: Int) -> String { named(shown(units[unit].path), units[unit]) }

@@ -117,6 +117,44 @@ import Testing
     }
   }
 
+  /// The report on one file or directory, for an A100.
+  private func report(_ path: String) throws -> ScanReport {
+    let device = try #require(try GPUCatalogue.resolveAll("A100", in: .shipped).first)
+    let question = Question(
+      devices: [
+        RequestedDevice(query: "A100", device: device.device(driver: nil, tables: .shipped))
+      ], namesDevices: true)
+    let facts = Scanner(jobs: 1).scan([Path(path)]).facts(
+      for: .devices(question.devices.map(\.device)), by: question.tables, images: [], jobs: 1)
+    return ScanReport(Assessment(facts, question))
+  }
+
+  /// Cubin files in the root of a directory are one unit, whose path is empty: people read `.`.
+  @Test func rootOfADirectory() throws {
+    let tree = try TemporaryTree()
+    for (name, target) in [("a.cubin", "sm_90a"), ("b.cubin", "sm_90")] as [(String, Target)] {
+      try tree.write(CubinBuilder(target).bytes, to: name)
+    }
+    let report = try report(tree.path)
+    let text = report.text(TextStyle(showsDetails: true), seconds: 1)
+    #expect(text.contains("\n    .: sm_90a sm_90\n") || text.contains("\n    .: sm_90 sm_90a\n"), "\(text)")
+    #expect(text.contains("  - \(Path(tree.path).lastComponent) was written for other GPUs than A100\n"))
+    let page = String(decoding: report.html(tool, seconds: 1), as: UTF8.self)
+    #expect(page.contains("<li>.: sm_90") && !page.contains("<li>: "))
+  }
+
+  /// A file that was named by itself has no path in its view: people read the name.
+  @Test func loneFile() throws {
+    let tree = try TemporaryTree()
+    try tree.sharedLibrary("lone.so", modules: [FatBinaryBuilder("sm_80"), FatBinaryBuilder("sm_90")])
+    let report = try report(tree("lone.so"))
+    let name = "\(Path(tree("lone.so")))"
+    let text = report.text(TextStyle(showsDetails: true), seconds: 1)
+    #expect(text.contains("the kernels of 1 of 2 modules of lone.so fail on it"), "\(text)")
+    let page = String(decoding: report.html(tool, seconds: 1), as: UTF8.self)
+    #expect(page.contains("<li>\(name): sm_80 sm_90</li>") && !page.contains("<li>: "))
+  }
+
   @Test func shortText() {
     let lines = report.shortText(TextStyle()).split(separator: "\n")
     #expect(lines.count == 2 && lines[0].hasPrefix("✓ A100: yes") && lines[1].hasPrefix("◐ H100: partly. "))

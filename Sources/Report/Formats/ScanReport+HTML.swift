@@ -125,7 +125,7 @@ extension ScanReport {
         text += check.message.asMarkup
         if !check.evidence.isEmpty {
           let evidence = distinct(
-            check.evidence.map { ($0.path.map { "\($0): " } ?? "") + printable($0.says) })
+            check.evidence.map { ($0.path.map { "\(part.shown($0)): " } ?? "") + printable($0.says) })
           text +=
             "<details><summary>evidence</summary><ul>\(evidence.map { "<li>\($0.asMarkup)</li>" }.joined())</ul></details>"
         }
