@@ -43,6 +43,22 @@ public enum Standing: Hashable, Sendable {
   case cached
 }
 
+extension Standing {
+  /// Its name in documents.
+  public var name: String {
+    switch self {
+    case .counts: "counts"
+    case .forOtherGPUs: "forOtherGPUs"
+    case .notTaken: "notTaken"
+    case .withoutCode: "withoutCode"
+    case .cached: "cached"
+    }
+  }
+
+  /// The index of the unit that is taken in its place; nil where none is.
+  public var taken: Int? { if case .notTaken(let unit) = self { unit } else { nil } }
+}
+
 /// What a package is worth on one device.
 public struct PackageVerdict: Sendable {
   /// By its code and the driver's, before what else stands in the way.

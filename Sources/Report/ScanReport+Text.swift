@@ -384,7 +384,7 @@ extension ScanReport {
     for package in part.packages {
       var notTaken: [Int: [Int]] = [:]
       for (unit, standing) in zip(package.units, package.verdicts[device].standings) {
-        if case .notTaken(let taken) = standing { notTaken[taken, default: []].append(unit) }
+        if let taken = standing.taken { notTaken[taken, default: []].append(unit) }
       }
       for (taken, units) in notTaken.sorted(by: { $0.key < $1.key }) {
         notes.append(
