@@ -203,10 +203,7 @@ extension ScanReport {
   private static let readableName = 26
 
   private func legend(_ rows: [TableRow], _ style: TextStyle) -> String {
-    let cells = Set(rows.flatMap(\.cells))
-    let used =
-      Verdict.allCases.map { TableRow.Cell.verdict($0) }.filter(cells.contains)
-      + (cells.contains(.setAside) ? [.setAside] : [])
+    let used = rows.usedCells
     var lines: [(text: String, width: Int)] = []
     for cell in used {
       let width = columns(cell.mark) + 1 + columns(cell.meaning)

@@ -12,6 +12,9 @@ struct TableRow {
     case verdict(Verdict)
     /// It is for other GPUs, or another file is taken in its place.
     case setAside
+
+    /// Each of them, in the order of a legend.
+    static let all = Verdict.allCases.map { Cell.verdict($0) } + [.setAside]
   }
 
   var name: String
@@ -27,6 +30,14 @@ struct TableRow {
     var row = self
     row.indent += 2
     return row
+  }
+}
+
+extension Sequence<TableRow> {
+  /// What the rows say, each once and in the order of a legend.
+  var usedCells: [TableRow.Cell] {
+    let used = Set(lazy.flatMap(\.cells))
+    return TableRow.Cell.all.filter(used.contains)
   }
 }
 

@@ -93,17 +93,15 @@ extension ScanReport {
   }
 
   private func legend(_ rows: [TableRow]) -> String {
-    let cells = Set(rows.flatMap(\.cells))
-    let used = (Verdict.allCases.map { TableRow.Cell.verdict($0) } + [.setAside]).filter(cells.contains)
-    return "<p class=\"legend\">"
-      + used.map { "<span class=\"\($0.className)\">\($0.mark)</span> \($0.meaning.asMarkup)" }.joined(
-        separator: " &nbsp; ")
-      + "</p>\n"
+    let entries = rows.usedCells.map { cell in
+      "<span class=\"\(cell.className)\">\(cell.mark)</span> \(cell.meaning.asMarkup)"
+    }
+    return "<p class=\"legend\">\(entries.joined(separator: " &nbsp; "))</p>\n"
   }
 
   /// Only scripts show it.
   private var filter: String {
-    let states = (Verdict.allCases.map { TableRow.Cell.verdict($0) } + [.setAside]).map { cell in
+    let states = TableRow.Cell.all.map { cell in
       "<option value=\"\(cell.className)\">\(cell.mark) \(cell.meaning.asMarkup)</option>"
     }
     return

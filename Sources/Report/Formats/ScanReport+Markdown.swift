@@ -65,9 +65,8 @@ extension ScanReport {
       if rest.count > Self.foldedRows { text += "\nand \(grouped(rest.count - Self.foldedRows)) more\n" }
       text += "\n</details>\n"
     }
-    let cells = Set(rows.flatMap(\.cells))
-    let used = (Verdict.allCases.map { TableRow.Cell.verdict($0) } + [.setAside]).filter(cells.contains)
-    return text + "\n" + used.map { "\($0.mark.asMarkdown) \($0.meaning)" }.joined(separator: ", ") + "\n"
+    let legend = rows.usedCells.map { "\($0.mark.asMarkdown) \($0.meaning)" }.joined(separator: ", ")
+    return text + "\n" + legend + "\n"
   }
 
   private func reasons(_ part: ViewAssessment) -> String {
