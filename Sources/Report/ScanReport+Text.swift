@@ -145,9 +145,7 @@ extension ScanReport {
   }
 
   private func table(_ rows: [(row: TableRow, part: ViewAssessment)], _ style: TextStyle) -> String {
-    let headers = devices.map {
-      question.namesDevices ? printable($0.query) : $0.device.computeCapability.description
-    }
+    let headers = devices.map { printable($0.query) }
     let widths = headers.indices.map { index in
       max(columns(headers[index]), columns(devices[index].device.computeCapability.description))
     }

@@ -59,10 +59,6 @@ extension ScanReport {
     return text
   }
 
-  private var titles: [String] {
-    devices.map { question.namesDevices ? $0.query : $0.device.computeCapability.description }
-  }
-
   private func table(_ part: ViewAssessment) -> String {
     guard part.hasGPUCode else {
       return question.namesDevices ? "" : "<p>No CUDA device code found.</p>\n"
@@ -71,9 +67,9 @@ extension ScanReport {
     var text =
       "<section>\(heading("Packages and GPUs"))\n\(filter)<div class=\"wide\"><table class=\"heat\">\n<thead><tr><th scope=\"col\">package</th>"
     text += "<th scope=\"col\" class=\"number\">modules</th>"
-    for (title, device) in zip(titles, devices) {
-      text += "<th scope=\"col\">\(title.asMarkup)"
-      if title != device.device.computeCapability.description {
+    for device in devices {
+      text += "<th scope=\"col\">\(device.query.asMarkup)"
+      if device.query != device.device.computeCapability.description {
         text += "<br><small>\(device.device.computeCapability)</small>"
       }
       text += "</th>"

@@ -46,7 +46,7 @@ extension ScanReport {
     let worst = rows.enumerated().sorted { left, right in
       (right.element.severity, left.offset) < (left.element.severity, right.offset)
     }.map(\.element)
-    let titles = devices.map { question.namesDevices ? $0.query : $0.device.computeCapability.description }
+    let titles = devices.map(\.query)
     let head =
       "| package | \(titles.map(\.asMarkdown).joined(separator: " | ")) |\n|---|\(titles.map { _ in ":-:|" }.joined())\n"
     func line(_ row: TableRow) -> String {
