@@ -49,12 +49,11 @@ extension ScanReport {
         "<li>\(step.text.asMarkup)" + (step.command.map { "<pre><code>\($0.asMarkup)</code></pre>" } ?? "")
           + "</li>\n"
       }
-      text += "<section>\(heading("What to do"))\n<ol>\n\(steps.joined())</ol></section>\n"
+      text += "<section>\(heading(Plan.stepsTitle))\n<ol>\n\(steps.joined())</ol></section>\n"
     }
     if !plan.obstacles.isEmpty {
-      let title = plan.steps.isEmpty ? "What stands in the way" : "What is left then"
       let items = plan.obstacles.map { "<li>\($0.asMarkup)</li>\n" }.joined()
-      text += "<section>\(heading(title))\n<ul>\n\(items)</ul></section>\n"
+      text += "<section>\(heading(plan.obstaclesTitle))\n<ul>\n\(items)</ul></section>\n"
     }
     return text
   }

@@ -28,13 +28,13 @@ extension ScanReport {
   private func plan(_ part: ViewAssessment) -> String {
     let plan = part.plan
     var text = ""
-    if !plan.steps.isEmpty { text += "\n**What to do**\n\n" }
+    if !plan.steps.isEmpty { text += "\n**\(Plan.stepsTitle)**\n\n" }
     for (number, step) in plan.steps.enumerated() {
       text += "\(number + 1). \(step.text.asMarkdown)\n"
       if let command = step.command { text += "   ```sh\n   \(printable(command))\n   ```\n" }
     }
     if !plan.obstacles.isEmpty {
-      text += plan.steps.isEmpty ? "\n**What stands in the way**\n\n" : "\n**What is left then**\n\n"
+      text += "\n**\(plan.obstaclesTitle)**\n\n"
       text += plan.obstacles.map { "- \($0.asMarkdown)\n" }.joined()
     }
     return text
