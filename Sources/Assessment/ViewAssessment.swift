@@ -16,19 +16,16 @@ public struct ViewAssessment: Sendable {
   public var plan: Plan
   /// The oldest driver that satisfies everything on all devices; nil where nothing asks for a driver.
   public var demand: DriverDemand?
-  /// Whether the driver is part of the question.
-  public var namesDriver: Bool
   /// For each unit the packages that have it, and its position among the units of each.
   private let memberships: [[(package: Int, position: Int)]]
 
   public init(_ view: View, _ question: Question) {
     var assessor = Assessor(view, question)
     self.view = view
-    namesDriver = question.namesDriver
     let all = assessor.checks()
     checks =
       question.namesDevices
-      ? all : all.withoutDevices(assessor.devices, namesDriver: question.namesDriver)
+      ? all : all.withoutDevices(assessor.devices, question)
     // What was found about the generations of an overview is in the table and not worth a line each.
     answers = assessor.answers(all)
     if question.namesDevices {
@@ -340,10 +337,12 @@ extension Check {
 extension [Check] {
   /// The checks of an overview, where no device was asked about: what each generation answers for itself about the driver
   /// becomes one check.
-  fileprivate func withoutDevices(_ devices: [Device], namesDriver: Bool) -> [Check] {
+  fileprivate func withoutDevices(_ devices: [Device], _ question: Question) -> [Check] {
     // A Tegra, whose drivers are numbered differently, leaves nothing open for the others.
     let open = filter { check in
-      guard namesDriver, let device = check.device, devices[device].knownDriver != nil else { return false }
+      guard question.namesDriver, let device = check.device, devices[device].knownDriver != nil else {
+        return false
+      }
       return check.id == .driverRuntime || check.id == .driverImage
     }
     var merged: [Check] = []
@@ -363,7 +362,6 @@ extension [Check] {
       }
       merged.append(one)
     }
-    return filter { $0.device == nil && (namesDriver || $0.status != .unknown || !$0.id.dependsOnDriver) }
-      + merged
+    return filter { $0.device == nil && !$0.isOutside(question) } + merged
   }
 }

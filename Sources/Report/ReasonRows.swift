@@ -181,7 +181,7 @@ struct ReasonRows {
   /// PyTorch says of itself where somebody asks whether it runs.
   private func isOfInterest(_ check: Check) -> Bool {
     if check.status == .pass, check.line == nil { return false }
-    if check.status == .unknown, check.id.dependsOnDriver, !question.namesDriver { return false }
+    if check.isOutside(question) { return false }
     return !(check.id == .flagsContents && question.namesDevices)
   }
 

@@ -95,6 +95,13 @@ public struct Check: Hashable, Sendable {
   }
 }
 
+extension Check {
+  /// Whether it is open only because no driver is named: what an unnamed driver does is no part of the question.
+  package func isOutside(_ question: Question) -> Bool {
+    status == .unknown && id.dependsOnDriver && !question.namesDriver
+  }
+}
+
 extension Check.ID {
   /// Only matters where something is compiled on the machine.
   public var isAboutBuilding: Bool { self == .toolkitGPU || self == .toolkitTorch }

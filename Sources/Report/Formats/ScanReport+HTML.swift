@@ -104,9 +104,7 @@ extension ScanReport {
   }
 
   private func reasons(_ part: ViewAssessment) -> String {
-    let items = part.checks.filter {
-      !($0.status == .unknown && $0.id.dependsOnDriver && !question.namesDriver)
-    }
+    let items = part.checks.filter { !$0.isOutside(question) }
     guard !items.isEmpty else { return "" }
     let order: [Check.Status] = [.fail, .warn, .unknown, .pass]
     var text = "<section>\(heading("Why"))\n<ul class=\"checks\">\n"

@@ -58,8 +58,7 @@ extension ScanReport {
   private func results(_ part: ViewAssessment) -> [SARIFResult] {
     var results: [SARIFResult] = []
     var positions: [String: Int] = [:]
-    for check in part.checks where check.status != .pass {
-      if check.status == .unknown, check.id.dependsOnDriver, !question.namesDriver { continue }
+    for check in part.checks where check.status != .pass && !check.isOutside(question) {
       let level = check.status == .fail ? "error" : check.status == .warn ? "warning" : "note"
       let paths =
         check.isAboutCode
