@@ -222,7 +222,7 @@ struct Findings {
   }
 
   private func requirementFindings(of unit: Int) -> [Finding] {
-    let results = part.units[unit].requirements.filter { !$0.isMet }
+    let results = part.units[unit].unmetRequirements
     func finding(_ what: String) -> Finding {
       Finding(
         severity: 5, verdict: nil, units: [unit], devices: [], what: what, why: [carried(by: unit)],

@@ -288,7 +288,7 @@ extension ScanReport {
   private func promise(_ parts: [ViewAssessment], _ style: TextStyle) -> String {
     let targets = question.requirements.map(\.description).joined(separator: ", ")
     let units = parts.flatMap(\.units)
-    let failing = units.count { !$0.requirements.allSatisfy(\.isMet) }
+    let failing = units.count { !$0.unmetRequirements.isEmpty }
     let sentence =
       if units.isEmpty {
         "there is no device code that could carry \(targets)"

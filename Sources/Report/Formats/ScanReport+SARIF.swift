@@ -78,7 +78,7 @@ extension ScanReport {
       }
     }
     for unit in part.units {
-      let missing = unit.requirements.filter { !$0.isMet }.map(\.requirement.description)
+      let missing = unit.unmetRequirements.map(\.requirement.description)
       guard !missing.isEmpty else { continue }
       results.append(
         SARIFResult(
