@@ -16,8 +16,6 @@ struct ReasonRows {
     /// Empty for what is about no GPU, or about all of them.
     var devices: [Int]
     var evidence: [Evidence]
-
-    var isAboutOneDevice: Bool { !devices.isEmpty }
   }
 
   private struct Key: Hashable {
@@ -72,9 +70,9 @@ struct ReasonRows {
   /// Whether a row is the first about one of its devices, or tells of a package why it fails: it is shown as a whole.
   private func isNews(_ row: Row, _ told: inout Told) -> Bool {
     guard row.check.status != .pass else { return false }
-    let isFirst = !told.devices.isSuperset(
-      of: row.devices.isEmpty ? Array(question.devices.indices) : row.devices)
-    told.devices.formUnion(row.devices.isEmpty ? Array(question.devices.indices) : row.devices)
+    let devices = row.devices.isEmpty ? Array(question.devices.indices) : row.devices
+    let isFirst = !told.devices.isSuperset(of: devices)
+    told.devices.formUnion(devices)
     guard row.check.status == .fail else { return isFirst }
     let packages =
       row.check.packages
@@ -95,7 +93,7 @@ struct ReasonRows {
     let title = row.title.elided(to: titleWidth).padded(to: titleWidth)
     // The title names it, or there is one PyTorch.
     let isNamed = check.line == nil || part.view.stack.torches.count == 1
-    let gpus = row.isAboutOneDevice ? listed(row.devices.map { question.devices[$0].device.label }) : nil
+    let gpus = row.devices.isEmpty ? nil : listed(row.devices.map { question.devices[$0].device.label })
     var sentence = printable(check.sentence.text(gpus: gpus, subject: isNamed ? "it" : nil))
     if part.view.stack.environments.count > 1, let folder = check.environment, check.line == nil {
       sentence += " (in \(part.shown(folder)))"
