@@ -154,6 +154,24 @@ package func distinct<Item: Hashable>(_ items: some Sequence<Item>) -> [Item] {
   return items.filter { seen.insert($0).inserted }
 }
 
+/// The items in groups of those with the same key, each group at the place of its first one.
+package func groups<Item, Key: Hashable>(
+  of items: some Sequence<Item>, by key: (Item) -> Key
+) -> [[Item]] {
+  var groups: [[Item]] = []
+  var positions: [Key: Int] = [:]
+  for item in items {
+    let key = key(item)
+    if let position = positions[key] {
+      groups[position].append(item)
+    } else {
+      positions[key] = groups.count
+      groups.append([item])
+    }
+  }
+  return groups
+}
+
 /// `a, b and c`, or with another word before the last.
 package func listed(_ items: [String], with word: String = "and") -> String {
   guard let last = items.last else { return "" }

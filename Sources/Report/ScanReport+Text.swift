@@ -342,21 +342,10 @@ extension ScanReport {
 
   /// Sentences about each device, those that several share once with all of their names.
   private func sentences(_ make: (_ device: Int) -> [Sentence]) -> [String] {
-    var all: [(sentence: Sentence, devices: [String])] = []
-    var positions: [String: Int] = [:]
-    for device in devices.indices {
-      let label = devices[device].device.label
-      for sentence in make(device) {
-        let key = sentence.text(gpus: "")
-        if let position = positions[key] {
-          all[position].devices.append(label)
-        } else {
-          positions[key] = all.count
-          all.append((sentence, [label]))
-        }
-      }
+    let all = devices.indices.flatMap { device in make(device).map { (sentence: $0, device: device) } }
+    return groups(of: all) { $0.sentence.text(gpus: "") }.map { group in
+      group[0].sentence.text(gpus: listed(group.map { devices[$0.device].device.label }))
     }
-    return all.map { $0.sentence.text(gpus: listed($0.devices)) }
   }
 
   /// What was set aside for one GPU because it is for others.
