@@ -97,9 +97,7 @@ struct ReasonRows {
       text += wrapped(printable(detail), first: indent, width: style.width)
     }
     guard style.showsDetails else { return (text, !row.evidence.isEmpty) }
-    for line in distinct(
-      row.evidence.map { ($0.path.map { "\(part.shown($0)): " } ?? "") + printable($0.says) })
-    {
+    for line in part.lines(of: row.evidence) {
       text += wrapped(line, first: indent, width: style.width)
     }
     return (text, false)

@@ -155,6 +155,13 @@ import Testing
     #expect(page.contains("<li>\(name): sm_80 sm_90</li>") && !page.contains("<li>: "))
   }
 
+  /// What holds of several GPUs is said once, with the names of all.
+  @Test func reasonsOnThePage() throws {
+    let text = String(decoding: report.html(tool, seconds: 1), as: UTF8.self)
+    #expect(text.contains("lib has PTX instead of machine code for A100 and H100 in old.so; the driver"))
+    #expect(text.matches(of: /!<\/span> lib has PTX instead of machine code/).count == 1)
+  }
+
   @Test func shortText() {
     let lines = report.shortText(TextStyle()).split(separator: "\n")
     #expect(lines.count == 2 && lines[0].hasPrefix("✓ A100: yes") && lines[1].hasPrefix("◐ H100: partly. "))

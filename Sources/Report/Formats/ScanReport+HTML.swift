@@ -104,21 +104,20 @@ extension ScanReport {
   }
 
   private func reasons(_ part: ViewAssessment) -> String {
-    let items = part.checks.filter { !$0.isOutside(question) }
+    let items = part.checks.filter { !$0.isOutside(question) }.shared
     guard !items.isEmpty else { return "" }
     let order: [Check.Status] = [.fail, .warn, .unknown, .pass]
     var text = "<section>\(heading("Why"))\n<ul class=\"checks\">\n"
     for status in order {
-      for check in items where check.status == status {
+      for item in items where item.check.status == status {
         text +=
           "<li class=\"\(status.rawValue)\"><span class=\"mark\" aria-hidden=\"true\">\(status.mark)</span> "
-        if let line = check.line { text += "<b>\(line.title.asMarkup)</b>: " }
-        text += check.message.asMarkup
-        if !check.evidence.isEmpty {
-          let evidence = distinct(
-            check.evidence.map { ($0.path.map { "\(part.shown($0)): " } ?? "") + printable($0.says) })
-          text +=
-            "<details><summary>evidence</summary><ul>\(evidence.map { "<li>\($0.asMarkup)</li>" }.joined())</ul></details>"
+        if let line = item.check.line { text += "<b>\(line.title.asMarkup)</b>: " }
+        text += item.summary(question).asMarkup
+        if let detail = item.check.detail { text += "; \(detail.asMarkup)" }
+        if !item.evidence.isEmpty {
+          let evidence = part.lines(of: item.evidence).map { "<li>\($0.asMarkup)</li>" }.joined()
+          text += "<details><summary>evidence</summary><ul>\(evidence)</ul></details>"
         }
         text += "</li>\n"
       }
