@@ -140,22 +140,16 @@ extension ScanReport {
         "<details class=\"library\"><summary><code>\(part.name(of: index).asMarkup)</code> <span class=\"marks\" role=\"img\" aria-label=\"\(words.asMarkup)\">\(marks)</span></summary>\n"
       text +=
         "<p>\(counted(unit.code.moduleCount, "module")), \(byteCount(files.reduce(0) { $0 + $1.size }))</p>\n"
-      var sizes: [String: UInt64] = [:]
-      var images: [String: Int] = [:]
-      for file in files {
-        for (target, total) in file.targets {
-          sizes[target.name, default: 0] += UInt64(total.storedSize)
-          images[target.name, default: 0] += total.images
-        }
-      }
-      let largest = max(1, sizes.values.max() ?? 1)
-      if !sizes.isEmpty {
+      let totals = Dictionary(
+        files.lazy.flatMap { $0.targets.lazy.map { ($0.key.name, $0.value) } }, uniquingKeysWith: +)
+      let largest = max(1, totals.map(\.value.storedSize).max() ?? 1)
+      if !totals.isEmpty {
         text +=
           "<table class=\"targets\"><thead><tr><th scope=\"col\">target</th><th scope=\"col\">images</th><th scope=\"col\">bytes</th></tr></thead><tbody>\n"
-        for (name, size) in sizes.sorted(by: { $0.key.localizedNumber < $1.key.localizedNumber }) {
-          let share = Int(size * 100 / largest)
+        for (name, total) in totals.sorted(by: { $0.key.targetOrder < $1.key.targetOrder }) {
+          let share = Int(total.storedSize * 100 / largest)
           text +=
-            "<tr><th scope=\"row\">\(name.asMarkup)</th><td class=\"number\">\(grouped(images[name] ?? 0))</td><td><meter min=\"0\" max=\"100\" value=\"\(share)\">\(share) %</meter> \(byteCount(size))</td></tr>\n"
+            "<tr><th scope=\"row\">\(name.asMarkup)</th><td class=\"number\">\(grouped(total.images))</td><td><meter min=\"0\" max=\"100\" value=\"\(share)\">\(share) %</meter> \(byteCount(total.storedSize))</td></tr>\n"
         }
         text += "</tbody></table>\n"
       }
@@ -232,8 +226,8 @@ extension TableRow.Cell {
 }
 
 extension String {
-  /// By which targets are ordered: the number in them.
-  fileprivate var localizedNumber: (Int, String) { (Int(filter(\.isNumber)) ?? 0, self) }
+  /// By what names of targets are ordered: the number in them, then all of it.
+  fileprivate var targetOrder: (Int, String) { (Int(filter(\.isNumber)) ?? 0, self) }
 }
 
 private let pageStyle = """
