@@ -48,15 +48,16 @@ struct Planner {
   }
 
   private func nextStep(_ assessor: Assessor, _ checks: [Check]) -> Plan.Step? {
+    let compilerStep = compilerStep(assessor, checks)
     for torch in assessor.facts.torches where !has(.installTorch, in: torch.folder) {
-      if let step = torchStep(torch, assessor, checks) { return step }
+      if let step = torchStep(torch, assessor, checks, compilerStep) { return step }
     }
     if let step = installLibraries(assessor, checks)
       .first(where: { !has(.installLibraries, in: $0.environment) })
     {
       return step
     }
-    if let step = compilerStep(assessor, checks) { return step }
+    if let compilerStep { return compilerStep }
     if let step = packageStep(assessor) { return step }
     if let step = capabilities(checks) { return step }
     if !has(.baseImage), let step = baseImage(assessor, checks) { return step }
@@ -66,7 +67,10 @@ struct Planner {
 
   // MARK: PyTorch
 
-  private func torchStep(_ torch: TorchInstallation, _ assessor: Assessor, _ checks: [Check]) -> Plan.Step? {
+  /// - Parameter compilerStep: the step that would be next for what compiles at run time.
+  private func torchStep(
+    _ torch: TorchInstallation, _ assessor: Assessor, _ checks: [Check], _ compilerStep: Plan.Step?
+  ) -> Plan.Step? {
     guard let package = assessor.packages.first(where: { $0.isTorch && $0.environment == torch.folder })
     else {
       return nil
@@ -79,7 +83,8 @@ struct Planner {
     }
     let lacksCUDA = torch.isWithoutCUDA || torch.rocm != nil
     let isWrong = isForOthers || isHeldBack || lacksCUDA
-    guard isWrong || cannotCompile(torch, assessor, checks) else { return nil }
+    let isMended = compilerStep.map { $0.environment == torch.folder } ?? false
+    guard isWrong || !isMended && cannotCompile(torch, assessor, checks) else { return nil }
     if let choice = assessor.torchChoice(near: torch), isWrong || choice.isWhole {
       // Another build is better than a new driver, which is somebody else's to install.
       return step(installing: choice, over: torch, assessor)
@@ -95,13 +100,12 @@ struct Planner {
     )
   }
 
-  /// Whether what PyTorch brings along to compile with does not, and no variable can name another compiler.
+  /// Whether what PyTorch compiles with at run time does not know a device.
   private func cannotCompile(_ torch: TorchInstallation, _ assessor: Assessor, _ checks: [Check]) -> Bool {
-    let isFailing = checks.contains { check in
+    checks.contains { check in
       check.id == .runtimeCode && check.status == .fail && check.environment == torch.folder
         && check.packages?.contains { assessor.packages[$0].isTorch } ?? false
     }
-    return isFailing && compilerStep(assessor, checks)?.environment != torch.folder
   }
 
   private func step(
