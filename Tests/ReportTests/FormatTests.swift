@@ -42,6 +42,12 @@ import Testing
     #expect(text.contains(#",lib/old.so,1,"sm_70 compute_70",A100,8.0,,jit,counts"#))
   }
 
+  /// Readers take the end of a line for that of the row, unless its cell stands in quotation marks.
+  @Test func cellsOfSeveralLines() {
+    let matrix = Matrix("names", "Names.", ["name", "note"], [(["=1+1", "a\nb"], "x \"y\"")])
+    #expect(matrix.csv() == "name,note,source\r\n=1+1,\"a\nb\",\"x \"\"y\"\"\"\r\n")
+  }
+
   @Test func linesOfJSON() throws {
     let lines = try report.ndjson().split(separator: UInt8(ascii: "\n")).map {
       try JSONValue(parsing: Array($0))
