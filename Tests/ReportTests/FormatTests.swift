@@ -1,10 +1,12 @@
 import Assessment
 import Bytes
 import Compatibility
+import DeviceCode
 import FixtureSupport
 import JSONSchemaSupport
 import Report
 import Scan
+import Stack
 import Testing
 
 /// The forms of a scan's report that other tools read.
@@ -166,6 +168,22 @@ import Testing
     let text = String(decoding: report.html(tool, seconds: 1), as: UTF8.self)
     #expect(text.contains("lib has PTX instead of machine code for A100 and H100 in old.so; the driver"))
     #expect(text.matches(of: /!<\/span> lib has PTX instead of machine code/).count == 1)
+  }
+
+  /// Facts that somebody wrote may claim any number of bytes for a target.
+  @Test func pageOfAbsurdSizes() {
+    var total = TargetTotals()
+    total.storedSize = .max
+    let file = CodeFile(
+      path: Path("lib.so"), unit: CodeUnit(Inventory()),
+      targets: [
+        ImageTarget(.cubin, CodeTarget(80)): total, ImageTarget(.ptx, CodeTarget(80)): TargetTotals(),
+      ])
+    var view = View(kind: .directory, paths: [Path("app")])
+    view.files = [file]
+    let report = ScanReport(Assessment(Facts(views: [view]), report.assessment.question))
+    let text = String(decoding: report.html(tool, seconds: 1), as: UTF8.self)
+    #expect(text.contains("value=\"100\">100 %") && text.contains("value=\"0\">0 %"))
   }
 
   @Test func shortText() {

@@ -147,7 +147,7 @@ extension ScanReport {
         text +=
           "<table class=\"targets\"><thead><tr><th scope=\"col\">target</th><th scope=\"col\">images</th><th scope=\"col\">bytes</th></tr></thead><tbody>\n"
         for (name, total) in totals.sorted(by: { $0.key.targetOrder < $1.key.targetOrder }) {
-          let share = Int(total.storedSize * 100 / largest)
+          let share = largest.dividingFullWidth(total.storedSize.multipliedFullWidth(by: 100)).quotient
           text +=
             "<tr><th scope=\"row\">\(name.asMarkup)</th><td class=\"number\">\(grouped(total.images))</td><td><meter min=\"0\" max=\"100\" value=\"\(share)\">\(share) %</meter> \(byteCount(total.storedSize))</td></tr>\n"
         }
