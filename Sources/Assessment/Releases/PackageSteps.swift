@@ -113,8 +113,7 @@ extension View {
     let old = files.filter { stack.packageIndex(of: $0.path) == package }.map(\.path)
     files.removeAll { stack.packageIndex(of: $0.path) == package }
     for var file in wheel.facts.files {
-      file.path =
-        folder.bytes.isEmpty ? file.path : Path(bytes: folder.bytes + [UInt8(ascii: "/")] + file.path.bytes)
+      file.path = folder.appending(file.path.bytes)
       file.aliases = []
       stack.setPackage(package, of: file.path)
       files.append(file)
