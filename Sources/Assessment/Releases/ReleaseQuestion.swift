@@ -1,4 +1,5 @@
 public import Compatibility
+import Stack
 
 /// Which release of a package is asked for.
 public struct ReleaseQuestion: Sendable {
@@ -22,9 +23,8 @@ public struct ReleaseQuestion: Sendable {
     self.question = question
     self.python = python
     self.cuda = cuda
-    let devices = question.devices.map(\.device)
-    let onArm = devices.contains { $0.machine == "aarch64" || $0.isTegra }
-    self.machine = machine ?? (onArm ? "aarch64" : "x86_64")
+    let onArm = question.devices.contains { $0.device.machine == "aarch64" || $0.device.isTegra }
+    self.machine = machine ?? SurveyTable.machine(isAArch64: onArm)
   }
 
   /// The name in normal form (PEP 503).

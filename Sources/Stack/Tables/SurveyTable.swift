@@ -52,6 +52,9 @@ public struct SurveyTable: Sendable {
     public var release: String
   }
 
+  /// What the table, as wheels do, calls the machine of a processor: `aarch64`, or `x86_64`.
+  public static func machine(isAArch64: Bool) -> String { isAArch64 ? "aarch64" : "x86_64" }
+
   private let lines: [ArraySlice<UInt8>]
 
   /// - Parameter bytes: the lines of a table.
