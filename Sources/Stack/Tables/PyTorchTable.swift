@@ -267,6 +267,7 @@ extension PyTorchTable: DataTable {
 
   public func problems(in tables: TableSet) -> [Problem] {
     var check = ListCheck(Self.self, "releases")
+    var builds = ListCheck(Self.self, "builds")
     check.expectAscending(releases.map(\.key), "series")
     for release in releases {
       let series = release.series
@@ -278,9 +279,6 @@ extension PyTorchTable: DataTable {
       check.expect(!release.python.isEmpty, series, "python", "one version or more", nil)
       let defaults = release.builds.count(where: \.isDefault)
       check.expect(defaults == 1, series, "builds", "one with \"isDefault\": true", defaults)
-    }
-    var builds = ListCheck(Self.self, "builds")
-    for release in releases {
       builds.expectAscending(release.builds.map(\.cuda), "cuda")
       for build in release.builds { self.check(build, of: release, in: tables, &builds) }
     }
