@@ -86,7 +86,4 @@ public struct Component: Hashable, Sendable, Codable {
     }
     cudaMajor = numbers.first ?? built?.major ?? cuda?.major
   }
-
-  /// The first number of its version.
-  public var major: Int? { version.value.split(separator: ".").first.flatMap { Int($0) } }
 }
