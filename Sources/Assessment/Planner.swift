@@ -190,7 +190,7 @@ struct Planner {
     guard checks.contains(where: { $0.dependsOnDriver && $0.status == .fail }),
       let demand = assessor.driverDemand(), let driver = demand.driver, !demand.demands.isEmpty
     else { return nil }
-    // Nobody has to ask for what is there.
+    // No step is needed for a driver that is installed.
     let isThere = assessor.devices.indices.allSatisfy { index in
       let device = assessor.devices[index]
       guard device.knownDriver?.isAtLeast(driver, by: assessor.tables) == true else { return false }
@@ -286,7 +286,7 @@ struct Planner {
     _ package: AssessedPackage, _ index: Int, _ assessor: Assessor
   ) -> String? {
     let (verdict, device) = (package.verdicts[index], assessor.devices[index])
-    // What it requires, or the driver, is told by itself.
+    // A package that it requires, and the driver, are obstacles of their own.
     guard verdict.code == .incompatible || verdict.code == .partial,
       !verdict.reasons.contains(where: {
         $0.code == .driverTooOldForPTX || $0.code == .driverTooOldForCompression

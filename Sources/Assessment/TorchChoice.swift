@@ -122,7 +122,7 @@ struct TorchSearch {
       let version = (build.versions ?? release.versions).contains(own) ? own : newest
       let drivers = drivers(for: build.cuda)
       if drivers?.isEmpty(by: tables) == true { return nil }
-      // What is installed does not mend itself.
+      // The build that is installed is no choice.
       if let torch, torch.cuda?.value == build.cuda, version == own { return nil }
       var choice = TorchChoice(
         release: index, version: version, cuda: build.cuda, build: position, targets: targets, fit: fit,

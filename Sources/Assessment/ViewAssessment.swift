@@ -2,7 +2,7 @@ import Bytes
 public import Compatibility
 public import Stack
 
-/// The judgement of one view: what is asked, asked of one installation.
+/// The judgement of one view: the answers to the question for one installation.
 public struct ViewAssessment: Sendable {
   public var view: View
   /// The device code, by path.
@@ -12,7 +12,7 @@ public struct ViewAssessment: Sendable {
   public var checks: [Check]
   /// One for each device of the question.
   public var answers: [Answer]
-  /// What mends it.
+  /// What to do about what does not run.
   public var plan: Plan
   /// The oldest driver that satisfies everything on all devices; nil where nothing asks for a driver.
   public var demand: DriverDemand?
@@ -64,7 +64,7 @@ public struct ViewAssessment: Sendable {
       ?? (units[unit].cachedBy == nil ? .counts : .cached)
   }
 
-  /// What a unit is worth on a device with what stands in the way of its package.
+  /// The verdict on a unit on a device, with what keeps all packages that have it from running.
   public func verdict(of unit: Int, on device: Int) -> Verdict {
     let own = units[unit].verdicts[device].verdict
     let verdicts = memberships[unit].map { packages[$0.package].verdicts[device] }
@@ -212,7 +212,7 @@ extension Assessor {
       }
       packages[index].verdicts[device].add(compiling[index] ?? [], isTorch: packages[index].isTorch)
     }
-    // The first of them comes first.
+    // Each reason is put in front of the others, so that those of the first checks end up in front.
     for check in checks.reversed() where check.status == .fail && check.isStop {
       for index in check.packages.map({ Array($0) }) ?? Array(packages.indices) {
         // What holds no code is not stopped by a driver, but PyTorch without CUDA is by itself.

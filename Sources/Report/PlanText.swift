@@ -52,7 +52,7 @@ struct PlanText {
       first: "", width: style.width)
   }
 
-  /// The oldest driver that does, where nobody is told to install it.
+  /// The oldest driver that runs everything, where no step installs a driver.
   private func oldestDriver(_ style: TextStyle) -> String {
     guard part.answers.allSatisfy({ $0.kind == .yes || $0.kind == .partly }),
       !part.plan.steps.contains(where: { $0.driver != nil }),

@@ -63,7 +63,7 @@ struct ReasonRows {
           && part.packages[index].environment == row.check.environment
       }
     let isNew = !told.packages.isSuperset(of: packages)
-    // Behind another driver there may be other causes.
+    // With another driver there may be other causes.
     if !row.check.dependsOnDriver { told.packages.formUnion(packages) }
     return isFirst || isNew
   }
@@ -73,7 +73,7 @@ struct ReasonRows {
   ) -> (String, Bool) {
     let (check, mark) = (row.check, row.check.status.mark)
     let title = title(of: check).elided(to: titleWidth).padded(to: titleWidth)
-    // The title names it, or there is one PyTorch.
+    // The title is the subject's name, or the subject is the only PyTorch.
     let isNamed = check.line == nil || part.view.stack.torches.count == 1
     var sentence = printable(row.summary(question, subject: isNamed ? "it" : nil))
     if part.view.stack.environments.count > 1, let folder = check.environment, check.line == nil {

@@ -99,7 +99,7 @@ extension ScanReport {
         text += "\n" + self.text(of: finding, findings, style)
       }
     }
-    if !question.requirements.isEmpty { text += "\n" + promise(parts, style) }
+    if !question.requirements.isEmpty { text += "\n" + requiredTargets(parts, style) }
     text += parts.map { notes($0, style, &isCut) }.joined()
     for part in parts { text += problemLines(part.view.problems, style) { part.path($0.path) } }
     return text
@@ -212,7 +212,7 @@ extension ScanReport {
         lines.append((entry, width))
       }
     }
-    // The plain signs say enough.
+    // The signs for code that runs and for code that does not need no legend.
     let isPlain = used.allSatisfy { [.verdict(.native), .verdict(.incompatible)].contains($0) }
     var text = isPlain && question.namesDevices ? "" : "\n" + lines.map { $0.text + "\n" }.joined()
     if !question.namesDevices {
@@ -285,7 +285,7 @@ extension ScanReport {
   }
 
   /// One sentence on the targets that were required.
-  private func promise(_ parts: [ViewAssessment], _ style: TextStyle) -> String {
+  private func requiredTargets(_ parts: [ViewAssessment], _ style: TextStyle) -> String {
     let targets = question.requirements.map(\.description).joined(separator: ", ")
     let units = parts.flatMap(\.units)
     let failing = units.count { !$0.unmetRequirements.isEmpty }
@@ -298,8 +298,8 @@ extension ScanReport {
       } else {
         "every library carries \(targets)"
       }
-    let isKept = !units.isEmpty && failing == 0
-    return style.paint(isKept ? "✓" : "✗", isKept ? .green : .red) + " " + style.paint(sentence, .bold) + "\n"
+    let isMet = !units.isEmpty && failing == 0
+    return style.paint(isMet ? "✓" : "✗", isMet ? .green : .red) + " " + style.paint(sentence, .bold) + "\n"
   }
 
   /// What is known besides the answers.

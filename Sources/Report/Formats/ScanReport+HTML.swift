@@ -94,7 +94,7 @@ extension ScanReport {
     return "<p class=\"legend\">\(entries.joined(separator: " &nbsp; "))</p>\n"
   }
 
-  /// Only scripts show it.
+  /// The form that chooses rows, which is hidden until the script of the page runs.
   private var filter: String {
     let states = TableRow.Cell.all.map { cell in
       "<option value=\"\(cell.className)\">\(cell.mark) \(cell.meaning.asMarkup)</option>"

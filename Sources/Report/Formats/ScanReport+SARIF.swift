@@ -12,7 +12,7 @@ extension ScanReport {
   public func sarif(_ tool: Tool, location: String? = nil) -> [UInt8] {
     var results: [SARIFResult] = []
     for part in assessment.views { results += self.results(part) }
-    // More are refused by those who show them.
+    // GitHub shows no more results of a run.
     results = Array(results.prefix(5000))
     let rules = SARIFRule.all.filter { rule in results.contains { $0.rule == rule.id } }
     var writer = JSONWriter()

@@ -2,14 +2,14 @@ import Bytes
 public import Compatibility
 
 extension View {
-  /// The same facts without what no verdict depends on: digests, sizes, evidence of requirements, what is optional, and
-  /// the names of kernels, in whose place are shorter ones by which the rules decide alike.
+  /// The same facts without what no verdict depends on: digests, sizes, files that hold no CUDA code, and requirements that are
+  /// optional. In place of the names of kernels are shorter ones by which the rules decide alike.
   public var compact: View {
     var view = self
     view.files = files.map(\.compact)
     view.otherFiles = []
     for index in view.stack.environments.indices { view.stack.environments[index].makeCompact() }
-    // Of which libraries there are too few is no question for a lone package, but which CUDA they are of.
+    // A lone package brings few of the libraries that it needs; the name of the runtime among them tells its CUDA.
     view.stack.missing = stack.missing.filter { $0.soname.hasPrefix("libcudart.so.") }
     return view
   }

@@ -83,7 +83,7 @@ public struct SurveyTable: Sendable {
 
   private static let start = "{\"package\":\""
 
-  /// How a line ends its first members that is one of a wheel.
+  /// The member that a line has near its start if it is one of a wheel.
   private static let wheelMember = "\"release\":"
 
   /// How far a package was measured, a row for each machine.
