@@ -344,7 +344,7 @@ extension ScanReport {
   private func sentences(_ make: (_ device: Int) -> [Sentence]) -> [String] {
     let all = devices.indices.flatMap { device in make(device).map { (sentence: $0, device: device) } }
     return groups(of: all) { $0.sentence.text(gpus: "") }.map { group in
-      group[0].sentence.text(gpus: listed(group.map { devices[$0.device].device.label }))
+      group[0].sentence.text(gpus: listed(distinct(group.map(\.device)).map { devices[$0].device.label }))
     }
   }
 

@@ -38,7 +38,7 @@ extension Sequence<Check> {
   package var shared: [SharedCheck] {
     groups(of: self) { SharedCheck.Key($0) }.map { group in
       SharedCheck(
-        check: group[0], devices: group.compactMap(\.device),
+        check: group[0], devices: distinct(group.lazy.compactMap(\.device)),
         evidence: distinct(group.lazy.flatMap(\.evidence)))
     }
   }

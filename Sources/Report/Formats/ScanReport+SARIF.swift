@@ -67,7 +67,7 @@ extension ScanReport {
       return SARIFResult(
         rule: check.id.rawValue, level: check.status.level, part: part, path: group[0].path,
         sentence: check.sentence, detail: check.detail,
-        gpus: group.compactMap { $0.check.device.map { devices[$0].device.label } })
+        gpus: distinct(group.lazy.compactMap(\.check.device)).map { devices[$0].device.label })
     }
     for unit in part.units {
       let missing = unit.unmetRequirements.map(\.requirement.description)
