@@ -17,10 +17,12 @@ extension Assessor {
     _ id: Check.ID, _ status: Check.Status, _ package: AssessedPackage, _ device: Int, _ summary: Sentence,
     detail: String? = nil, _ units: [Int]
   ) -> Check {
-    Check(
+    var check = Check(
       id, status, subject: package.name, device: device, environment: package.environment, summary,
       detail: detail,
       evidence: units.map { Evidence(path: self.units[$0].path, says: carried(by: $0)) })
+    check.isAboutTorch = package.isTorch
+    return check
   }
 
   private func carried(by unit: Int) -> String {

@@ -89,7 +89,7 @@ extension Assessor {
 
   private func toolkitTorch(_ toolkit: Toolkit, _ torch: TorchInstallation) -> Check? {
     guard let own = toolkit.cuda, let cuda = torch.cuda else { return nil }
-    let name = "PyTorch \(torch.version.value)"
+    let name = torch.label
     func check(_ status: Check.Status, _ summary: Sentence, detail: String? = nil) -> Check {
       Check(
         .toolkitTorch, status, subject: "\(toolkit.folder)", environment: torch.folder, summary,
