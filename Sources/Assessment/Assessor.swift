@@ -101,7 +101,7 @@ struct Assessor {
   private func cuda(of package: AssessedPackage) -> CUDAVersion? {
     guard let environment = environment(of: package) else { return nil }
     return environment.torch?.cuda?.value
-      ?? environment.components.first { $0.name == "CUDA runtime" && $0.cuda != nil }?.cuda
+      ?? environment.components.first { $0.isRuntime && $0.cuda != nil }?.cuda
   }
 
   /// The Python environment that a package is part of; nil for others.

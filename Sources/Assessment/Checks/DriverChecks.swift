@@ -47,7 +47,7 @@ extension Assessor {
       }
     }
     func add(_ components: [Component], _ owner: RuntimeDemand.Owner) {
-      for component in components where component.name == "CUDA runtime" {
+      for component in components where component.isRuntime {
         let user =
           component.path.lastComponent == Path("METADATA")
           ? component.version.evidence.says : "\(component.path)"

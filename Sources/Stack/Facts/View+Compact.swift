@@ -18,11 +18,11 @@ extension View {
   /// files name the oldest.
   public func withNeededRuntime(_ cuda: CUDAVersion? = nil, by table: LibraryTable) -> View {
     guard let environment = stack.environments.first,
-      !environment.components.contains(where: { $0.name == Self.runtime }), environment.torch == nil
+      !environment.components.contains(where: \.isRuntime), environment.torch == nil
     else { return self }
     func runtime(_ library: MissingLibrary, _ name: String) -> Component? {
       let component = library.neededBy.first.flatMap { Component(file: $0.parent.child(name), table) }
-      return component?.name == Self.runtime ? component : nil
+      return component?.isRuntime == true ? component : nil
     }
     let needed = stack.missing.compactMap { library in
       runtime(library, library.soname).map { (library: library, component: $0) }
@@ -40,8 +40,6 @@ extension View {
     view.stack.environments[0].components.append(oldest)
     return view
   }
-
-  private static let runtime = "CUDA runtime"
 }
 
 extension CodeFile {
