@@ -184,6 +184,7 @@ extension Assessor {
     return ["torchvision", "torchaudio"].filter(installed.contains)
   }
 
+  /// Whether the software is for AArch64, by its files, by the image, or else by the machine of the devices.
   var isAArch64: Bool {
     facts.machine == .aarch64 || facts.images.contains { $0.architecture == "arm64" }
       || facts.machine == nil && devices.contains { $0.machine == "aarch64" }

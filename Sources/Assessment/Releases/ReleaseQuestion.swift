@@ -27,10 +27,8 @@ public struct ReleaseQuestion: Sendable {
     self.machine = machine ?? SurveyTable.machine(isAArch64: onArm)
   }
 
-  /// The name in normal form (PEP 503).
-  var name: String {
-    package.lowercased().split(whereSeparator: { "-_.".contains($0) }).joined(separator: "-")
-  }
+  /// The name in normal form.
+  var name: String { Distribution.normalize(package) }
 
   /// Whether what is for some versions of CUDA may be taken.
   ///
