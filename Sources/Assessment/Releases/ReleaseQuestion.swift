@@ -102,7 +102,7 @@ public struct AssessedRelease: Sendable {
   /// The versions of Python that it has wheels for, see ``SurveyTable/Release/pythons``.
   public var pythons: [String]
   public var requiresPython: String?
-  /// What it pins: `torch==2.5.1`.
+  /// The version of PyTorch that it requires, where it is one: `torch==2.5.1`.
   public var pins: [String]
   /// What it compiles with at run time and does not bring along, with the toolkits that would do.
   public var compilers: [String] = []
