@@ -278,12 +278,6 @@ extension ScanReport {
   /// Kernels of a finding that are shown by name.
   private static let shownKernels = 8
 
-  /// The first of `names`, and how many more there are.
-  private func named(_ names: [String], atMost count: Int) -> String {
-    names.prefix(count).joined(separator: ", ")
-      + (names.count > count ? " and \(grouped(names.count - count)) more" : "")
-  }
-
   /// One sentence on the targets that were required.
   private func requiredTargets(_ parts: [ViewAssessment], _ style: TextStyle) -> String {
     let targets = question.requirements.map(\.description).joined(separator: ", ")
