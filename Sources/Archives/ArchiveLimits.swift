@@ -70,10 +70,10 @@ extension ArchiveLimits {
       case .imageSize: "bytes of all layers together, decompressed"
       case .nodes: "files, folders and links of one image"
       case .nameMemory:
-        "memory for members, and 10 bytes for each read"
+        "memory for members, and \(ArchiveLimits.memoryPerByte) bytes for each read"
       case .conditions: "conditions of what images require of a driver"
       case .pathSteps: "names looked up on the way through links"
-      case .decompressedSize: "bytes decompressed, and 100 for each read"
+      case .decompressedSize: "bytes decompressed, and \(ArchiveLimits.decompressedPerByte) for each read"
       }
     }
 

@@ -28,7 +28,6 @@ extension TarArchive {
   ///
   /// - Throws: a ``Problem`` when it cannot be read, or not be decompressed.
   public static func isTar(_ source: any ByteSource) throws(Problem) -> Bool {
-    let blockSize = 512
     var block = [UInt8](repeating: 0, count: blockSize)
     var count = try source.read(at: 0, count: blockSize, into: &block)
     if let compression = DecompressedBytes.Compression(prefix: block[..<count]) {

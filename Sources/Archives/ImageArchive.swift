@@ -1,6 +1,5 @@
 public import Bytes
 import FoundationEssentials
-import Synchronization
 
 /// The images in an archive of `docker save`, an OCI archive, or an OCI layout folder.
 public struct ImageArchive: Sendable {
@@ -13,7 +12,7 @@ public struct ImageArchive: Sendable {
   /// The most bytes of an index, a manifest or a configuration.
   fileprivate static let documentLimit = 16 << 20
   /// The most bytes of all of them that are read, those that are named several times counted as often.
-  fileprivate static let documentsLimit: UInt64 = 64 << 20
+  fileprivate static let documentsLimit = 64 << 20
   /// The most manifests of an archive, and indexes in indexes.
   private static let manifestLimit = 1000
   private static let indexDepth = 4
@@ -237,11 +236,7 @@ private struct Store: Sendable {
 
   let kind: Kind
   /// Bytes of documents that may still be read.
-  private let budget = Budget()
-
-  private final class Budget: Sendable {
-    let bytes = Mutex(ImageArchive.documentsLimit)
-  }
+  private let budget = Budget(ImageArchive.documentsLimit)
 
   init(kind: Kind) { self.kind = kind }
 
@@ -295,17 +290,14 @@ private struct Store: Sendable {
         .limitExceeded, "file \(printable(String(name.prefix(256)))) of the image",
         expected: "at most \(ImageArchive.documentLimit) bytes", observed: "\(file.size)")
     }
-    let isLeft = budget.bytes.withLock { left in
-      guard file.size <= left else { return false }
-      left -= file.size
-      return true
-    }
-    guard isLeft else {
+    // Smaller ones may still be read where this one is too large.
+    let size = Int(file.size)
+    guard size <= budget.rest, budget.take(size) else {
       throw Problem(
         .limitExceeded, "documents of the image",
         expected: "at most \(ImageArchive.documentsLimit) bytes together", observed: "more")
     }
-    return try file.bytes(at: 0, count: Int(file.size), "image manifest")
+    return try file.bytes(at: 0, count: size, "image manifest")
   }
 
   private func decode<Document: Decodable>(_ bytes: [UInt8], _ name: String) throws(Problem) -> Document {

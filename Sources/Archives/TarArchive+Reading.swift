@@ -2,9 +2,9 @@ public import Bytes
 import CArchive
 import Glibc
 
-private let blockSize = 512
-
 extension TarArchive {
+  /// Bytes of a header, and of what the contents of a member are filled up to with zeros.
+  static let blockSize = 512
   /// Bytes that are searched for the next header behind damage, and behind the end for what should not be there.
   private static let searchLimit: UInt64 = 1 << 20
 
@@ -39,7 +39,7 @@ extension TarArchive {
         case ARCHIVE_RETRY:
           // A block that is no header: the next one may be.
           if damage == 0 { problems.append(withinLimit: handle.failure()) }
-          damage += UInt64(blockSize)
+          damage += UInt64(Self.blockSize)
           guard damage < Self.searchLimit else { throw handle.failure() }
           continue
         case ARCHIVE_EOF: break loop
@@ -88,7 +88,8 @@ extension TarArchive {
   /// Whether nothing is missing but zeros behind the last file, which some tools leave out (Go's reader takes that).
   private var endsInPadding: Bool {
     guard let end = members.last?.range?.upperBound else { return false }
-    return end <= source.size && source.size <= (end + 511) / 512 * 512
+    let block = UInt64(Self.blockSize)
+    return end <= source.size && source.size <= (end + block - 1) / block * block
   }
 
   @unsafe

@@ -32,8 +32,6 @@ public struct ZipMember: Sendable {
     public init(rawValue: UInt16) { self.rawValue = rawValue }
 
     public static let encrypted = Flags(rawValue: 1 << 0)
-    /// Checksum and sizes stand behind the data, the local header has zeros.
-    public static let dataDescriptor = Flags(rawValue: 1 << 3)
   }
 
   /// With slashes; data, never opened on the host.

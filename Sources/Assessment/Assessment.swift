@@ -29,7 +29,7 @@ public struct Assessment: Sendable {
   public var meetsRequirements: Bool {
     question.requirements.isEmpty
       || views.contains { !$0.units.isEmpty }
-        && views.allSatisfy { $0.units.allSatisfy { $0.requirements.allSatisfy(\.isMet) } }
+        && views.allSatisfy { $0.units.allSatisfy(\.unmetRequirements.isEmpty) }
   }
 }
 

@@ -101,7 +101,7 @@ struct Assessor {
   private func cuda(of package: AssessedPackage) -> CUDAVersion? {
     guard let environment = environment(of: package) else { return nil }
     return environment.torch?.cuda?.value
-      ?? environment.components.first { $0.name == "CUDA runtime" && $0.cuda != nil }?.cuda
+      ?? environment.components.first { $0.isRuntime && $0.cuda != nil }?.cuda
   }
 
   /// The Python environment that a package is part of; nil for others.
@@ -152,6 +152,24 @@ extension Device {
 package func distinct<Item: Hashable>(_ items: some Sequence<Item>) -> [Item] {
   var seen: Set<Item> = []
   return items.filter { seen.insert($0).inserted }
+}
+
+/// The items in groups of those with the same key, each group at the place of its first one.
+package func groups<Item, Key: Hashable>(
+  of items: some Sequence<Item>, by key: (Item) -> Key
+) -> [[Item]] {
+  var groups: [[Item]] = []
+  var positions: [Key: Int] = [:]
+  for item in items {
+    let key = key(item)
+    if let position = positions[key] {
+      groups[position].append(item)
+    } else {
+      positions[key] = groups.count
+      groups.append([item])
+    }
+  }
+  return groups
 }
 
 /// `a, b and c`, or with another word before the last.

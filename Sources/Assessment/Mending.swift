@@ -15,8 +15,8 @@ extension View {
       view.stack.replace(framework, by: name, toolkit, tables)
     case .release(let framework, let version):
       view.stack.replace(framework, byRelease: version, tables)
-    case .package(let name, let version, let environment):
-      view.replacePackage(name, version: version, in: environment)
+    case .package(let name, let version, let machine, let environment):
+      view.replacePackage(name, version: version, machine: machine, in: environment)
     case .libraries(let environment): view.removeMissing(neededIn: environment.child("torch"))
     case .driver: break
     case .variable(let name, let value):

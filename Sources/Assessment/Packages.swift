@@ -43,6 +43,22 @@ public enum Standing: Hashable, Sendable {
   case cached
 }
 
+extension Standing {
+  /// Its name in documents.
+  public var name: String {
+    switch self {
+    case .counts: "counts"
+    case .forOtherGPUs: "forOtherGPUs"
+    case .notTaken: "notTaken"
+    case .withoutCode: "withoutCode"
+    case .cached: "cached"
+    }
+  }
+
+  /// The index of the unit that is taken in its place; nil where none is.
+  public var taken: Int? { if case .notTaken(let unit) = self { unit } else { nil } }
+}
+
 /// What a package is worth on one device.
 public struct PackageVerdict: Sendable {
   /// By its code and the driver's, before what else stands in the way.
@@ -118,8 +134,7 @@ extension View {
     for index in packages.indices
     where packages[index].package == nil && !packages[index].isTorch && packages[index].cachedBy == nil {
       guard packages[index].units.count == 1, !units[packages[index].units[0]].isCollection else { continue }
-      packages[index].name =
-        kind == .file ? "\(paths.first ?? Path(""))" : "\(units[packages[index].units[0]].path)"
+      packages[index].name = "\(shown(units[packages[index].units[0]].path))"
     }
     for index in packages.indices {
       packages[index].isNVIDIAs =
@@ -135,6 +150,15 @@ extension View {
     if let package { return "\(stack.packages[package].name) \(stack.packages[package].version)" }
     if !path.parent.bytes.isEmpty { return "\(path.parent)" }
     return kind == .file ? "\(paths.first ?? path)" : "\(paths.first?.lastComponent ?? path)"
+  }
+}
+
+extension View {
+  /// A path of the view for a person: `.` for its root, and for a view that is a single file, which has no path in it, the
+  /// file as it was named.
+  package func shown(_ path: Path) -> Path {
+    if kind == .file { return paths.first ?? path }
+    return path.bytes.isEmpty ? Path(".") : path
   }
 }
 

@@ -71,8 +71,8 @@ public struct Plan: Sendable {
       case distribution(of: RuntimeFramework, name: String, toolkit: CUDAVersion)
       /// The framework is of another release.
       case release(of: RuntimeFramework, version: String)
-      /// A measured release of a package.
-      case package(String, version: String, environment: Path)
+      /// A measured release of a package for a machine, see ``SurveyTable/Package/machine``.
+      case package(String, version: String, machine: String, environment: Path)
       case driver(DriverVersion)
       case image
       /// The image sets a variable.

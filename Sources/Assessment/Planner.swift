@@ -48,15 +48,16 @@ struct Planner {
   }
 
   private func nextStep(_ assessor: Assessor, _ checks: [Check]) -> Plan.Step? {
+    let compilerStep = compilerStep(assessor, checks)
     for torch in assessor.facts.torches where !has(.installTorch, in: torch.folder) {
-      if let step = torchStep(torch, assessor, checks) { return step }
+      if let step = torchStep(torch, assessor, checks, compilerStep) { return step }
     }
     if let step = installLibraries(assessor, checks)
       .first(where: { !has(.installLibraries, in: $0.environment) })
     {
       return step
     }
-    if let step = compilerStep(assessor, checks) { return step }
+    if let compilerStep { return compilerStep }
     if let step = packageStep(assessor) { return step }
     if let step = capabilities(checks) { return step }
     if !has(.baseImage), let step = baseImage(assessor, checks) { return step }
@@ -66,7 +67,10 @@ struct Planner {
 
   // MARK: PyTorch
 
-  private func torchStep(_ torch: TorchInstallation, _ assessor: Assessor, _ checks: [Check]) -> Plan.Step? {
+  /// - Parameter compilerStep: the step that would be next for what compiles at run time.
+  private func torchStep(
+    _ torch: TorchInstallation, _ assessor: Assessor, _ checks: [Check], _ compilerStep: Plan.Step?
+  ) -> Plan.Step? {
     guard let package = assessor.packages.first(where: { $0.isTorch && $0.environment == torch.folder })
     else {
       return nil
@@ -79,7 +83,8 @@ struct Planner {
     }
     let lacksCUDA = torch.isWithoutCUDA || torch.rocm != nil
     let isWrong = isForOthers || isHeldBack || lacksCUDA
-    guard isWrong || cannotCompile(torch, assessor, checks) else { return nil }
+    let isMended = compilerStep.map { $0.environment == torch.folder } ?? false
+    guard isWrong || !isMended && cannotCompile(torch, assessor, checks) else { return nil }
     if let choice = assessor.torchChoice(near: torch), isWrong || choice.isWhole {
       // Another build is better than a new driver, which is somebody else's to install.
       return step(installing: choice, over: torch, assessor)
@@ -95,13 +100,12 @@ struct Planner {
     )
   }
 
-  /// Whether what PyTorch brings along to compile with does not, and no variable can name another compiler.
+  /// Whether what PyTorch compiles with at run time does not know a device.
   private func cannotCompile(_ torch: TorchInstallation, _ assessor: Assessor, _ checks: [Check]) -> Bool {
-    let isFailing = checks.contains { check in
+    checks.contains { check in
       check.id == .runtimeCode && check.status == .fail && check.environment == torch.folder
         && check.packages?.contains { assessor.packages[$0].isTorch } ?? false
     }
-    return isFailing && compilerStep(assessor, checks)?.environment != torch.folder
   }
 
   private func step(
@@ -135,7 +139,7 @@ struct Planner {
   func located(_ step: Plan.Step, _ assessor: Assessor) -> Plan.Step {
     guard assessor.facts.environments.count > 1, let folder = step.environment else { return step }
     var step = step
-    step.text = "in \(folder.bytes.isEmpty ? Path(".") : folder), \(step.text)"
+    step.text = "in \(assessor.view.shown(folder)), \(step.text)"
     return step
   }
 
@@ -186,7 +190,7 @@ struct Planner {
     guard checks.contains(where: { $0.dependsOnDriver && $0.status == .fail }),
       let demand = assessor.driverDemand(), let driver = demand.driver, !demand.demands.isEmpty
     else { return nil }
-    // Nobody has to ask for what is there.
+    // No step is needed for a driver that is installed.
     let isThere = assessor.devices.indices.allSatisfy { index in
       let device = assessor.devices[index]
       guard device.knownDriver?.isAtLeast(driver, by: assessor.tables) == true else { return false }
@@ -282,7 +286,7 @@ struct Planner {
     _ package: AssessedPackage, _ index: Int, _ assessor: Assessor
   ) -> String? {
     let (verdict, device) = (package.verdicts[index], assessor.devices[index])
-    // What it requires, or the driver, is told by itself.
+    // A package that it requires, and the driver, are obstacles of their own.
     guard verdict.code == .incompatible || verdict.code == .partial,
       !verdict.reasons.contains(where: {
         $0.code == .driverTooOldForPTX || $0.code == .driverTooOldForCompression
@@ -302,10 +306,11 @@ struct Planner {
     if !lacking.isEmpty,
       lacking.allSatisfy({ assessor.units[$0].isCollection || assessor.units[$0].code.isWhollySpecific })
     {
-      let names = lacking.map { "\(assessor.units[$0].path.lastComponent)" }
-      return
-        "\(listed(names, atMost: 3)) of \(package.name) \(names.count == 1 ? "was" : "were") written for other GPUs than "
-        + device.label
+      let paths = lacking.map { assessor.units[$0].path }
+      let names = paths.map { "\(assessor.view.shown($0).lastComponent)" }
+      // What is all of the view has no name but that of the package.
+      let what = paths == [Path("")] ? package.name : "\(listed(names, atMost: 3)) of \(package.name)"
+      return "\(what) \(names.count == 1 ? "was" : "were") written for other GPUs than \(device.label)"
     }
     let releases =
       verdict.code == .incompatible
@@ -361,7 +366,9 @@ extension Assessor {
       }
       if let toolkit = usable.first(where: { $0.cuda == cuda }) ?? usable.first {
         if compilers.count > 1 || toolkit.cuda != cuda {
-          add("build \(name) with the toolkit in \(toolkit.folder)", command: "CUDA_HOME=/\(toolkit.folder)")
+          add(
+            "build \(name) with the toolkit in \(view.shown(toolkit.folder))",
+            command: "CUDA_HOME=/\(toolkit.folder)")
         }
       } else {
         let first = devices.compactMap { $0.tables.architectures[$0.computeCapability]?.firstToolkit }.max()

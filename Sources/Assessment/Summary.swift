@@ -32,6 +32,4 @@ extension Check {
     default: nil
     }
   }
-
-  private var isAboutTorch: Bool { subject?.hasPrefix("PyTorch ") == true }
 }

@@ -122,7 +122,7 @@ struct TorchSearch {
       let version = (build.versions ?? release.versions).contains(own) ? own : newest
       let drivers = drivers(for: build.cuda)
       if drivers?.isEmpty(by: tables) == true { return nil }
-      // What is installed does not mend itself.
+      // The build that is installed is no choice.
       if let torch, torch.cuda?.value == build.cuda, version == own { return nil }
       var choice = TorchChoice(
         release: index, version: version, cuda: build.cuda, build: position, targets: targets, fit: fit,
@@ -184,6 +184,7 @@ extension Assessor {
     return ["torchvision", "torchaudio"].filter(installed.contains)
   }
 
+  /// Whether the software is for AArch64, by its files, by the image, or else by the machine of the devices.
   var isAArch64: Bool {
     facts.machine == .aarch64 || facts.images.contains { $0.architecture == "arm64" }
       || facts.machine == nil && devices.contains { $0.machine == "aarch64" }

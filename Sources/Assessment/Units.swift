@@ -36,6 +36,9 @@ public struct AssessedUnit: Sendable {
   /// Whether it is device code by itself, which a program picks from: cubin and PTX files.
   var isPickedFrom: Bool
 
+  /// What is required and not all of its code has.
+  public var unmetRequirements: [RequirementResult] { requirements.filter { !$0.isMet } }
+
   /// Whether it stands for several files.
   public var isCollection: Bool { files.count > 1 || cachedBy != nil }
 }

@@ -2,7 +2,7 @@ import Bytes
 public import Compatibility
 public import Stack
 
-/// The judgement of one view: what is asked, asked of one installation.
+/// The judgement of one view: the answers to the question for one installation.
 public struct ViewAssessment: Sendable {
   public var view: View
   /// The device code, by path.
@@ -12,23 +12,20 @@ public struct ViewAssessment: Sendable {
   public var checks: [Check]
   /// One for each device of the question.
   public var answers: [Answer]
-  /// What mends it.
+  /// What to do about what does not run.
   public var plan: Plan
   /// The oldest driver that satisfies everything on all devices; nil where nothing asks for a driver.
   public var demand: DriverDemand?
-  /// Whether the driver is part of the question.
-  public var namesDriver: Bool
   /// For each unit the packages that have it, and its position among the units of each.
   private let memberships: [[(package: Int, position: Int)]]
 
   public init(_ view: View, _ question: Question) {
     var assessor = Assessor(view, question)
     self.view = view
-    namesDriver = question.namesDriver
     let all = assessor.checks()
     checks =
       question.namesDevices
-      ? all : all.withoutDevices(assessor.devices, namesDriver: question.namesDriver)
+      ? all : all.withoutDevices(assessor.devices, question)
     // What was found about the generations of an overview is in the table and not worth a line each.
     answers = assessor.answers(all)
     if question.namesDevices {
@@ -67,7 +64,7 @@ public struct ViewAssessment: Sendable {
       ?? (units[unit].cachedBy == nil ? .counts : .cached)
   }
 
-  /// What a unit is worth on a device with what stands in the way of its package.
+  /// The verdict on a unit on a device, with what keeps all packages that have it from running.
   public func verdict(of unit: Int, on device: Int) -> Verdict {
     let own = units[unit].verdicts[device].verdict
     let verdicts = memberships[unit].map { packages[$0.package].verdicts[device] }
@@ -215,7 +212,7 @@ extension Assessor {
       }
       packages[index].verdicts[device].add(compiling[index] ?? [], isTorch: packages[index].isTorch)
     }
-    // The first of them comes first.
+    // Each reason is put in front of the others, so that those of the first checks end up in front.
     for check in checks.reversed() where check.status == .fail && check.isStop {
       for index in check.packages.map({ Array($0) }) ?? Array(packages.indices) {
         // What holds no code is not stopped by a driver, but PyTorch without CUDA is by itself.
@@ -344,10 +341,12 @@ extension Check {
 extension [Check] {
   /// The checks of an overview, where no device was asked about: what each generation answers for itself about the driver
   /// becomes one check.
-  fileprivate func withoutDevices(_ devices: [Device], namesDriver: Bool) -> [Check] {
+  fileprivate func withoutDevices(_ devices: [Device], _ question: Question) -> [Check] {
     // A Tegra, whose drivers are numbered differently, leaves nothing open for the others.
     let open = filter { check in
-      guard namesDriver, let device = check.device, devices[device].knownDriver != nil else { return false }
+      guard question.namesDriver, let device = check.device, devices[device].knownDriver != nil else {
+        return false
+      }
       return check.id == .driverRuntime || check.id == .driverImage
     }
     var merged: [Check] = []
@@ -367,7 +366,6 @@ extension [Check] {
       }
       merged.append(one)
     }
-    return filter { $0.device == nil && (namesDriver || $0.status != .unknown || !$0.id.dependsOnDriver) }
-      + merged
+    return filter { $0.device == nil && !$0.isOutside(question) } + merged
   }
 }

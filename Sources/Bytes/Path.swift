@@ -13,7 +13,7 @@ public struct Path: Hashable, Sendable {
     unsafe bytes.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
   }
 
-  /// `name` inside this directory.
+  /// `name` inside this directory; of an empty path just the name.
   public func appending(_ name: some Sequence<UInt8>) -> Path {
     var joined = bytes
     if let last = joined.last, last != UInt8(ascii: "/") { joined.append(UInt8(ascii: "/")) }

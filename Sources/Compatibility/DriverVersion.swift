@@ -73,12 +73,15 @@ public enum DriverVersion: Hashable, Sendable {
     return row(tables.drivers)?.maxCUDA
   }
 
+  /// Whether a document confirms ``maxCUDA(by:)``, or it is what was named.
+  package func isCUDAConfirmed(by tables: TableSet) -> Bool {
+    if case .cuda = self { return true }
+    return row(tables.drivers)?.confirmed != false
+  }
+
   /// For a sentence: `CUDA 12.4`, or `probably CUDA 7.5` where no document confirms it; nil when the table does not tell.
   package func statedCUDA(by tables: TableSet) -> String? {
-    maxCUDA(by: tables).map { cuda in
-      if case .cuda = self { return "CUDA \(cuda)" }
-      return (row(tables.drivers)?.confirmed == false ? "probably " : "") + "CUDA \(cuda)"
-    }
+    maxCUDA(by: tables).map { (isCUDAConfirmed(by: tables) ? "" : "probably ") + "CUDA \($0)" }
   }
 
   /// The newest PTX ISA version that it compiles; nil when the table does not tell.

@@ -112,9 +112,6 @@ public struct UnitVerdict: Hashable, Sendable {
   /// Whether another driver would run more of it.
   public var isHeldByDriver: Bool { uncovered.contains { $0.reasons.contains(where: \.isByDriver) } }
 
-  /// A unit of which less than one part in so many runs counts as one that does not run.
-  static let fewestShare = 10
-
   /// How many portable modules without code for the device are no gaps.
   public var excused: Int {
     dedicated + providedElsewhere + withoutKernels.none + presumed.reduce(0) { $0 + $1.modules.count }

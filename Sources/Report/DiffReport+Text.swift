@@ -81,7 +81,7 @@ extension DiffReport {
     guard !names.isEmpty else { return "" }
     return "\n"
       + wrapped(
-        "not compared, because the other side could not be read: \(listed(names, 4))", first: "note: ",
+        "not compared, because the other side could not be read: \(named(names, atMost: 4))", first: "note: ",
         width: style.width)
   }
 }
@@ -278,7 +278,7 @@ extension DiffReport {
 
   /// The paragraph that names libraries; none where there is only one.
   private func places(_ libraries: [String]) -> [String] {
-    difference.libraries.count == 1 ? [] : ["in " + listed(libraries, 4)]
+    difference.libraries.count == 1 ? [] : ["in " + named(libraries, atMost: 4)]
   }
 
   /// The name of a library, with the older one where it differs; without its folder where that is the same.
@@ -312,12 +312,6 @@ private struct FunctionRow: Hashable {
         : $0.name != $1.name ? $0.name < $1.name : $0.targets.lexicographicallyPrecedes($1.targets)
     }
   }
-}
-
-/// The first of some names, and how many follow.
-private func listed(_ names: [String], _ shown: Int) -> String {
-  names.prefix(shown).joined(separator: ", ")
-    + (names.count > shown ? " and \(grouped(names.count - shown)) more" : "")
 }
 
 // MARK: Sizes

@@ -1,3 +1,4 @@
+import Assessment
 import Bytes
 public import Compatibility
 import DeviceCode
@@ -25,12 +26,9 @@ public struct ErrorReport: Sendable {
         said + (names.isEmpty ? "" : " (\(names.joined(separator: ", ")))"), first: "", width: style.width)
       text = style.paint(String(text.dropLast()), .bold) + "\n"
       text += wrapped(row.meaning, first: "  ", width: style.width)
-      text += "\n" + style.paint("What to do", .bold) + "\n"
+      text += "\n" + style.paint(Plan.stepsTitle, .bold) + "\n"
       for step in row.steps {
-        text += wrapped(step.text, first: "  - ", width: style.width)
-        if let command = step.command {
-          text += "      " + style.paint(command.replacing("{gpu}", with: gpu), .cyan) + "\n"
-        }
+        text += style.step(step.text, step.command?.replacing("{gpu}", with: gpu))
       }
       return text
     }.joined(separator: "\n")

@@ -5,7 +5,7 @@ import Demangling
 import DeviceCode
 
 /// One thing that a person should know: what is the matter with which libraries on which devices, why, and
-/// what to do. Libraries and devices with the same story share one finding.
+/// what to do. Libraries and devices of which all of that is the same share one finding.
 struct Finding {
   /// How bad it is, worst highest.
   var severity: Int
@@ -19,8 +19,8 @@ struct Finding {
   /// By unit the modules whose kernels do not run.
   var uncovered: [Int: Set<Int>] = [:]
 
-  /// What two findings that are one have in common.
-  fileprivate struct Story: Hashable {
+  /// What is the same in the findings that are shown as one.
+  fileprivate struct Key: Hashable {
     var severity: Int
     var devices: [Int]
     var what: String
@@ -28,8 +28,8 @@ struct Finding {
     var todo: [Step]
   }
 
-  fileprivate var story: Story {
-    Story(severity: severity, devices: devices, what: what, why: why, todo: todo)
+  fileprivate var key: Key {
+    Key(severity: severity, devices: devices, what: what, why: why, todo: todo)
   }
 
   /// Something to do: `or` instead of the step before.
@@ -44,16 +44,16 @@ struct Findings {
   let part: ViewAssessment
   let question: Question
 
-  /// Whether somebody asked, and the plan says what to do.
-  private var isPlanned: Bool { !question.namesDevices || !part.plan.steps.isEmpty }
+  /// Whether findings advise: somebody asked about a GPU, and the plan has no step.
+  private var advises: Bool { question.namesDevices && part.plan.steps.isEmpty }
 
   /// The findings, worst first, then in the order of the units.
   var all: [Finding] {
     var findings: [Finding] = []
-    var positions: [Finding.Story: Int] = [:]
+    var positions: [Finding.Key: Int] = [:]
     func add(_ finding: Finding) {
-      // What is the same in every word is one finding; devices are merged per unit, units afterwards.
-      let key = finding.story
+      // The devices of a unit are merged before.
+      let key = finding.key
       if let position = positions[key] {
         findings[position].units += finding.units
         findings[position].uncovered.merge(finding.uncovered) { $0.union($1) }
@@ -81,7 +81,7 @@ struct Findings {
       case .counts, .withoutCode: break
       }
       guard let finding = self.finding(verdict, unit: unit, device: device) else { continue }
-      // Without a question the table says enough of what merely runs elsewhere.
+      // In an overview the table tells which GPUs a library is for.
       if !question.namesDevices, finding.verdict != .partial, finding.verdict != .noDeviceCode { continue }
       if let same = findings.firstIndex(where: {
         $0.verdict == finding.verdict && $0.what == finding.what
@@ -104,8 +104,8 @@ struct Findings {
       devices: [device],
       what: "", why: [],
       // The plan has no step for code that no driver loads.
-      todo: isPlanned && verdict.verdict != .noDeviceCode
-        ? [] : Finding.Step.all(part.advice(ofUnit: unit, on: device)),
+      todo: advises || verdict.verdict == .noDeviceCode
+        ? Finding.Step.all(part.advice(ofUnit: unit, on: device)) : [],
       uncovered: [unit: Set(verdict.uncovered.flatMap(\.modules))])
     switch verdict.verdict {
     case .native: return nil
@@ -222,7 +222,7 @@ struct Findings {
   }
 
   private func requirementFindings(of unit: Int) -> [Finding] {
-    let results = part.units[unit].requirements.filter { !$0.isMet }
+    let results = part.units[unit].unmetRequirements
     func finding(_ what: String) -> Finding {
       Finding(
         severity: 5, verdict: nil, units: [unit], devices: [], what: what, why: [carried(by: unit)],

@@ -57,19 +57,16 @@ public struct Matrix: Sendable {
 
   public func markdown() -> String {
     func line(_ cells: [String]) -> String {
-      "| " + cells.map { $0.replacing("|", with: "\\|") }.joined(separator: " | ") + " |\n"
+      "| " + cells.map(\.asMarkdownCell).joined(separator: " | ") + " |\n"
     }
     return "\(title)\n\n" + line(columns) + "|" + String(repeating: "---|", count: columns.count) + "\n"
       + rows.map(line).joined()
   }
 
-  /// The rows as RFC 4180 has them, with a line of titles.
+  /// The rows as comma-separated values, with a line of titles.
   public func csv() -> String {
-    func field(_ text: String) -> String {
-      text.contains { ",\"\r\n".contains($0) } ? "\"" + text.replacing("\"", with: "\"\"") + "\"" : text
-    }
     let rows = [columns + ["source"]] + zip(rows, sources).map { $0 + [$1] }
-    return rows.map { $0.map(field).joined(separator: ",") + "\r\n" }.joined()
+    return rows.map { lineOfCSV($0) }.joined()
   }
 
   public func json(_ tool: Tool) -> [UInt8] {

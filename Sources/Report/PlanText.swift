@@ -18,19 +18,13 @@ struct PlanText {
     func write(_ title: String, _ steps: [Plan.Step], isNumbered: Bool) {
       text += "\n" + style.paint(title, .bold) + "\n"
       for (index, step) in steps.enumerated() {
-        let first = isNumbered && steps.count > 1 ? "  \(index + 1). " : "  - "
-        text += wrapped(printable(step.text), first: first, width: style.width)
-        if let command = step.command {
-          text += "      " + style.paint(printable(command), .cyan) + "\n"
-        }
+        text += style.step(
+          step.text, step.command, number: isNumbered && steps.count > 1 ? index + 1 : nil)
       }
     }
-    if !plan.steps.isEmpty { write("What to do", plan.steps, isNumbered: true) }
+    if !plan.steps.isEmpty { write(Plan.stepsTitle, plan.steps, isNumbered: true) }
     if !plan.obstacles.isEmpty {
-      text +=
-        plan.steps.isEmpty
-        ? "\n" + style.paint("What stands in the way", .bold) + "\n"
-        : style.paint("What is left then", .bold) + "\n"
+      text += (plan.steps.isEmpty ? "\n" : "") + style.paint(plan.obstaclesTitle, .bold) + "\n"
       let shown = style.showsDetails ? plan.obstacles.count : Self.shownObstacles
       for obstacle in plan.obstacles.prefix(shown) {
         text += wrapped(printable(obstacle), first: "  - ", width: style.width)
@@ -58,7 +52,7 @@ struct PlanText {
       first: "", width: style.width)
   }
 
-  /// The oldest driver that does, where nobody is told to install it.
+  /// The oldest driver that runs everything, where no step installs a driver.
   private func oldestDriver(_ style: TextStyle) -> String {
     guard part.answers.allSatisfy({ $0.kind == .yes || $0.kind == .partly }),
       !part.plan.steps.contains(where: { $0.driver != nil }),
@@ -68,5 +62,22 @@ struct PlanText {
       + wrapped(
         printable("The oldest driver for this is \(driver): \(demand.asking)."), first: "", width: style.width
       )
+  }
+}
+
+extension Plan {
+  /// The heading of steps.
+  static let stepsTitle = "What to do"
+
+  /// The heading of what no step mends.
+  var obstaclesTitle: String { steps.isEmpty ? "What stands in the way" : "What is left then" }
+}
+
+extension TextStyle {
+  /// One thing to do, behind its number or a dash, and below it what to type or to write.
+  func step(_ text: String, _ command: String?, number: Int? = nil) -> String {
+    let first = number.map { "  \($0). " } ?? "  - "
+    return wrapped(printable(text), first: first, width: width)
+      + (command.map { "      " + paint(printable($0), .cyan) + "\n" } ?? "")
   }
 }

@@ -9,26 +9,6 @@ struct ReasonRows {
   let part: ViewAssessment
   let question: Question
 
-  /// Checks that say the same, of several GPUs perhaps.
-  private struct Row {
-    var check: Check
-    var title: String
-    /// Empty for what is about no GPU, or about all of them.
-    var devices: [Int]
-    var evidence: [Evidence]
-
-    var isAboutOneDevice: Bool { !devices.isEmpty }
-  }
-
-  private struct Key: Hashable {
-    var id: Check.ID
-    var status: Check.Status
-    var subject: String?
-    var environment: Path?
-    var text: String
-    var detail: String?
-  }
-
   /// Rows besides those of the stack that are shown without details.
   private static let shownRows = 8
   /// Columns of a title, unless all are shorter.
@@ -47,7 +27,7 @@ struct ReasonRows {
         return left < 0
       }
     }
-    let width = min(rows.map { columns($0.title) }.max() ?? 0, Self.titleWidth)
+    let width = min(rows.map { columns(title(of: $0.check)) }.max() ?? 0, Self.titleWidth)
     var isCut = hidden > 0
     var told = Told()
     for row in rows {
@@ -70,11 +50,11 @@ struct ReasonRows {
   }
 
   /// Whether a row is the first about one of its devices, or tells of a package why it fails: it is shown as a whole.
-  private func isNews(_ row: Row, _ told: inout Told) -> Bool {
+  private func isNews(_ row: SharedCheck, _ told: inout Told) -> Bool {
     guard row.check.status != .pass else { return false }
-    let isFirst = !told.devices.isSuperset(
-      of: row.devices.isEmpty ? Array(question.devices.indices) : row.devices)
-    told.devices.formUnion(row.devices.isEmpty ? Array(question.devices.indices) : row.devices)
+    let devices = row.devices.isEmpty ? Array(question.devices.indices) : row.devices
+    let isFirst = !told.devices.isSuperset(of: devices)
+    told.devices.formUnion(devices)
     guard row.check.status == .fail else { return isFirst }
     let packages =
       row.check.packages
@@ -83,22 +63,21 @@ struct ReasonRows {
           && part.packages[index].environment == row.check.environment
       }
     let isNew = !told.packages.isSuperset(of: packages)
-    // Behind another driver there may be other causes.
+    // With another driver there may be other causes.
     if !row.check.dependsOnDriver { told.packages.formUnion(packages) }
     return isFirst || isNew
   }
 
   private func write(
-    _ row: Row, _ titleWidth: Int, isWhole: Bool, _ told: inout Told, _ style: TextStyle
+    _ row: SharedCheck, _ titleWidth: Int, isWhole: Bool, _ told: inout Told, _ style: TextStyle
   ) -> (String, Bool) {
     let (check, mark) = (row.check, row.check.status.mark)
-    let title = row.title.elided(to: titleWidth).padded(to: titleWidth)
-    // The title names it, or there is one PyTorch.
+    let title = title(of: check).elided(to: titleWidth).padded(to: titleWidth)
+    // The title is the subject's name, or the subject is the only PyTorch.
     let isNamed = check.line == nil || part.view.stack.torches.count == 1
-    let gpus = row.isAboutOneDevice ? listed(row.devices.map { question.devices[$0].device.label }) : nil
-    var sentence = printable(check.sentence.text(gpus: gpus, subject: isNamed ? "it" : nil))
+    var sentence = printable(row.summary(question, subject: isNamed ? "it" : nil))
     if part.view.stack.environments.count > 1, let folder = check.environment, check.line == nil {
-      sentence += " (in \(folder.bytes.isEmpty ? Path(".") : folder))"
+      sentence += " (in \(part.shown(folder)))"
     }
     let first = "\(title)  \(mark)  "
     let head = style.paint(title, .bold) + "  " + style.paint(mark, check.status.color) + "  "
@@ -118,35 +97,17 @@ struct ReasonRows {
       text += wrapped(printable(detail), first: indent, width: style.width)
     }
     guard style.showsDetails else { return (text, !row.evidence.isEmpty) }
-    for line in distinct(
-      row.evidence.map { ($0.path.map { "\(part.shown($0)): " } ?? "") + printable($0.says) })
-    {
+    for line in part.lines(of: row.evidence) {
       text += wrapped(line, first: indent, width: style.width)
     }
     return (text, false)
   }
 
   /// What stops everything first, then what fails, and so on; in the order of the stack, then of the packages.
-  private func rows(_ showsDetails: Bool) -> [Row] {
-    var rows: [Row] = []
-    var positions: [Key: Int] = [:]
-    for check in part.checks where showsDetails || isOfInterest(check) {
-      let key = Key(
-        id: check.id, status: check.status, subject: check.subject, environment: check.environment,
-        text: check.sentence.text(gpus: ""), detail: check.detail)
-      if let position = positions[key] {
-        if let device = check.device { rows[position].devices.append(device) }
-        rows[position].evidence = distinct(rows[position].evidence + check.evidence)
-      } else {
-        positions[key] = rows.count
-        rows.append(
-          Row(
-            check: check, title: title(of: check), devices: check.device.map { [$0] } ?? [],
-            evidence: distinct(check.evidence)))
-      }
-    }
+  private func rows(_ showsDetails: Bool) -> [SharedCheck] {
+    var rows = part.checks.filter { showsDetails || isOfInterest($0) }.shared
     if !showsDetails { rows = shortened(rows) }
-    func rank(_ row: Row) -> Int {
+    func rank(_ row: SharedCheck) -> Int {
       switch row.check.status {
       case .fail: row.check.isStop ? 0 : 1
       case .warn: 2
@@ -154,7 +115,7 @@ struct ReasonRows {
       case .pass: 4
       }
     }
-    func place(_ row: Row) -> Int {
+    func place(_ row: SharedCheck) -> Int {
       row.check.line.flatMap { SummaryLine.allCases.firstIndex(of: $0) } ?? SummaryLine.allCases.count
     }
     return rows.enumerated().sorted { left, right in
@@ -165,7 +126,7 @@ struct ReasonRows {
 
   /// Of what passes one row for each part of the stack of which nothing else is said: that of the newest CUDA runtime, which
   /// comes last and asks most of the driver.
-  private func shortened(_ rows: [Row]) -> [Row] {
+  private func shortened(_ rows: [SharedCheck]) -> [SharedCheck] {
     var last: [SummaryLine: Int] = [:]
     for (index, row) in rows.enumerated() {
       if let line = row.check.line, row.check.status == .pass, part.status(of: line) == .pass {
@@ -181,7 +142,7 @@ struct ReasonRows {
   /// PyTorch says of itself where somebody asks whether it runs.
   private func isOfInterest(_ check: Check) -> Bool {
     if check.status == .pass, check.line == nil { return false }
-    if check.status == .unknown, check.id.dependsOnDriver, !question.namesDriver { return false }
+    if check.isOutside(question) { return false }
     return !(check.id == .flagsContents && question.namesDevices)
   }
 

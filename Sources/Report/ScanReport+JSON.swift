@@ -188,15 +188,9 @@ extension JSONWriter {
       $0.member("runs", verdict.specialised.runs)
       $0.member("total", verdict.specialised.total)
     }
-    switch part.standing(of: index, on: device) {
-    case .cached: member("standing", "cached")
-    case .counts: member("standing", "counts")
-    case .forOtherGPUs: member("standing", "forOtherGPUs")
-    case .notTaken(let taken):
-      member("standing", "notTaken")
-      member("taken", taken)
-    case .withoutCode: member("standing", "withoutCode")
-    }
+    let standing = part.standing(of: index, on: device)
+    member("standing", standing.name)
+    if let taken = standing.taken { member("taken", taken) }
     // Where nothing runs all kernels fail, and nobody has read all their names.
     modules("uncovered", verdict.uncovered, verdict.running > 0 ? unit.kernels : KernelNames())
     member("verdict", part.verdict(of: index, on: device).rawValue)

@@ -99,7 +99,7 @@ extension ScanReport {
         text += "\n" + self.text(of: finding, findings, style)
       }
     }
-    if !question.requirements.isEmpty { text += "\n" + promise(parts, style) }
+    if !question.requirements.isEmpty { text += "\n" + requiredTargets(parts, style) }
     text += parts.map { notes($0, style, &isCut) }.joined()
     for part in parts { text += problemLines(part.view.problems, style) { part.path($0.path) } }
     return text
@@ -145,9 +145,7 @@ extension ScanReport {
   }
 
   private func table(_ rows: [(row: TableRow, part: ViewAssessment)], _ style: TextStyle) -> String {
-    let headers = devices.map {
-      question.namesDevices ? printable($0.query) : $0.device.computeCapability.description
-    }
+    let headers = devices.map { printable($0.query) }
     let widths = headers.indices.map { index in
       max(columns(headers[index]), columns(devices[index].device.computeCapability.description))
     }
@@ -203,10 +201,7 @@ extension ScanReport {
   private static let readableName = 26
 
   private func legend(_ rows: [TableRow], _ style: TextStyle) -> String {
-    let cells = Set(rows.flatMap(\.cells))
-    let used =
-      Verdict.allCases.map { TableRow.Cell.verdict($0) }.filter(cells.contains)
-      + (cells.contains(.setAside) ? [.setAside] : [])
+    let used = rows.usedCells
     var lines: [(text: String, width: Int)] = []
     for cell in used {
       let width = columns(cell.mark) + 1 + columns(cell.meaning)
@@ -217,7 +212,7 @@ extension ScanReport {
         lines.append((entry, width))
       }
     }
-    // The plain signs say enough.
+    // The signs for code that runs and for code that does not need no legend.
     let isPlain = used.allSatisfy { [.verdict(.native), .verdict(.incompatible)].contains($0) }
     var text = isPlain && question.namesDevices ? "" : "\n" + lines.map { $0.text + "\n" }.joined()
     if !question.namesDevices {
@@ -283,17 +278,11 @@ extension ScanReport {
   /// Kernels of a finding that are shown by name.
   private static let shownKernels = 8
 
-  /// The first of `names`, and how many more there are.
-  private func named(_ names: [String], atMost count: Int) -> String {
-    names.prefix(count).joined(separator: ", ")
-      + (names.count > count ? " and \(grouped(names.count - count)) more" : "")
-  }
-
   /// One sentence on the targets that were required.
-  private func promise(_ parts: [ViewAssessment], _ style: TextStyle) -> String {
+  private func requiredTargets(_ parts: [ViewAssessment], _ style: TextStyle) -> String {
     let targets = question.requirements.map(\.description).joined(separator: ", ")
     let units = parts.flatMap(\.units)
-    let failing = units.count { !$0.requirements.allSatisfy(\.isMet) }
+    let failing = units.count { !$0.unmetRequirements.isEmpty }
     let sentence =
       if units.isEmpty {
         "there is no device code that could carry \(targets)"
@@ -303,8 +292,8 @@ extension ScanReport {
       } else {
         "every library carries \(targets)"
       }
-    let isKept = !units.isEmpty && failing == 0
-    return style.paint(isKept ? "✓" : "✗", isKept ? .green : .red) + " " + style.paint(sentence, .bold) + "\n"
+    let isMet = !units.isEmpty && failing == 0
+    return style.paint(isMet ? "✓" : "✗", isMet ? .green : .red) + " " + style.paint(sentence, .bold) + "\n"
   }
 
   /// What is known besides the answers.
@@ -347,21 +336,10 @@ extension ScanReport {
 
   /// Sentences about each device, those that several share once with all of their names.
   private func sentences(_ make: (_ device: Int) -> [Sentence]) -> [String] {
-    var all: [(sentence: Sentence, devices: [String])] = []
-    var positions: [String: Int] = [:]
-    for device in devices.indices {
-      let label = devices[device].device.label
-      for sentence in make(device) {
-        let key = sentence.text(gpus: "")
-        if let position = positions[key] {
-          all[position].devices.append(label)
-        } else {
-          positions[key] = all.count
-          all.append((sentence, [label]))
-        }
-      }
+    let all = devices.indices.flatMap { device in make(device).map { (sentence: $0, device: device) } }
+    return groups(of: all) { $0.sentence.text(gpus: "") }.map { group in
+      group[0].sentence.text(gpus: listed(distinct(group.map(\.device)).map { devices[$0].device.label }))
     }
-    return all.map { $0.sentence.text(gpus: listed($0.devices)) }
   }
 
   /// What was set aside for one GPU because it is for others.
@@ -384,7 +362,7 @@ extension ScanReport {
     for package in part.packages {
       var notTaken: [Int: [Int]] = [:]
       for (unit, standing) in zip(package.units, package.verdicts[device].standings) {
-        if case .notTaken(let taken) = standing { notTaken[taken, default: []].append(unit) }
+        if let taken = standing.taken { notTaken[taken, default: []].append(unit) }
       }
       for (taken, units) in notTaken.sorted(by: { $0.key < $1.key }) {
         notes.append(

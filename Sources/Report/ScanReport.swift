@@ -51,8 +51,13 @@ extension ViewAssessment {
     return view.paths.count > 1 ? path.description : "\(name)/\(path)"
   }
 
-  /// A path of the view in its table.
-  func shown(_ path: Path) -> String { view.kind == .file ? name : path.description }
+  /// A path of the view for a person.
+  func shown(_ path: Path) -> String { view.shown(path).description }
+
+  /// A line for each file that speaks for a check, and what it says.
+  func lines(of evidence: [Evidence]) -> [String] {
+    distinct(evidence.map { ($0.path.map { "\(shown($0)): " } ?? "") + printable($0.says) })
+  }
 
   /// A unit for a person: the path of the file, or the folder of several with their number.
   func name(of unit: Int) -> String { named(shown(units[unit].path), units[unit]) }

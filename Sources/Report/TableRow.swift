@@ -12,6 +12,9 @@ struct TableRow {
     case verdict(Verdict)
     /// It is for other GPUs, or another file is taken in its place.
     case setAside
+
+    /// Each of them, in the order of a legend.
+    static let all = Verdict.allCases.map { Cell.verdict($0) } + [.setAside]
   }
 
   var name: String
@@ -27,6 +30,14 @@ struct TableRow {
     var row = self
     row.indent += 2
     return row
+  }
+}
+
+extension Sequence<TableRow> {
+  /// What the rows say, each once and in the order of a legend.
+  var usedCells: [TableRow.Cell] {
+    let used = Set(lazy.flatMap(\.cells))
+    return TableRow.Cell.all.filter(used.contains)
   }
 }
 
@@ -135,11 +146,11 @@ struct TableRows {
       }
       guard seen.insert(environment).inserted else { continue }
       let folder = view.stack.installed[environment].folder
-      let root = view.stack.installed[environment].kind == .debian ? "system" : "."
+      let isSystem = folder.bytes.isEmpty && view.stack.installed[environment].kind == .debian
       let packages = group.compactMap(\.package)
       rows.append(
         TableRow(
-          name: folder.bytes.isEmpty ? root : folder.description,
+          name: isSystem ? "system" : part.shown(folder),
           modules: moduleCount(group.flatMap(\.units)),
           cells: (0..<devices).map { .verdict(part.verdict(ofPackages: packages, on: $0)) }))
       rows += self.rows(of: group, below: folder).map(\.indented)
@@ -181,10 +192,9 @@ struct TableRows {
         return [unitRow(item.units[0], below: folder)]
       }
       guard group[0] == index else { return [] }
-      let name = fold.folder.bytes.isEmpty ? "." : fold.folder.description
       return [
         TableRow(
-          name: "\(name): \(counted(group.count, "\(fold.format.name) file"))",
+          name: "\(part.shown(fold.folder)): \(counted(group.count, "\(fold.format.name) file"))",
           modules: moduleCount(group.flatMap { items[$0].units }), cells: fold.cells)
       ]
     }

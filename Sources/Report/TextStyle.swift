@@ -64,6 +64,12 @@ func counted(_ number: Int, _ singular: String, _ plural: String? = nil) -> Stri
   "\(grouped(number)) \(number == 1 ? singular : plural ?? singular + "s")"
 }
 
+/// The first of `names`, and how many more there are.
+func named(_ names: [String], atMost count: Int) -> String {
+  names.prefix(count).joined(separator: ", ")
+    + (names.count > count ? " and \(grouped(names.count - count)) more" : "")
+}
+
 /// Columns that `text` takes on a terminal, for the characters that reports use.
 func columns(_ text: String) -> Int { text.unicodeScalars.count }
 

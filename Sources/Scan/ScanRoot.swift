@@ -79,7 +79,7 @@ public struct FilePlace: Hashable, Sendable, Comparable {
 
   /// The place of an entry of this directory.
   func appending(_ name: [UInt8]) -> FilePlace {
-    FilePlace(root: root, path: path.bytes.isEmpty ? Path(bytes: name) : path.appending(name))
+    FilePlace(root: root, path: path.appending(name))
   }
 }
 

@@ -7,6 +7,15 @@ import Testing
 
 /// Answers over several views, and what fails a scan.
 @Suite struct AnswerTests {
+  /// Packages of one name, such as those of members whose folders are all called `..`, say the same of one GPU.
+  @Test func theSameOfOneGPU() {
+    let checks = [0, 1, 0, 1].map { device in
+      Check(
+        .packageGPU, .fail, subject: "..", device: device, "\(subject: "..") has no code for \(gpu: "A100")")
+    }
+    #expect(checks.shared.map(\.devices) == [[0, 1]])
+  }
+
   @Test func levels() {
     let levels: [FailLevel] = [.jit, .notGuaranteed, .partial, .incompatible, .never]
     for (threshold, level) in levels.enumerated() {

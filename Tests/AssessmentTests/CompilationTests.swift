@@ -176,8 +176,7 @@ import Testing
   @Test(arguments: [("12.6.77", Answer.Kind.no), ("12.8.93", .yes), ("12.9.86", .yes)])
   func cupyOnAnRTX5080(_ nvrtc: String, _ answer: Answer.Kind) throws {
     var tree = TreeBuilder()
-    tree.distribution("cupy-cuda12x", "13.4.1", in: "site/")
-    tree.add(.nvrtc, nvrtc)
+    tree.add(cupy: "cupy-cuda12x", "13.4.1", nvrtc: nvrtc)
     let question = try assess(tree, on: ["RTX 5080"])
     #expect(question.answers == [answer])
     guard answer == .no else {
@@ -195,8 +194,7 @@ import Testing
 
   @Test func cupyForCUDA13OnAGTX1080() throws {
     var tree = TreeBuilder()
-    tree.distribution("cupy-cuda13x", "14.0.0", in: "site/")
-    tree.add(.nvrtc, "13.0.88")
+    tree.add(cupy: "cupy-cuda13x", "14.0.0", nvrtc: "13.0.88")
     let question = try assess(tree, on: ["GTX 1080"])
     #expect(question.answers == [.no])
     #expect(
@@ -209,7 +207,7 @@ import Testing
   /// Nothing is said to run that was not looked at, and nothing to fail.
   @Test func cupyWithoutNVRTC() throws {
     var tree = TreeBuilder()
-    tree.distribution("cupy-cuda12x", "13.4.1", in: "site/")
+    tree.add(cupy: "cupy-cuda12x", "13.4.1", nvrtc: nil)
     let question = try assess(tree, on: ["RTX 5080"])
     #expect(question.answers == [.unknown])
     #expect(
@@ -275,12 +273,7 @@ import Testing
 
   @Test func jaxWithAnOldAssembler() throws {
     var tree = TreeBuilder()
-    tree.distribution("jax-cuda12-plugin", "0.5.0", in: "site/")
-    tree.distribution("jax-cuda12-pjrt", "0.5.0", in: "site/")
-    tree.compiler(
-      "site/jax_plugins/xla_cuda12/xla_cuda_plugin.so",
-      CompilerBuilder(llvm: ["80", "90", "90a", "120", "120a"]))
-    tree.add(.ptxas, "12.1.105")
+    tree.addJAX(ptxas: "12.1.105")
     let question = try assess(tree, on: ["RTX 5090"])
     #expect(question.answers == [.no])
     #expect(question.plan.steps.map(\.command) == ["pip install \"nvidia-cuda-nvcc-cu12==12.8.*\""])
@@ -294,8 +287,7 @@ import Testing
   ])
   func nvrtcOfTorchOnAnRTX4090(_ version: String, _ answer: Answer.Kind) throws {
     var tree = TreeBuilder()
-    tree.torch(version, cuda: String(version.hasSuffix("116") ? "11.6" : "11.7"), in: "site/")
-    tree.compiler("site/torch/lib/libnvrtc-672ee683.so.11.2", CompilerBuilder("11.7.99", .nvrtc))
+    tree.add(torchWithNVRTC: version, cuda: version.hasSuffix("116") ? "11.6" : "11.7")
     tree.library("site/torch/lib/libtorch_cuda.so")
     let code = codeFile("site/torch/lib/libtorch_cuda.so", [["sm_80", "sm_86"]])
     #expect(try assess(tree, on: ["RTX 3090", "RTX 4090"], files: [code]).answers == [.yes, answer])
@@ -349,8 +341,7 @@ import Testing
   /// Several compilers at one place, of which nothing tells which is taken.
   @Test func severalCompilers() throws {
     var tree = TreeBuilder()
-    tree.distribution("cupy-cuda12x", "13.4.1", in: "site/")
-    tree.add(.nvrtc, "12.6.77")
+    tree.add(cupy: "cupy-cuda12x", "13.4.1", nvrtc: "12.6.77")
     tree.compiler("site/other/libnvrtc.so.12", CompilerBuilder("12.9.86", .nvrtc))
     let question = try assess(tree, on: ["RTX 5080", "H100"])
     #expect(question.answers == [.unknown, .yes])

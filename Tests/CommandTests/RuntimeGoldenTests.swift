@@ -43,8 +43,7 @@ extension GoldenTests {
 
   private func cupy(_ distribution: String, _ version: String, nvrtc: String) -> TreeBuilder {
     var tree = TreeBuilder()
-    tree.distribution(distribution, version, in: "site/")
-    tree.add(.nvrtc, nvrtc)
+    tree.add(cupy: distribution, version, nvrtc: nvrtc)
     return tree
   }
 
@@ -63,12 +62,7 @@ extension GoldenTests {
   @Test func jaxWithAnOldAssembler() throws {
     func jax(_ ptxas: String) -> TreeBuilder {
       var tree = TreeBuilder()
-      tree.distribution("jax-cuda12-plugin", "0.5.0", in: "site/")
-      tree.distribution("jax-cuda12-pjrt", "0.5.0", in: "site/")
-      tree.compiler(
-        "site/jax_plugins/xla_cuda12/xla_cuda_plugin.so",
-        CompilerBuilder(llvm: ["80", "90", "90a", "120", "120a"]))
-      tree.add(.ptxas, ptxas)
+      tree.addJAX(ptxas: ptxas)
       return tree
     }
     try expectRunTime("jax", "--gpu 'RTX 5090'", sick: jax("12.1.105"), healthy: jax("12.8.93"))
@@ -77,8 +71,7 @@ extension GoldenTests {
   @Test func nvrtcOfTorch() throws {
     func torch(_ version: String, cuda: String) -> TreeBuilder {
       var tree = TreeBuilder()
-      tree.torch(version, cuda: cuda, in: "site/")
-      tree.compiler("site/torch/lib/libnvrtc-672ee683.so.11.2", CompilerBuilder("11.7.99", .nvrtc))
+      tree.add(torchWithNVRTC: version, cuda: cuda)
       return tree
     }
     try expectRunTime(

@@ -1,10 +1,12 @@
 import Assessment
 import Bytes
 import Compatibility
+import DeviceCode
 import FixtureSupport
 import JSONSchemaSupport
 import Report
 import Scan
+import Stack
 import Testing
 
 /// The forms of a scan's report that other tools read.
@@ -40,6 +42,12 @@ import Testing
     #expect(
       text.contains(#","a & b/<script>alert(1)</script>,""|`*.so",1,sm_80,H100,9.0,,incompatible,counts"#))
     #expect(text.contains(#",lib/old.so,1,"sm_70 compute_70",A100,8.0,,jit,counts"#))
+  }
+
+  /// Readers take the end of a line for that of the row, unless its cell stands in quotation marks.
+  @Test func cellsOfSeveralLines() {
+    let matrix = Matrix("names", "Names.", ["name", "note"], [(["=1+1", "a\nb"], "x \"y\"")])
+    #expect(matrix.csv() == "name,note,source\r\n=1+1,\"a\nb\",\"x \"\"y\"\"\"\r\n")
   }
 
   @Test func linesOfJSON() throws {
@@ -115,6 +123,67 @@ import Testing
       let opened = text.matches(of: try! Regex("<\(tag)[ >]")).count
       #expect(opened == text.matches(of: try! Regex("</\(tag)>")).count, "\(tag)")
     }
+  }
+
+  /// The report on one file or directory, for an A100.
+  private func report(_ path: String) throws -> ScanReport {
+    let device = try #require(try GPUCatalogue.resolveAll("A100", in: .shipped).first)
+    let question = Question(
+      devices: [
+        RequestedDevice(query: "A100", device: device.device(driver: nil, tables: .shipped))
+      ], namesDevices: true)
+    let facts = Scanner(jobs: 1).scan([Path(path)]).facts(
+      for: .devices(question.devices.map(\.device)), by: question.tables, images: [], jobs: 1)
+    return ScanReport(Assessment(facts, question))
+  }
+
+  /// Cubin files in the root of a directory are one unit, whose path is empty: people read `.`.
+  @Test func rootOfADirectory() throws {
+    let tree = try TemporaryTree()
+    for (name, target) in [("a.cubin", "sm_90a"), ("b.cubin", "sm_90")] as [(String, Target)] {
+      try tree.write(CubinBuilder(target).bytes, to: name)
+    }
+    let report = try report(tree.path)
+    let text = report.text(TextStyle(showsDetails: true), seconds: 1)
+    #expect(text.contains("\n    .: sm_90a sm_90\n") || text.contains("\n    .: sm_90 sm_90a\n"), "\(text)")
+    #expect(text.contains("  - \(Path(tree.path).lastComponent) was written for other GPUs than A100\n"))
+    let page = String(decoding: report.html(tool, seconds: 1), as: UTF8.self)
+    #expect(page.contains("<li>.: sm_90") && !page.contains("<li>: "))
+  }
+
+  /// A file that was named by itself has no path in its view: people read the name.
+  @Test func loneFile() throws {
+    let tree = try TemporaryTree()
+    try tree.sharedLibrary("lone.so", modules: [FatBinaryBuilder("sm_80"), FatBinaryBuilder("sm_90")])
+    let report = try report(tree("lone.so"))
+    let name = "\(Path(tree("lone.so")))"
+    let text = report.text(TextStyle(showsDetails: true), seconds: 1)
+    #expect(text.contains("the kernels of 1 of 2 modules of lone.so fail on it"), "\(text)")
+    let page = String(decoding: report.html(tool, seconds: 1), as: UTF8.self)
+    #expect(page.contains("<li>\(name): sm_80 sm_90</li>") && !page.contains("<li>: "))
+  }
+
+  /// What holds of several GPUs is said once, with the names of all.
+  @Test func reasonsOnThePage() throws {
+    let text = String(decoding: report.html(tool, seconds: 1), as: UTF8.self)
+    #expect(text.contains("lib has PTX instead of machine code for A100 and H100 in old.so; the driver"))
+    #expect(text.matches(of: /!<\/span> lib has PTX instead of machine code/).count == 1)
+  }
+
+  /// Facts that somebody wrote may claim any number of bytes for a target.
+  @Test func pageOfAbsurdSizes() {
+    var total = TargetTotals()
+    total.storedSize = .max
+    let file = CodeFile(
+      path: Path("lib.so"), unit: CodeUnit(Inventory()),
+      targets: [
+        ImageTarget(.cubin, CodeTarget(80)): total, ImageTarget(.ptx, CodeTarget(80)): TargetTotals(),
+      ])
+    var view = View(kind: .directory, paths: [Path("app")])
+    view.files = [file]
+    let report = ScanReport(Assessment(Facts(views: [view]), report.assessment.question))
+    let text = String(decoding: report.html(tool, seconds: 1), as: UTF8.self)
+    #expect(text.contains("value=\"100\">100 %") && text.contains("value=\"0\">0 %"))
   }
 
   @Test func shortText() {

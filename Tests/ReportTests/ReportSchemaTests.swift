@@ -513,7 +513,7 @@ struct ReportSchemaTests {
     let standings: [Standing] = [.cached, .counts, .forOtherGPUs, .notTaken(unit: 0), .withoutCode]
     #expect(
       listed("libraryVerdict", "properties", "standing")
-        == Set(standings.map { String("\($0)".prefix { $0 != "(" }) }))
+        == Set(standings.map(\.name)))
     #expect(
       listed("composition", "properties", "cubinParts", "items", "properties", "part")
         == Set(CubinPart.allCases.map { "\($0)" }))

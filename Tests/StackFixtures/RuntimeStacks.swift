@@ -36,6 +36,28 @@ extension TreeBuilder {
     }
   }
 
+  /// CuPy with the NVRTC that it finds; nil for none.
+  public mutating func add(cupy distribution: String, _ version: String, nvrtc: String?) {
+    self.distribution(distribution, version, in: "site/")
+    if let nvrtc { add(.nvrtc, nvrtc) }
+  }
+
+  /// JAX 0.5 for CUDA 12, with LLVM in its plugin, and the assembler that it finds.
+  public mutating func addJAX(ptxas: String) {
+    distribution("jax-cuda12-plugin", "0.5.0", in: "site/")
+    distribution("jax-cuda12-pjrt", "0.5.0", in: "site/")
+    compiler(
+      "site/jax_plugins/xla_cuda12/xla_cuda_plugin.so",
+      CompilerBuilder(llvm: ["80", "90", "90a", "120", "120a"]))
+    add(.ptxas, ptxas)
+  }
+
+  /// PyTorch whose wheel has NVRTC 11.7 under a name of its own.
+  public mutating func add(torchWithNVRTC version: String, cuda: String) {
+    torch(version, cuda: cuda, in: "site/")
+    compiler("site/torch/lib/libnvrtc-672ee683.so.11.2", CompilerBuilder("11.7.99", .nvrtc))
+  }
+
   /// A compiler of NVIDIA's where its wheel puts it.
   public mutating func add(_ kind: RuntimeCompiler.Kind, _ version: String, in folder: String = "site/") {
     let file =

@@ -235,7 +235,6 @@ import Testing
     #expect(components.map(\.version.value) == ["10.2", "12.4.5.8", "9.1.0"])
     #expect(components.map(\.cudaMajor) == [10, 12, nil])
     #expect(components.map(\.cuda) == [CUDAVersion(10, 2), nil, nil])
-    #expect(components.map(\.major) == [10, 12, 9])
   }
 
   @Test func staticRuntimes() {

@@ -111,6 +111,18 @@ import Testing
     }
   }
 
+  /// Zeros at the end of a version are numbers like others: 3.0.1 is of the series of 3.0.0, and not of 3.1.
+  @Test func releasesOfTheSameSeries() {
+    let table = RuntimeTable.shipped
+    func nearest(_ version: String) -> String? { table.release(of: "Triton", nearest: version)?.version }
+    #expect(nearest("3.0.1") == "3.0.0")
+    #expect(nearest("3.3.0+git96316ce5") == "3.3.1")
+    #expect(nearest("3.0") == "3.0.0")
+    #expect(nearest("4.0.0") == nil)
+    #expect(!RuntimeTable.isOlder("3.1", "3.1.0") && !RuntimeTable.isOlder("3.1.0", "3.1"))
+    #expect(RuntimeTable.isOlder("3.9", "3.10"))
+  }
+
   @Test func tritonOfARelease() {
     #expect(pytorch.triton(for: "2.7.0+cu128") == "3.3.0")
     #expect(pytorch.triton(for: "2.7.1") == "3.3.1")

@@ -57,6 +57,8 @@ public struct Check: Hashable, Sendable {
   /// What that means, or what CUDA says then; a clause that follows the summary.
   public var detail: String?
   public var evidence: [Evidence]
+  /// It is about the device code of PyTorch.
+  var isAboutTorch = false
   /// It says that PyTorch was built without CUDA.
   var isBuiltWithoutCUDA = false
   /// The packages that do not run when it fails, by their indices; nil where that is everything in the view.
@@ -92,6 +94,13 @@ public struct Check: Hashable, Sendable {
     self.sentence = sentence
     self.detail = detail
     self.evidence = evidence
+  }
+}
+
+extension Check {
+  /// Whether it is open only because no driver is named: what an unnamed driver does is no part of the question.
+  package func isOutside(_ question: Question) -> Bool {
+    status == .unknown && id.dependsOnDriver && !question.namesDriver
   }
 }
 

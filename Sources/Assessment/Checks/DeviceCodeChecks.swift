@@ -17,10 +17,12 @@ extension Assessor {
     _ id: Check.ID, _ status: Check.Status, _ package: AssessedPackage, _ device: Int, _ summary: Sentence,
     detail: String? = nil, _ units: [Int]
   ) -> Check {
-    Check(
+    var check = Check(
       id, status, subject: package.name, device: device, environment: package.environment, summary,
       detail: detail,
       evidence: units.map { Evidence(path: self.units[$0].path, says: carried(by: $0)) })
+    check.isAboutTorch = package.isTorch
+    return check
   }
 
   private func carried(by unit: Int) -> String {
@@ -28,9 +30,10 @@ extension Assessor {
     return targets.isEmpty ? "no portable device code" : targets.joined(separator: " ")
   }
 
-  private func names(_ units: [Int]) -> String {
-    listed(units.map { "\(self.units[$0].path.lastComponent)" }, atMost: 3)
-  }
+  /// The files or folders that units are, without the folders around them.
+  private func names(_ units: [Int]) -> String { listed(units.map(name), atMost: 3) }
+
+  private func name(of unit: Int) -> String { "\(view.shown(units[unit].path).lastComponent)" }
 
   /// ` in libx.so`, for a sentence about a package; nothing where the package is that one file.
   private func place(_ units: [Int], in package: AssessedPackage) -> String {
@@ -85,7 +88,7 @@ extension Assessor {
       let partial = units(.partial)
       let shares = partial.map { unit in
         let verdict = self.units[unit].plain[device]
-        return "\(verdict.gaps) of \(verdict.modules) modules of \(self.units[unit].path.lastComponent)"
+        return "\(verdict.gaps) of \(verdict.modules) modules of \(self.name(of: unit))"
       }
       let shown = listed(shares, atMost: 3, others: "other libraries")
       return check(

@@ -47,7 +47,7 @@ extension Assessor {
       }
     }
     func add(_ components: [Component], _ owner: RuntimeDemand.Owner) {
-      for component in components where component.name == "CUDA runtime" {
+      for component in components where component.isRuntime {
         let user =
           component.path.lastComponent == Path("METADATA")
           ? component.version.evidence.says : "\(component.path)"
@@ -135,7 +135,7 @@ extension Assessor {
 
   /// `CUDA up to 12.4`, or `probably CUDA up to 7.5`.
   private func stated(_ cuda: CUDAVersion, of driver: DriverVersion) -> String {
-    (driver.statedCUDA(by: tables)?.hasPrefix("probably") == true ? "probably " : "") + "CUDA up to \(cuda)"
+    (driver.isCUDAConfirmed(by: tables) ? "" : "probably ") + "CUDA up to \(cuda)"
   }
 
   private func driverGPU(_ index: Int) -> Check {

@@ -10,7 +10,7 @@ extension Assessor {
       checks.append(
         Check(
           .torchCount, .warn,
-          "PyTorch is installed \(facts.torches.count) times: \(listed(facts.torches.map { "\($0.version.value) in \($0.folder.bytes.isEmpty ? Path(".") : $0.folder)" }))",
+          "PyTorch is installed \(facts.torches.count) times: \(listed(facts.torches.map { "\($0.version.value) in \(view.shown($0.folder))" }))",
           detail: "each is judged by itself",
           evidence: facts.torches.map(\.version.evidence)))
     }
@@ -85,7 +85,7 @@ extension Assessor {
     }
     let missing = facts.missing.filter { library in
       library.neededBy.contains { $0.isInside(torch.libraryFolder) }
-        && table.components.contains { $0.library != nil && $0.library == LibraryName(library.soname)?.stem }
+        && LibraryName(library.soname).flatMap { table.component(of: $0) } != nil
     }
     if !missing.isEmpty {
       let required = torch.requires.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.value)" }
@@ -97,8 +97,7 @@ extension Assessor {
       }
       // Where another version lies instead, say so.
       let others = missing.compactMap { library -> String? in
-        guard let stem = LibraryName(library.soname)?.stem,
-          let row = table.components.first(where: { $0.library == stem }),
+        guard let row = LibraryName(library.soname).flatMap({ table.component(of: $0) }),
           let component = (environment.components + facts.components).first(where: { $0.name == row.name })
         else { return nil }
         return "\(component.name) \(component.version.value) in \(component.path)"

@@ -66,7 +66,7 @@ extension Assessor {
         evidence: [toolkit.version?.evidence].compactMap { $0 })
     }
     guard let cuda = toolkit.cuda else {
-      return check(.unknown, "the version of the toolkit in \(toolkit.folder) is not known")
+      return check(.unknown, "the version of the toolkit in \(view.shown(toolkit.folder)) is not known")
     }
     guard let row = tables.architectures[device.computeCapability] else {
       return check(.unknown, "which toolkits compile for \(gpu: device.label) is not known")
@@ -74,22 +74,22 @@ extension Assessor {
     if cuda < row.firstToolkit {
       return check(
         .fail,
-        "CUDA \(cuda) in \(toolkit.folder) does not compile for \(gpu: device.label), which needs \(row.firstToolkit) or newer"
+        "CUDA \(cuda) in \(view.shown(toolkit.folder)) does not compile for \(gpu: device.label), which needs \(row.firstToolkit) or newer"
       )
     }
     if let last = row.lastToolkit, last < cuda {
       return check(
         .fail,
-        "CUDA \(cuda) in \(toolkit.folder) does not compile for \(gpu: device.label) any more",
+        "CUDA \(cuda) in \(view.shown(toolkit.folder)) does not compile for \(gpu: device.label) any more",
         detail: "\(last) is the last that does"
       )
     }
-    return check(.pass, "CUDA \(cuda) in \(toolkit.folder) compiles for \(gpu: device.label)")
+    return check(.pass, "CUDA \(cuda) in \(view.shown(toolkit.folder)) compiles for \(gpu: device.label)")
   }
 
   private func toolkitTorch(_ toolkit: Toolkit, _ torch: TorchInstallation) -> Check? {
     guard let own = toolkit.cuda, let cuda = torch.cuda else { return nil }
-    let name = "PyTorch \(torch.version.value)"
+    let name = torch.label
     func check(_ status: Check.Status, _ summary: Sentence, detail: String? = nil) -> Check {
       Check(
         .toolkitTorch, status, subject: "\(toolkit.folder)", environment: torch.folder, summary,
@@ -99,15 +99,15 @@ extension Assessor {
     if own.major != cuda.value.major {
       return check(
         .fail,
-        "extensions of \(name) (CUDA \(cuda.value)) cannot be built with CUDA \(own) in \(toolkit.folder)",
+        "extensions of \(name) (CUDA \(cuda.value)) cannot be built with CUDA \(own) in \(view.shown(toolkit.folder))",
         detail: "PyTorch refuses another major version")
     }
     if own != cuda.value {
       return check(
         .warn,
-        "extensions of \(name) (CUDA \(cuda.value)) can be built with CUDA \(own) in \(toolkit.folder)",
+        "extensions of \(name) (CUDA \(cuda.value)) can be built with CUDA \(own) in \(view.shown(toolkit.folder))",
         detail: "PyTorch warns of the other minor version")
     }
-    return check(.pass, "CUDA \(own) in \(toolkit.folder) builds extensions of \(name)")
+    return check(.pass, "CUDA \(own) in \(view.shown(toolkit.folder)) builds extensions of \(name)")
   }
 }

@@ -1,6 +1,5 @@
 import Bytes
 import Compatibility
-import ELFFile
 import Stack
 
 /// The steps of a plan for packages that have no code for a GPU, and of which a measured release has.
@@ -11,7 +10,7 @@ extension Planner {
     for package in assessor.packages where package.isReplaceable {
       guard let name = package.distribution, let folder = package.environment,
         !plan.steps.contains(where: { step in
-          if case .package(name, _, folder)? = step.change { true } else { false }
+          if case .package(name, _, _, folder)? = step.change { true } else { false }
         }),
         let release = assessor.measuredRelease(of: package, releases)
       else { continue }
@@ -22,7 +21,9 @@ extension Planner {
           text: "install \(name) \(release.version), the newest measured release that \(how) on "
             + listed(assessor.devices.map(\.label)),
           command: release.command, environment: folder,
-          change: .package(name, version: release.version, environment: folder)), assessor)
+          change: .package(
+            name, version: release.version, machine: SurveyTable.machine(isAArch64: assessor.isAArch64),
+            environment: folder)), assessor)
     }
     return nil
   }
@@ -67,7 +68,7 @@ extension Assessor {
     let question = ReleaseQuestion(
       package: name, question: Question(devices: devices, namesDevices: true, tables: tables),
       python: environment.python?.value, cuda: environment.torch?.cuda?.value,
-      machine: isAArch64 ? "aarch64" : "x86_64")
+      machine: SurveyTable.machine(isAArch64: isAArch64))
     return known.answer(to: question)
   }
 
@@ -101,11 +102,11 @@ extension Assessor {
 }
 
 extension View {
-  /// A measured release in place of the one that is there.
-  mutating func replacePackage(_ name: String, version: String, in folder: Path) {
+  /// A measured release for a machine in place of the one that is there.
+  mutating func replacePackage(_ name: String, version: String, machine: String, in folder: Path) {
     guard
       let wheel = try? SurveyTable.shipped.wheels(of: name).first(where: {
-        $0.release == version && $0.machine == (stack.machine == .aarch64 ? "aarch64" : "x86_64")
+        $0.release == version && $0.machine == machine
       }),
       let package = stack.packages.firstIndex(where: { $0.name == name && $0.environment == folder }),
       let environment = stack.environments.firstIndex(where: { $0.folder == folder })
@@ -113,8 +114,7 @@ extension View {
     let old = files.filter { stack.packageIndex(of: $0.path) == package }.map(\.path)
     files.removeAll { stack.packageIndex(of: $0.path) == package }
     for var file in wheel.facts.files {
-      file.path =
-        folder.bytes.isEmpty ? file.path : Path(bytes: folder.bytes + [UInt8(ascii: "/")] + file.path.bytes)
+      file.path = folder.appending(file.path.bytes)
       file.aliases = []
       stack.setPackage(package, of: file.path)
       files.append(file)

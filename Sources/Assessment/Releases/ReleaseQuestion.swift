@@ -1,4 +1,5 @@
 public import Compatibility
+import Stack
 
 /// Which release of a package is asked for.
 public struct ReleaseQuestion: Sendable {
@@ -22,15 +23,12 @@ public struct ReleaseQuestion: Sendable {
     self.question = question
     self.python = python
     self.cuda = cuda
-    let devices = question.devices.map(\.device)
-    let onArm = devices.contains { $0.machine == "aarch64" || $0.isTegra }
-    self.machine = machine ?? (onArm ? "aarch64" : "x86_64")
+    let onArm = question.devices.contains { $0.device.machine == "aarch64" || $0.device.isTegra }
+    self.machine = machine ?? SurveyTable.machine(isAArch64: onArm)
   }
 
-  /// The name in normal form (PEP 503).
-  var name: String {
-    package.lowercased().split(whereSeparator: { "-_.".contains($0) }).joined(separator: "-")
-  }
+  /// The name in normal form.
+  var name: String { Distribution.normalize(package) }
 
   /// Whether what is for some versions of CUDA may be taken.
   ///
@@ -104,7 +102,7 @@ public struct AssessedRelease: Sendable {
   /// The versions of Python that it has wheels for, see ``SurveyTable/Release/pythons``.
   public var pythons: [String]
   public var requiresPython: String?
-  /// What it pins: `torch==2.5.1`.
+  /// The version of PyTorch that it requires, where it is one: `torch==2.5.1`.
   public var pins: [String]
   /// What it compiles with at run time and does not bring along, with the toolkits that would do.
   public var compilers: [String] = []

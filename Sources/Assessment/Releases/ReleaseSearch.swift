@@ -111,9 +111,8 @@ extension AssessedRelease {
       version: wheel.release, published: row.published, file: wheel.file, sha256: wheel.sha256,
       cuda: areAlternatives ? question.cuda.map { [$0] } ?? running : versions, isMajorOnly: isMajorOnly,
       targets: assessor.ownTargets, pythons: row.pythons, requiresPython: row.requiresPython,
-      pins: own.flatMap(\.requires).compactMap { required in
-        required.isOptional ? nil : required.pin.map { "\(required.name)==\($0)" }
-      }.filter { $0.hasPrefix("torch==") },
+      pins: own.flatMap(\.requires).filter { $0.name == "torch" && !$0.isOptional }
+        .compactMap { required in required.pin.map { "\(required.name)==\($0)" } },
       compilers: distinct(
         checks.filter { $0.id == .runtimeCode && $0.status == .unknown }.map { check in
           check.summary + (check.detail.map { "; \($0)" } ?? "")

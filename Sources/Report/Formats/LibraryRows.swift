@@ -27,19 +27,6 @@ struct LibraryRow {
   var targets: [String] { unit?.code.targets.map(\.targetName) ?? [] }
 }
 
-extension Standing {
-  /// As documents name it.
-  var name: String {
-    switch self {
-    case .cached: "cached"
-    case .counts: "counts"
-    case .forOtherGPUs: "forOtherGPUs"
-    case .notTaken: "notTaken"
-    case .withoutCode: "withoutCode"
-    }
-  }
-}
-
 extension ScanReport {
   /// Calls `body` with the rows: view by view, the libraries in the order of their paths, then packages without any; each for
   /// every GPU.

@@ -29,4 +29,20 @@ extension String {
     }
     return result
   }
+
+  /// For a cell of a Markdown table of the program's own words: only what would end the cell is escaped, so that the source
+  /// can be read too.
+  var asMarkdownCell: String { replacing("|", with: "\\|") }
+}
+
+/// A line of comma-separated values (RFC 4180).
+///
+/// A cell stands in quotation marks where it holds one, a comma, the end of a line, or one of `others`. They do not keep a
+/// spreadsheet from taking what starts with `=`, `+`, `-` or `@` for a formula.
+func lineOfCSV(_ cells: [String], quoting others: String = "") -> String {
+  let special = Set(",\"\r\n".utf8).union(others.utf8)
+  return cells.map { cell in
+    cell.utf8.contains(where: special.contains)
+      ? "\"" + cell.replacing("\"", with: "\"\"") + "\"" : cell
+  }.joined(separator: ",") + "\r\n"
 }

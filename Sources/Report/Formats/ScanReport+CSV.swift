@@ -7,10 +7,12 @@ import Stack
 extension ScanReport {
   /// The report as comma-separated values (RFC 4180): a line with titles, then one for each library and GPU.
   ///
-  /// Names are as a terminal shows them, so that no cell holds a control character.
+  /// Names are as a terminal shows them, so that no cell holds a control character. A name that a spreadsheet takes for a
+  /// formula stays as it is, because readers look for it in other reports.
   public func csv() -> [UInt8] {
     var text = ""
-    func line(_ cells: [String]) { text += cells.map(\.asCell).joined(separator: ",") + "\r\n" }
+    // The targets of a library are several words in one cell.
+    func line(_ cells: [String]) { text += lineOfCSV(cells, quoting: " ") }
     line([
       "view", "package", "version", "library", "modules", "targets", "gpu", "computeCapability", "driver",
       "verdict", "standing",
@@ -25,15 +27,5 @@ extension ScanReport {
       ])
     }
     return Array(text.utf8)
-  }
-}
-
-extension String {
-  /// In quotation marks where a reader needs them, or would take the cell for a formula.
-  fileprivate var asCell: String {
-    let needsMarks = utf8.contains {
-      [UInt8(ascii: ","), UInt8(ascii: "\""), UInt8(ascii: " ")].contains($0)
-    }
-    return needsMarks ? "\"" + replacing("\"", with: "\"\"") + "\"" : self
   }
 }

@@ -49,18 +49,13 @@ extension ScanReport {
         "<li>\(step.text.asMarkup)" + (step.command.map { "<pre><code>\($0.asMarkup)</code></pre>" } ?? "")
           + "</li>\n"
       }
-      text += "<section>\(heading("What to do"))\n<ol>\n\(steps.joined())</ol></section>\n"
+      text += "<section>\(heading(Plan.stepsTitle))\n<ol>\n\(steps.joined())</ol></section>\n"
     }
     if !plan.obstacles.isEmpty {
-      let title = plan.steps.isEmpty ? "What stands in the way" : "What is left then"
       let items = plan.obstacles.map { "<li>\($0.asMarkup)</li>\n" }.joined()
-      text += "<section>\(heading(title))\n<ul>\n\(items)</ul></section>\n"
+      text += "<section>\(heading(plan.obstaclesTitle))\n<ul>\n\(items)</ul></section>\n"
     }
     return text
-  }
-
-  private var titles: [String] {
-    devices.map { question.namesDevices ? $0.query : $0.device.computeCapability.description }
   }
 
   private func table(_ part: ViewAssessment) -> String {
@@ -71,9 +66,9 @@ extension ScanReport {
     var text =
       "<section>\(heading("Packages and GPUs"))\n\(filter)<div class=\"wide\"><table class=\"heat\">\n<thead><tr><th scope=\"col\">package</th>"
     text += "<th scope=\"col\" class=\"number\">modules</th>"
-    for (title, device) in zip(titles, devices) {
-      text += "<th scope=\"col\">\(title.asMarkup)"
-      if title != device.device.computeCapability.description {
+    for device in devices {
+      text += "<th scope=\"col\">\(device.query.asMarkup)"
+      if device.query != device.device.computeCapability.description {
         text += "<br><small>\(device.device.computeCapability)</small>"
       }
       text += "</th>"
@@ -93,17 +88,15 @@ extension ScanReport {
   }
 
   private func legend(_ rows: [TableRow]) -> String {
-    let cells = Set(rows.flatMap(\.cells))
-    let used = (Verdict.allCases.map { TableRow.Cell.verdict($0) } + [.setAside]).filter(cells.contains)
-    return "<p class=\"legend\">"
-      + used.map { "<span class=\"\($0.className)\">\($0.mark)</span> \($0.meaning.asMarkup)" }.joined(
-        separator: " &nbsp; ")
-      + "</p>\n"
+    let entries = rows.usedCells.map { cell in
+      "<span class=\"\(cell.className)\">\(cell.mark)</span> \(cell.meaning.asMarkup)"
+    }
+    return "<p class=\"legend\">\(entries.joined(separator: " &nbsp; "))</p>\n"
   }
 
-  /// Only scripts show it.
+  /// The form that chooses rows, which is hidden until the script of the page runs.
   private var filter: String {
-    let states = (Verdict.allCases.map { TableRow.Cell.verdict($0) } + [.setAside]).map { cell in
+    let states = TableRow.Cell.all.map { cell in
       "<option value=\"\(cell.className)\">\(cell.mark) \(cell.meaning.asMarkup)</option>"
     }
     return
@@ -111,23 +104,20 @@ extension ScanReport {
   }
 
   private func reasons(_ part: ViewAssessment) -> String {
-    let items = part.checks.filter {
-      !($0.status == .unknown && $0.id.dependsOnDriver && !question.namesDriver)
-    }
+    let items = part.checks.filter { !$0.isOutside(question) }.shared
     guard !items.isEmpty else { return "" }
     let order: [Check.Status] = [.fail, .warn, .unknown, .pass]
     var text = "<section>\(heading("Why"))\n<ul class=\"checks\">\n"
     for status in order {
-      for check in items where check.status == status {
+      for item in items where item.check.status == status {
         text +=
           "<li class=\"\(status.rawValue)\"><span class=\"mark\" aria-hidden=\"true\">\(status.mark)</span> "
-        if let line = check.line { text += "<b>\(line.title.asMarkup)</b>: " }
-        text += check.message.asMarkup
-        if !check.evidence.isEmpty {
-          let evidence = distinct(
-            check.evidence.map { ($0.path.map { "\($0): " } ?? "") + printable($0.says) })
-          text +=
-            "<details><summary>evidence</summary><ul>\(evidence.map { "<li>\($0.asMarkup)</li>" }.joined())</ul></details>"
+        if let line = item.check.line { text += "<b>\(line.title.asMarkup)</b>: " }
+        text += item.summary(question).asMarkup
+        if let detail = item.check.detail { text += "; \(detail.asMarkup)" }
+        if !item.evidence.isEmpty {
+          let evidence = part.lines(of: item.evidence).map { "<li>\($0.asMarkup)</li>" }.joined()
+          text += "<details><summary>evidence</summary><ul>\(evidence)</ul></details>"
         }
         text += "</li>\n"
       }
@@ -150,22 +140,16 @@ extension ScanReport {
         "<details class=\"library\"><summary><code>\(part.name(of: index).asMarkup)</code> <span class=\"marks\" role=\"img\" aria-label=\"\(words.asMarkup)\">\(marks)</span></summary>\n"
       text +=
         "<p>\(counted(unit.code.moduleCount, "module")), \(byteCount(files.reduce(0) { $0 + $1.size }))</p>\n"
-      var sizes: [String: UInt64] = [:]
-      var images: [String: Int] = [:]
-      for file in files {
-        for (target, total) in file.targets {
-          sizes[target.name, default: 0] += UInt64(total.storedSize)
-          images[target.name, default: 0] += total.images
-        }
-      }
-      let largest = max(1, sizes.values.max() ?? 1)
-      if !sizes.isEmpty {
+      let totals = Dictionary(
+        files.lazy.flatMap { $0.targets.lazy.map { ($0.key.name, $0.value) } }, uniquingKeysWith: +)
+      let largest = max(1, totals.map(\.value.storedSize).max() ?? 1)
+      if !totals.isEmpty {
         text +=
           "<table class=\"targets\"><thead><tr><th scope=\"col\">target</th><th scope=\"col\">images</th><th scope=\"col\">bytes</th></tr></thead><tbody>\n"
-        for (name, size) in sizes.sorted(by: { $0.key.localizedNumber < $1.key.localizedNumber }) {
-          let share = Int(size * 100 / largest)
+        for (name, total) in totals.sorted(by: { $0.key.targetOrder < $1.key.targetOrder }) {
+          let share = largest.dividingFullWidth(total.storedSize.multipliedFullWidth(by: 100)).quotient
           text +=
-            "<tr><th scope=\"row\">\(name.asMarkup)</th><td class=\"number\">\(grouped(images[name] ?? 0))</td><td><meter min=\"0\" max=\"100\" value=\"\(share)\">\(share) %</meter> \(byteCount(size))</td></tr>\n"
+            "<tr><th scope=\"row\">\(name.asMarkup)</th><td class=\"number\">\(grouped(total.images))</td><td><meter min=\"0\" max=\"100\" value=\"\(share)\">\(share) %</meter> \(byteCount(total.storedSize))</td></tr>\n"
         }
         text += "</tbody></table>\n"
       }
@@ -242,8 +226,8 @@ extension TableRow.Cell {
 }
 
 extension String {
-  /// By which targets are ordered: the number in them.
-  fileprivate var localizedNumber: (Int, String) { (Int(filter(\.isNumber)) ?? 0, self) }
+  /// By what names of targets are ordered: the number in them, then all of it.
+  fileprivate var targetOrder: (Int, String) { (Int(filter(\.isNumber)) ?? 0, self) }
 }
 
 private let pageStyle = """

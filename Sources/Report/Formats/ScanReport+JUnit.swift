@@ -67,7 +67,7 @@ private struct JUnitSuite {
     }
     if !question.requirements.isEmpty {
       for (index, unit) in part.units.enumerated() {
-        let missing = unit.requirements.filter { !$0.isMet }.map(\.requirement.description)
+        let missing = unit.unmetRequirements.map(\.requirement.description)
         var item = Case(name: "\(part.name(of: index)) carries what is required")
         if !missing.isEmpty {
           item.outcome = (

@@ -28,13 +28,13 @@ extension ScanReport {
   private func plan(_ part: ViewAssessment) -> String {
     let plan = part.plan
     var text = ""
-    if !plan.steps.isEmpty { text += "\n**What to do**\n\n" }
+    if !plan.steps.isEmpty { text += "\n**\(Plan.stepsTitle)**\n\n" }
     for (number, step) in plan.steps.enumerated() {
       text += "\(number + 1). \(step.text.asMarkdown)\n"
       if let command = step.command { text += "   ```sh\n   \(printable(command))\n   ```\n" }
     }
     if !plan.obstacles.isEmpty {
-      text += plan.steps.isEmpty ? "\n**What stands in the way**\n\n" : "\n**What is left then**\n\n"
+      text += "\n**\(plan.obstaclesTitle)**\n\n"
       text += plan.obstacles.map { "- \($0.asMarkdown)\n" }.joined()
     }
     return text
@@ -46,7 +46,7 @@ extension ScanReport {
     let worst = rows.enumerated().sorted { left, right in
       (right.element.severity, left.offset) < (left.element.severity, right.offset)
     }.map(\.element)
-    let titles = devices.map { question.namesDevices ? $0.query : $0.device.computeCapability.description }
+    let titles = devices.map(\.query)
     let head =
       "| package | \(titles.map(\.asMarkdown).joined(separator: " | ")) |\n|---|\(titles.map { _ in ":-:|" }.joined())\n"
     func line(_ row: TableRow) -> String {
@@ -65,9 +65,8 @@ extension ScanReport {
       if rest.count > Self.foldedRows { text += "\nand \(grouped(rest.count - Self.foldedRows)) more\n" }
       text += "\n</details>\n"
     }
-    let cells = Set(rows.flatMap(\.cells))
-    let used = (Verdict.allCases.map { TableRow.Cell.verdict($0) } + [.setAside]).filter(cells.contains)
-    return text + "\n" + used.map { "\($0.mark.asMarkdown) \($0.meaning)" }.joined(separator: ", ") + "\n"
+    let legend = rows.usedCells.map { "\($0.mark.asMarkdown) \($0.meaning)" }.joined(separator: ", ")
+    return text + "\n" + legend + "\n"
   }
 
   private func reasons(_ part: ViewAssessment) -> String {

@@ -12,7 +12,7 @@ extension ScanReport {
   public func sarif(_ tool: Tool, location: String? = nil) -> [UInt8] {
     var results: [SARIFResult] = []
     for part in assessment.views { results += self.results(part) }
-    // More are refused by those who show them.
+    // GitHub shows no more results of a run.
     results = Array(results.prefix(5000))
     let rules = SARIFRule.all.filter { rule in results.contains { $0.rule == rule.id } }
     var writer = JSONWriter()
@@ -56,30 +56,21 @@ extension ScanReport {
   }
 
   private func results(_ part: ViewAssessment) -> [SARIFResult] {
-    var results: [SARIFResult] = []
-    var positions: [String: Int] = [:]
-    for check in part.checks where check.status != .pass {
-      if check.status == .unknown, check.id.dependsOnDriver, !question.namesDriver { continue }
-      let level = check.status == .fail ? "error" : check.status == .warn ? "warning" : "note"
-      let paths =
-        check.isAboutCode
-        ? check.evidence.compactMap(\.path) : Array(check.evidence.compactMap(\.path).prefix(1))
-      for path in paths.isEmpty ? [Path("")] : distinct(paths) {
-        let key = "\(check.id)\(level)\(path)\(check.subject ?? "")\(check.sentence.text(gpus: ""))"
-        let gpu = check.device.map { devices[$0].device.label }
-        if let position = positions[key] {
-          if let gpu { results[position].gpus.append(gpu) }
-          continue
-        }
-        positions[key] = results.count
-        results.append(
-          SARIFResult(
-            rule: check.id.rawValue, level: level, part: part, path: path, sentence: check.sentence,
-            detail: check.detail, gpus: gpu.map { [$0] } ?? []))
-      }
+    let checks = part.checks.filter { $0.status != .pass && !$0.isOutside(question) }
+    // What holds of a file on several GPUs need not hold of another one on all of them.
+    let entries = checks.flatMap { check in
+      let paths = distinct(check.evidence.lazy.compactMap(\.path)).prefix(check.isAboutCode ? .max : 1)
+      return (paths.isEmpty ? [Path("")] : paths).map { (check: check, path: $0) }
+    }
+    var results = groups(of: entries) { SARIFKey($0.check, $0.path) }.map { group in
+      let check = group[0].check
+      return SARIFResult(
+        rule: check.id.rawValue, level: check.status.level, part: part, path: group[0].path,
+        sentence: check.sentence, detail: check.detail,
+        gpus: distinct(group.lazy.compactMap(\.check.device)).map { devices[$0].device.label })
     }
     for unit in part.units {
-      let missing = unit.requirements.filter { !$0.isMet }.map(\.requirement.description)
+      let missing = unit.unmetRequirements.map(\.requirement.description)
       guard !missing.isEmpty else { continue }
       results.append(
         SARIFResult(
@@ -96,6 +87,31 @@ extension ScanReport {
       )
     }
     return results
+  }
+}
+
+/// What the results of a check for several GPUs have in common.
+private struct SARIFKey: Hashable {
+  var id: Check.ID
+  var status: Check.Status
+  var subject: String?
+  var path: Path
+  var text: String
+
+  init(_ check: Check, _ path: Path) {
+    (id, status, subject, text) = (check.id, check.status, check.subject, check.sentence.text(gpus: ""))
+    self.path = path
+  }
+}
+
+extension Check.Status {
+  /// The level of a result.
+  fileprivate var level: String {
+    switch self {
+    case .fail: "error"
+    case .warn: "warning"
+    case .unknown, .pass: "note"
+    }
   }
 }
 

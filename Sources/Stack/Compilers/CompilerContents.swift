@@ -36,8 +36,7 @@ public struct CompilerContents: Hashable, Sendable {
   /// - Throws: a ``Problem`` when the file cannot be read.
   public init(_ elf: ELFFile) throws(Problem) {
     var reader = Reader()
-    let sections = elf.sections.filter { $0.isProgramData && $0.hasContents && $0.name.hasPrefix(".rodata") }
-    var ranges = sections.map { ($0.offset, $0.size) }
+    var ranges = elf.readOnlyData.map { ($0.offset, $0.size) }
     if ranges.isEmpty {
       ranges = elf.segments.filter { $0.type == .load }.map { ($0.offset, $0.fileSize) }
     }
@@ -104,7 +103,6 @@ private struct Reader {
 
   private static let release = Array("Cuda compilation tools, release ".utf8)
   private static let llvmVersion = Array("LLVM version ".utf8)
-  private static let step = 1 << 20
   /// Bytes of a text that is looked for.
   private static let longest = 96
   private static let versionLimit = 4
@@ -115,13 +113,7 @@ private struct Reader {
   ]
 
   mutating func read(_ part: SubrangeBytes) throws(Problem) {
-    var start: UInt64 = 0
-    while start < part.size {
-      // Each step reads on behind its end, so that no text is cut.
-      let count = Int(min(part.size - start, UInt64(Self.step + Self.longest)))
-      var bytes = try part.bytes(at: start, count: count, "read-only data")
-      // What starts a section starts a text.
-      if start == 0 { bytes.insert(0, at: 0) }
+    try part.forEachPart(overlapping: Self.longest, "read-only data") { bytes in
       // Nothing is asked of the LLVM in NVIDIA's compilers.
       for search in versions.isEmpty ? Self.searches : [Self.searches[0]] {
         var position = 0
@@ -130,7 +122,7 @@ private struct Reader {
           position = found + 1
         }
       }
-      start += UInt64(Self.step)
+      return false
     }
   }
 

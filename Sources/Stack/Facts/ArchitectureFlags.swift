@@ -6,13 +6,11 @@ import ELFFile
 enum ArchitectureFlags {
   /// More bytes are no list of flags.
   private static let limit = 1024
-  private static let step = 1 << 20
 
   /// Searches the read-only data of an ELF file, or all of a file that has no such section.
   static func find(in source: any ByteSource) throws(Problem) -> ArchitectureList? {
-    let sections = (try? ELFFile(source))?.sections.filter {
-      $0.isProgramData && $0.hasContents && $0.name.hasPrefix(".rodata") && $0.size <= source.size
-        && $0.offset <= source.size - $0.size
+    let sections = (try? ELFFile(source))?.readOnlyData.filter {
+      $0.size <= source.size && $0.offset <= source.size - $0.size
     }
     let ranges = (sections ?? []).map { $0.offset..<$0.offset + $0.size }
     for range in ranges.isEmpty ? [0..<source.size] : ranges {
@@ -24,19 +22,16 @@ enum ArchitectureFlags {
   private static func search(_ part: SubrangeBytes) throws(Problem) -> ArchitectureList? {
     // A NUL, then `sm_` or the start of `compute_`.
     let search = WordSearch(0x5F6D_7300, 0x6D6F_6300)
-    var start: UInt64 = 0
-    while start < part.size {
-      // Each step reads on behind its end, so that no string is cut. What starts the section starts a string.
-      var bytes = try part.bytes(at: start, count: Int(min(part.size - start, UInt64(step + limit))), "flags")
-      if start == 0 { bytes.insert(0, at: 0) }
+    var list: ArchitectureList?
+    try part.forEachPart(overlapping: limit, "flags") { bytes in
       var position = 0
-      while let found = search.first(in: bytes, position..<bytes.count) {
-        if let list = list(in: bytes[(found + 1)...]) { return list }
+      while list == nil, let found = search.first(in: bytes, position..<bytes.count) {
+        list = Self.list(in: bytes[(found + 1)...])
         position = found + 1
       }
-      start += UInt64(step)
+      return list != nil
     }
-    return nil
+    return list
   }
 
   /// The list that stands at the start of `bytes` up to a NUL.

@@ -11,6 +11,8 @@ public struct Component: Hashable, Sendable, Codable {
   public var cudaMajor: Int?
   /// The CUDA version that it belongs to, for libraries that are numbered like it.
   public var cuda: CUDAVersion?
+  /// Whether it is the CUDA runtime, which decides what a driver must support.
+  public var isRuntime: Bool { name == "CUDA runtime" }
   /// Where the record of the package or the file lies.
   public var path: Path { version.evidence.path ?? Path("") }
 
@@ -37,7 +39,7 @@ public struct Component: Hashable, Sendable, Codable {
   /// Nil for a file that is none of NVIDIA's libraries, or whose name has no version.
   init?(file path: Path, _ table: LibraryTable) {
     guard let library = LibraryName(path.lastComponent.text), !library.version.isEmpty,
-      let row = table.components.first(where: { $0.library == library.stem })
+      let row = table.component(of: library)
     else { return nil }
     name = row.name
     let text = library.version.map(String.init).joined(separator: ".")
@@ -86,7 +88,4 @@ public struct Component: Hashable, Sendable, Codable {
     }
     cudaMajor = numbers.first ?? built?.major ?? cuda?.major
   }
-
-  /// The first number of its version.
-  public var major: Int? { version.value.split(separator: ".").first.flatMap { Int($0) } }
 }

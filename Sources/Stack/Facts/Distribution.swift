@@ -46,7 +46,8 @@ public struct Distribution: Hashable, Sendable, Codable {
     metadata = path
   }
 
-  static func normalize(_ name: some StringProtocol) -> String {
+  /// A name in normal form, see ``normalizedName``.
+  package static func normalize(_ name: some StringProtocol) -> String {
     var result = ""
     for character in name.lowercased() {
       if "-_.".contains(character) {

@@ -213,11 +213,9 @@ public struct FactCollector {
       torch.cuda = Fact(cuda, pin.value.evidence)
     }
     var seen: Set<String> = []
-    let components = tables.libraries.components
     for library in libraries(in: torch.libraryFolder) {
       for soname in library.dynamic.needed where seen.insert(soname).inserted {
-        let stem = LibraryName(soname)?.stem
-        if components.contains(where: { $0.library != nil && $0.library == stem }) {
+        if LibraryName(soname).flatMap({ tables.libraries.component(of: $0) }) != nil {
           torch.needed.append(Fact(soname, in: library.path, says: "needs \(soname)"))
         }
       }

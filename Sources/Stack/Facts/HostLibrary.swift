@@ -33,14 +33,8 @@ public struct HostLibrary: Hashable, Sendable {
     self.init(
       path: path, machine: elf.machine, dynamic: elf.dynamic, notes: elf.notes,
       registersDeviceCode: file.inventory.modules.contains { $0.place == .registered },
-      compiler: file.inventory.images.compactMap(\.toolkit).max { isOlder($0, $1) })
+      compiler: file.inventory.images.compactMap(\.toolkit).max { VersionNumbers($0) < VersionNumbers($1) })
   }
-}
-
-/// Compares `9.2` and `12.4` by their numbers.
-private func isOlder(_ left: String, _ right: String) -> Bool {
-  let numbers = [left, right].map { $0.split(separator: ".").map { Int($0) ?? 0 } }
-  return numbers[0].lexicographicallyPrecedes(numbers[1])
 }
 
 /// A library that another one needs and that nothing provides.

@@ -90,9 +90,7 @@ extension Path {
   }
 
   /// `name` inside this directory; of the root just the name.
-  package func child(_ name: some StringProtocol) -> Path {
-    bytes.isEmpty ? Path(name) : appending(name.utf8)
-  }
+  package func child(_ name: some StringProtocol) -> Path { appending(name.utf8) }
 
   package func hasSuffix(_ suffix: String) -> Bool { bytes[...].hasSuffix(suffix) }
 

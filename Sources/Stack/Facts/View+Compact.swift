@@ -2,14 +2,14 @@ import Bytes
 public import Compatibility
 
 extension View {
-  /// The same facts without what no verdict depends on: digests, sizes, evidence of requirements, what is optional, and
-  /// the names of kernels, in whose place are shorter ones by which the rules decide alike.
+  /// The same facts without what no verdict depends on: digests, sizes, files that hold no CUDA code, and requirements that are
+  /// optional. In place of the names of kernels are shorter ones by which the rules decide alike.
   public var compact: View {
     var view = self
     view.files = files.map(\.compact)
     view.otherFiles = []
     for index in view.stack.environments.indices { view.stack.environments[index].makeCompact() }
-    // Of which libraries there are too few is no question for a lone package, but which CUDA they are of.
+    // A lone package brings few of the libraries that it needs; the name of the runtime among them tells its CUDA.
     view.stack.missing = stack.missing.filter { $0.soname.hasPrefix("libcudart.so.") }
     return view
   }
@@ -18,11 +18,11 @@ extension View {
   /// files name the oldest.
   public func withNeededRuntime(_ cuda: CUDAVersion? = nil, by table: LibraryTable) -> View {
     guard let environment = stack.environments.first,
-      !environment.components.contains(where: { $0.name == Self.runtime }), environment.torch == nil
+      !environment.components.contains(where: \.isRuntime), environment.torch == nil
     else { return self }
     func runtime(_ library: MissingLibrary, _ name: String) -> Component? {
       let component = library.neededBy.first.flatMap { Component(file: $0.parent.child(name), table) }
-      return component?.name == Self.runtime ? component : nil
+      return component?.isRuntime == true ? component : nil
     }
     let needed = stack.missing.compactMap { library in
       runtime(library, library.soname).map { (library: library, component: $0) }
@@ -40,8 +40,6 @@ extension View {
     view.stack.environments[0].components.append(oldest)
     return view
   }
-
-  private static let runtime = "CUDA runtime"
 }
 
 extension CodeFile {

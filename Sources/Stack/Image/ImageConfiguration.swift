@@ -5,7 +5,7 @@ import FoundationEssentials
 public struct ImageConfiguration: Hashable, Sendable, Codable {
   /// The variables of its environment that say something about CUDA: `NVIDIA_*`, `CUDA_*`, those by which extensions are
   /// built, and those that say which compiler is taken at run time and what it makes; of one that is set twice the last
-  /// value. What else is in an environment is nobody's business.
+  /// value. Other variables are left out, because they may hold secrets.
   public var environment: [String: String]
   /// The processor architecture as images name it: `amd64`, `arm64`.
   public var architecture: String?

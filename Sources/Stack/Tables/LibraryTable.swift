@@ -55,6 +55,9 @@ public struct LibraryTable: Sendable, Codable {
   public var platform: [PlatformLibrary]
   public var sources: [String]
 
+  /// The library of NVIDIA's that has files of this name; nil for others.
+  public func component(of file: LibraryName) -> Component? { components.first { $0.library == file.stem } }
+
   /// The major version of CUDA that a library of this name belongs to; nil for a library of several or of none.
   public func cudaMajor(of soname: LibraryName) -> Int? {
     guard let major = soname.version.first else { return nil }

@@ -146,7 +146,7 @@ public struct PyTorchTable: Sendable, Codable {
       guard let until = row.until else { return true }
       return releases.firstIndex { $0.series == until }.map { position <= $0 } ?? false
     }
-    let onArm = aarch64.first { SeriesKey(release.series) <= SeriesKey($0.until) }
+    let onArm = aarch64.first { VersionNumbers(release.series) <= VersionNumbers($0.until) }
     let isOnPyPI = build.isDefault && !(onAArch64 && onArm?.hasCUDA == false)
     let isPlain = isOnPyPI && installed.prefix { $0 != "+" } != version[...]
     let local = isPlain ? "" : "+\(build.variant)"
@@ -185,16 +185,16 @@ public struct PyTorchTable: Sendable, Codable {
   public func triton(for torch: String, python: String? = nil) -> String? {
     let version = torch.prefix { $0 != "+" }
     guard let row = triton.first(where: { $0.torch == version }) else { return nil }
-    if let python, let first = row.pythonBefore, SeriesKey(first) <= SeriesKey(python) { return nil }
+    if let python, let first = row.pythonBefore, VersionNumbers(first) <= VersionNumbers(python) {
+      return nil
+    }
     return row.triton
   }
 
   /// Whether cuDNN in this version has code for a GPU; nil where the table does not tell.
   public func cuDNN(_ version: String, covers device: ComputeCapability) -> Bool? {
-    let numbers = version.split(separator: ".").compactMap { Int($0) }
-    let row = cuDNN.last { row in
-      !numbers.lexicographicallyPrecedes(row.from.split(separator: ".").compactMap { Int($0) })
-    }
+    let version = VersionNumbers(version)
+    let row = cuDNN.last { $0.key <= version }
     return row.map { $0.first <= device }
   }
 
@@ -267,20 +267,19 @@ extension PyTorchTable: DataTable {
 
   public func problems(in tables: TableSet) -> [Problem] {
     var check = ListCheck(Self.self, "releases")
+    var builds = ListCheck(Self.self, "builds")
     check.expectAscending(releases.map(\.key), "series")
     for release in releases {
       let series = release.series
       check.expect(
-        release.key.numbers.count == 2, series, "series", "two numbers, such as 2.4", "\"\(series)\"")
+        release.key.numbers.count == 2 && "\(release.key)" == series, series, "series",
+        "two numbers, such as 2.4", "\"\(series)\"")
       check.expect(
         !release.versions.isEmpty && release.versions.allSatisfy { $0.hasPrefix(series + ".") }, series,
         "versions", "one or more that start with \(series).", release.versions.joined(separator: ", "))
       check.expect(!release.python.isEmpty, series, "python", "one version or more", nil)
       let defaults = release.builds.count(where: \.isDefault)
       check.expect(defaults == 1, series, "builds", "one with \"isDefault\": true", defaults)
-    }
-    var builds = ListCheck(Self.self, "builds")
-    for release in releases {
       builds.expectAscending(release.builds.map(\.cuda), "cuda")
       for build in release.builds { self.check(build, of: release, in: tables, &builds) }
     }
@@ -308,11 +307,12 @@ extension PyTorchTable: DataTable {
         release(of: row.torch)?.versions.contains(row.torch) == true, row.key, "torch",
         "a version of pytorch.releases", row.torch)
       pins.expect(
-        SeriesKey(row.triton).numbers.count == 3, row.key, "triton", "a version such as 3.3.1", row.triton)
+        row.version.numbers.count == 3 && "\(row.version)" == row.triton, row.key, "triton",
+        "a version such as 3.3.1", row.triton)
     }
     for (earlier, later) in zip(triton, triton.dropFirst()) {
       pins.expect(
-        SeriesKey(earlier.triton) <= SeriesKey(later.triton), later.key, "triton",
+        earlier.version <= later.version, later.key, "triton",
         "\(earlier.triton) of \(earlier.torch), or later", later.triton)
     }
     var coverage = ListCheck(Self.self, "cuDNN")
@@ -353,47 +353,38 @@ extension PyTorchTable: DataTable {
 }
 
 extension PyTorchTable.Release {
-  fileprivate var key: SeriesKey { SeriesKey(series) }
+  fileprivate var key: VersionNumbers { VersionNumbers(series) }
 }
 
 extension PyTorchTable.Install {
-  fileprivate var key: SeriesKey { until.map { SeriesKey($0) } ?? .newest }
+  fileprivate var key: LastSeries { LastSeries(series: until.map { VersionNumbers($0) }) }
 }
 
 extension PyTorchTable.Companions {
-  fileprivate var key: SeriesKey { SeriesKey(torch) }
+  fileprivate var key: VersionNumbers { VersionNumbers(torch) }
 }
 
 extension PyTorchTable.TritonPin {
-  fileprivate var key: SeriesKey { SeriesKey(torch) }
+  fileprivate var key: VersionNumbers { VersionNumbers(torch) }
+  fileprivate var version: VersionNumbers { VersionNumbers(triton) }
 }
 
 extension PyTorchTable.DefaultOnAArch64 {
-  fileprivate var key: SeriesKey { SeriesKey(until) }
+  fileprivate var key: VersionNumbers { VersionNumbers(until) }
 }
 
 extension PyTorchTable.CuDNNCoverage {
-  fileprivate var key: SeriesKey { SeriesKey(from) }
+  fileprivate var key: VersionNumbers { VersionNumbers(from) }
 }
 
-/// A series by its numbers: 2.10 comes after 2.9.
-private struct SeriesKey: Comparable, CustomStringConvertible {
-  var numbers: [Int]
+/// The last series that a row is for; nil for all that follow, which come after all others.
+private struct LastSeries: Comparable, CustomStringConvertible {
+  var series: VersionNumbers?
 
-  /// After all others.
-  static let newest = SeriesKey(numbers: [.max])
+  var description: String { series?.description ?? "without until" }
 
-  init(numbers: [Int]) { self.numbers = numbers }
-
-  init(_ series: String) {
-    numbers = series.split(separator: ".", omittingEmptySubsequences: false).compactMap { Int($0) }
-  }
-
-  var description: String {
-    self == .newest ? "without until" : numbers.map(String.init).joined(separator: ".")
-  }
-
-  static func < (left: SeriesKey, right: SeriesKey) -> Bool {
-    left.numbers.lexicographicallyPrecedes(right.numbers)
+  static func < (left: LastSeries, right: LastSeries) -> Bool {
+    guard let own = left.series else { return false }
+    return right.series.map { own < $0 } ?? true
   }
 }

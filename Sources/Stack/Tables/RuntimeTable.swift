@@ -197,14 +197,14 @@ public struct RuntimeTable: Sendable, Codable {
   /// The release of a framework with this version, or else the newest of the same major and minor number; nil without one.
   public func release(of framework: String, nearest version: String) -> Release? {
     let releases = releases(of: framework)
-    let numbers = Self.numbers(version).prefix(2)
+    let series = VersionNumbers(version).series
     return releases.first { $0.version == version }
-      ?? releases.last { Self.numbers($0.version).prefix(2) == numbers }
+      ?? releases.last { VersionNumbers($0.version).series == series }
   }
 
   /// Whether a version is older than another by the numbers that both start with.
   public static func isOlder(_ version: String, _ other: String) -> Bool {
-    numbers(version).lexicographicallyPrecedes(numbers(other))
+    VersionNumbers(version) < VersionNumbers(other)
   }
 
   /// The row of a framework that is about a version of one of its distributions.
@@ -214,11 +214,11 @@ public struct RuntimeTable: Sendable, Codable {
 
   /// The rows about a version of a distribution, whose name is in normal form.
   public func frameworks(of distribution: String, version: String) -> [Framework] {
-    let numbers = Self.numbers(version)
+    let version = VersionNumbers(version)
     return frameworks.filter { row in
       row.distributions.contains { Self.isName(distribution, $0) }
-        && row.since.map { !numbers.lexicographicallyPrecedes(Self.numbers($0)) } ?? true
-        && row.before.map { numbers.lexicographicallyPrecedes(Self.numbers($0)) } ?? true
+        && row.since.map { VersionNumbers($0) <= version } ?? true
+        && row.before.map { version < VersionNumbers($0) } ?? true
     }
   }
 
@@ -231,19 +231,6 @@ public struct RuntimeTable: Sendable, Codable {
     guard pattern.hasSuffix("*") else { return name == pattern }
     return name.hasPrefix(pattern.dropLast()) && name.count >= pattern.count
       && name.dropFirst(pattern.count - 1).allSatisfy { $0.isLetter || $0.isNumber }
-  }
-
-  /// The numbers that a version starts with, without zeros at their end: 3 and 1 of `3.1.0+git5.0`.
-  private static func numbers(_ version: String) -> [Int] {
-    var numbers: [Int] = []
-    for part in version.split(separator: ".") {
-      let digits = part.prefix { $0.isASCII && $0.isNumber }
-      guard let number = Int(digits) else { break }
-      numbers.append(number)
-      if digits.count < part.count { break }
-    }
-    while numbers.last == 0 { numbers.removeLast() }
-    return numbers
   }
 }
 
@@ -300,8 +287,7 @@ extension RuntimeTable: DataTable {
         row.steps.isEmpty ? nil : "both")
       if let since = row.since, let before = row.before {
         check.expect(
-          Self.numbers(since).lexicographicallyPrecedes(Self.numbers(before)), key, "before",
-          "more than \(since)", before)
+          Self.isOlder(since, before), key, "before", "more than \(since)", before)
       }
       for step in row.steps {
         check.expect(!step.compilers.isEmpty, key, "compilers", "one compiler or more", nil)

@@ -52,6 +52,9 @@ public struct SurveyTable: Sendable {
     public var release: String
   }
 
+  /// What the table, as wheels do, calls the machine of a processor: `aarch64`, or `x86_64`.
+  public static func machine(isAArch64: Bool) -> String { isAArch64 ? "aarch64" : "x86_64" }
+
   private let lines: [ArraySlice<UInt8>]
 
   /// - Parameter bytes: the lines of a table.
@@ -80,7 +83,7 @@ public struct SurveyTable: Sendable {
 
   private static let start = "{\"package\":\""
 
-  /// How a line ends its first members that is one of a wheel.
+  /// The member that a line has near its start if it is one of a wheel.
   private static let wheelMember = "\"release\":"
 
   /// How far a package was measured, a row for each machine.
@@ -116,25 +119,23 @@ extension ArraySlice<UInt8> {
 extension SurveyTable.Release {
   /// Whether it has a wheel for a version of Python, such as `3.12`; nil where the metadata cannot be understood.
   public func supports(python: String) -> Bool? {
-    func numbers(_ text: some StringProtocol) -> [Int] { text.split(separator: ".").compactMap { Int($0) } }
-    let own = numbers(python)
-    guard own.count == 2 else { return nil }
+    let own = VersionNumbers(python)
+    guard own.numbers.count == 2 else { return nil }
     let isCovered = pythons.contains { tag in
-      let version = numbers(tag.prefix { $0 != "+" })
-      return version == own || tag.hasSuffix("+") && version.lexicographicallyPrecedes(own)
+      let version = VersionNumbers(tag)
+      return version == own || tag.hasSuffix("+") && version < own
     }
     if !isCovered, !pythons.isEmpty { return false }
     for condition in (requiresPython ?? "").split(separator: ",") {
       let text = condition.filter { $0 != " " }
       let sign = text.prefix { !$0.isNumber }
       // The third number of a bound such as `>=3.6.1` is within the version that is asked for.
-      var bound = Array(numbers(text.dropFirst(sign.count)).prefix(2))
-      if bound.isEmpty { return nil }
-      if bound.count == 1 { bound.append(0) }
+      let bound = VersionNumbers(text.dropFirst(sign.count)).series
+      if bound.numbers.isEmpty { return nil }
       switch sign {
-      case ">=", "~=", ">": if own.lexicographicallyPrecedes(bound) { return false }
-      case "<": if !own.lexicographicallyPrecedes(bound) { return false }
-      case "<=": if bound.lexicographicallyPrecedes(own) { return false }
+      case ">=", "~=", ">": if own < bound { return false }
+      case "<": if bound <= own { return false }
+      case "<=": if bound < own { return false }
       case "==": if own != bound, !text.hasSuffix("*") { return false }
       case "!=": if own == bound, text.hasSuffix("*") { return false }
       default: return nil
