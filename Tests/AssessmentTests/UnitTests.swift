@@ -29,6 +29,17 @@ import Testing
     tree.add(files.map { "\($0),,\n" }.joined(), at: "\(folder)\(name)-1.0.dist-info/RECORD")
   }
 
+  /// Where next to nothing runs, nobody is told that there is no code at all.
+  @Test func nextToNothing() throws {
+    let modules = [["sm_70", "compute_70"]] + Array(repeating: ["sm_70"], count: 39)
+    let assessment = try assess(TreeBuilder(), [codeFile("lib/libold.so", modules)], on: ["RTX 4090"])
+    #expect(assessment.answers.map(\.kind) == [.no])
+    #expect(
+      assessment.answers[0].reasons.map(\.text) == [
+        "lib/libold.so has code for RTX 4090 in 1 of 40 modules only (sm_70 and compute_70)"
+      ])
+  }
+
   @Test func cubinsOfAPackageAreOne() throws {
     var tree = TreeBuilder()
     record(

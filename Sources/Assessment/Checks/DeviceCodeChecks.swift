@@ -82,7 +82,7 @@ extension Assessor {
       if !incompatible.isEmpty {
         return check(
           .warn,
-          "\(subject: name) has no code for \(gpu: label)\(place(incompatible, in: package)) (\(range(of: incompatible)))",
+          lacks(incompatible, package, device, place: place(incompatible, in: package)),
           detail: "its other libraries have", incompatible)
       }
       let partial = units(.partial)
@@ -98,10 +98,20 @@ extension Assessor {
       let incompatible = units(.incompatible)
       let lacking = incompatible.isEmpty ? counting : incompatible
       return check(
-        isCalledByOthers(package, device) ? .warn : .fail,
-        "\(subject: name) has no code for \(gpu: label) (\(range(of: lacking)))",
+        isCalledByOthers(package, device) ? .warn : .fail, lacks(lacking, package, device),
         detail: lack(of: lacking, package, device), lacking)
     }
+  }
+
+  /// That some units of a package have no code for a device, or next to none, and what they have.
+  private func lacks(_ units: [Int], _ package: AssessedPackage, _ device: Int, place: String = "") -> Sentence
+  {
+    let (name, label, range) = (package.name, devices[device].label, range(of: units))
+    let verdicts = units.map { self.units[$0].plain[device] }
+    let running = verdicts.reduce(0) { $0 + $1.running }
+    guard running > 0 else { return "\(subject: name) has no code for \(gpu: label)\(place) (\(range))" }
+    let all = running + verdicts.reduce(0) { $0 + $1.gaps }
+    return "\(subject: name) has code for \(gpu: label) in \(running) of \(all) modules only\(place) (\(range))"
   }
 
   /// Whether a package is NVIDIA's and there are programs, which call it for some of their work.

@@ -35,6 +35,8 @@ extension FactCollector {
   func runtimeFrameworks(
     _ facts: StackFacts, _ resolver: LibraryResolver, prefixes: Set<Path>
   ) -> [RuntimeFramework] {
+    // The table takes longer to decode than a small file to scan.
+    guard facts.environments.contains(where: { !$0.distributions.isEmpty }) else { return [] }
     let table = tables.runtime
     let homes = facts.environments.map { $0.folder.home(in: prefixes) }
     var finder = CompilerFinder(
