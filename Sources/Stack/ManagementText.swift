@@ -19,10 +19,11 @@ extension DetectedHost {
   public init(managementText bytes: [UInt8], tables: TableSet) throws(TextFailure) {
     self.init()
     let text = Self.decoded(bytes)
-    let lines = text.split(whereSeparator: \.isNewline).filter { $0.utf8.count <= Self.lineLimit }
+    let lines = text.split(maxSplits: Self.linesLimit, whereSeparator: \.isNewline)
+      .prefix(Self.linesLimit).filter { $0.utf8.count <= Self.lineLimit }
     for line in lines {
       readVersions(in: line)
-      if let gpu = Self.tableRow(line) ?? Self.listed(line) ?? Self.reported(line) { gpus.append(gpu) }
+      if gpus.count < Self.gpuLimit, let gpu = Self.gpu(in: line) { gpus.append(gpu) }
     }
     if gpus.isEmpty { readValues(lines, tables) }
     guard gpus.isEmpty, driver == nil else { return }
@@ -36,6 +37,10 @@ extension DetectedHost {
     throw .nothing
   }
 
+  /// GPUs of one machine, and of what nvidia-smi prints of several in a row.
+  private static let gpuLimit = 256
+  /// Lines: a full report has a few hundred for each GPU.
+  private static let linesLimit = 1 << 15
   /// Bytes of a line: many more than it ever writes in one.
   private static let lineLimit = 1 << 10
 
@@ -70,6 +75,16 @@ extension DetectedHost {
   }
 
   // MARK: GPUs
+
+  private static func gpu(in line: Substring) -> GPU? {
+    // Most lines are told by their first character.
+    switch line.utf8.first(where: { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\t") }) {
+    case UInt8(ascii: "|"): tableRow(line)
+    case UInt8(ascii: "G"): listed(line)
+    case UInt8(ascii: "P"), UInt8(ascii: "<"): reported(line)
+    default: nil
+    }
+  }
 
   /// The GPU in a row of the table, which cuts long names:
   /// `|   0  NVIDIA GeForce RTX 4070 ...    On  |   00000000:01:00.0  On |                  N/A |`.
@@ -109,7 +124,8 @@ extension DetectedHost {
   /// Takes the values of a query as CSV. Without a header the columns are told by what is in them.
   private mutating func readValues(_ lines: [Substring], _ tables: TableSet) {
     var header: [Column?]?
-    for line in lines {
+    // One for each GPU, and what stands above them.
+    for line in lines.prefix(2 * Self.gpuLimit) {
       let cells = line.split(separator: ",", omittingEmptySubsequences: false).map { $0.trimmingSpaces() }
       let columns: [Column?] = cells.map {
         switch $0.lowercased() {
@@ -139,11 +155,18 @@ extension DetectedHost {
       // What is not known is `[N/A]`.
       let name = values[.name].flatMap { $0.contains(where: \.isLetter) && !$0.hasPrefix("[") ? $0 : nil }
       let computeCapability = values[.computeCapability].flatMap { ComputeCapability($0) }
-      guard name != nil || computeCapability != nil || values[.pciID] != nil else { continue }
+      guard gpus.count < Self.gpuLimit, name != nil || computeCapability != nil || values[.pciID] != nil
+      else { continue }
       gpus.append(
         GPU(name: name, computeCapability: computeCapability, pciID: values[.pciID]))
     }
   }
+
+  /// What the names of GPUs start with, as drivers print them.
+  private static let brands = [
+    "NVIDIA ", "GeForce ", "Tesla ", "Quadro ", "GRID ", "TITAN ", "NVS ", "Jetson ", "Orin ", "Xavier",
+    "Thor",
+  ]
 
   private static func guessed(_ cells: [String], _ tables: TableSet) -> [Column: String] {
     var values: [Column: String] = [:]
@@ -154,13 +177,12 @@ extension DetectedHost {
         tables.architectures[capability] != nil
       {
         values[.computeCapability] = cell
-      } else if values[.name] == nil, cell.contains(where: \.isLetter), cell.contains(where: \.isNumber),
-        let match = try? GPUCatalogue.resolve(cell, in: tables), !match.gpus.isEmpty
-      {
+      } else if values[.name] == nil, brands.contains(where: cell.hasPrefix) {
         values[.name] = cell
       }
     }
-    // A sentence with a GPU in it is no list of values.
+    // A sentence with a number or the name of a GPU in it is no list of values.
+    guard values[.name] != nil || values[.driver] != nil else { return [:] }
     return cells.count > 1 || values[.name] == cells.first ? values : [:]
   }
 }

@@ -115,6 +115,21 @@ import Testing
     }
   }
 
+  /// Of many lines no more GPUs are taken than anybody has.
+  @Test(
+    .timeLimit(.minutes(1)),
+    arguments: [
+      "NVIDIA x1, 535.54.03\n", "name\nNVIDIA A100\n", "GPU 0: NVIDIA L4 (UUID: GPU-1)\n", "8.0, 9.0\n",
+      "1,2\n",
+    ])
+  func manyLines(_ line: String) {
+    let text = Array(String(repeating: line, count: (1 << 18) / line.utf8.count).utf8)
+    let host = try? DetectedHost(managementText: text, tables: .shipped)
+    #expect((host?.gpus.count ?? 0) <= 256)
+    #expect((host == nil) == !line.contains("NVIDIA"))
+    _ = try? host?.devices(with: nil, by: .shipped)
+  }
+
   @Test func damagedTexts() throws {
     let whole = try Self.bytes("520-mig-table.txt")
     for length in stride(from: 0, to: whole.count, by: 37) {

@@ -165,6 +165,7 @@ enum GPUName {
       }
     }
     // `5070tilaptop` is a number and its suffixes.
+    guard word.first?.isNumber == true else { return [word] }
     var number = word[...]
     var parts: [String] = []
     while let suffix = suffixes.first(where: { number.hasSuffix($0) }), number.count > suffix.count {
