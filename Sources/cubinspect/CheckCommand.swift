@@ -34,7 +34,7 @@ struct CheckCommand {
       do throws(DetectedHost.Failure) {
         let host = try DriverProbe.host(by: tables)
         target.take(try host.devices(with: target.driver ?? host.driver, by: tables))
-        here.notes.append("for \(target.summary), the GPUs of this machine")
+        here.notes.append("for this machine: \(target.summary)")
       } catch {
         here.notes += ["\(error)", "the table is for one GPU of each current generation"]
       }

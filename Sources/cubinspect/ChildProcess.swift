@@ -199,7 +199,8 @@ struct ChildProcess {
         // A negative one is left out.
         pollfd(fd: isOpen ? descriptor : -1, events: Int16(POLLIN), revents: 0)
       }
-      let ready = unsafe poll(&requests, 2, Self.interval)
+      // Who has ended its output ends soon.
+      let ready = unsafe poll(&requests, 2, isOpen == [false, false] ? 1 : Self.interval)
       if ready < 0, errno != EINTR { throw .notKept(errorText(errno)) }
       let now = ContinuousClock.now
       if ready > 0 {
@@ -229,7 +230,6 @@ struct ChildProcess {
       // What it has started may hold its output open for ever.
       if ready == 0 || isOpen == [false, false], Self.hasEnded(process) { break }
       if now - lastSign > patience || deadline.map({ now > $0 }) == true { throw .timeout }
-      if isOpen == [false, false] { usleep(1000) }
     }
     return String(decoding: tail, as: UTF8.self)
   }

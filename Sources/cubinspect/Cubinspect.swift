@@ -65,7 +65,9 @@ enum Cubinspect {
     } catch {
       Terminal.report("\(error)")
       // Who forgets the command most likely wants a scan.
-      if case .unknownCommand(let word) = error.reason, (try? FileKind.of(Path(bytes: word.bytes))) != nil {
+      if case .unknownCommand(let word) = error.reason,
+        Input.scheme(of: word) != nil || (try? FileKind.of(Path(bytes: word.bytes))) != nil
+      {
         Terminal.report("To scan it: \(tool.name) scan \(word)")
       }
       if let hint = error.hint { Terminal.report(hint) }

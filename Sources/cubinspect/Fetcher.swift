@@ -143,6 +143,12 @@ struct Fetcher {
   ) throws(Failure) -> ScanInput.Place? {
     let folder = try temporaryFolder(name)
     let layout = folder.path.appending("image".utf8)
+    // In what skopeo takes, the path ends at a colon.
+    guard !layout.bytes.contains(UInt8(ascii: ":")) else {
+      throw Failure(text: "\(name): skopeo takes no folder with a colon; TMPDIR names another one")
+    }
+    // The name that the image has there: not all names in registries may stand in a layout.
+    let isPlain = reference.wholeMatch(of: /[A-Za-z0-9]+(?:[-._:@+\/][A-Za-z0-9]+)*/) != nil
     var arguments = ["copy", "--quiet"]
     if let platform {
       arguments += [
@@ -156,7 +162,9 @@ struct Fetcher {
     do throws(ChildProcess.Failure) {
       try ChildProcess(
         program: "skopeo",
-        arguments: arguments + ["docker://\(reference)", "oci:\(layout.text):\(reference)"],
+        arguments: arguments + [
+          "docker://\(reference)", "oci:\(layout.text):\(isPlain ? reference : "image")",
+        ],
         environment: [("TMPDIR", folder.path.text)], patience: patience
       ).run(limit: limit) { folder.size }
     } catch {
@@ -177,34 +185,36 @@ struct Fetcher {
       try run("image", "inspect", "--", reference)
     } catch {
       if case .notStarted = error { return nil }
-      announce("\(program) pull \(reference)")
-      do throws(ChildProcess.Failure) {
-        if let platform {
-          try run("pull", "--quiet", "--platform", platform.description, "--", reference)
-        } else {
-          try run("pull", "--quiet", "--", reference)
-        }
-      } catch {
-        throw failure(name, program, error, help: help(error, program, reference))
-      }
       let removal = ChildProcess(
         program: program, arguments: ["image", "rm", "--", reference], patience: patience)
-      return try removal.after { () throws(Failure) in try saved(reference, by: program) }
+      return try removal.after { () throws(Failure) in
+        announce("\(program) pull \(reference)")
+        do throws(ChildProcess.Failure) {
+          if let platform {
+            try run("pull", "--quiet", "--platform", platform.description, "--", reference)
+          } else {
+            try run("pull", "--quiet", "--", reference)
+          }
+        } catch {
+          throw failure(name, program, error, help: help(error, program, reference))
+        }
+        return try saved(reference, by: program)
+      }
     }
     return try saved(reference, by: program)
   }
 
+  /// The command that would help where a registry gives no image.
   private func help(_ error: ChildProcess.Failure, _ program: String, _ reference: String) -> String {
-    let host = reference.split(separator: "/").first.map(String.init) ?? reference
-    guard case .status(_, let messages) = error else {
-      return "\(program) login \(host) gives it credentials"
-    }
-    let words = messages.lowercased()
-    if ["unauthorized", "authentication required", "denied", "403", "401"].contains(where: words.contains) {
-      return "\(program) login \(host) gives it credentials"
-    }
-    if ["manifest unknown", "not found", "name unknown"].contains(where: words.contains) {
-      return "skopeo list-tags docker://\(reference.prefix { $0 != "@" }.withoutTag) lists what there is"
+    if case .status(_, let messages) = error {
+      let host = reference.split(separator: "/").first.map(String.init) ?? reference
+      let words = messages.lowercased()
+      if ["unauthorized", "authentication required", "denied", "403", "401"].contains(where: words.contains) {
+        return "\(program) login \(host) gives it credentials"
+      }
+      if ["manifest unknown", "not found", "name unknown"].contains(where: words.contains) {
+        return "skopeo list-tags docker://\(reference.prefix { $0 != "@" }.withoutTag) lists what there is"
+      }
     }
     return program == "skopeo"
       ? "skopeo inspect docker://\(reference) asks for it alone"

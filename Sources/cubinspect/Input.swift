@@ -22,13 +22,11 @@ enum Input {
 
   /// - Throws: an error that says what is wrong with the name behind the scheme.
   init(_ argument: Argument, _ arguments: ParsedArguments) throws(UsageError) {
-    guard let colon = argument.bytes.firstIndex(of: UInt8(ascii: ":")),
-      let scheme = Self.schemes.first(where: { $0.utf8.elementsEqual(argument.bytes[..<colon]) })
-    else {
+    guard let scheme = Self.scheme(of: argument) else {
       self = argument.bytes.elementsEqual("-".utf8) ? .standardInput : .path(Path(bytes: argument.bytes))
       return
     }
-    let rest = argument.bytes[argument.bytes.index(after: colon)...]
+    let rest = argument.bytes.dropFirst(scheme.utf8.count + 1)
     func refuse(_ why: String) -> UsageError {
       UsageError(.other("\(argument): \(why)"), commandPath: arguments.commandPath)
     }
@@ -62,6 +60,11 @@ enum Input {
       }
       self = .engine(program: scheme, image: name)
     }
+  }
+
+  /// The word before the colon that makes `argument` more than a path; nil for a path.
+  static func scheme(of argument: Argument) -> String? {
+    schemes.first { argument.bytes.starts(with: ($0 + ":").utf8) }
   }
 
   /// A name, extras and versions (PEP 508, without addresses and markers).

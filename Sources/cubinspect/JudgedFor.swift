@@ -126,6 +126,6 @@ struct JudgedFor {
   }
 
   /// Bytes of what nvidia-smi prints: a full report of a hundred GPUs.
-  private static let hostLimit = 4 << 20
+  private static let hostLimit = 2 << 20
   private static let auto = "auto"
 }

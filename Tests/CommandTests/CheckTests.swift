@@ -42,7 +42,7 @@ struct CheckTests {
     let run = try clients.run("check", adding: ["VIRTUAL_ENV=\(tree("venv"))"])
     #expect(run.status == 1)
     #expect(
-      run.text.contains("For 2 GPUs (RTX 4090) with driver 551.86, the GPUs of this machine.\n"),
+      run.text.contains("For this machine: 2 GPUs (RTX 4090) with driver 551.86.\n"),
       "\(run.text)")
     #expect(run.text.contains("\n✗ RTX 4090 with driver 551.86: no."))
     // One line for GPUs that are alike.
@@ -50,7 +50,7 @@ struct CheckTests {
     let other = try clients.run("check", "--gpu", "H100", adding: ["VIRTUAL_ENV=\(tree("venv"))"])
     #expect(other.status == 0)
     #expect(other.text.contains("\n✓ H100: yes\n"))
-    #expect(!other.text.contains("of this machine"))
+    #expect(!other.text.contains("this machine"))
     let host = try clients.shell(
       "\"$0\" check --host \"$FIXTURES/nvidia-smi/570-eight.txt\" -o short",
       adding: ["VIRTUAL_ENV=\(tree("venv"))"])
@@ -243,6 +243,17 @@ struct CheckTests {
     let help = try clients.run("--help")
     #expect(help.status == 0)
     #expect(help.text.contains("Usage: cubinspect [OPTION]... [COMMAND] [ARGUMENT]..."))
+  }
+
+  /// Who leaves out the command is told what would do it.
+  @Test func inputsWithoutACommand() throws {
+    try tree.library("code.so", "sm_80")
+    for input in ["code.so", "docker:app", "pypi:torch==2.9.1"] {
+      let run = try clients.run(input)
+      #expect(run.status == 2)
+      #expect(run.messages.contains("To scan it: cubinspect scan '\(input)'"), "\(run.messages)")
+    }
+    #expect(try !clients.run("nothing:of-the-kind").messages.contains("To scan it"))
   }
 
   @Test(.timeLimit(.minutes(1))) func aloneOnATerminal() throws {

@@ -280,6 +280,27 @@ struct ClientTests {
     }
   }
 
+  /// Names that may not stand in a layout, and folders that would end a name.
+  @Test func registryNamesThatSkopeoWouldNotTake() throws {
+    let clients = try FakeClients()
+    try clients.add("skopeo", Self.copying)
+    for (reference, name) in [
+      ("example.org/a__b:1", "image"), ("[::1]:5000/app:1", "image"),
+      ("example.org/app@sha256:\(String(repeating: "0a", count: 32))", nil),
+    ] {
+      let run = try clients.run("scan", "registry:\(reference)")
+      #expect(run.status == 0, "\(run.messages)")
+      #expect(clients.calls.last?.hasSuffix("/image:\(name ?? reference)>") == true, "\(clients.calls)")
+    }
+    let count = clients.calls.count
+    try clients.tree.directory("a:b")
+    let run = try clients.run("scan", "registry:example.org/app:1", adding: ["TMPDIR=\(clients.tree("a:b"))"])
+    #expect(run.status == 2)
+    #expect(run.messages.contains("skopeo takes no folder with a colon"))
+    #expect(clients.calls.count == count)
+    #expect(clients.tree.names(in: "a:b") == [])
+  }
+
   @Test func registryFailures() throws {
     let clients = try FakeClients()
     func expect(_ said: String, _ help: String, sourceLocation: SourceLocation = #_sourceLocation) throws {
