@@ -21,10 +21,11 @@ from cubinspect._api import (
     facts,
     judge,
     scan,
+    which,
 )
 from cubinspect._program import find_program
 from cubinspect._version import __version__
-from cubinspect.report import Answer, Check, Library, Package, Plan, Problem, Report, View
+from cubinspect.report import Answer, Check, Library, Package, Plan, Problem, ReleaseReport, Report, View
 
 __all__ = [
     "Answer",
@@ -37,6 +38,7 @@ __all__ = [
     "Plan",
     "Problem",
     "ProgramError",
+    "ReleaseReport",
     "Report",
     "UsageError",
     "View",
@@ -45,4 +47,5 @@ __all__ = [
     "find_program",
     "judge",
     "scan",
+    "which",
 ]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Optional, Union
 
 from cubinspect._program import find_program
-from cubinspect.report import Report
+from cubinspect.report import ReleaseReport, Report
 
 StrPath = Union[str, "os.PathLike[str]"]
 
@@ -75,10 +75,13 @@ def scan(
     *,
     gpus: Union[str, Iterable[str]] = (),
     driver: Optional[str] = None,
+    host: Optional[StrPath] = None,
     require: Iterable[str] = (),
     image_config: Iterable[StrPath] = (),
     data: Iterable[StrPath] = (),
     platform: Optional[str] = None,
+    blobs: Optional[StrPath] = None,
+    python: Optional[str] = None,
     limits: Optional[Mapping[str, Union[int, str]]] = None,
     jobs: Optional[int] = None,
     allow_incomplete: bool = False,
@@ -88,11 +91,15 @@ def scan(
 
     The arguments are those of ``cubinspect scan``, which ``cubinspect help scan`` explains.
 
-    :param paths: folders, wheels, images, files; or one of them.
+    :param paths: folders, wheels, images, files, or what is fetched first, such as ``docker:app`` and
+        ``pypi:torch==2.9.1``; or one of them.
     :param gpus: names, compute capabilities, targets; ``"auto"`` for those of this machine. Without any, one GPU of each
         current generation.
     :param driver: a release, a branch, a CUDA version, or ``"auto"``.
+    :param host: a file with what ``nvidia-smi`` has printed, whose GPUs and driver are meant.
     :param require: targets that every library must carry; a view's libraries tell what is missing.
+    :param blobs: a folder with the blobs that OCI layouts share.
+    :param python: the version of Python for which ``pypi:`` fetches a wheel.
     :param allow_incomplete: return the report also where something could not be read; :attr:`View.problems` tells what.
     :param timeout: seconds after which the program is ended.
     :raises UsageError: a value cannot be used.
@@ -104,10 +111,12 @@ def scan(
     arguments += [f"--gpu={gpu}" for gpu in _several(gpus)]
     if driver is not None:
         arguments.append(f"--driver={driver}")
+    if host is not None:
+        arguments.append(f"--host={os.fspath(host)}")
     targets = ",".join(_several(require))
     if targets:
         arguments.append(f"--require={targets}")
-    arguments += _reading(image_config, data, platform, limits, jobs)
+    arguments += _reading(image_config, data, platform, blobs, python, limits, jobs)
     output, messages = _run(arguments, _several(paths), timeout)
     report = Report.from_json(json.loads(output))
     problems = [problem for view in report.views for problem in view.problems if problem.code not in _HARMLESS]
@@ -122,13 +131,15 @@ def facts(
     image_config: Iterable[StrPath] = (),
     data: Iterable[StrPath] = (),
     platform: Optional[str] = None,
+    blobs: Optional[StrPath] = None,
+    python: Optional[str] = None,
     limits: Optional[Mapping[str, Union[int, str]]] = None,
     jobs: Optional[int] = None,
     allow_incomplete: bool = False,
     timeout: Optional[float] = None,
 ) -> Facts:
     """Reads once what :func:`judge` judges often. The arguments and the errors are those of :func:`scan`."""
-    arguments = ["facts", *_reading(image_config, data, platform, limits, jobs)]
+    arguments = ["facts", *_reading(image_config, data, platform, blobs, python, limits, jobs)]
     with tempfile.TemporaryDirectory(prefix="cubinspect-") as folder:
         # A file, so that the exit status alone tells whether there is a document.
         path = os.path.join(folder, "facts.json")
@@ -144,6 +155,7 @@ def judge(
     *,
     gpus: Union[str, Iterable[str]] = (),
     driver: Optional[str] = None,
+    host: Optional[StrPath] = None,
     require: Iterable[str] = (),
     image_config: Iterable[StrPath] = (),
     data: Iterable[StrPath] = (),
@@ -158,12 +170,49 @@ def judge(
             path,
             gpus=gpus,
             driver=driver,
+            host=host,
             require=require,
             image_config=image_config,
             data=data,
             allow_incomplete=allow_incomplete,
             timeout=timeout,
         )
+
+
+def which(
+    package: str,
+    *,
+    gpus: Union[str, Iterable[str]] = (),
+    driver: Optional[str] = None,
+    host: Optional[StrPath] = None,
+    python: Optional[str] = None,
+    cuda: Optional[str] = None,
+    machine: Optional[str] = None,
+    data: Iterable[StrPath] = (),
+    timeout: Optional[float] = None,
+) -> ReleaseReport:
+    """Says which release of a package on PyPI runs on some GPUs, from what was measured in its wheels.
+
+    The arguments are those of ``cubinspect which``, which ``cubinspect help which`` explains.
+
+    :param package: its name on PyPI, such as ``"bitsandbytes"``.
+    :param gpus: the GPUs, as for :func:`scan`; one at least, here or in ``host``.
+    :param python: only releases with a wheel for this version of Python.
+    :param cuda: only wheels that are built for this version of CUDA, or for an older one of its major version.
+    :param machine: only wheels for this processor: ``"x86_64"`` or ``"aarch64"``.
+    :return: the releases; :attr:`ReleaseReport.best` is None where none runs.
+    :raises UsageError: a value cannot be used, or the package was not measured.
+    :raises ProgramError: the program is missing or has ended before its time.
+    :raises subprocess.TimeoutExpired: it took longer than ``timeout``.
+    """
+    arguments = ["which", "--output=json", *(f"--gpu={gpu}" for gpu in _several(gpus))]
+    arguments += [f"--data={path}" for path in _several(data)]
+    options = {"driver": driver, "python": python, "cuda": cuda, "machine": machine}
+    if host is not None:
+        options["host"] = os.fspath(host)
+    arguments += [f"--{name}={value}" for name, value in options.items() if value is not None]
+    output, _ = _run(arguments, [package], timeout)
+    return ReleaseReport.from_json(json.loads(output))
 
 
 def _several(values: Union[StrPath, Iterable[StrPath]]) -> list[str]:
@@ -177,6 +226,8 @@ def _reading(
     image_config: Iterable[StrPath],
     data: Iterable[StrPath],
     platform: Optional[str],
+    blobs: Optional[StrPath],
+    python: Optional[str],
     limits: Optional[Mapping[str, Union[int, str]]],
     jobs: Optional[int],
 ) -> list[str]:
@@ -186,6 +237,10 @@ def _reading(
     arguments += [f"--limit={name}={value}" for name, value in (limits or {}).items()]
     if platform is not None:
         arguments.append(f"--platform={platform}")
+    if blobs is not None:
+        arguments.append(f"--blobs={os.fspath(blobs)}")
+    if python is not None:
+        arguments.append(f"--python={python}")
     if jobs is not None:
         arguments.append(f"--jobs={jobs}")
     return arguments

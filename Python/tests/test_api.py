@@ -178,3 +178,52 @@ def test_unknown_members_are_skipped() -> None:
     """A program that is newer than the classes."""
     reason = classes.Reason.from_json({"code": "notKnown", "text": "nothing tells", "mood": "bad"})
     assert reason == classes.Reason(code="notKnown", text="nothing tells")
+
+
+def test_which(program: Program) -> None:
+    report = cubinspect.which("bitsandbytes", gpus=["GTX 980"], python="3.12")
+    document = program("which", "bitsandbytes", "--gpu", "GTX 980", "--python", "3.12", "-o", "json")
+    expect_same(report, document)
+    assert report.best == report.newest
+    assert report.command == f"pip install bitsandbytes=={report.best}"
+    best = next(release for release in report.releases if release.version == report.best)
+    assert [answer.answer for answer in best.answers] == ["yes"]
+    assert any(change.kind == "gone" for change in report.changes[0].changes)
+    # For two GPUs one release; for one that none runs on there is none, which is no error.
+    assert [change.query for change in cubinspect.which("torch", gpus="V100,H100").changes] == ["V100", "H100"]
+    assert cubinspect.which("bitsandbytes", gpus="2.0").best is None
+
+
+def test_which_of_a_machine(fixtures: pathlib.Path) -> None:
+    report = cubinspect.which("bitsandbytes", host=fixtures / "nvidia-smi" / "470-list.txt")
+    assert [change.query for change in report.changes] == ["NVIDIA GeForce GTX 1080 Ti", "Tesla P100-PCIE-16GB"]
+
+
+@pytest.mark.parametrize(
+    ("package", "arguments", "said"),
+    [
+        ("no-such-package", {"gpus": "A100"}, "no-such-package"),
+        ("torch", {}, "--gpu is missing"),
+        ("torch", {"gpus": "A100", "python": "new"}, "write a version such as 3.12"),
+        ("torch", {"gpus": "A100", "machine": "sparc"}, "--machine"),
+        ("--help", {"gpus": "A100"}, "help was not measured"),
+    ],
+)
+def test_which_with_wrong_values(package: str, arguments: dict[str, Any], said: str) -> None:
+    with pytest.raises(cubinspect.UsageError) as error:
+        cubinspect.which(package, **arguments)
+    assert said in str(error.value)
+
+
+def test_other_machines(fixtures: pathlib.Path) -> None:
+    """What nvidia-smi has printed elsewhere, and inputs that are fetched first."""
+    path = fixtures / "host" / "scale.so"
+    report = cubinspect.scan(path, host=fixtures / "nvidia-smi" / "610-table.txt")
+    assert [(answer.query, answer.driver) for answer in report.answers] == [("NVIDIA B200", "610.43.02")]
+    assert report.here is None
+    with pytest.raises(cubinspect.UsageError, match="neither a GPU nor a driver"):
+        cubinspect.scan(path, host=fixtures / "nvidia-smi" / "README.md")
+    with pytest.raises(cubinspect.UsageError, match="is no name"):
+        cubinspect.scan("docker:-x")
+    layout = cubinspect.scan(f"oci:{fixtures / 'archives' / 'layout'}", gpus="A100")
+    assert layout.views[0].kind == "image"

@@ -28,6 +28,9 @@ public struct ArchiveLimits: Hashable, Sendable {
   /// ``decompressedPerByte`` for each byte of the files that are read; those that are decompressed twice count twice.
   public var decompressedSize: UInt64 = 4 << 30
 
+  /// Bytes of an input that comes as a stream or from a client such as docker, and is kept while it is read.
+  public var inputSize: UInt64 = 64 << 30
+
   /// Bytes that may be decompressed for each that is read.
   public static let decompressedPerByte = 100
 
@@ -58,6 +61,7 @@ extension ArchiveLimits {
     case nameMemory = "name-memory"
     case conditions
     case decompressedSize = "decompressed-size"
+    case inputSize = "input-size"
 
     /// What it counts, in words.
     public var meaning: String {
@@ -74,13 +78,14 @@ extension ArchiveLimits {
       case .conditions: "conditions of what images require of a driver"
       case .pathSteps: "names looked up on the way through links"
       case .decompressedSize: "bytes decompressed, and \(ArchiveLimits.decompressedPerByte) for each read"
+      case .inputSize: "bytes of standard input, and of what is fetched"
       }
     }
 
     /// Whether it counts bytes.
     public var isSize: Bool {
       switch self {
-      case .pathLength, .memberSize, .streamSize, .imageSize, .nameMemory, .decompressedSize: true
+      case .pathLength, .memberSize, .streamSize, .imageSize, .nameMemory, .decompressedSize, .inputSize: true
       case .zipMembers, .tarMembers, .nodes, .pathSteps, .conditions: false
       }
     }
@@ -100,6 +105,7 @@ extension ArchiveLimits {
       case .nameMemory: nameMemory
       case .conditions: UInt64(clamping: conditions)
       case .decompressedSize: decompressedSize
+      case .inputSize: inputSize
       }
     }
     set {
@@ -115,6 +121,7 @@ extension ArchiveLimits {
       case .nameMemory: nameMemory = newValue
       case .conditions: conditions = Int(clamping: newValue)
       case .decompressedSize: decompressedSize = newValue
+      case .inputSize: inputSize = newValue
       }
     }
   }

@@ -22,10 +22,13 @@ public struct ImageArchive: Sendable {
   /// The images in a folder: an OCI image layout, or what is in an archive of `docker save`. Symbolic links in it are
   /// not followed.
   ///
+  /// - Parameter blobs: a folder that layouts share, in which `sha256` has what is not in `blobs/sha256` of `folder`.
   /// - Parameter platform: the one that is wanted of an image for several; nil for all of Linux.
   /// - Throws: a ``Problem`` when it is no such folder.
-  public init(folder: Path, platform: ContainerImage.Platform? = nil) throws(Problem) {
-    try self.init(Store(kind: .folder(Folder(folder))), platform)
+  public init(folder: Path, blobs: Path? = nil, platform: ContainerImage.Platform? = nil) throws(Problem) {
+    var store = try Store(kind: .folder(Folder(folder)))
+    if let blobs { store.sharedBlobs = try Folder(blobs) }
+    try self.init(store, platform)
   }
 
   /// The images in a tar, of which `tree` has the files.
@@ -235,6 +238,8 @@ private struct Store: Sendable {
   }
 
   let kind: Kind
+  /// Where blobs are that the image has not itself.
+  var sharedBlobs: Folder?
   /// Bytes of documents that may still be read.
   private let budget = Budget(ImageArchive.documentsLimit)
 
@@ -313,13 +318,25 @@ private struct Store: Sendable {
   /// The bytes of a blob, of the size that the descriptor gives.
   private func blobFile(_ descriptor: Descriptor) throws(Problem) -> any ByteSource {
     let digest = try Digest(text: descriptor.digest)
-    let file = try existing("blobs/sha256/\(digest.digits)")
+    let file = try blobFile("sha256/\(digest.digits)")
     guard file.size == descriptor.size else {
       throw Problem(
         .mismatch, "size of the blob \(digest.digits)", expected: "\(descriptor.size) bytes",
         observed: "\(file.size)")
     }
     return file
+  }
+
+  private func blobFile(_ path: String) throws(Problem) -> any ByteSource {
+    if let file = try file("blobs/" + path) { return file }
+    if let sharedBlobs {
+      do {
+        return try FileBytes(in: sharedBlobs, Path(path))
+      } catch  where error.code != .notFound {
+        throw error
+      } catch {}
+    }
+    return try existing("blobs/" + path)
   }
 
   private func blobBytes(_ descriptor: Descriptor) throws(Problem) -> [UInt8] {

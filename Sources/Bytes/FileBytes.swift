@@ -49,6 +49,15 @@ public final class FileBytes: CountingByteSource {
     self.identity = FileIdentity(status)
   }
 
+  /// The same open file once more, with a count of its own.
+  ///
+  /// - Throws: a ``Problem`` when the process has no descriptor left.
+  public convenience init(again file: FileBytes) throws(Problem) {
+    let descriptor = fcntl(file.descriptor, F_DUPFD_CLOEXEC, 0)
+    guard descriptor >= 0 else { throw Problem(.unreadable, "file", observed: errorText(errno)) }
+    try self.init(adopting: descriptor)
+  }
+
   deinit { close(descriptor) }
 
   public var bytesRead: UInt64 { counter.load(ordering: .relaxed) }

@@ -72,13 +72,15 @@ public struct Command: Hashable, Sendable {
   public var examples: [Example]
   public var sections: [HelpSection]
   public var subcommands: [Command]
+  /// The subcommand that is meant where none is named; nil where that is an error.
+  public var defaultSubcommand: String?
   /// Parsed, but not listed in help, man page and completions.
   public var isHidden: Bool
 
   public init(
     _ name: String, summary: String, discussion: String = "", positionals: [Positional] = [],
     flags: [Flag] = [], examples: [Example] = [], sections: [HelpSection] = [],
-    subcommands: [Command] = [], isHidden: Bool = false
+    subcommands: [Command] = [], defaultSubcommand: String? = nil, isHidden: Bool = false
   ) {
     self.name = name
     self.summary = summary
@@ -88,6 +90,7 @@ public struct Command: Hashable, Sendable {
     self.examples = examples
     self.sections = sections
     self.subcommands = subcommands
+    self.defaultSubcommand = defaultSubcommand
     self.isHidden = isHidden
   }
 

@@ -56,7 +56,9 @@ extension Positional {
 extension Command {
   /// What follows the name of the command on its usage line.
   var usage: String {
-    let words = subcommands.isEmpty ? positionals.map(\.usage) : ["COMMAND", "[ARGUMENT]..."]
+    let words =
+      subcommands.isEmpty
+      ? positionals.map(\.usage) : [defaultSubcommand == nil ? "COMMAND" : "[COMMAND]", "[ARGUMENT]..."]
     return (["[OPTION]..."] + words).joined(separator: " ")
   }
 

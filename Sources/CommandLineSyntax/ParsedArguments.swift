@@ -20,6 +20,8 @@ public struct ParsedArguments: Hashable, Sendable {
   /// In the order of the command line.
   public var occurrences: [Occurrence]
   public var positionals: [Argument]
+  /// Whether the subcommand was not named, and is the program's default.
+  public var isCommandImplied = false
 
   public init(commandPath: [String], occurrences: [Occurrence] = [], positionals: [Argument] = []) {
     self.commandPath = commandPath

@@ -133,10 +133,17 @@ private struct Parser {
       suggestions: nearMatches(for: value.text, in: choices, limit: 1))
   }
 
-  func finish() throws(UsageError) -> ParsedArguments {
+  mutating func finish() throws(UsageError) -> ParsedArguments {
     if let pending { throw failure(.missingValue(pending)) }
     if flags.contains(where: { $0.replacesCommand && result.has($0) }) { return result }
-    if !command.subcommands.isEmpty { throw failure(.missingCommand) }
+    if !command.subcommands.isEmpty {
+      guard let subcommand = command.defaultSubcommand.flatMap({ command.subcommand($0) }) else {
+        throw failure(.missingCommand)
+      }
+      command = subcommand
+      result.commandPath.append(subcommand.name)
+      result.isCommandImplied = true
+    }
 
     let expected = command.positionals
     for (place, positional) in expected.enumerated() where positional.isRequired {

@@ -9,11 +9,23 @@ public enum DriverVersion: Hashable, Sendable {
   /// A driver whose newest supported CUDA version this is.
   case cuda(CUDAVersion)
 
-  /// Reads `460.32.03`, a branch (`535`, `R535`, `r535`) or a CUDA version (`12.2`); nil for anything else.
+  /// Reads `460.32.03`, a branch (`535`, `R535`, `r535`) or a CUDA version (`12.2`, `CUDA 12.2`), each also as it stands in a
+  /// table of nvidia-smi (`Driver Version: 460.32.03`); nil for anything else.
   ///
   /// A first number of three digits makes it a driver, a smaller one with exactly one dot a CUDA version: driver
   /// branches have had three digits since 2008 and CUDA versions two. A lone smaller number is refused.
   public init?(_ text: some StringProtocol) {
+    if let first = text.first, "cCdDkK".contains(first) {
+      guard
+        let match = text.lowercased().wholeMatch(
+          of: /(?<kind>cuda|driver|kmd)(?: ?(?:umd )?version)?[: ]*(?<value>r?[0-9][0-9.]*)/),
+        let version = DriverVersion(match.value)
+      else { return nil }
+      let isCUDA = if case .cuda = version { true } else { false }
+      guard isCUDA == (match.kind == "cuda") else { return nil }
+      self = version
+      return
+    }
     let isBranchName = text.first == "R" || text.first == "r"
     let parts = (isBranchName ? text.dropFirst() : text[...])
       .split(separator: ".", omittingEmptySubsequences: false)

@@ -10,6 +10,13 @@ extension ScanReport {
     var writer = JSONWriter()
     writer.object { writer in
       writer.answers(assessment.answers, question)
+      if let here {
+        writer.object("here") { writer in
+          writer.member("container", here.container)
+          writer.array("notes", here.notes)
+          writer.member("origin", here.origin.rawValue)
+        }
+      }
       writer.array("requirements", question.requirements.map(\.description))
       writer.member("schemaVersion", JSONWriter.schemaVersion)
       writer.object("summary") { writer in

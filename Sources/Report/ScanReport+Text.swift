@@ -10,7 +10,7 @@ extension ScanReport {
   ///
   /// - Parameter seconds: how long the scan took.
   public func text(_ style: TextStyle, seconds: Double) -> String {
-    var text = ""
+    var text = hereText(style)
     var isCut = false
     let sections = sections
     if sections.count > 1 { text += unread(assessment.views, style) }
@@ -45,6 +45,16 @@ extension ScanReport {
             + sentence(devices[device], answer) + "\n"
         }.joined()
       }.joined()
+  }
+
+  /// What was looked at, where nobody said it.
+  private func hereText(_ style: TextStyle) -> String {
+    guard let here, !here.notes.isEmpty else { return "" }
+    return here.notes.map { note in
+      let sentence = note.prefix(1).uppercased() + note.dropFirst() + "."
+      return style.paint(String(wrapped(printable(sentence), first: "", width: style.width).dropLast()), .dim)
+        + "\n"
+    }.joined() + "\n"
   }
 
   /// The views that are shown together: single files in one table, everything else by itself.

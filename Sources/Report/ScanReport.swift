@@ -7,8 +7,37 @@ import Stack
 /// What the command `scan` shows: an assessment, in text or JSON. Nothing is judged here.
 public struct ScanReport: Sendable {
   public var assessment: Assessment
+  /// How it was found out what to look at; nil where the question says it.
+  public var here: Here?
 
-  public init(_ assessment: Assessment) { self.assessment = assessment }
+  public init(_ assessment: Assessment, here: Here? = nil) {
+    self.assessment = assessment
+    self.here = here
+  }
+
+  /// What a command that was told nothing has found out about where it is.
+  public struct Here: Hashable, Sendable {
+    /// What led to the environment.
+    public enum Origin: String, Hashable, Sendable, CaseIterable {
+      case virtualEnvironment = "VIRTUAL_ENV"
+      case conda = "CONDA_PREFIX"
+      case path = "PATH"
+      /// The command line.
+      case arguments
+    }
+
+    public var origin: Origin
+    /// The file that shows that this is a container; nil where none does.
+    public var container: String?
+    /// For a person: clauses without a full stop.
+    public var notes: [String]
+
+    public init(origin: Origin, container: String? = nil, notes: [String] = []) {
+      self.origin = origin
+      self.container = container
+      self.notes = notes
+    }
+  }
 
   var question: Question { assessment.question }
   var devices: [RequestedDevice] { question.devices }

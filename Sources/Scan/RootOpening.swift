@@ -38,14 +38,21 @@ struct RootOpener {
     self.progress = progress
   }
 
-  /// Adds the roots that `path` stands for: the images of an archive, the wheels in a folder and the folder itself, or
+  /// Adds the roots that `input` stands for: the images of an archive, the wheels in a folder and the folder itself, or
   /// one.
-  mutating func add(_ path: Path) {
+  mutating func add(_ input: ScanInput) {
+    let path = input.name
     do throws(Problem) {
-      if try FileKind.of(path) == .directory {
-        try addDirectory(path)
-      } else {
-        try addFile(path)
+      switch input.place {
+      case .path:
+        if try FileKind.of(path) == .directory {
+          try addDirectory(path)
+        } else {
+          try addFile(FileBytes(path: path), at: path)
+        }
+      case .file(let file): try addFile(FileBytes(again: file), at: path, isNameless: true)
+      case .image(let folder, let blobs):
+        add(try ImageArchive(folder: folder, blobs: blobs, platform: platform), at: path)
       }
     } catch {
       addRoot(ScanRoot(path: path, kind: .file), problems: [error])
@@ -86,7 +93,9 @@ struct RootOpener {
     var root = ScanRoot(path: path, kind: hasSystemFolder ? .rootFileSystem : .directory)
     root.folder = folder
     addRoot(root)
-    for name in packages.sorted(by: { $0.lexicographicallyPrecedes($1) }) { add(path.appending(name)) }
+    for name in packages.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+      add(ScanInput(name: path.appending(name)))
+    }
   }
 
   /// Names of packages that are opened in a folder that was named. In folders below it they are files like others.
@@ -97,8 +106,8 @@ struct RootOpener {
     packageSuffixes.contains { name.suffix($0.count) == $0[...] }
   }
 
-  private mutating func addFile(_ path: Path) throws(Problem) {
-    let file = try FileBytes(path: path)
+  /// - Parameter isNameless: whether the file cannot be opened by its name.
+  private mutating func addFile(_ file: FileBytes, at path: Path, isNameless: Bool = false) throws(Problem) {
     memory.addMemory(for: file.size)
     decompression.addDecompression(for: file.size)
     let prefix = try file.bytes(at: 0, count: Int(min(file.size, 4)), "file")
@@ -106,7 +115,9 @@ struct RootOpener {
     guard try TarArchive.isTar(file) else {
       let isELF = prefix.starts(with: [0x7F, 0x45, 0x4C, 0x46])
       if !isELF, try ZipArchive.endsAsZip(file) { return try addZip(file, at: path) }
-      return addRoot(ScanRoot(path: path, kind: .file))
+      var root = ScanRoot(path: path, kind: .file)
+      if isNameless { root.file = file }
+      return addRoot(root)
     }
     var tree = FileTree(limits: limits, steps: steps, memory: memory)
     tree.apply(

@@ -13,6 +13,8 @@ public struct ScanRoot: Sendable {
   var archive: ArchiveFiles?
   /// The directory that is walked; nil for everything else.
   var folder: Folder?
+  /// The root itself where it is a file that its path does not lead to; nil for everything else.
+  var file: FileBytes?
 
   public init(path: Path, kind: View.Kind) {
     self.path = path
@@ -99,7 +101,7 @@ extension [ScanRoot] {
     let root = self[place.root]
     if let archive = root.archive { return CountedBytes(try archive.open(place.path)) }
     if let folder = root.folder { return try FileBytes(in: folder, place.path) }
-    return try FileBytes(path: root.path)
+    return if let file = root.file { try FileBytes(again: file) } else { try FileBytes(path: root.path) }
   }
 }
 

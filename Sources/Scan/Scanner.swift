@@ -26,7 +26,10 @@ public struct Scanner: Sendable {
   ///
   /// A symbolic link is never followed on the host: what it leads to is found under its own name, or it is outside.
   /// Nothing ends a scan; what cannot be read is among the result's problems.
-  public func scan(_ paths: [Path]) -> ScanResult {
+  public func scan(_ paths: [Path]) -> ScanResult { scan(paths.map { ScanInput(name: $0) }) }
+
+  /// Scans `inputs`, of which those with a name that was there before are left out.
+  public func scan(_ inputs: [ScanInput]) -> ScanResult {
     let steps = Budget(limits.pathSteps)
     let decompression = Budget(
       Int(clamping: limits.decompressedSize), expected: limits.atMost(.decompressedSize))
@@ -34,9 +37,9 @@ public struct Scanner: Sendable {
       limits: limits, steps: steps, decompression: decompression, platform: platform, jobs: jobs,
       progress: progress)
     var seen: Set<Path> = []
-    for path in paths where seen.insert(path).inserted {
+    for input in inputs where seen.insert(input.name).inserted {
       progress?.begin(.opening)
-      opener.add(path)
+      opener.add(input)
     }
     // An archive that takes all of it to be opened must not keep others from being read.
     decompression.add(Int(clamping: limits.decompressedSize))

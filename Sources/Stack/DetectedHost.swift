@@ -9,6 +9,8 @@ public struct DetectedHost: Hashable, Sendable {
     public var computeCapability: ComputeCapability?
     /// Vendor and device on the PCI bus: `10de:2330`.
     public var pciID: String?
+    /// Whether ``name`` is only the start of the name.
+    public var isNameCut = false
 
     public init(name: String?, computeCapability: ComputeCapability? = nil, pciID: String? = nil) {
       self.name = name
@@ -18,6 +20,7 @@ public struct DetectedHost: Hashable, Sendable {
 
     /// What it is by its name, else by its number on the bus; nil where the tables have neither.
     func match(in tables: TableSet) -> GPUCatalogue.Match? {
+      if isNameCut, let name { return try? GPUCatalogue.resolve(start: name, in: tables) }
       for query in [name, pciID] {
         if let query, let match = try? GPUCatalogue.resolve(query, in: tables) { return match }
       }
@@ -42,10 +45,12 @@ public struct DetectedHost: Hashable, Sendable {
   public enum Failure: Error, Hashable, Sendable {
     /// There is no driver. What was tried.
     case noDriver(tried: [String])
-    /// The driver shows no GPU.
-    case noGPU(driver: String)
+    /// The driver, where it is known, shows no GPU.
+    case noGPU(driver: String?)
     /// The compute capability of a GPU is not known.
     case unknownGPU(name: String)
+    /// Of the name of a GPU only the start is known, which several kinds share.
+    case cutName(String)
   }
 
   /// The driver: its release where that is known, else the CUDA version.
@@ -58,14 +63,22 @@ public struct DetectedHost: Hashable, Sendable {
   /// - Throws: ``Failure`` when there is no driver or no GPU, or when a GPU is of an unknown kind.
   public func devices(by tables: TableSet) throws(Failure) -> [Device] {
     guard let driver else { throw .noDriver(tried: []) }
-    guard !gpus.isEmpty else { throw .noGPU(driver: "\(driver)") }
+    return try devices(with: driver, by: tables)
+  }
+
+  /// Every GPU with `driver`, or without one.
+  ///
+  /// - Throws: ``Failure`` when there is no GPU, or one of an unknown kind.
+  public func devices(with driver: DriverVersion?, by tables: TableSet) throws(Failure) -> [Device] {
+    guard !gpus.isEmpty else { throw .noGPU(driver: driver?.description) }
     var devices: [Device] = []
     for gpu in gpus {
       let match = gpu.match(in: tables)
       guard let computeCapability = gpu.computeCapability ?? match?.computeCapability else {
+        if gpu.isNameCut, let name = gpu.name { throw .cutName(name) }
         throw .unknownGPU(name: gpu.name ?? gpu.pciID ?? "without a name")
       }
-      if gpu.name == nil, let match, match.computeCapability == computeCapability {
+      if gpu.name == nil || gpu.isNameCut, let match, match.computeCapability == computeCapability {
         devices.append(match.device(driver: driver, tables: tables))
       } else {
         devices.append(Device(computeCapability, name: gpu.name, driver: driver, tables: tables))
@@ -154,8 +167,10 @@ extension DetectedHost.Failure: CustomStringConvertible {
     case .noDriver(let tried):
       "there is no NVIDIA driver on this machine"
         + (tried.isEmpty ? "" : ": \(tried.joined(separator: "; "))")
-    case .noGPU(let driver): "the NVIDIA driver \(driver) shows no GPU"
+    case .noGPU(let driver): driver.map { "the NVIDIA driver \($0) shows no GPU" } ?? "there is no GPU"
     case .unknownGPU(let name): "the compute capability of the GPU \(name) is not known"
+    case .cutName(let name):
+      "nvidia-smi cuts the name \"\(name)...\", which GPUs of different compute capabilities share; nvidia-smi -L prints it whole"
     }
   }
 }

@@ -8,8 +8,8 @@ extension Flag {
     documentation: """
       Judge for this GPU: a name as nvidia-smi prints it or as people say it (A100, "RTX 4090", "H100 NVL"), \
       a compute capability (8.0) or a target (sm_80), an architecture (Ampere) or a series ("RTX 50 series"), \
-      a PCI id (10de:2b85), a machine of a cloud (g5.xlarge). auto is every GPU of this machine, with its driver. \
-      May be given several times.
+      a PCI id (10de:2b85), a machine of a cloud (g5.xlarge). Several are separated by commas, and how many there are \
+      does not matter (8xH100). auto is every GPU of this machine, with its driver. May be given several times.
       """,
     defaultValue: "one GPU of each current generation", group: "What to judge for")
   static let driver = Flag(
@@ -21,6 +21,23 @@ extension Flag {
       image, and knows the PTX version and the compression of each piece of code.
       """,
     defaultValue: "the driver is left out of the verdict", group: "What to judge for")
+  static let host = Flag(
+    "host", .value("FILE"), values: .files,
+    documentation: """
+      Judge for the GPUs and the driver of another machine: FILE is what nvidia-smi, nvidia-smi -L, nvidia-smi -q or a \
+      query of it as CSV has printed there; - is standard input. --gpu and --driver take the place of what it says.
+      """,
+    group: "What to judge for")
+  static let blobs = Flag(
+    "blobs", .value("DIR"), values: .directories,
+    documentation: """
+      Where blobs are that an OCI layout shares with others: DIR/sha256 has what the layout lacks.
+      """,
+    group: "Archives and images")
+  static let wheelPython = Flag(
+    "python", .value("VERSION"), values: .suggestions(["3.10", "3.12"]),
+    documentation: "The version of Python for which pypi: fetches a wheel.", defaultValue: "that of pip",
+    group: "Archives and images")
   static let imageConfig = Flag(
     "image-config", .repeated("FILE"), values: .files,
     documentation: """
@@ -173,7 +190,10 @@ extension Flag {
   }
   static let platform = Flag(
     "platform", .value("OS/ARCH[/VARIANT]"), values: .suggestions(["linux/amd64", "linux/arm64"]),
-    documentation: "Of an image for several platforms only the one for this, such as linux/arm64.",
+    documentation: """
+      Of an image for several platforms only the one for this, such as linux/arm64. registry: and pypi: fetch what is for \
+      this.
+      """,
     defaultValue: "all linux platforms", group: "Archives and images")
   static let jobs = Flag(
     "jobs", .value("N"), documentation: "Use at most N threads. The result is the same for every N.",
@@ -240,11 +260,22 @@ extension Command {
           tar, or a folder of wheels; an image from docker save or as an OCI archive or layout; or one file: a library, \
           an executable, or a .o, .a, .cubin, .fatbin or .ptx file; or what the command facts has written. It is told by \
           its content, not by its name.
+
+          Or what is fetched first:
+            -                    any such file that comes as standard input
+            docker:app:latest    an image that docker has; podman: likewise
+            registry:HOST/REPO:TAG
+                                 an image in a registry, through skopeo, docker
+                                 or podman
+            oci:DIR              a folder with an OCI image layout
+            pypi:torch==2.9.1    a wheel that pip downloads
+
+          A file of such a name is written ./docker:app.
           """)
     ],
     flags: [
-      .gpu, .driver, .imageConfig, .require, .failOn, .platform, .limit, .data, .details, .scanOutput, .json,
-      .sarifLocation, .jobs,
+      .gpu, .driver, .host, .imageConfig, .require, .failOn, .platform, .blobs, .wheelPython, .limit, .data,
+      .details, .scanOutput, .json, .sarifLocation, .jobs,
     ],
     examples: [
       Example("Does this environment run on an A100?", "cubinspect scan site-packages --gpu A100"),
@@ -255,11 +286,39 @@ extension Command {
         "Does this image run on the machine where I am?",
         "docker inspect app | cubinspect scan / --gpu auto --image-config /dev/stdin"),
       Example(
+        "Does this image run on another machine, of which I have the output of nvidia-smi?",
+        "docker save app | cubinspect scan - --host nvidia-smi.txt"),
+      Example(
         "Does what we built carry every target that we promise?",
         "cubinspect scan build/lib --require sm_80,sm_90,compute_90"),
       Example(
         "Fail the job if anything would start slowly, and keep a report:",
         "cubinspect scan dist --gpu sm_80 --fail-on jit -o text -o json=report.json"),
+    ])
+
+  static let check = Command(
+    "check",
+    summary: "Say whether the Python environment that is active here runs on the GPUs of this machine.",
+    discussion: """
+      Looks at the active virtual environment (VIRTUAL_ENV) or conda environment (CONDA_PREFIX), else at the packages of the \
+      Python that would start, and at this machine's GPUs and driver, and answers as scan does. The answer begins with what \
+      was looked at and how it was found. Where there is no GPU it says so, and shows on which current GPUs the environment \
+      runs. Without a command the program does this.
+      """,
+    positionals: [
+      Positional(
+        "PATH", .any, values: .files,
+        documentation: "What to look at in place of the environment: what scan takes.")
+    ],
+    flags: [
+      .gpu, .driver, .host, .imageConfig, .require, .failOn, .platform, .blobs, .wheelPython, .limit, .data,
+      .details, .scanOutput, .json, .sarifLocation, .jobs,
+    ],
+    examples: [
+      Example("Does what is here run here?", "cubinspect check"),
+      Example("Would it run on an A100?", "cubinspect check --gpu A100 --driver 535"),
+      Example(
+        "Does it run on the machine of this nvidia-smi?", "ssh node nvidia-smi | cubinspect check --host -"),
     ])
 
   static let facts = Command(
@@ -277,7 +336,9 @@ extension Command {
         "PATH", .oneOrMore, values: .files,
         documentation: "A directory, a wheel or another package, an image, or one file, as for scan.")
     ],
-    flags: [.compact, .imageConfig, .platform, .limit, .data, .factsFile, .jobs],
+    flags: [
+      .compact, .imageConfig, .platform, .blobs, .wheelPython, .limit, .data, .factsFile, .jobs,
+    ],
     examples: [
       Example(
         "Keep what there is to know about a wheel:", "cubinspect facts torch-2.9.1.whl -o torch.json"),
@@ -349,10 +410,13 @@ extension Command {
       """,
     positionals: [
       Positional(
-        "OLD", values: .files, documentation: "A directory, or one file such as a library, as for scan."),
+        "OLD", values: .files,
+        documentation: "A directory, one file such as a library, or what is fetched first, as for scan."),
       Positional("NEW", values: .files, documentation: "What to compare with it."),
     ],
-    flags: [.failOnLoss, .noKernels, .platform, .limit, .data, .output, .json, .jobs],
+    flags: [
+      .failOnLoss, .noKernels, .platform, .blobs, .wheelPython, .limit, .data, .output, .json, .jobs,
+    ],
     examples: [
       Example("What does the new release lack?", "cubinspect diff torch-2.4/lib torch-2.5/lib"),
       Example(
@@ -419,7 +483,7 @@ extension Command {
         "PACKAGE", values: .suggestions(["torch", "bitsandbytes", "onnxruntime-gpu", "xformers"]),
         documentation: "The name of a package on PyPI, such as bitsandbytes.")
     ],
-    flags: [.gpu, .driver, .python, .cuda, .machine, .data, .output, .json],
+    flags: [.gpu, .driver, .host, .python, .cuda, .machine, .data, .output, .json],
     examples: [
       Example(
         "Which bitsandbytes runs on a GTX 980?", "cubinspect which bitsandbytes --gpu \"GTX 980\""),
@@ -480,7 +544,8 @@ extension Command {
       Positional(
         "COMMAND", .optional,
         values: .suggestions([
-          "scan", "which", "list", "kernels", "extract", "diff", "facts", "gpus", "tables", "explain",
+          "check", "scan", "which", "list", "kernels", "extract", "diff", "facts", "gpus", "tables",
+          "explain",
         ]),
         documentation: "The command to explain; without it, the program.")
     ])
@@ -503,9 +568,12 @@ extension Command {
     discussion: """
       Reads ELF files, finds every piece of CUDA device code in them, and says on which GPUs, and with which \
       drivers, it runs: without a GPU, without Python and without the CUDA toolkit.
+
+      Without a COMMAND it checks the Python environment that is active here, for the GPUs of this machine.
       """,
     flags: [.color, .quiet, .help, .version],
     examples: [
+      Example("Does what is here run on the GPUs of this machine?", "cubinspect"),
       Example("On which current GPUs does this PyTorch run?", "cubinspect scan torch/lib"),
       Example("Does it run on an A100?", "cubinspect scan torch/lib --gpu A100"),
       Example("What device code is in this file?", "cubinspect list libtorch_cuda.so"),
@@ -534,10 +602,19 @@ extension Command {
           .init(
             "CUBINSPECT_DATA",
             "Files as for --data, separated by colons; those of the command line come after them."),
+          .init(
+            "CUBINSPECT_CLIENT_TIMEOUT",
+            "Seconds after which a client (docker, podman, skopeo, pip) that does nothing is ended. Default: 600."
+          ),
+          .init(
+            "TMPDIR",
+            "Where streams and fetched images are kept while they are read. Default: where the system has large temporary files."
+          ),
+          .init("XDG_CACHE_HOME", "Where fetched wheels are kept, in cubinspect/wheels. Default: ~/.cache."),
         ]),
     ],
     subcommands: [
-      scan, which, list, kernels, extract, diff, facts, gpus, tables, explain, help, completions, licenses,
-      man,
-    ])
+      check, scan, which, list, kernels, extract, diff, facts, gpus, tables, explain, help, completions,
+      licenses, man,
+    ], defaultSubcommand: check.name)
 }

@@ -35,6 +35,13 @@ enum Cubinspect {
       // Its thread costs as much as a small file, so only where something could be left behind.
       if ProgressLine.isPossible(isQuiet: parsed.isQuiet) || parsed.writesFiles { Interruption.watch() }
       switch command {
+      case "check":
+        let status = try CheckCommand(parsed).run()
+        if parsed.isCommandImplied, !parsed.isQuiet {
+          Terminal.report(
+            "\(tool.name) --help explains what else there is, such as \(tool.name) scan PATH --gpu GPU")
+        }
+        return status
       case "scan": return try ScanCommand(parsed).run()
       case "facts": return try FactsCommand(parsed).run()
       case "list": return try ListCommand(parsed).run()
@@ -58,7 +65,9 @@ enum Cubinspect {
     } catch {
       Terminal.report("\(error)")
       // Who forgets the command most likely wants a scan.
-      if case .unknownCommand(let word) = error.reason, (try? FileKind.of(Path(bytes: word.bytes))) != nil {
+      if case .unknownCommand(let word) = error.reason,
+        Input.scheme(of: word) != nil || (try? FileKind.of(Path(bytes: word.bytes))) != nil
+      {
         Terminal.report("To scan it: \(tool.name) scan \(word)")
       }
       if let hint = error.hint { Terminal.report(hint) }

@@ -6,8 +6,7 @@ import Scan
 
 /// `cubinspect diff`.
 struct DiffCommand {
-  private let old: Path
-  private let new: Path
+  private let fetched: Fetched
   private let comparesKernels: Bool
   private let failsOnLosses: Bool
   private let scanner: Scanner
@@ -18,24 +17,24 @@ struct DiffCommand {
   private let tables: TableSet
 
   init(_ arguments: ParsedArguments) throws(UsageError) {
-    old = Path(bytes: arguments.positionals[0].bytes)
-    new = Path(bytes: arguments.positionals[1].bytes)
+    let inputs = try arguments.inputs
     comparesKernels = !arguments.has(.noKernels)
     failsOnLosses = arguments.value(of: .failOnLoss)?.text == "lost"
-    outputs = try Output.all(arguments, reading: [old, new])
+    outputs = try Output.all(arguments, reading: inputs.compactMap(\.path))
     style = Terminal.style(arguments)
     tables = try arguments.tables
     tool = arguments.tool(tables)
     scanner = try arguments.scanner
     isQuiet = arguments.isQuiet
+    fetched = try Fetched(inputs, arguments)
   }
 
   func run() -> ExitStatus {
-    if FactsFile.refuse(among: [old, new]) { return .usage }
+    if FactsFile.refuse(among: fetched.inputs) { return .usage }
     let report = ProgressLine.during(isQuiet: isQuiet) { progress in
       var scanner = scanner
       scanner.progress = progress
-      let result = scanner.scan([old, new])
+      let result = scanner.scan(fetched.inputs)
       let pairs = result.libraryPairs
       let read = DeviceCodeDifference.readLibraries(pairs)
       let kernels = comparesKernels ? result.kernels(of: read, jobs: scanner.jobs, progress: progress) : nil

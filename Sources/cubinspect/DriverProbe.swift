@@ -36,77 +36,11 @@ enum DriverProbe {
     let deadline = ContinuousClock.now + timeLimit
     for program in programs {
       for query in DetectedHost.managementQueries {
-        let answer = output(of: program, ["--query-gpu=\(query)", "--format=csv,noheader"], until: deadline)
-        guard let answer else { continue }
+        let process = ChildProcess(
+          program: program, arguments: ["--query-gpu=\(query)", "--format=csv,noheader"], deadline: deadline)
+        guard let answer = try? process.output(limit: limit) else { continue }
         if let host = DetectedHost(answer: answer, to: query) { return host }
       }
-    }
-    return nil
-  }
-
-  /// What a program on PATH writes to standard output; nil where there is none, where it fails, and where it has not ended
-  /// in time: it is killed then.
-  private static func output(
-    of program: String, _ arguments: [String], until deadline: ContinuousClock.Instant
-  )
-    -> [UInt8]?
-  {
-    var ends: [CInt] = [-1, -1]
-    guard unsafe pipe(&ends) == 0 else { return nil }
-    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-    defer { close(ends[0]) }
-    var actions = unsafe posix_spawn_file_actions_t()
-    unsafe posix_spawn_file_actions_init(&actions)
-    defer { unsafe posix_spawn_file_actions_destroy(&actions) }
-    unsafe posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
-    unsafe posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO)
-    unsafe posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0)
-    // The signals that this program waits for or ignores mean what they always do.
-    var attributes = posix_spawnattr_t()
-    unsafe posix_spawnattr_init(&attributes)
-    defer { unsafe posix_spawnattr_destroy(&attributes) }
-    var signals = sigset_t()
-    unsafe sigemptyset(&signals)
-    unsafe posix_spawnattr_setsigmask(&attributes, &signals)
-    for number in [SIGPIPE, SIGXFSZ] { unsafe sigaddset(&signals, number) }
-    unsafe posix_spawnattr_setsigdefault(&attributes, &signals)
-    unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
-    var words = unsafe ([program] + arguments).map { unsafe strdup($0) } + [nil]
-    defer { for index in unsafe words.indices { unsafe free(words[index]) } }
-    var process = pid_t()
-    let error = unsafe posix_spawnp(&process, program, &actions, &attributes, &words, environ)
-    close(ends[1])
-    guard error == 0 else { return nil }
-
-    let bytes = read(ends[0], until: deadline)
-    var status: CInt = 0
-    while true {
-      let ended = unsafe waitpid(process, &status, WNOHANG)
-      if ended == process { return status == 0 ? bytes : nil }
-      guard ended == 0 || errno == EINTR, bytes != nil, deadline > .now else {
-        // One that hangs in the kernel ends when it can: nobody waits for it.
-        kill(process, SIGKILL)
-        return nil
-      }
-      usleep(1000)
-    }
-  }
-
-  /// Everything up to the end of a pipe; nil where that has not come in time, or is too far.
-  private static func read(_ pipe: CInt, until deadline: ContinuousClock.Instant) -> [UInt8]? {
-    var bytes: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 1 << 12)
-    while bytes.count <= limit {
-      let rest = deadline - .now
-      guard rest > .zero else { return nil }
-      var request = pollfd(fd: pipe, events: Int16(POLLIN), revents: 0)
-      let ready = unsafe poll(&request, 1, CInt(rest / .milliseconds(1)) + 1)
-      if ready < 0, errno != EINTR { return nil }
-      guard ready > 0 else { continue }
-      let count = unsafe buffer.withUnsafeMutableBytes { unsafe Glibc.read(pipe, $0.baseAddress, $0.count) }
-      if count < 0, errno != EINTR { return nil }
-      if count == 0 { return bytes }
-      bytes += buffer[..<max(count, 0)]
     }
     return nil
   }

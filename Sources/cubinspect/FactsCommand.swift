@@ -7,7 +7,7 @@ import Stack
 
 /// `cubinspect facts`.
 struct FactsCommand {
-  private let paths: [Path]
+  private let fetched: Fetched
   private let images: [ImageConfiguration]
   private let scanner: Scanner
   private let isQuiet: Bool
@@ -17,21 +17,22 @@ struct FactsCommand {
 
   init(_ arguments: ParsedArguments) throws(UsageError) {
     isCompact = arguments.has(.compact)
-    paths = arguments.positionals.map { Path(bytes: $0.bytes) }
-    output = try Output.json(arguments, .factsFile, reading: paths)
+    let inputs = try arguments.inputs
+    output = try Output.json(arguments, .factsFile, reading: inputs.compactMap(\.path))
     images = try arguments.images
     scanner = try arguments.scanner
     isQuiet = arguments.isQuiet
     tables = try arguments.tables
+    fetched = try Fetched(inputs, arguments)
   }
 
   func run() -> ExitStatus {
     if isCompact, let status = compact() { return status }
-    if FactsFile.refuse(among: paths) { return .usage }
+    if FactsFile.refuse(among: fetched.inputs) { return .usage }
     var facts = ProgressLine.during(isQuiet: isQuiet) { progress in
       var scanner = scanner
       scanner.progress = progress
-      return scanner.scan(paths).facts(
+      return scanner.scan(fetched.inputs).facts(
         for: .everything, by: tables, images: images, jobs: scanner.jobs, progress: progress)
     }
     var status = ExitStatus.success
@@ -45,40 +46,48 @@ struct FactsCommand {
       if problems.contains(where: { $0.problem.isFailure }) { status = .usage }
     }
     if isCompact { facts.views = facts.views.map(\.compact) }
-    return write(facts) ? status : .usage
+    return write(facts, tables.date) ? status : .usage
   }
 
-  private func write(_ facts: Facts) -> Bool {
+  /// - Parameter date: that of the tables by which the facts were found; nil for those of a document.
+  private func write(_ facts: Facts, _ date: TableDate?) -> Bool {
     [output].write(
       TextStyle(), text: { _ in [] },
       json: {
-        FactsDocument.write(facts, toolName: Cubinspect.tool.name, toolVersion: Cubinspect.tool.version)
+        FactsDocument.write(
+          facts, toolName: Cubinspect.tool.name, toolVersion: Cubinspect.tool.version, tables: date)
       })
   }
 
   /// Makes facts compact that were written down before; nil where some path holds none.
   private func compact() -> ExitStatus? {
-    let files = paths.compactMap { FactsFile.open($0) }
-    guard files.count == paths.count else { return nil }
+    let files = fetched.inputs.compactMap { FactsFile.open($0) }
+    guard files.count == fetched.inputs.count else { return nil }
     var facts = Facts()
-    for (path, file) in zip(paths, files) {
+    for (input, file) in zip(fetched.inputs, files) {
       do throws(Problem) {
         facts.add(try FactsDocument.read(file, by: tables))
       } catch {
-        Terminal.report("\(path): \(error.description)")
+        Terminal.report("\(input.name): \(error.description)")
         return .usage
       }
     }
     facts.views = facts.views.map(\.compact)
-    return write(facts) ? .success : .usage
+    return write(facts, nil) ? .success : .usage
   }
 }
 
 /// Files that hold facts in place of what they are about.
 enum FactsFile {
-  /// The file at `path` if it is one, told by how it starts.
-  static func open(_ path: Path) -> FileBytes? {
-    guard let file = try? FileBytes(path: path),
+  /// The file that `input` is if it is one, told by how it starts.
+  static func open(_ input: ScanInput) -> FileBytes? {
+    let opened: FileBytes? =
+      switch input.place {
+      case .path: try? FileBytes(path: input.name)
+      case .file(let file): try? FileBytes(again: file)
+      case .image: nil
+      }
+    guard let file = opened,
       let prefix = try? file.bytes(
         at: 0, count: Int(min(file.size, UInt64(FactsDocument.prefixSize))), "file"),
       FactsDocument.isDocument(prefix: prefix)
@@ -87,10 +96,12 @@ enum FactsFile {
   }
 
   /// Reports which of `paths` are facts, for commands that need the files themselves; returns whether some are.
-  static func refuse(among paths: [Path]) -> Bool {
-    let facts = paths.filter { open($0) != nil }
-    for path in facts {
-      Terminal.report("\(path): holds facts, which only the command scan can use")
+  static func refuse(among paths: [Path]) -> Bool { refuse(among: paths.map { ScanInput(name: $0) }) }
+
+  static func refuse(among inputs: [ScanInput]) -> Bool {
+    let facts = inputs.filter { open($0) != nil }
+    for input in facts {
+      Terminal.report("\(input.name): holds facts, which only the command scan can use")
     }
     return !facts.isEmpty
   }

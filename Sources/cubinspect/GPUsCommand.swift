@@ -20,16 +20,14 @@ struct GPUsCommand {
   }
 
   func run() -> ExitStatus {
-    // A target is a question about code: which GPUs run it as it is.
-    let target = query.hasPrefix("sm_") ? CodeTarget(query) : nil
-    var gpus =
-      target.map { tables.gpus.gpus(running: $0, by: tables) } ?? tables.gpus.search(query, by: tables)
+    var gpus: [GPU] = []
     var instances: [CloudInstance] = []
-    if gpus.isEmpty {
+    let names = GPUCatalogue.queries(in: query)
+    for name in names.isEmpty ? [""] : names {
       do throws(GPUCatalogue.Failure) {
-        let matches = try GPUCatalogue.resolveAll(query, in: tables)
-        gpus = matches.flatMap { tables.gpus.products(of: $0) }
-        instances = matches.compactMap(\.instance)
+        let found = try self.found(name)
+        gpus += found.gpus.filter { !gpus.contains($0) }
+        instances += found.instances.filter { !instances.contains($0) }
       } catch {
         Terminal.report(error.description(by: tables))
         return .usage
@@ -39,6 +37,18 @@ struct GPUsCommand {
     let isWritten = outputs.write(
       style, text: { Array(report.text($0).utf8) }, json: { report.json(tool) })
     return isWritten ? .success : .usage
+  }
+
+  private func found(
+    _ name: String
+  ) throws(GPUCatalogue.Failure) -> (gpus: [GPU], instances: [CloudInstance]) {
+    // A target is a question about code: which GPUs run it as it is.
+    let target = name.hasPrefix("sm_") ? CodeTarget(name) : nil
+    let gpus =
+      target.map { tables.gpus.gpus(running: $0, by: tables) } ?? tables.gpus.search(name, by: tables)
+    if !gpus.isEmpty { return (gpus, []) }
+    let matches = try GPUCatalogue.resolveAll(name, in: tables)
+    return (matches.flatMap { tables.gpus.products(of: $0) }, matches.compactMap(\.instance))
   }
 }
 

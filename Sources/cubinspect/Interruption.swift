@@ -1,13 +1,15 @@
 import Glibc
+import Synchronization
 
-/// Ends the program on a signal so that nothing is left behind: neither files that are not whole nor a line of
-/// progress on the terminal.
+/// Ends the program on a signal so that nothing is left behind: neither programs that it runs, nor temporary folders, nor
+/// files that are not whole, nor a line of progress on the terminal.
 enum Interruption {
   /// Waits for SIGINT, SIGTERM and SIGHUP on a thread of its own, from now on; before other threads are started.
   ///
   /// The program ends by the signal itself, so that who started it sees that. A second signal ends it at once. Signals
   /// that it was started to ignore, as by nohup, stay ignored.
   static func watch() {
+    guard isWatching.exchange(true, ordering: .relaxed) == false else { return }
     var signals = awaited
     // Other threads inherit this.
     unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
@@ -21,14 +23,19 @@ enum Interruption {
     var signals = awaited
     var number: CInt = 0
     while unsafe sigwait(&signals, &number) != 0 {}
-    OutputDirectory.abandonUnfinished {
-      unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
-      ProgressLine.close()
-      _ = raise(number)
-      // Not reached: the signal's action is still that of the system.
-      _exit(128 + number)
+    ChildProcess.endAll(by: number)
+    TemporaryFolder.removeAll {
+      OutputDirectory.abandonUnfinished {
+        unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+        ProgressLine.close()
+        _ = raise(number)
+        // Not reached: the signal's action is still that of the system.
+        _exit(128 + number)
+      }
     }
   }
+
+  private static let isWatching = Atomic(false)
 
   private static var awaited: sigset_t {
     var signals = sigset_t()

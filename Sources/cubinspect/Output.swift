@@ -51,7 +51,7 @@ struct Output {
     let values = arguments.values(of: .output)
     let formats: [Format] =
       switch arguments.commandPath.last {
-      case "scan": Format.allCases
+      case "scan", "check": Format.allCases
       case "tables": [.text, .markdown, .csv, .json]
       default: [.text, .json]
       }
@@ -98,7 +98,7 @@ struct Output {
   ) throws(UsageError) {
     let inputs =
       inputs
-      + [Flag.imageConfig, .data].flatMap { arguments.values(of: $0) }.map { Path(bytes: $0.bytes) }
+      + [Flag.imageConfig, .data, .host].flatMap { arguments.values(of: $0) }.map { Path(bytes: $0.bytes) }
     for output in outputs {
       let conflict: String
       if let input = output.destination.input(among: inputs) {
@@ -201,6 +201,17 @@ extension ParsedArguments {
         }
       }
       return images
+    }
+  }
+
+  /// The version of Python that `--python` names: its first two numbers.
+  var pythonVersion: String? {
+    get throws(UsageError) {
+      guard let value = value(of: .python) else { return nil }
+      guard value.text.wholeMatch(of: /[0-9]{1,2}\.[0-9]{1,3}/) != nil else {
+        throw invalid(.python, value, "write a version such as 3.12")
+      }
+      return value.text
     }
   }
 

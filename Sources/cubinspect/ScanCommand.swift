@@ -10,7 +10,7 @@ import Stack
 
 /// `cubinspect scan`.
 struct ScanCommand {
-  private let paths: [Path]
+  private let fetched: Fetched
   private let question: Question
   private let images: [ImageConfiguration]
   private let failLevel: FailLevel
@@ -20,27 +20,27 @@ struct ScanCommand {
   private let style: TextStyle
   private let tool: Tool
   private let sarifLocation: String?
+  private let here: ScanReport.Here?
 
   init(_ arguments: ParsedArguments) throws(UsageError) {
-    paths = arguments.positionals.map { Path(bytes: $0.bytes) }
-    outputs = try Output.all(arguments, reading: paths)
+    let tables = try arguments.tables
+    try self.init(
+      arguments, inputs: try arguments.inputs, tables: tables, target: try JudgedFor(arguments, tables))
+  }
+
+  /// - Parameter here: how it was found out what to look at, where the command line does not say it.
+  init(
+    _ arguments: ParsedArguments, inputs: [Input], tables: TableSet, target: JudgedFor,
+    here: ScanReport.Here? = nil
+  ) throws(UsageError) {
+    outputs = try Output.all(arguments, reading: inputs.compactMap(\.path))
     style = Terminal.style(arguments)
     sarifLocation = arguments.value(of: .sarifLocation)?.text
     scanner = try arguments.scanner
     isQuiet = arguments.isQuiet
-
-    let tables = try arguments.tables
     tool = arguments.tool(tables)
-    let queries = arguments.values(of: .gpu)
-    let driver = try Self.driver(tables, arguments)
-    var devices: [RequestedDevice] = []
-    for query in queries { devices += try Self.devices(query, driver, tables, arguments) }
-    if queries.isEmpty {
-      devices = tables.architectures.current.map {
-        RequestedDevice(query: $0.description, device: Device($0, driver: driver))
-      }
-    }
     images = try arguments.images
+    self.here = here
 
     var requirements: [TargetRequirement] = []
     if let value = arguments.value(of: .require) {
@@ -51,61 +51,19 @@ struct ScanCommand {
       }
     }
     question = Question(
-      devices: devices, namesDevices: !queries.isEmpty, requirements: requirements, tables: tables)
+      devices: target.requested(by: tables), namesDevices: target.namesDevices, requirements: requirements,
+      tables: tables)
     let level = arguments.value(of: .failOn).flatMap { FailLevel(rawValue: $0.text) }
-    failLevel = level ?? (queries.isEmpty ? .never : .incompatible)
+    failLevel = level ?? (target.namesDevices ? .incompatible : .never)
+    // At last, when nothing is wrong with the command line.
+    fetched = try Fetched(inputs, arguments)
   }
-
-  /// The driver that `--driver` names, or that of this machine; nil without one.
-  static func driver(_ tables: TableSet, _ arguments: ParsedArguments) throws(UsageError)
-    -> DriverVersion?
-  {
-    guard let value = arguments.value(of: .driver) else { return nil }
-    if value.text == auto {
-      do throws(DetectedHost.Failure) {
-        return try DriverProbe.host(by: tables).driver
-      } catch {
-        throw arguments.invalid(.driver, value, error.description)
-      }
-    }
-    guard let driver = DriverVersion(value.text) else {
-      throw arguments.invalid(
-        .driver, value, "write a release (460.32.03), a branch (535), a CUDA version (12.2) or auto")
-    }
-    return driver
-  }
-
-  /// The GPUs that one `--gpu` names: those of this machine for `auto`, with its driver where none is named.
-  static func devices(
-    _ query: Argument, _ driver: DriverVersion?, _ tables: TableSet, _ arguments: ParsedArguments
-  ) throws(UsageError) -> [RequestedDevice] {
-    guard query.text != auto else {
-      do throws(DetectedHost.Failure) {
-        return try DriverProbe.host(by: tables).devices(by: tables).map { device in
-          var device = device
-          device.driver = driver ?? device.driver
-          return RequestedDevice(query: device.name ?? device.computeCapability.description, device: device)
-        }
-      } catch {
-        throw arguments.invalid(.gpu, query, error.description)
-      }
-    }
-    do throws(GPUCatalogue.Failure) {
-      return try GPUCatalogue.resolveAll(query.text, in: tables).map { match in
-        RequestedDevice(query: query.text, device: match.device(driver: driver, tables: tables))
-      }
-    } catch {
-      throw arguments.invalid(.gpu, query, error.description(by: tables))
-    }
-  }
-
-  private static let auto = "auto"
 
   /// What was found under the paths, the views of files with facts behind those of others.
   private func facts(_ scanner: Scanner) -> Facts {
     let devices = question.devices.map(\.device)
     var seen: Set<Path> = []
-    let documents = paths.filter { seen.insert($0).inserted }.map { ($0, FactsFile.open($0)) }
+    let documents = fetched.inputs.filter { seen.insert($0.name).inserted }.map { ($0, FactsFile.open($0)) }
     let others = documents.filter { $0.1 == nil }.map(\.0)
     var facts =
       others.isEmpty
@@ -113,14 +71,14 @@ struct ScanCommand {
       : scanner.scan(others).facts(
         for: .devices(devices), by: question.tables, images: images, jobs: scanner.jobs,
         progress: scanner.progress)
-    for (path, file) in documents {
+    for (input, file) in documents {
       guard let file else { continue }
       do throws(Problem) {
         facts.add(
           try FactsDocument.read(file, by: question.tables)
             .narrowed(to: devices, by: question.tables, images: images))
       } catch {
-        var view = View(kind: .file, paths: [path])
+        var view = View(kind: .file, paths: [input.name])
         view.problems = [FileProblem(path: Path(""), problem: error)]
         facts.views.append(view)
       }
@@ -135,7 +93,7 @@ struct ScanCommand {
     let report = ProgressLine.during(isQuiet: isQuiet) { progress in
       var scanner = scanner
       scanner.progress = progress
-      return ScanReport(Assessment(facts(scanner), question))
+      return ScanReport(Assessment(facts(scanner), question), here: here)
     }
     let elapsed = ContinuousClock.now - start
     let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
@@ -151,6 +109,9 @@ struct ScanCommand {
       case .sarif: report.sarif(tool, location: sarifLocation)
       case .junit: report.junit(failingAt: failLevel, timestamp: Terminal.timestamp, seconds: seconds)
       }
+    }
+    if let here, !isQuiet, !outputs.contains(where: { $0.format == .text && $0.file == nil }) {
+      for note in here.notes { Terminal.report(note) }
     }
     if !outputs.showsTextOnTerminal {
       for problem in report.problems { Terminal.report(problem) }

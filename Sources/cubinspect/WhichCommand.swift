@@ -17,26 +17,20 @@ struct WhichCommand {
     let tables = try arguments.tables
     tool = arguments.tool(tables)
     let package = arguments.positionals[0]
-    let driver = try ScanCommand.driver(tables, arguments)
-    var devices: [RequestedDevice] = []
-    for query in arguments.values(of: .gpu) {
-      devices += try ScanCommand.devices(query, driver, tables, arguments)
-    }
-    guard !devices.isEmpty else {
+    let target = try JudgedFor(arguments, tables)
+    guard target.namesDevices else {
       throw UsageError(.other("--gpu is missing: for which GPU?"), commandPath: arguments.commandPath)
     }
-    let python = arguments.value(of: .python)
-    if let python, python.text.split(separator: ".").compactMap({ Int($0) }).count != 2 {
-      throw arguments.invalid(.python, python, "write a version such as 3.12")
-    }
+    let python = try arguments.pythonVersion
     var cuda: CUDAVersion?
     if let value = arguments.value(of: .cuda) {
       cuda = CUDAVersion(value.text)
       if cuda == nil { throw arguments.invalid(.cuda, value, "write a version such as 12.8") }
     }
     question = ReleaseQuestion(
-      package: package.text, question: Question(devices: devices, namesDevices: true, tables: tables),
-      python: python?.text, cuda: cuda, machine: arguments.value(of: .machine)?.text)
+      package: package.text,
+      question: Question(devices: target.requested(by: tables), namesDevices: true, tables: tables),
+      python: python, cuda: cuda, machine: arguments.value(of: .machine)?.text)
   }
 
   func run() -> ExitStatus {

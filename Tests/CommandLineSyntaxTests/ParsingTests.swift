@@ -75,4 +75,29 @@ struct ParsingTests {
     #expect(try parse("show", "blood orange").positionals == ["blood orange"])
     #expect(try parse("swap", "a", "b").positionals == ["a", "b"])
   }
+
+  /// A program with a subcommand that is meant where none is named.
+  @Test func defaultSubcommand() throws {
+    var program = Command.fruit
+    #expect(throws: UsageError(.missingCommand, commandPath: ["fruit"])) { try program.parse([]) }
+    program.defaultSubcommand = "show"
+    let implied = try program.parse(["-v"])
+    #expect(implied.commandPath == ["fruit", "show"])
+    #expect(implied.isCommandImplied)
+    #expect(implied.has(.verbose))
+    let named = try program.parse(["show"])
+    #expect(named.commandPath == ["fruit", "show"])
+    #expect(!named.isCommandImplied)
+    #expect(try program.parse(["--help"]).commandPath == ["fruit"])
+    // Its own arguments need its name.
+    #expect(throws: UsageError.self) { try program.parse(["apple"]) }
+    program.defaultSubcommand = "pick"
+    #expect(
+      throws: UsageError(.missingArgument(Command.pick.positionals[0]), commandPath: ["fruit", "pick"])
+    ) {
+      try program.parse([])
+    }
+    #expect(program.help()?.contains("Usage: fruit [OPTION]... [COMMAND] [ARGUMENT]...") == true)
+    #expect(Command.fruit.help()?.contains("Usage: fruit [OPTION]... COMMAND [ARGUMENT]...") == true)
+  }
 }

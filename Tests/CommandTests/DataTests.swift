@@ -181,4 +181,17 @@ struct DataTests {
       }
     }
   }
+
+  /// Several GPUs in one text, as for scan.
+  @Test func severalGPUs() throws {
+    let one = try Program.run("gpus", "L40S", "-o", "json").document()["gpus"]?.elements?.count ?? 0
+    let two = try Program.run("gpus", "L40S, 2 x L4", "-o", "json").document()["gpus"]?.elements?.count ?? 0
+    #expect(one > 0 && two > one)
+    let twice = try Program.run("gpus", "L40S,L40S", "-o", "json").document()["gpus"]?.elements?.count
+    #expect(twice == one)
+    let unknown = try Program.run("gpus", "L40S,Voodoo")
+    #expect(unknown.status == 2)
+    #expect(unknown.text == "")
+    #expect(unknown.messages.contains("no GPU is called \"Voodoo\""))
+  }
 }

@@ -78,7 +78,6 @@ struct ExitStatusTests {
   }
 
   @Test(arguments: [
-    ([], "a command is missing"),
     (["frobnicate"], "unknown command 'frobnicate'"),
     (["scan"], "PATH is missing"),
     (["list"], "FILE is missing"),

@@ -362,7 +362,9 @@ struct GoldenTests {
   }
 
   @Test func help() throws {
-    for command in ["scan", "which", "list", "kernels", "extract", "diff", "facts", "gpus", "tables"] {
+    for command in [
+      "check", "scan", "which", "list", "kernels", "extract", "diff", "facts", "gpus", "tables",
+    ] {
       try expectGolden("help-\(command).txt", "help \(command)", in: "/")
     }
     try expectGolden("help.txt", "--help", in: "/")

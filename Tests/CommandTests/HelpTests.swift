@@ -22,7 +22,8 @@ struct HelpTests {
   static let pages = [
     ["--help"], ["-h"], ["help"], ["scan", "--help"], ["help", "scan"], ["list", "-h"], ["help", "list"],
     ["help", "kernels"], ["help", "diff"],
-    ["help", "gpus"], ["man"], ["completions", "bash"], ["completions", "zsh"], ["completions", "fish"],
+    ["help", "gpus"], ["help", "check"], ["check", "--help"], ["man"], ["completions", "bash"],
+    ["completions", "zsh"], ["completions", "fish"],
   ]
 
   @Test(arguments: pages)
@@ -40,7 +41,7 @@ struct HelpTests {
 
   @Test(arguments: [
     ["--help"], ["help", "scan"], ["help", "list"], ["help", "kernels"], ["help", "extract"],
-    ["help", "diff"], ["help", "gpus"],
+    ["help", "diff"], ["help", "gpus"], ["help", "check"], ["help", "facts"], ["help", "which"],
   ])
   func linesFitATerminal(arguments: [String]) throws {
     for line in try Program.run(arguments.map { Array($0.utf8) }).text.split(separator: "\n") {
@@ -52,14 +53,18 @@ struct HelpTests {
   @Test func everyOptionIsDocumented() throws {
     let own = [
       "scan": [
-        "gpu", "driver", "image-config", "require", "fail-on", "platform", "limit", "data", "details",
-        "output", "sarif-location",
-        "jobs",
+        "gpu", "driver", "host", "image-config", "require", "fail-on", "platform", "blobs", "python", "limit",
+        "data", "details", "output", "sarif-location", "jobs",
       ],
+      "check": [
+        "gpu", "driver", "host", "image-config", "require", "fail-on", "platform", "blobs", "python", "limit",
+        "data", "details", "output", "sarif-location", "jobs",
+      ],
+      "which": ["gpu", "driver", "host", "python", "cuda", "machine", "data", "output"],
       "list": ["verify", "output", "jobs"],
       "extract": ["into", "force", "target", "kind", "output", "jobs"],
       "kernels": ["target", "match", "sort", "top", "mangled", "stubs", "summary", "output", "jobs"],
-      "diff": ["fail-on", "no-kernels", "platform", "limit", "data", "output", "jobs"],
+      "diff": ["fail-on", "no-kernels", "platform", "blobs", "python", "limit", "data", "output", "jobs"],
       "gpus": ["data", "output"],
     ]
     let common = ["json", "color", "quiet", "help", "version"]
@@ -89,7 +94,7 @@ struct HelpTests {
   @Test func limitsAreDocumented() throws {
     let limits = [
       "zip-members=262144", "tar-members=2097152", "path-length=4KiB", "member-size=8GiB",
-      "stream-size=32GiB",
+      "stream-size=32GiB", "input-size=64GiB",
       "nodes=4194304",
     ]
     for arguments in [["help", "scan"], ["help", "diff"], ["man"], ["completions", "bash"]] {

@@ -15,7 +15,19 @@ import Testing
     #expect(DriverVersion("12.2")?.description == "CUDA 12.2")
   }
 
+  /// As nvidia-smi and people write them, with what they are in front.
   @Test(arguments: [
+    ("CUDA 12.4", "CUDA 12.4"), ("cuda12.4", "CUDA 12.4"), ("CUDA Version: 12.4", "CUDA 12.4"),
+    ("CUDA UMD Version: 13.3", "CUDA 13.3"), ("Driver Version: 460.32.03", "460.32.03"),
+    ("driver 535", "R535"), ("KMD Version: 610.43.02", "610.43.02"), ("Driver R535", "R535"),
+  ])
+  func readsWhatItIs(_ text: String, _ expected: String) {
+    #expect(DriverVersion(text)?.description == expected)
+  }
+
+  @Test(arguments: [
+    "CUDA 535", "CUDA 12", "driver 12.4", "CUDA", "driver", "cuda 12.4 or newer", "CUDA R12.4",
+    "KMD Version: 12.4",
     "", "12", "R12", "12.2.1", "R12.2", "R535.1", "535.", "abc", "535.x", "-535", "0.1", "1.2.3.4.5",
   ])
   func refuses(_ text: String) {

@@ -56,6 +56,26 @@ import Testing
       // How many there are does not matter.
       ("8xH100", "9.0", "NVIDIA H100"), ("2x RTX 3090", "8.6", "NVIDIA GeForce RTX 3090"),
       ("4 x A10G", "8.6", "NVIDIA A10G"),
+      ("H100 x8", "9.0", "NVIDIA H100"), ("H100 \u{D7} 8", "9.0", "NVIDIA H100"),
+      ("2*A10G", "8.6", "NVIDIA A10G"), ("4 RTX 4090", "8.9", "NVIDIA GeForce RTX 4090"),
+      ("GTX 970", "5.2", "NVIDIA GeForce GTX 970"), ("Tegra X1", "5.3", "Tegra X1"),
+      ("TITAN X (Pascal)", "6.1", "NVIDIA TITAN X (Pascal)"),
+      // Glued, torn apart, in the plural.
+      ("RTX5090D", "12.0", "NVIDIA GeForce RTX 5090 D"),
+      ("RTX5090Laptop", "12.0", "NVIDIA GeForce RTX 5090 Laptop GPU"),
+      ("RTX5070TiLaptop", "12.0", "NVIDIA GeForce RTX 5070 Ti Laptop GPU"),
+      ("RTX 4070TiSUPER", "8.9", "NVIDIA GeForce RTX 4070 Ti SUPER"),
+      ("RTX 4090M", "8.9", "NVIDIA GeForce RTX 4090 Laptop GPU"), ("H 100", "9.0", "NVIDIA H100"),
+      ("H100s", "9.0", "NVIDIA H100"), ("RTX 4090s", "8.9", "NVIDIA GeForce RTX 4090"),
+      // Compute capabilities with what they are in front, and as they stand in other texts.
+      ("compute capability 6.1", "6.1", nil), ("CUDA capability sm_86", "8.6", nil), ("CC 8.9", "8.9", nil),
+      ("cc8.9", "8.9", nil), ("0x2b85", "12.0", "NVIDIA GeForce RTX 5090"),
+      ("0x2B8510DE", "12.0", "NVIDIA GeForce RTX 5090"),
+      (
+        "01:00.0 VGA compatible controller [0300]: NVIDIA Corporation Device [10de:2b85] (rev a1)", "12.0",
+        "NVIDIA GeForce RTX 5090"
+      ),
+      ("GPU 0: NVIDIA GeForce RTX 5090 (UUID: GPU-0f7c)", "12.0", "NVIDIA GeForce RTX 5090"),
       // Virtual GPUs, with the profile behind the name.
       ("GRID A100D-1-10C", "8.0", "GRID A100D"), ("NVIDIA H100XM-80C", "9.0", "NVIDIA H100XM"),
       ("NVIDIA A100-7-40CME", "8.0", nil), ("B300X-269C", "10.3", "NVIDIA B300X"),
@@ -157,7 +177,8 @@ import Testing
     ("RTX 4091", "NVIDIA GeForce RTX 4090"), ("H101", "NVIDIA H100"), ("Tesla T5", "Tesla T4"),
     ("RTX 1080", "NVIDIA GeForce GTX 1080"), ("Jetson Oron", "Jetson Orin NX"),
     ("4090 Ti", "NVIDIA GeForce RTX 4090"),
-    ("gefroce rtx 4080", "NVIDIA GeForce RTX 4080"), ("A1000000", "NVIDIA RTX A1000"),
+    ("gefroce rtx 4080", "NVIDIA GeForce RTX 4080"), ("A1000000", "NVIDIA RTX A1000"), ("89", "8.9"),
+    ("120", "12.0"),
   ])
   func listsNearNames(_ query: String, _ expected: String) {
     do throws(GPUCatalogue.Failure) {
@@ -184,6 +205,48 @@ import Testing
     guard case .unknown = error else {
       Issue.record("\(String(describing: error))")
       return
+    }
+  }
+
+  @Test func nothingIsNearToAWordOfAnotherKind() {
+    for query in ["nope", "voodoo", "graphics card"] {
+      let error = #expect(throws: GPUCatalogue.Failure.self) {
+        try GPUCatalogue.resolve(query, in: .shipped)
+      }
+      #expect(error == .unknown(query: query, nearest: []), "\(String(describing: error))")
+    }
+  }
+
+  @Test func severalInOneText() {
+    #expect(GPUCatalogue.queries(in: "A100, 8 x H100,sm_90") == ["A100", "8 x H100", "sm_90"])
+    #expect(GPUCatalogue.queries(in: "RTX 4090") == ["RTX 4090"])
+    for text in ["", " ", ",", " , ,"] { #expect(GPUCatalogue.queries(in: text) == []) }
+  }
+
+  /// Names that a table of nvidia-smi has cut.
+  @Test(arguments: [
+    ("GeForce GTX 108", "6.1"), ("Tesla V100-SXM2", "7.0"), ("NVIDIA GeForce RTX 4070 ", "8.9"),
+    ("NVIDIA A100-SXM", "8.0"), ("NVIDIA A100 80G", "8.0"), ("GeForce RTX 208", "7.5"),
+    ("Quadro RTX 600", "7.5"), ("NVIDIA GeForce RTX 5090", "12.0"),
+  ])
+  func cutNames(_ start: String, _ computeCapability: String) throws {
+    let match = try GPUCatalogue.resolve(start: start, in: .shipped)
+    #expect(match.computeCapability.description == computeCapability, "\(match.gpus.map(\.name))")
+    #expect(!match.gpus.isEmpty)
+  }
+
+  @Test func aNameThatIsCutTooSoonIsAmbiguous() {
+    for start in ["NVIDIA GeForce", "NVIDIA RTX ", "Quadro"] {
+      let error = #expect(throws: GPUCatalogue.Failure.self) {
+        try GPUCatalogue.resolve(start: start, in: .shipped)
+      }
+      guard case .ambiguous = error else {
+        Issue.record("\(start): \(String(describing: error))")
+        continue
+      }
+    }
+    #expect(throws: GPUCatalogue.Failure.unknown(query: "Voodoo", nearest: [])) {
+      try GPUCatalogue.resolve(start: "Voodoo", in: .shipped)
     }
   }
 

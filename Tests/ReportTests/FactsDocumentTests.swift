@@ -16,7 +16,8 @@ struct FactsDocumentTests {
     .deletingLastPathComponent()
 
   private static func written(_ facts: Facts) -> [UInt8] {
-    FactsDocument.write(facts, toolName: "cubinspect", toolVersion: "1.2.3")
+    FactsDocument.write(
+      facts, toolName: "cubinspect", toolVersion: "1.2.3", tables: TableSet.shipped.date)
   }
 
   private static func facts(_ tree: TemporaryTree, _ name: String = "", images: [ImageConfiguration] = [])

@@ -95,6 +95,8 @@ import Testing
     let run = try #require(document["runs"]?.elements?.first)
     let rules = try #require(run["tool"]?["driver"]?["rules"]?.elements).compactMap { $0["id"]?.string }
     let results = try #require(run["results"]?.elements)
+    #expect(
+      run["tool"]?["driver"]?["properties"]?["tables"]?.string == TableSet.shipped.date.description)
     #expect(Set(rules).isSuperset(of: ["packageGPU", "requirement", "unread"]))
     #expect(Set(results.compactMap { $0["ruleId"]?.string }) == Set(rules))
     for result in results {

@@ -182,7 +182,7 @@ struct ReportSchemaTests {
   /// What is under some paths, for two GPUs.
   private static func judged(
     _ paths: [Path], _ gpus: [String] = ["V100", "A100"], driver: String = "535.54.03",
-    requirements: String? = nil, images: [ImageConfiguration] = []
+    requirements: String? = nil, images: [ImageConfiguration] = [], here: ScanReport.Here? = nil
   ) throws -> [UInt8] {
     let devices = try gpus.map {
       RequestedDevice(
@@ -195,7 +195,7 @@ struct ReportSchemaTests {
     let question = Question(
       devices: devices, namesDevices: true,
       requirements: try requirements.map { try TargetRequirement.list($0) } ?? [])
-    return ScanReport(Assessment(facts, question)).json(tool)
+    return ScanReport(Assessment(facts, question), here: here).json(tool)
   }
 
   /// An image that tells its digest, and one with a library in its second layer.
@@ -203,7 +203,9 @@ struct ReportSchemaTests {
     let tree = try TemporaryTree()
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent()
-    let layout = try judged([Path(root.appendingPathComponent("Fixtures/archives/layout").path)])
+    let layout = try judged(
+      [Path(root.appendingPathComponent("Fixtures/archives/layout").path)],
+      here: .init(origin: .virtualEnvironment, container: "/.dockerenv", notes: ["looked at it"]))
     var builder = ImageBuilder()
     var layer = TarBuilder()
     builder.layers = [("FROM scratch", layer)]

@@ -111,7 +111,8 @@ extension Assessor {
     let running = verdicts.reduce(0) { $0 + $1.running }
     guard running > 0 else { return "\(subject: name) has no code for \(gpu: label)\(place) (\(range))" }
     let all = running + verdicts.reduce(0) { $0 + $1.gaps }
-    return "\(subject: name) has code for \(gpu: label) in \(running) of \(all) modules only\(place) (\(range))"
+    return
+      "\(subject: name) has code for \(gpu: label) in \(running) of \(all) modules only\(place) (\(range))"
   }
 
   /// Whether a package is NVIDIA's and there are programs, which call it for some of their work.

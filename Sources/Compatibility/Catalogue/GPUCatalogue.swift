@@ -52,7 +52,7 @@ public struct GPUCatalogue: Sendable, Codable {
   /// (`Pascal`: 6.0 and 6.1) and a series (`RTX 50 series`), one match for each compute capability, and a virtual machine of a cloud (`g5.xlarge`). Tegras are of no
   /// architecture here, because nobody has them beside desktop GPUs. How many GPUs somebody has does not matter (`8xH100`).
   public static func resolveAll(_ query: String, in tables: TableSet) throws(Failure) -> [Match] {
-    let text = GPUName.withoutCount(query)
+    let text = GPUName.withoutCount(GPUName.listed(query) ?? query)
     if let computeCapability = computeCapability(text) {
       return [Match(query: query, computeCapability: computeCapability, gpus: [])]
     }
@@ -80,9 +80,34 @@ public struct GPUCatalogue: Sendable, Codable {
     if !ofArchitecture.isEmpty {
       return ofArchitecture.map { Match(query: query, computeCapability: $0, gpus: []) }
     }
-    var match = try catalogue.resolveName(text)
-    match.query = query
-    return [match]
+    do throws(Failure) {
+      var match = try catalogue.resolveName(text)
+      match.query = query
+      return [match]
+    } catch {
+      guard case .unknown(_, let nearest) = error else { throw error }
+      let written = tables.architectures.computeCapability(writtenWithoutPoint: text)
+      throw .unknown(query: query, nearest: written.map { [$0.description] } ?? nearest)
+    }
+  }
+
+  /// What somebody names in one text: `A100, 8 x H100` is two queries.
+  public static func queries(in text: String) -> [String] {
+    text.split(separator: ",").map { String($0).trimmed }.filter { !$0.isEmpty }
+  }
+
+  /// Finds the products whose names start with `start`, which nvidia-smi has cut to the width of its table.
+  ///
+  /// - Throws: ``Failure/ambiguous(query:candidates:)`` where they have different compute capabilities.
+  public static func resolve(start: String, in tables: TableSet) throws(Failure) -> Match {
+    let starts = [start.trimmed, "NVIDIA " + start.trimmed].map { $0.lowercased() }
+    let found = tables.gpus.gpus.filter { gpu in
+      gpu.segment != .label && gpu.segment != .jetson
+        && ([gpu.name] + gpu.aliases).contains { name in starts.contains { name.lowercased().hasPrefix($0) } }
+    }
+    let matches = try tables.gpus.matches(start, found)
+    guard matches.count == 1 else { throw .ambiguous(query: start, candidates: found) }
+    return matches[0]
   }
 
   /// The kinds of virtual machine of this name: several where one may have different GPUs.
@@ -110,9 +135,13 @@ public struct GPUCatalogue: Sendable, Codable {
       : match.gpus
   }
 
-  /// Reads `8.0`, `9.0a`, `sm_80`, `sm80`, `compute_90a`; nil for anything else. Does not read the catalogue.
+  /// Reads `8.0`, `9.0a`, `sm_80`, `sm80`, `compute_90a`, `compute capability 8.0`, `CC 8.0`; nil for anything else. Does not read
+  /// the catalogue.
   static func computeCapability(_ query: String) -> ComputeCapability? {
-    let text = query.trimmed.lowercased()
+    var text = query.trimmed.lowercased()
+    if let match = text.wholeMatch(of: /(?:(?:cuda |compute )+capability|cc)[ :=]*(?<rest>[0-9].*|sm_.*)/) {
+      text = String(match.rest)
+    }
     if let computeCapability = ComputeCapability(text) { return computeCapability }
     if let last = text.last, "af".contains(last), let computeCapability = ComputeCapability(text.dropLast()) {
       return computeCapability
@@ -128,6 +157,14 @@ public struct GPUCatalogue: Sendable, Codable {
 
   private func resolveName(_ query: String) throws(Failure) -> Match {
     let words = GPUName.words(GPUName.withoutProfile(query))
+    for reading in [words] + GPUName.otherReadings(query) {
+      if let match = try match(query, reading) { return match }
+    }
+    throw .unknown(query: query, nearest: nearest(to: words))
+  }
+
+  /// What `words` name; nil where nothing has them.
+  private func match(_ query: String, _ words: Set<String>) throws(Failure) -> Match? {
     // Words that people add although the driver does not print them are dropped one kind after the other.
     for reduced in [words, words.subtracting(GPUName.brands), words.filter { !GPUName.isOptional($0) }] {
       guard reduced.contains(where: { !GPUName.filler.contains($0) }) else { continue }
@@ -143,7 +180,7 @@ public struct GPUCatalogue: Sendable, Codable {
         return Match(query: query, computeCapability: only, gpus: found)
       }
     }
-    throw .unknown(query: query, nearest: nearest(to: words))
+    return nil
   }
 
   /// What a row is, in the order in which they are tried.
@@ -218,6 +255,7 @@ public struct GPUCatalogue: Sendable, Codable {
   private func nearest(to words: Set<String>) -> [String] {
     let words = words.subtracting(GPUName.filler)
     guard !words.isEmpty else { return [] }
+    let hasNumber = words.contains { $0.contains(where: \.isNumber) }
     var best: [String: Double] = [:]
     for gpu in gpus where gpu.segment != .label {
       for name in [gpu.name] + gpu.aliases {
@@ -228,7 +266,8 @@ public struct GPUCatalogue: Sendable, Codable {
           sum + GPUName.weight(word) * (own.map { GPUName.distance(word, $0) }.min() ?? 1)
         }
         let share = missing / words.reduce(0.0) { $0 + GPUName.weight($1) }
-        if share > 0.5 { continue }
+        // Words without numbers are near to nothing but a slip of them.
+        if share > (hasNumber ? 0.5 : 0.34) { continue }
         let score = share + 0.02 * Double(max(0, own.count - words.count))
         best[gpu.name] = min(best[gpu.name] ?? .infinity, score)
       }
@@ -254,6 +293,9 @@ extension GPUCatalogue.Failure: CustomStringConvertible {
       return "\"\(query)\" fits GPUs of different compute capabilities (\(list.joined(separator: "; "))); "
         + "give the full name or the compute capability"
     case .unknown(let query, let nearest):
+      if nearest.count == 1, ComputeCapability(nearest[0]) != nil {
+        return "no GPU is called \"\(query)\"; the compute capability is written \(nearest[0])"
+      }
       return nearest.isEmpty
         ? "no GPU is called \"\(query)\""
         : "no GPU is called \"\(query)\"; the nearest names: \(nearest.joined(separator: ", "))"

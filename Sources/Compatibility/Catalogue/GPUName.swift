@@ -3,7 +3,7 @@
 enum GPUName {
   /// Words that say nothing about the product.
   static let filler: Set<String> = [
-    "nvidia", "gpu", "graphics", "card", "generation", "corporation", "with", "design", "edition",
+    "nvidia", "gpu", "gpus", "graphics", "card", "generation", "corporation", "with", "design", "edition",
     "developer", "kit", "for", "nvgpu", "tesla", "geforce",
   ]
   /// Brand names that people put before products that do not carry them.
@@ -25,13 +25,31 @@ enum GPUName {
 
   private static let series: Set<String> = ["rtx", "gtx", "gts", "gt"]
 
-  /// The text without how many GPUs there are: `H100` of `8xH100` and `8 x H100`.
+  /// The text without how many GPUs there are: `H100` of `8xH100`, `8 x H100`, `H100 x8` and `4 H100`.
   static func withoutCount(_ text: String) -> String {
     let text = text.trimmed
-    let count = text.prefix { ("0"..."9").contains($0) }
-    let rest = text[count.endIndex...].drop { $0 == " " }
-    guard (1...4).contains(count.count), let sign = rest.first, "xX\u{D7}".contains(sign) else { return text }
-    return String(rest.dropFirst()).trimmed
+    if let match = text.wholeMatch(of: /[0-9]{1,4} *[xX\u{D7}*] *(?<name>.*)/), !text.hasPrefix("0x") {
+      return String(match.name)
+    }
+    // `GTX 4000` ends in no count, because what separates that is a word of its own, and neither does `Tegra X1`.
+    if let match = text.wholeMatch(of: /(?<name>.*?)(?: +[xX] *| *[\u{D7}*] *)[0-9]{1,4}/),
+      match.name.contains(where: \.isNumber)
+    {
+      return String(match.name)
+    }
+    // A product code follows: `50 series` is no fifty of anything.
+    if let match = text.wholeMatch(of: /[0-9]{1,3} +(?<name>[A-Za-z].*)/),
+      match.name.contains(where: \.isNumber)
+    {
+      return String(match.name)
+    }
+    return text
+  }
+
+  /// The name in a line of `nvidia-smi -L`: `NVIDIA A100-SXM4-40GB` of
+  /// `GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-…)`; nil for another text.
+  static func listed(_ line: String) -> String? {
+    line.trimmed.wholeMatch(of: /GPU [0-9]+: *(?<name>.*?) *\(UUID:.*/).map { String($0.name) }
   }
 
   /// The text without the profile of a virtual GPU: `GRID A100D` of `GRID A100D-1-10C`, `NVIDIA H100XM` of
@@ -54,12 +72,16 @@ enum GPUName {
     return parts.joined(separator: "-")
   }
 
-  /// The PCI device id in `10de:2b85`, in capitals; nil for anything else.
+  /// The PCI device id in `10de:2b85`, also in a line of `lspci -nn`, in `0x2b85` and in `0x2B8510DE`, as nvidia-smi writes
+  /// it; in capitals. Nil for anything else.
   static func pciID(_ text: String) -> String? {
-    let parts = text.trimmed.uppercased().split(separator: ":", omittingEmptySubsequences: false)
-    guard parts.count == 2, parts[0] == "10DE", parts[1].utf8.count == 4, UInt16(parts[1], radix: 16) != nil
-    else { return nil }
-    return String(parts[1])
+    let text = text.trimmed.uppercased()
+    if let match = text.wholeMatch(of: /0X([0-9A-F]{4})(?:10DE)?/)
+      ?? text.wholeMatch(of: /10DE:([0-9A-F]{4})/)
+    {
+      return String(match.1)
+    }
+    return text.firstMatch(of: /\[10DE:([0-9A-F]{4})\]/).map { String($0.1) }
   }
 
   /// A series of GeForce: `RTX 50 series`, `GTX 900 series`.
@@ -130,7 +152,7 @@ enum GPUName {
   private static let prefixes = [
     "geforce", "quadro", "nvidia", "tesla", "jetson", "titan", "rtx", "gtx", "gts", "gt",
   ]
-  private static let suffixes = ["ti", "super", "tisuper"]
+  private static let suffixes = ["ti", "super", "laptop", "mobile", "notebook", "gpu"]
 
   /// Separates a brand or series from what it is glued to, and `ti` or `super` from its number.
   private static func split(_ word: String) -> [String] {
@@ -142,13 +164,40 @@ enum GPUName {
         return [prefix] + split(rest)
       }
     }
-    for suffix in suffixes where word.hasSuffix(suffix) {
-      let number = word.dropLast(suffix.count)
-      if !number.isEmpty, number.allSatisfy(\.isNumber) {
-        return [String(number)] + (suffix == "tisuper" ? ["ti", "super"] : [suffix])
-      }
+    // `5070tilaptop` is a number and its suffixes.
+    guard word.first?.isNumber == true else { return [word] }
+    var number = word[...]
+    var parts: [String] = []
+    while let suffix = suffixes.first(where: { number.hasSuffix($0) }), number.count > suffix.count {
+      number.removeLast(suffix.count)
+      parts.insert(suffix, at: 0)
     }
+    if !parts.isEmpty, number.allSatisfy(\.isNumber) { return [String(number)] + parts }
     return [word]
+  }
+
+  /// Other ways to read words that no product has as they are: `H 100`, `H100s`, `RTX 4090M`.
+  static func otherReadings(_ text: String) -> [Set<String>] {
+    let own = words(text)
+    let codes = own.filter { $0.contains(where: \.isNumber) }
+    var readings: [Set<String>] = []
+    var joined = ""
+    for part in text.split(separator: " ") {
+      // A letter or two before a number are a part of it.
+      let last = joined.split(separator: " ").last ?? ""
+      let isLetters = (1...2).contains(last.count) && last.allSatisfy(\.isLetter)
+      joined += (joined.isEmpty || isLetters && part.first?.isNumber == true ? "" : " ") + part
+    }
+    if words(joined) != own { readings.append(words(joined)) }
+    let plural = codes.filter { $0.hasSuffix("s") }
+    if !plural.isEmpty {
+      readings.append(own.subtracting(plural).union(plural.map { String($0.dropLast()) }))
+    }
+    let mobile = codes.filter { $0.hasSuffix("m") && $0.dropLast().allSatisfy(\.isNumber) }
+    if !mobile.isEmpty {
+      readings.append(own.subtracting(mobile).union(mobile.map { String($0.dropLast()) }).union(["laptop"]))
+    }
+    return readings
   }
 
   /// How different two words are: 0 equal, 1 nothing in common; the edit distance over the longer length.

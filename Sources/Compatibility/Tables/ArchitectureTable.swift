@@ -112,6 +112,13 @@ public struct ArchitectureTable: Sendable, Codable {
     return (desktop.isEmpty ? rows : desktop).map(\.computeCapability)
   }
 
+  /// The compute capability that digits alone may stand for, as compilers take them: 8.9 of `89`. Nil where there is none.
+  func computeCapability(writtenWithoutPoint text: String) -> ComputeCapability? {
+    guard (2...3).contains(text.utf8.count), let number = Int(text) else { return nil }
+    let capability = ComputeCapability(number / 10, number % 10)
+    return rows.contains { $0.computeCapability == capability } ? capability : nil
+  }
+
   /// The members of the family of `sm_<number>f`; nil when the table does not have it.
   func family(_ number: UInt32) -> [ComputeCapability]? {
     families.first { $0.target == number }?.members

@@ -40,6 +40,7 @@ extension ScanReport {
         writer.object("tool") { writer in
           writer.object("driver") { writer in
             writer.member("name", tool.name)
+            writer.object("properties") { $0.member("tables", assessment.question.tables.date.description) }
             writer.array("rules", of: rules) { writer, rule in
               writer.object("fullDescription") { $0.member("text", rule.text) }
               writer.object("help") { $0.member("text", "\(rule.text) Source: \(rule.source).") }

@@ -49,12 +49,18 @@ public enum FactsDocument {
 
   private struct Tool: Codable {
     var name: String
+    var tables: String?
     var version: String
   }
 
   /// Writes the facts, and the program that found them.
-  public static func write(_ facts: Facts, toolName: String, toolVersion: String) -> [UInt8] {
-    let document = Document(facts, by: Tool(name: toolName, version: toolVersion))
+  ///
+  /// - Parameter tables: the date of the tables by which it has recognised what it found; nil where that is not known.
+  public static func write(
+    _ facts: Facts, toolName: String, toolVersion: String, tables: TableDate? = nil
+  ) -> [UInt8] {
+    let document = Document(
+      facts, by: Tool(name: toolName, tables: tables?.description, version: toolVersion))
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     // Every value of facts is text, a number, a list or an object.
