@@ -104,7 +104,8 @@ extension Assessor {
   }
 
   /// That some units of a package have no code for a device, or next to none, and what they have.
-  private func lacks(_ units: [Int], _ package: AssessedPackage, _ device: Int, place: String = "") -> Sentence
+  private func lacks(_ units: [Int], _ package: AssessedPackage, _ device: Int, place: String = "")
+    -> Sentence
   {
     let (name, label, range) = (package.name, devices[device].label, range(of: units))
     let verdicts = units.map { self.units[$0].plain[device] }
