@@ -300,9 +300,8 @@ extension PackageVerdict {
       statuses.flatMap { status in checks.filter { $0.status == status }.map { Reason($0) } }
     }
     // What makes it worse than its code is comes first.
-    reasons =
-      (verdict != code ? told([.fail]) + reasons : reasons + told([.fail])) + told([.warn])
-      + (isOpen ? told([.unknown]) : [])
+    let deciding = told([.fail] + (isOpen ? [.unknown] : []))
+    reasons = (verdict != code ? deciding + reasons : reasons + deciding) + told([.warn])
   }
 }
 

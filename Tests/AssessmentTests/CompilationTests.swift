@@ -205,6 +205,41 @@ import Testing
   }
 
   /// Nothing is said to run that was not looked at, and nothing to fail.
+  /// It loads the NVRTC of one major version of CUDA, and no release of that knows the GPU.
+  @Test func cupyForAnOlderCUDA() throws {
+    var tree = TreeBuilder()
+    tree.add(cupy: "cupy-cuda11x", "13.4.1", nvrtc: nil)
+    let question = try assess(tree, on: ["RTX 5080", "H100"])
+    #expect(question.answers == [.no, .unknown])
+    #expect(
+      question.assessment.answers.map { $0.reasons.map(\.code) } == [
+        [.compilerDoesNotKnowGPU], [.compilerNotKnown],
+      ])
+    #expect(
+      question.checks().messages(.runtimeCode) == [
+        "CuPy 13.4.1 compiles with NVRTC of CUDA 11, none of which knows sm_120; "
+          + "\"nvrtc: error: invalid value for --gpu-architecture (-arch)\"",
+        "CuPy 13.4.1 compiles with NVRTC, and none for H100 is in what was scanned; it has to be of CUDA 11.8",
+      ])
+    let alone = try assess(tree, on: ["RTX 5080"])
+    #expect(alone.plan.steps.map(\.command) == ["pip uninstall cupy-cuda11x && pip install cupy-cuda12x"])
+    #expect(alone.plan.answers.map(\.kind) == [.yes])
+  }
+
+  /// It asks every NVRTC for an older GPU.
+  @Test func cupyThatIsTooOld() throws {
+    var tree = TreeBuilder()
+    tree.add(cupy: "cupy-cuda11x", "11.0.0", nvrtc: nil)
+    tree.library("site/cupy/_core/core.so")
+    tree.add("cupy/_core/core.so,,\n", at: "site/cupy_cuda11x-11.0.0.dist-info/RECORD")
+    let code = codeFile("site/cupy/_core/core.so", [["compute_80"]])
+    let question = try assess(tree, on: ["RTX 5080"], files: [code])
+    #expect(question.answers == [.no])
+    #expect(
+      question.assessment.answers[0].reasons.first?.text
+        == "CuPy 11.0.0 does not compile for RTX 5080, whichever NVRTC it finds")
+  }
+
   @Test func cupyWithoutNVRTC() throws {
     var tree = TreeBuilder()
     tree.add(cupy: "cupy-cuda12x", "13.4.1", nvrtc: nil)
@@ -212,7 +247,7 @@ import Testing
     #expect(question.answers == [.unknown])
     #expect(
       question.checks().messages(.runtimeCode) == [
-        "CuPy 13.4.1 compiles with NVRTC, and none for RTX 5080 is in what was scanned; it has to be of CUDA 12.8 or newer"
+        "CuPy 13.4.1 compiles with NVRTC, and none for RTX 5080 is in what was scanned; it has to be of CUDA 12.8 to 12.9"
       ])
     // Beside other code it leaves nothing open.
     tree.distribution("my-ops", "1.0", in: "site/")

@@ -9,6 +9,8 @@ struct Compilation {
   var rule: CompilationRule
   /// By step the compilers that it may take; empty where there is none, nil where nobody knows.
   var candidates: [[RuntimeCompiler]?]
+  /// The major version of CUDA whose compilers it loads; nil for any.
+  var cudaMajor: Int?
   /// For every device, whatever its driver.
   var outcomes: [CompilationRule.Outcome] = []
   /// Its package among those that are judged, and those of its parts.
@@ -17,6 +19,22 @@ struct Compilation {
   var verdicts: [CompilationVerdict] = []
 
   var row: RuntimeTable.Framework { rule.row }
+
+  /// What decides which toolkits would do: many environments may have the same framework.
+  struct Asked: Hashable {
+    private var framework: String
+    private var since: String?
+    private var cudaMajor: Int?
+    private var candidates: [[RuntimeCompiler.Ability]?]
+    private var computeCapability: ComputeCapability
+
+    init(_ compilation: Compilation, _ computeCapability: ComputeCapability) {
+      (framework, since) = (compilation.framework.name, compilation.row.since)
+      cudaMajor = compilation.cudaMajor
+      candidates = compilation.candidates.map { $0?.map(\.ability) }
+      self.computeCapability = computeCapability
+    }
+  }
 
   /// `Triton 3.3.1`; `torch.compile of torch 2.7.1`, where it is a part of something else.
   var label: String {
@@ -44,7 +62,8 @@ enum CompilationVerdict: Hashable {
 extension Assessor {
   /// The frameworks that compile at run time, with what they make for each device.
   func findCompilations() -> [Compilation] {
-    facts.runtimeFrameworks.compactMap { framework in
+    var known: [Compilation.Asked: CompilationRule.Outcome] = [:]
+    return facts.runtimeFrameworks.compactMap { framework in
       guard let row = tables.runtime.row(of: framework), framework.searches.count == row.steps.count else {
         return nil
       }
@@ -56,10 +75,42 @@ extension Assessor {
         isComplete: facts.isSystem)
       var compilation = Compilation(
         framework: framework, rule: rule,
-        candidates: framework.searches.map { candidates(of: $0, environment?.torch) })
-      compilation.outcomes = devices.map { rule.outcome(for: $0.computeCapability, compilation.candidates) }
+        candidates: framework.searches.map { candidates(of: $0, environment?.torch) },
+        cudaMajor: Framework.major(inName: framework.distribution)
+          ?? (framework.distribution == "torch" ? environment?.torch?.cuda?.value.major : nil))
+      compilation.outcomes = devices.map { outcome(of: compilation, on: $0, &known) }
       return compilation
     }
+  }
+
+  /// What a framework makes for a device. Where its compiler is not there, none that it could load may help: CuPy for CUDA 11
+  /// loads the NVRTC of CUDA 11, which has no release for 12.0, and CuPy 11 asks every NVRTC for 9.0 at most.
+  private func outcome(
+    of compilation: Compilation, on device: Device,
+    _ known: inout [Compilation.Asked: CompilationRule.Outcome]
+  ) -> CompilationRule.Outcome {
+    let outcome = compilation.rule.outcome(for: device.computeCapability, compilation.candidates)
+    let step: Int
+    switch outcome {
+    case .unknown(let open): step = open
+    case .made(let results):
+      guard results.count == 1, case .failure(.noCompiler(let open)) = results[0] else { return outcome }
+      step = open
+    default: return outcome
+    }
+    guard compilation.row.isOptional != true, compilation.row.uses == nil,
+      tables.architectures[device.computeCapability] != nil
+    else { return outcome }
+    let asked = Compilation.Asked(compilation, device.computeCapability)
+    if let known = known[asked] { return known }
+    var final = outcome
+    let plain = device.withoutDriver
+    if compilation.toolkits(for: plain).isEmpty {
+      let isByMajor = !compilation.toolkits(for: plain, anyMajor: true).isEmpty
+      final = .made([.failure(.noToolkit(step: step, major: isByMajor ? compilation.cudaMajor : nil))])
+    }
+    known[asked] = final
+    return final
   }
 
   /// The compilers that a framework may take for a step; nil where nobody knows.

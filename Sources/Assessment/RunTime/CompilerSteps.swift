@@ -62,18 +62,12 @@ private struct Mending {
     return install(toolkits) ?? distribution
   }
 
-  /// The major version of CUDA whose libraries the framework loads; nil for any.
-  private var cudaMajor: Int? {
-    Framework.major(inName: framework.distribution)
-      ?? (framework.distribution == "torch"
-        ? assessor.environment(in: framework.environment)?.torch?.cuda?.value.major : nil)
-  }
-
-  /// The toolkits whose compilers do, the nearest to what is there first, and of two that are as near the newer.
+  /// The toolkits whose compilers do, the nearest to what is there first, and of two that are as near the newer; those of
+  /// other major versions than that which the framework loads as well.
   private func toolkits(of compilation: Compilation) -> [CUDAVersion] {
     let all = assessor.tables.toolkits.withCompilers
     let fitting = devices.reduce(all) { rest, device in
-      let own = Set(compilation.toolkits(for: device))
+      let own = Set(compilation.toolkits(for: device, anyMajor: true))
       return rest.filter { own.contains($0) }
     }
     let present = compilation.candidates.compactMap { $0 }.joined().compactMap(\.cuda).max()
@@ -94,6 +88,7 @@ private struct Mending {
     let bringsOwn = framework.searches.contains { search in
       search.tries.first { $0.outcome == .found }?.place.kind == .package && search.compilers != [.llvm]
     }
+    let cudaMajor = compilation.cudaMajor
     guard let toolkit = toolkits.first(where: { cudaMajor == nil || $0.major == cudaMajor }),
       !foreign.isEmpty,
       !bringsOwn

@@ -54,6 +54,9 @@ enum CompilationFailure: Hashable {
   case builtins(RuntimeCompiler)
   /// There is no compiler for the step with this index.
   case noCompiler(step: Int)
+  /// There is none for the step with this index, and no toolkit would help; or none of the major version that it loads, where
+  /// that is given.
+  case noToolkit(step: Int, major: Int?)
   /// Another framework makes the code, and has none.
   indirect case used(RuntimeFramework, CompilationFailure)
 

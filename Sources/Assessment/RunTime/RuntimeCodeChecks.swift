@@ -10,11 +10,8 @@ extension Assessor {
     return compilations.flatMap { compilation in devices.compactMap { check(compilation, $0, &known) } }
   }
 
-  /// What decides which toolkits would do: many environments may have the same framework.
   private struct Asked: Hashable {
-    var framework: String
-    var since: String?
-    var candidates: [[RuntimeCompiler.Ability]?]
+    var compilation: Compilation.Asked
     var device: Int
   }
 
@@ -66,8 +63,7 @@ extension Assessor {
     case .unknown(let step):
       let kinds = compilation.row.steps.indices.contains(step) ? compilation.row.steps[step].compilers : []
       let asked = Asked(
-        framework: compilation.framework.name, since: compilation.row.since,
-        candidates: compilation.candidates.map { $0?.map(\.ability) }, device: device)
+        compilation: Compilation.Asked(compilation, devices[device].computeCapability), device: device)
       let toolkits = known[asked] ?? compilation.toolkits(for: effective(devices[device]))
       known[asked] = toolkits
       return check(
@@ -166,6 +162,16 @@ extension Assessor {
         "\(compiler.label), with which \(name) compiles, does not find \(library)",
         "\"nvrtc: error: failed to open \(library)\"", [compiler], .compilersDoNotFit
       )
+    case .noToolkit(let step, let major):
+      let kinds = row.steps.indices.contains(step) ? row.steps[step].compilers.filter { $0 != .linked } : []
+      let (target, compilers) = (
+        devices[device].computeCapability.target, listed(kinds.map(\.name), with: "or")
+      )
+      return (
+        major.map { "\(name) compiles with \(compilers) of CUDA \($0), none of which knows sm_\(target)" }
+          ?? "\(name) does not compile for \(gpu: label), whichever \(compilers) it finds",
+        quoted(row.failure, target), [], .compilerDoesNotKnowGPU
+      )
     case .noCompiler(let step):
       let kinds = row.steps.indices.contains(step) ? row.steps[step].compilers : []
       return (
@@ -200,10 +206,11 @@ extension Assessor {
 
 extension Compilation {
   /// The toolkits of the tables, oldest first, with whose compilers in place of NVIDIA's that are there the device runs what
-  /// is made.
-  func toolkits(for device: Device) -> [CUDAVersion] {
+  /// is made; of the major version that the framework loads, unless `anyMajor`.
+  func toolkits(for device: Device, anyMajor: Bool = false) -> [CUDAVersion] {
     rule.tables.toolkits.withCompilers.filter { cuda in
-      rule.outcome(for: device.computeCapability, replacing(with: cuda)).runs(on: device) == true
+      (anyMajor || cudaMajor == nil || cuda.major == cudaMajor)
+        && rule.outcome(for: device.computeCapability, replacing(with: cuda)).runs(on: device) == true
     }
   }
 
