@@ -20,7 +20,10 @@ public enum UnreadFile {
     open: () throws(Problem) -> any ByteSource
   ) -> Problem? {
     guard let first = prefix.first else { return nil }
-    if let format = Signature.format(prefix) { return notRead(format) }
+    if let format = Signature.format(prefix) {
+      let isReadAlone = SquashFSArchive.isSquashFS(prefix: prefix) || SIFImage.isSIF(prefix: prefix)
+      return notRead(format, isInside: isReadAlone)
+    }
     if let engine = TensorRTEngine(prefix) { return engine.problem }
     guard first != 0x7F else { return nil }
     let name = FileName(name)
