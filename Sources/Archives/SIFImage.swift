@@ -122,7 +122,8 @@ private struct Descriptor {
     case 0x4004: break
     case 0x400B:
       throw Problem(
-        .unsupported, "SIF blob \(number)", at: place, observed: "part of an OCI image, what it holds is not read")
+        .unsupported, "SIF blob \(number)", at: place,
+        observed: "part of an OCI image, what it holds is not read")
     default: return nil
     }
     guard fileSystem == 1 else {

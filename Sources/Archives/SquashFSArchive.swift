@@ -102,7 +102,8 @@ final class SquashFSImage: Sendable {
     let superblock = library.superblock
     blockSize = Int(superblock.block_size)
     root = superblock.root_inode_ref
-    fragmentCount = superblock.flags & sqfs_u16(SQFS_FLAG_NO_FRAGMENTS.rawValue) == 0 ? superblock.fragment_entry_count : 0
+    fragmentCount =
+      superblock.flags & sqfs_u16(SQFS_FLAG_NO_FRAGMENTS.rawValue) == 0 ? superblock.fragment_entry_count : 0
     fragmentTable = superblock.fragment_table_start
     cache = Mutex(BlockCache(capacity: min(BlockCache.mostBlocks, BlockCache.mostBytes / blockSize)))
     let end = superblock.bytes_used
@@ -116,7 +117,8 @@ final class SquashFSImage: Sendable {
       superblock.fragment_table_start, superblock.export_table_start, superblock.id_table_start, end)
     guard MemoryLayout<sqfs_super_t>.size <= first, first < second, second <= third else {
       throw Problem(
-        .invalidValue, "SquashFS superblock", at: 64, expected: "inodes, directories and other tables in this order",
+        .invalidValue, "SquashFS superblock", at: 64,
+        expected: "inodes, directories and other tables in this order",
         observed: "\(first), \(second) and \(third) of \(end)")
     }
     inodes = first..<second
@@ -255,7 +257,8 @@ final class SquashFSFile: ByteSource {
         unsafe buffer.withUnsafeMutableBytes { target in
           unsafe block.withUnsafeBytes { source in
             unsafe UnsafeMutableRawBufferPointer(rebasing: target[part])
-              .copyMemory(from: UnsafeRawBufferPointer(rebasing: source[first + start..<first + start + piece]))
+              .copyMemory(
+                from: UnsafeRawBufferPointer(rebasing: source[first + start..<first + start + piece]))
           }
         }
       }
@@ -279,7 +282,8 @@ final class SquashFSFile: ByteSource {
     }
     guard start <= block.count, length <= block.count - start else {
       throw Problem(
-        .corruptData, "SquashFS block", at: offset, expected: "\(start + length) bytes", observed: "\(block.count)")
+        .corruptData, "SquashFS block", at: offset, expected: "\(start + length) bytes",
+        observed: "\(block.count)")
     }
     return (block, start)
   }

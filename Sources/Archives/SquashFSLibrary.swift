@@ -35,14 +35,16 @@ import Glibc
     unsafe file.pointee.context = context
     unsafe file.pointee.file.read_at = { file, offset, buffer, size in
       guard let file = unsafe file, let buffer = unsafe buffer else { return SQFS_ERROR_IO.rawValue }
-      let context = unsafe UnsafeRawPointer(file).assumingMemoryBound(to: squashfs_source.self).pointee.context
+      let context = unsafe UnsafeRawPointer(file).assumingMemoryBound(to: squashfs_source.self).pointee
+        .context
       guard let context = unsafe context else { return SQFS_ERROR_IO.rawValue }
       return unsafe Unmanaged<SquashFSLibrary>.fromOpaque(context).takeUnretainedValue()
         .read(offset, UnsafeMutableRawBufferPointer(start: buffer, count: size))
     }
     unsafe file.pointee.file.get_size = { file in
       guard let file = unsafe file else { return 0 }
-      let context = unsafe UnsafeRawPointer(file).assumingMemoryBound(to: squashfs_source.self).pointee.context
+      let context = unsafe UnsafeRawPointer(file).assumingMemoryBound(to: squashfs_source.self).pointee
+        .context
       guard let context = unsafe context else { return 0 }
       return unsafe Unmanaged<SquashFSLibrary>.fromOpaque(context).takeUnretainedValue().source.size
     }

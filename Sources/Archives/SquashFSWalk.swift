@@ -158,7 +158,8 @@ struct SquashFSInode {
         }
         guard length <= 256 else {
           throw Problem(
-            .invalidValue, "\(field)", at: block, expected: "a name of at most 256 bytes", observed: "\(length)")
+            .invalidValue, "\(field)", at: block, expected: "a name of at most 256 bytes",
+            observed: "\(length)")
         }
         try take(length)
         try directories.read(length, into: &buffer)
@@ -249,7 +250,9 @@ struct SquashFSWalk {
 
   /// - Throws: what ends the walk.
   private mutating func report(_ problem: Problem) throws(Problem) {
-    if [tooManyNodes, TarArchive.tooMuchMemory(limits)].contains(problem) || image.budget.isSpent { throw problem }
+    if [tooManyNodes, TarArchive.tooMuchMemory(limits)].contains(problem) || image.budget.isSpent {
+      throw problem
+    }
     problems.append(withinLimit: problem)
   }
 
