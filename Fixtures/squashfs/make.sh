@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # The root file system of views/, with a prefix of conda, deep folders, links and devices besides, as tree.tar.gz and as
-# SquashFS images by both families of tools, with each compression.
+# SquashFS images by both families of tools, with each compression, and one of them in a SIF image.
 set -euo pipefail
 cd "$(dirname "$0")"
-rm -f -- *.sqfs *.gz
+rm -f -- *.sqfs *.gz *.sif
 staging=$(mktemp -d)
 trap 'rm -rf "$staging"' EXIT
 tree=$staging/tree
@@ -38,3 +38,20 @@ for method in gzip xz zstd lz4; do
   gensquashfs --pack-dir "$tree" --compressor "$method" --block-size 4096 --defaults uid=0,gid=0,mtime=0 --num-jobs 1 \
     --quiet --force "gensquashfs-$method.sqfs"
 done
+
+# A SIF image by the reference implementation, without the time of day and the random identifier.
+sif=siftool.sif
+echo 'Bootstrap: docker' >"$staging/definition"
+siftool new "$sif"
+siftool add --datatype 1 --filename definition "$sif" "$staging/definition"
+siftool add --datatype 4 --partarch 2 --partfs 1 --parttype 2 "$sif" mksquashfs-zstd.sqfs
+python3 - "$sif" <<'END'
+import sys
+
+with open(sys.argv[1], "r+b") as file:
+    file.seek(48)
+    file.write(bytes(16 + 8 + 8))
+    for descriptor in range(48):
+        file.seek(4096 + 585 * descriptor + 41)
+        file.write(bytes(8 + 8))
+END

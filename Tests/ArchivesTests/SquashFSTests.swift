@@ -211,7 +211,7 @@ import Testing
     // Memory for names, and bytes that are decompressed.
     let memory = Budget(1000)
     let names = try SquashFSArchive(MemoryBytes(bytes), memory: memory)
-    #expect(summary(names.problems) == ["limitExceeded: memory for the members of a tar"])
+    #expect(summary(names.problems) == ["limitExceeded: memory for the members of an archive"])
     let decompression = Budget(9000, expected: "at most 9000")
     let some = try? SquashFSArchive(MemoryBytes(bytes), decompression: decompression)
     #expect(some?.problems.allSatisfy { $0.code == .limitExceeded } == true)

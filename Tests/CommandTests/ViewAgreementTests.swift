@@ -147,6 +147,9 @@ struct ViewAgreementTests {
     #expect(image.view["image"]?["platform"] == .string("linux/amd64"))
     #expect(image.view["image"]?["layers"] == .array([]))
     #expect(image.document.comparable == root.document.comparable)
+    let others = try views.scan(Self.squashFS + "/siftool.sif", Self.question)
+    #expect(others.document.comparable == image.document.comparable)
+    #expect(others.view["image"] == image.view["image"])
     let text = try Program.run("scan", tree("one.sif")).text
     #expect(text.contains("is the image for linux/amd64\n"), "\(text)")
     var arm = SquashFSBuilder(isCompressed: true)
