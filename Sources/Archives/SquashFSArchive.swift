@@ -38,8 +38,13 @@ public struct SquashFSArchive: Sendable {
   let image: SquashFSImage
   let limits: ArchiveLimits
 
-  /// Whether these are the first bytes of an image.
-  public static func isSquashFS(prefix: ArraySlice<UInt8>) -> Bool { prefix.starts(with: "hsqs".utf8) }
+  /// Where the image starts in a file with these first bytes, 36 at least: images of Singularity 2 have a script of 32
+  /// bytes in front. Nil for a file that is none.
+  public static func start(prefix: ArraySlice<UInt8>) -> UInt64? {
+    let magic = "hsqs".utf8
+    if prefix.starts(with: magic) { return 0 }
+    return prefix.starts(with: "#!".utf8) && prefix.dropFirst(32).starts(with: magic) ? 32 : nil
+  }
 
   /// Reads what names and links there are in the image `source`.
   ///

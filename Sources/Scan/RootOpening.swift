@@ -102,8 +102,8 @@ struct RootOpener {
     memory.addMemory(for: file.size)
     decompression.addDecompression(for: file.size)
     let prefix = try file.bytes(at: 0, count: Int(min(file.size, 64)), "file")
-    if SquashFSArchive.isSquashFS(prefix: prefix[...]) {
-      let archive = try SquashFSArchive(file, limits: limits, memory: memory, decompression: decompression)
+    if let start = SquashFSArchive.start(prefix: prefix[...]) {
+      let archive = try squashFS(SubrangeBytes(file, start..<file.size))
       return addRoot(path, .rootFileSystem, ArchiveFiles(archive))
     }
     if SIFImage.isSIF(prefix: prefix[...]) { return try addSIF(file, at: path) }
@@ -124,14 +124,17 @@ struct RootOpener {
     }
   }
 
+  private func squashFS(_ source: any ByteSource) throws(Problem) -> SquashFSArchive {
+    try SquashFSArchive(source, limits: limits, memory: memory, decompression: decompression)
+  }
+
   private mutating func addSIF(_ file: FileBytes, at path: Path) throws(Problem) {
     let first = roots.count
     let image = try SIFImage(file, platform: platform)
     var wrong = image.problems
     for partition in image.partitions {
       do throws(Problem) {
-        let archive = try SquashFSArchive(
-          SubrangeBytes(file, partition.range), limits: limits, memory: memory, decompression: decompression)
+        let archive = try squashFS(SubrangeBytes(file, partition.range))
         addRoot(
           path, .image, ArchiveFiles(archive),
           image: ScanRoot.Image(

@@ -14,7 +14,7 @@ extension FileBytes {
     let isTar = (try? TarArchive.isTar(file)) == true
     var isZip = ZipArchive.isZip(prefix: prefix[...])
     if !isZip, !isTar { isZip = try ZipArchive.endsAsZip(file) }
-    let isImage = SquashFSArchive.isSquashFS(prefix: prefix[...]) || SIFImage.isSIF(prefix: prefix[...])
+    let isImage = SquashFSArchive.start(prefix: prefix[...]) != nil || SIFImage.isSIF(prefix: prefix[...])
     guard isZip || isTar || isImage else {
       let name = path.lastComponent.bytes
       let unread = UnreadFile.problem(

@@ -49,6 +49,7 @@ struct UnreadTests {
 
   private static let formats: [(name: String, bytes: [UInt8], format: String)] = [
     ("a.sqfs", padded("hsqs"), "SquashFS"),
+    ("a.simg", Array("#!/usr/bin/env run-singularity\n\0hsqs".utf8), "SquashFS"),
     ("a.sif", Array("#!/usr/bin/env run-singularity\n\0SIF_MAGIC\0".utf8), "SIF"),
     ("a.qcow2", [0x51, 0x46, 0x49, 0xFB] + padded(""), "QCOW disk image"),
     ("a.iso", padded("CD001", 32769), "ISO 9660 image"),

@@ -94,7 +94,7 @@ struct ViewAgreementTests {
     for arguments in [[], Self.question, ["--require", "sm_80"], ["--jobs", "4"]] {
       let root = try views.scan(tree("tree"), arguments)
       let image = try views.scan(file, arguments)
-      #expect(!root.paths.isEmpty && root.paths.contains { $0.hasPrefix("srv/d/d/d") })
+      #expect(!root.paths.isEmpty && root.text.contains("\"srv/d/d/d/"))
       #expect(image.status == root.status)
       #expect(image.view["kind"] == .string("rootFileSystem"))
       #expect(image.document.comparable == root.document.comparable)
@@ -104,10 +104,13 @@ struct ViewAgreementTests {
     let facts = try Program.run("facts", file, "-o", tree("facts.json"))
     #expect(facts.status == 2)
     let later = try views.scan(tree("facts.json"), Self.question)
-    #expect(later.document.comparable == (try views.scan(file, Self.question)).document.comparable)
+    #expect(
+      later.document.comparable["views"] == (try views.scan(file, Self.question)).document.comparable["views"]
+    )
     let difference = try Program.run("diff", tree("tree"), file, "-o", "json").document()
-    let same = try Program.run("diff", tree("tree"), tree("tree"), "-o", "json").document()
-    #expect(difference["summary"] == same["summary"])
+    for count in ["changed", "gained", "lost", "notCompared"] {
+      #expect(difference["summary"]?[count]?.integer == 0, "\(count)")
+    }
     for command in ["list", "kernels"] {
       let run = try Program.run(command, file)
       #expect(run.status == 2 && run.messages.contains("cubinspect scan reads the files in it"))
@@ -150,6 +153,11 @@ struct ViewAgreementTests {
     let others = try views.scan(Self.squashFS + "/siftool.sif", Self.question)
     #expect(others.document.comparable == image.document.comparable)
     #expect(others.view["image"] == image.view["image"])
+    // Singularity 2 has the script alone in front.
+    try tree.write(builder.bytes.prefix(32) + partition, to: "two.simg")
+    let second = try views.scan(tree("two.simg"), Self.question)
+    #expect(second.view["kind"] == .string("rootFileSystem"))
+    #expect(second.document.comparable == root.document.comparable)
     let text = try Program.run("scan", tree("one.sif")).text
     #expect(text.contains("is the image for linux/amd64\n"), "\(text)")
     var arm = SquashFSBuilder(isCompressed: true)
@@ -158,7 +166,7 @@ struct ViewAgreementTests {
     builder.parts.append(.init([1, 2, 3], fileSystem: 2, purpose: 4))
     try tree.write(builder.bytes, to: "two.sif")
     let both = try views.scan(tree("two.sif"), Self.question)
-    #expect(both.status == 2)
+    #expect(both.status == 1)
     #expect(
       both.document["views"]?.elements?.map { $0["label"] } == [
         .string("linux/amd64"), .string("linux/arm64"),

@@ -75,7 +75,7 @@ struct ReadingCost {
         inspect(contents)
         try? zip.verify(member, contents: contents)
       }
-    } else if SquashFSArchive.isSquashFS(prefix: prefix) {
+    } else if SquashFSArchive.start(prefix: prefix) == 0 {
       let archive = try? SquashFSArchive(
         file, limits: limits, memory: allMemory, decompression: decompression)
       for index in archive?.contents.indices ?? 0..<0 {
