@@ -96,7 +96,7 @@ struct SquashFSInode {
       try inodes.read(Int(count), into: &buffer)
       return SquashFSInode(kind: .symbolicLink(Path(bytes: buffer[..<Int(count)])))
     case 4...7, 11...14: return SquashFSInode(kind: .other)
-    default: throw problem(.unknownValue, expected: "a type from 1 to 14", observed: "\(type)")
+    default: throw problem(.invalidValue, expected: "a type from 1 to 14", observed: "\(type)")
     }
   }
 

@@ -162,6 +162,48 @@ import Testing
     #expect(problems(changed(UInt16(6), at: 20)).contains("corruptData: SquashFS inode"))
   }
 
+  /// Fields by which libsquashfs 1.2 leaves its memory, or asks for more than there is.
+  @Test func fieldsOfInodes() throws {
+    var builder = SquashFSBuilder()
+    builder.add(Self.data(600), to: "file")
+    let bytes = builder.bytes()
+    let inode = builder.tables.inodes + 2
+    func problem(_ change: (inout [UInt8]) -> Void) throws -> String {
+      var bytes = bytes
+      change(&bytes)
+      let archive = try SquashFSArchive(MemoryBytes(bytes))
+      guard archive.contents.count == 1 else { return summary(archive.problems).joined() }
+      do {
+        let file = try archive.open(0)
+        _ = try file.bytes(at: 0, count: 600, "file")
+        return ""
+      } catch {
+        return summary([error]).joined()
+      }
+    }
+    #expect(try problem { _ in } == "")
+    // The place in the block of the fragment, which with the size is small again in 32 bits; and its number.
+    #expect(
+      try problem { $0.replaceSubrange(inode + 24..<inode + 28, with: [0, 0xFF, 0xFF, 0xFF]) }
+        == "corruptData: SquashFS block")
+    #expect(try problem { $0[inode + 20] = 1 } == "outOfBounds: SquashFS fragment")
+    // A file of 2^64 bytes, one of 2^32 and a link of as many.
+    #expect(
+      try problem {
+        $0[inode] = 9
+        $0.replaceSubrange(inode + 24..<inode + 32, with: [UInt8](repeating: 0xFF, count: 8))
+      } == "limitExceeded: SquashFS file")
+    #expect(
+      try problem { $0.replaceSubrange(inode + 28..<inode + 32, with: [UInt8](repeating: 0xFF, count: 4)) }
+        == "outOfBounds: SquashFS inode")
+    #expect(
+      try problem {
+        $0[inode] = 3
+        $0.replaceSubrange(inode + 20..<inode + 24, with: [UInt8](repeating: 0xFF, count: 4))
+      } == "limitExceeded: SquashFS link target")
+    #expect(try problem { $0[inode] = 15 } == "invalidValue: SquashFS inode")
+  }
+
   /// A folder that is in itself, and one with two names.
   @Test func folderLoops() throws {
     var loop = SquashFSBuilder()
