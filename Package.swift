@@ -48,6 +48,7 @@ let package = Package(
     // No pkg-config: see the linker settings of Archives.
     .systemLibrary(name: "CArchive", providers: [.apt(["libarchive-dev", "libbz2-dev"])]),
     .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
+    .systemLibrary(name: "CSquashFS", pkgConfig: "libsquashfs1", providers: [.apt(["libsquashfs-dev"])]),
 
     // libiberty has no pkg-config file, and needs limits that only C can give it.
     .target(name: "CDemangle", linkerSettings: [.linkedLibrary("iberty")]),
@@ -59,7 +60,7 @@ let package = Package(
     // The parts of libarchive that read tars, linked statically: the shared library brings an XML parser and 30 MB of
     // Unicode tables, and the program would take half as long again to start.
     library(
-      "Archives", ["Bytes", "Compression", "CArchive", "CNettle"],
+      "Archives", ["Bytes", "Compression", "CArchive", "CNettle", "CSquashFS"],
       linkerSettings: [.linkedLibrary(":libarchive.a"), .linkedLibrary("bz2")]),
     library("ELFFile", ["Bytes", "Compression", "CElf"]),
     library("DeviceCode", ["Bytes", "Compression", "ELFFile"]),
@@ -165,7 +166,7 @@ let package = Package(
 if Context.environment["CUBINSPECT_FUZZ"] != nil {
   for name in [
     "FuzzFile", "FuzzFatBinary", "FuzzConcatenated", "FuzzCubin", "FuzzPTX", "FuzzArchive", "FuzzDemangle",
-    "FuzzZip", "FuzzLayer", "FuzzMember", "FuzzFacts", "FuzzCost",
+    "FuzzZip", "FuzzLayer", "FuzzSquashFS", "FuzzMember", "FuzzFacts", "FuzzCost",
   ] {
     package.targets.append(
       .executableTarget(

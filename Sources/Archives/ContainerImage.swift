@@ -36,6 +36,13 @@ public struct ContainerImage: Sendable {
         variant: parts.count == 3 ? String(parts[2]) : nil)
     }
 
+    /// Whether it is `platform`, or any of Linux for nil.
+    func isWanted(_ platform: Platform?) -> Bool {
+      guard let platform else { return operatingSystem == "linux" }
+      return operatingSystem == platform.operatingSystem && architecture == platform.architecture
+        && (platform.variant == nil || variant == platform.variant)
+    }
+
     public var description: String {
       ([operatingSystem, architecture] + (variant.map { [$0] } ?? [])).joined(separator: "/")
     }

@@ -79,15 +79,7 @@ public struct ImageArchive: Sendable {
   }
 
   private mutating func add(_ image: ContainerImage, _ platform: ContainerImage.Platform?) {
-    let isWanted =
-      if let platform {
-        image.platform.operatingSystem == platform.operatingSystem
-          && image.platform.architecture == platform.architecture
-          && (platform.variant == nil || image.platform.variant == platform.variant)
-      } else {
-        image.platform.operatingSystem == "linux"
-      }
-    if isWanted {
+    if image.platform.isWanted(platform) {
       images.append(image)
     } else if !otherPlatforms.contains(image.platform) {
       otherPlatforms.append(image.platform)

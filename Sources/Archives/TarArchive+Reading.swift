@@ -66,7 +66,7 @@ extension TarArchive {
   }
 
   static func tooMuchMemory(_ limits: ArchiveLimits) -> Problem {
-    Problem(.limitExceeded, "memory for the members of a tar", expected: limits.atMost(.nameMemory))
+    Problem(.limitExceeded, "memory for the members of an archive", expected: limits.atMost(.nameMemory))
   }
 
   /// Reports what readers do not see because the tar ends in front of it.

@@ -20,7 +20,10 @@ public enum UnreadFile {
     open: () throws(Problem) -> any ByteSource
   ) -> Problem? {
     guard let first = prefix.first else { return nil }
-    if let format = Signature.format(prefix) { return notRead(format) }
+    if let format = Signature.format(prefix) {
+      let isReadAlone = SquashFSArchive.start(prefix: prefix) != nil || SIFImage.isSIF(prefix: prefix)
+      return notRead(format, isInside: isReadAlone)
+    }
     if let engine = TensorRTEngine(prefix) { return engine.problem }
     guard first != 0x7F else { return nil }
     let name = FileName(name)
@@ -126,7 +129,8 @@ private enum Signature {
   private static let near: [(offset: Int, bytes: [UInt8], name: String)] = [
     // Linux, include/uapi/linux/magic.h; of either byte order.
     (0, Array("hsqs".utf8), "SquashFS image"), (0, Array("sqsh".utf8), "SquashFS image"),
-    // Apptainer, sif/pkg/sif: the launch script has 32 bytes.
+    // Apptainer, pkg/image/squashfs.go and sif/pkg/sif: the launch script has 32 bytes.
+    (32, Array("hsqs".utf8), "SquashFS image"),
     (32, Array("SIF_MAGIC".utf8), "SIF image"),
     (0, [0x51, 0x46, 0x49, 0xFB], "QCOW disk image"), (0, Array("KDMV".utf8), "VMDK disk image"),
     (0, Array("vhdxfile".utf8), "VHDX disk image"), (0, Array("conectix".utf8), "VHD disk image"),

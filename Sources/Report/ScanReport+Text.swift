@@ -315,8 +315,8 @@ extension ScanReport {
     if let image = part.view.image {
       let name = image.names.first.map { " \(printable($0))" } ?? ""
       note(
-        "\(part.name) is the image\(name) for \(printable(image.platform)) with "
-          + counted(image.layers.count, "layer"))
+        "\(part.name) is the image\(name) for \(printable(image.platform))"
+          + (image.layers.isEmpty ? "" : " with " + counted(image.layers.count, "layer")))
     }
     for (what, files) in Dictionary(grouping: part.view.otherFiles, by: \.what).sorted(by: { $0.key < $1.key }
     ) {

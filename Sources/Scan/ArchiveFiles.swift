@@ -14,6 +14,7 @@ struct ArchiveFiles: Sendable {
   private enum Storage: Sendable {
     case zip(ZipArchive)
     case tree(FileTree)
+    case squashFS(SquashFSArchive)
   }
 
   private let storage: Storage
@@ -57,6 +58,23 @@ struct ArchiveFiles: Sendable {
     directoryCount = tree.directoryCount
   }
 
+  init(_ archive: SquashFSArchive) {
+    storage = .squashFS(archive)
+    layerNumbers = nil
+    problems = archive.problems
+    directoryCount = archive.directoryCount
+    var files: [File] = []
+    var links: [(path: Path, target: Path)] = []
+    for member in archive.members {
+      switch member.kind {
+      case .file(let contents): files.append(File(path: member.path, layer: 0, member: contents))
+      case .symbolicLink(let target): links.append((member.path, target))
+      }
+    }
+    self.files = files.sorted { $0.path < $1.path }
+    symbolicLinks = links.sorted { $0.path < $1.path }
+  }
+
   /// Which of its image's layers brought a file, counted from the lowest one.
   func layerNumber(of index: Int) -> Int { layerNumbers?[files[index].layer] ?? files[index].layer }
 
@@ -90,6 +108,7 @@ struct ArchiveFiles: Sendable {
     case .tree(let tree):
       let layer = tree.layers[file.layer]
       return try layer.contents(of: layer.members[file.member])
+    case .squashFS(let archive): return try archive.open(file.member)
     }
   }
 
@@ -137,13 +156,14 @@ struct ArchiveFiles: Sendable {
   /// Files of a batch that can be read in any order.
   private static let batchSize = 256
 
-  /// How many bytes of the archive a file takes, or of what its layer decompresses to.
+  /// How many bytes of the archive a file takes, or of what it or its layer decompresses to.
   func storedSize(_ index: Int) -> UInt64 {
     switch storage {
     case .zip(let archive): archive.members[files[index].member].compressedSize
     case .tree(let tree):
       tree.layers[files[index].layer].members[files[index].member].range.map { $0.upperBound - $0.lowerBound }
         ?? 0
+    case .squashFS(let archive): archive.contents[files[index].member].size
     }
   }
 
@@ -153,6 +173,7 @@ struct ArchiveFiles: Sendable {
     case .zip(let archive): archive.members[files[index].member].headerOffset
     case .tree(let tree):
       tree.layers[files[index].layer].members[files[index].member].range?.lowerBound ?? 0
+    case .squashFS(let archive): archive.contents[files[index].member].position
     }
   }
 

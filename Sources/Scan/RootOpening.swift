@@ -110,7 +110,12 @@ struct RootOpener {
   private mutating func addFile(_ file: FileBytes, at path: Path, isNameless: Bool = false) throws(Problem) {
     memory.addMemory(for: file.size)
     decompression.addDecompression(for: file.size)
-    let prefix = try file.bytes(at: 0, count: Int(min(file.size, 4)), "file")
+    let prefix = try file.bytes(at: 0, count: Int(min(file.size, 64)), "file")
+    if let start = SquashFSArchive.start(prefix: prefix[...]) {
+      let archive = try squashFS(SubrangeBytes(file, start..<file.size))
+      return addRoot(path, .rootFileSystem, ArchiveFiles(archive))
+    }
+    if SIFImage.isSIF(prefix: prefix[...]) { return try addSIF(file, at: path) }
     if ZipArchive.isZip(prefix: prefix[...]) { return try addZip(file, at: path) }
     guard try TarArchive.isTar(file) else {
       let isELF = prefix.starts(with: [0x7F, 0x45, 0x4C, 0x46])
@@ -128,6 +133,29 @@ struct RootOpener {
       let isConda = try tree.file(at: Path("info/index.json")) != nil
       addRoot(path, isConda ? .condaPackage : .tar, ArchiveFiles(tree))
     }
+  }
+
+  private func squashFS(_ source: any ByteSource) throws(Problem) -> SquashFSArchive {
+    try SquashFSArchive(source, limits: limits, memory: memory, decompression: decompression)
+  }
+
+  private mutating func addSIF(_ file: FileBytes, at path: Path) throws(Problem) {
+    let first = roots.count
+    let image = try SIFImage(file, platform: platform)
+    var wrong = image.problems
+    for partition in image.partitions {
+      do throws(Problem) {
+        let archive = try squashFS(SubrangeBytes(file, partition.range))
+        addRoot(
+          path, .image, ArchiveFiles(archive),
+          image: ScanRoot.Image(
+            names: partition.name.isEmpty ? [] : [partition.name], platform: partition.platform, digest: nil,
+            layers: [], configuration: []))
+      } catch {
+        wrong.append(error)
+      }
+    }
+    addProblems(wrong, ofRootsFrom: first, at: path, otherPlatforms: image.otherPlatforms)
   }
 
   private mutating func addZip(_ file: FileBytes, at path: Path) throws(Problem) {
@@ -156,9 +184,18 @@ struct RootOpener {
     let first = roots.count
     layerCount = archive.images.reduce(layerCount) { $0 + $1.layers.count }
     for image in archive.images { add(image, at: path) }
-    var wrong = alsoWrong + archive.problems
-    if archive.images.isEmpty, wrong.isEmpty {
-      let others = archive.otherPlatforms.prefix(8).map(\.description).joined(separator: ", ")
+    addProblems(
+      alsoWrong + archive.problems, ofRootsFrom: first, at: path, otherPlatforms: archive.otherPlatforms)
+  }
+
+  /// Adds what is wrong with the archive that the roots from `first` on are the images of.
+  private mutating func addProblems(
+    _ problems: [Problem], ofRootsFrom first: Int, at path: Path,
+    otherPlatforms: [ContainerImage.Platform]
+  ) {
+    var wrong = problems
+    if roots.count == first, wrong.isEmpty {
+      let others = otherPlatforms.prefix(8).map(\.description).joined(separator: ", ")
       wrong.append(
         Problem(
           .notFound, "image", expected: "one for \(platform?.description ?? "linux")",
@@ -167,7 +204,7 @@ struct RootOpener {
     guard !wrong.isEmpty else { return }
     if roots.count == first { return addRoot(ScanRoot(path: path, kind: .image), problems: wrong) }
     let place = FilePlace(root: first, path: Path(""))
-    problems += wrong.map { PlacedProblem(place: place, problem: $0) }
+    self.problems += wrong.map { PlacedProblem(place: place, problem: $0) }
   }
 
   private mutating func add(_ image: ContainerImage, at path: Path) {

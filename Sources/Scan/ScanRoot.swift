@@ -28,9 +28,9 @@ public struct ScanRoot: Sendable {
     public var platform: ContainerImage.Platform
     /// The digest of the manifest; nil where there is none.
     public var digest: String?
-    /// From the lowest to the uppermost.
+    /// From the lowest to the uppermost; none in an image of Singularity.
     public var layers: [View.Layer]
-    /// The image configuration, JSON as written.
+    /// The image configuration, JSON as written; empty where there is none.
     public var configuration: [UInt8]
   }
 
@@ -41,9 +41,9 @@ public struct ScanRoot: Sendable {
     return file.map { String($0.path.text.prefix { $0 != "-" }).lowercased() }
   }
 
-  /// The layer that brought a file, counted from the lowest one; nil where the root is no image.
+  /// The layer that brought a file, counted from the lowest one; nil where the root is no image with layers.
   public func layer(of path: Path) -> Int? {
-    guard image != nil, let index = archive?.index(of: path) else { return nil }
+    guard image?.layers.isEmpty == false, let index = archive?.index(of: path) else { return nil }
     return archive?.layerNumber(of: index)
   }
 }

@@ -130,7 +130,7 @@ private struct ViewBuilder {
     let root = result.roots[order[0]]
     var images = images
     var problems: [FileProblem] = []
-    if let image = root.image {
+    if let image = root.image, !image.configuration.isEmpty {
       do throws(Problem) {
         for var configuration in try ImageConfiguration.read(image.configuration) {
           if configuration.names.isEmpty { configuration.names = image.names }

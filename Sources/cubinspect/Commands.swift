@@ -257,9 +257,9 @@ extension Command {
         "PATH", .oneOrMore, values: .files,
         documentation: """
           A directory such as torch/lib, site-packages or an unpacked root file system; a wheel, a conda package, a \
-          tar, or a folder of wheels; an image from docker save or as an OCI archive or layout; or one file: a library, \
-          an executable, or a .o, .a, .cubin, .fatbin or .ptx file; or what the command facts has written. It is told by \
-          its content, not by its name.
+          tar, or a folder of wheels; an image from docker save, as an OCI archive or layout, or of Singularity or \
+          Apptainer (SIF); a SquashFS image; or one file: a library, an executable, or a .o, .a, .cubin, .fatbin or .ptx \
+          file; or what the command facts has written. It is told by its content, not by its name.
 
           Or what is fetched first:
             -                    any such file that comes as standard input

@@ -14,7 +14,8 @@ extension FileBytes {
     let isTar = (try? TarArchive.isTar(file)) == true
     var isZip = ZipArchive.isZip(prefix: prefix[...])
     if !isZip, !isTar { isZip = try ZipArchive.endsAsZip(file) }
-    guard isZip || isTar else {
+    let isImage = SquashFSArchive.start(prefix: prefix[...]) != nil || SIFImage.isSIF(prefix: prefix[...])
+    guard isZip || isTar || isImage else {
       let name = path.lastComponent.bytes
       let unread = UnreadFile.problem(
         name, prefix: prefix[...], isNamed: true, limits: ArchiveLimits(),
@@ -27,7 +28,8 @@ extension FileBytes {
     }
     throw Problem(
       .unsupported, Problem.path,
-      observed: "\(isZip ? "a wheel or another zip archive" : "a tar"): cubinspect scan reads the files in it"
+      observed:
+        "\(isImage ? "a SquashFS or SIF image" : isZip ? "a wheel or another zip archive" : "a tar"): cubinspect scan reads the files in it"
     )
   }
 }

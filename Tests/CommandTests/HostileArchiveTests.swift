@@ -252,7 +252,7 @@ struct HostileArchiveTests {
       Array(Self.ends.first.dropLast(512)), members: 1_000_000, Self.ends.last)
     try expectLimited(
       archive, "many.tar.gz", found: ["good.so"],
-      problems: [("limitExceeded", "memory for the members of a tar: larger than the limit")])
+      problems: [("limitExceeded", "memory for the members of an archive: larger than the limit")])
     try expectLimited(
       archive, "many.tar.gz", found: ["good.so", "last.fatbin"], problems: [],
       options: ["--limit", "name-memory=1GiB"], memory: 768 << 20)

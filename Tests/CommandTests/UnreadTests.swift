@@ -48,8 +48,9 @@ struct UnreadTests {
   }
 
   private static let formats: [(name: String, bytes: [UInt8], format: String)] = [
-    ("a.sqfs", padded("hsqs"), "SquashFS image"),
-    ("a.sif", Array("#!/usr/bin/env run-singularity\n\0SIF_MAGIC\0".utf8), "SIF image"),
+    ("a.sqfs", padded("hsqs"), "SquashFS"),
+    ("a.simg", Array("#!/usr/bin/env run-singularity\n\0hsqs".utf8), "SquashFS"),
+    ("a.sif", Array("#!/usr/bin/env run-singularity\n\0SIF_MAGIC\0".utf8), "SIF"),
     ("a.qcow2", [0x51, 0x46, 0x49, 0xFB] + padded(""), "QCOW disk image"),
     ("a.iso", padded("CD001", 32769), "ISO 9660 image"),
     ("a.7z", [0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C, 0, 4], "7z archive"),

@@ -75,6 +75,110 @@ struct ViewAgreementTests {
     }
   }
 
+  private static let squashFS = GoldenTests.fixtures + "/squashfs"
+
+  private func unpackedSquashFS() throws -> TemporaryTree {
+    let tree = try TemporaryTree()
+    let made = try Program.shell(
+      #"mkdir tree && tar -xf "$1/tree.tar.gz" -C tree"#, Self.squashFS, in: tree.path)
+    try #require(made.status == 0, "\(made.messages)")
+    return tree
+  }
+
+  /// A root file system with a prefix of conda, deep folders, hard and symbolic links and a FIFO, by mksquashfs with
+  /// each compression, and stored in small blocks.
+  @Test(arguments: ["gzip", "xz", "zstd", "lz4", "stored"]) func squashFS(_ method: String) throws {
+    let views = try Views("small")
+    let tree = try unpackedSquashFS()
+    let file = Self.squashFS + "/mksquashfs-\(method).sqfs"
+    for arguments in [[], Self.question, ["--require", "sm_80"], ["--jobs", "4"]] {
+      let root = try views.scan(tree("tree"), arguments)
+      let image = try views.scan(file, arguments)
+      #expect(!root.paths.isEmpty && root.text.contains("\"srv/d/d/d/"))
+      #expect(image.status == root.status)
+      #expect(image.view["kind"] == .string("rootFileSystem"))
+      #expect(image.document.comparable == root.document.comparable)
+      #expect(image.lines == root.lines)
+    }
+    // The facts lead to the same report, and nothing differs from the tree.
+    let facts = try Program.run("facts", file, "-o", tree("facts.json"))
+    #expect(facts.status == 2)
+    let later = try views.scan(tree("facts.json"), Self.question)
+    #expect(
+      later.document.comparable["views"] == (try views.scan(file, Self.question)).document.comparable["views"]
+    )
+    let difference = try Program.run("diff", tree("tree"), file, "-o", "json").document()
+    for count in ["changed", "gained", "lost", "notCompared"] {
+      #expect(difference["summary"]?[count]?.integer == 0, "\(count)")
+    }
+    for command in ["list", "kernels"] {
+      let run = try Program.run(command, file)
+      #expect(run.status == 2 && run.messages.contains("cubinspect scan reads the files in it"))
+    }
+  }
+
+  /// Where a name is given to a file once more, gensquashfs writes the file once more.
+  @Test(arguments: ["gzip", "xz", "zstd", "lz4"]) func squashFSByOthers(_ method: String) throws {
+    let views = try Views("small")
+    let tree = try unpackedSquashFS()
+    let root = try views.scan(tree("tree"), Self.question)
+    let image = try views.scan(Self.squashFS + "/gensquashfs-\(method).sqfs", Self.question)
+    #expect(image.status == root.status)
+    #expect(image.document.comparable["views"] == root.document.comparable["views"])
+  }
+
+  @Test func squashFSThatIsNotRead() throws {
+    let run = try Program.run("scan", Self.squashFS + "/mksquashfs-lzo.sqfs")
+    #expect(run.status == 2)
+    #expect(run.text.hasPrefix("! "))
+    #expect(
+      run.messages.contains(
+        "SquashFS compression: not supported, expected gzip, xz, lz4 or zstd, found lzo"), "\(run.messages)")
+  }
+
+  /// An image of Singularity is its partition with the root; other platforms and partitions are told.
+  @Test func sif() throws {
+    let views = try Views("small")
+    let tree = try unpackedSquashFS()
+    let partition = try #require(fileContents(Self.squashFS + "/mksquashfs-zstd.sqfs"))
+    var builder = SIFBuilder(.init(Array("Bootstrap: docker\n".utf8), type: 0x4001), .init(partition))
+    try tree.write(builder.bytes, to: "one.sif")
+    let root = try views.scan(tree("tree"), Self.question)
+    let image = try views.scan(tree("one.sif"), Self.question)
+    #expect(image.status == root.status)
+    #expect(image.view["kind"] == .string("image"))
+    #expect(image.view["image"]?["platform"] == .string("linux/amd64"))
+    #expect(image.view["image"]?["layers"] == .array([]))
+    #expect(image.document.comparable == root.document.comparable)
+    let others = try views.scan(Self.squashFS + "/siftool.sif", Self.question)
+    #expect(others.document.comparable == image.document.comparable)
+    #expect(others.view["image"] == image.view["image"])
+    // Singularity 2 has the script alone in front.
+    try tree.write(builder.bytes.prefix(32) + partition, to: "two.simg")
+    let second = try views.scan(tree("two.simg"), Self.question)
+    #expect(second.view["kind"] == .string("rootFileSystem"))
+    #expect(second.document.comparable == root.document.comparable)
+    let text = try Program.run("scan", tree("one.sif")).text
+    #expect(text.contains("is the image for linux/amd64\n"), "\(text)")
+    var arm = SquashFSBuilder(isCompressed: true)
+    arm.add(ELFBuilder(fatBinaries: [FatBinaryBuilder("sm_87")]).bytes, to: "opt/arm.so")
+    builder.parts.append(.init(arm.bytes(), architecture: "04"))
+    builder.parts.append(.init([1, 2, 3], fileSystem: 2, purpose: 4))
+    try tree.write(builder.bytes, to: "two.sif")
+    let both = try views.scan(tree("two.sif"), Self.question)
+    #expect(both.status == 1)
+    #expect(
+      both.document["views"]?.elements?.map { $0["label"] } == [
+        .string("linux/amd64"), .string("linux/arm64"),
+      ])
+    #expect(both.messages.contains("an ext3 file system, what it holds is not read"))
+    let one = try views.scan(tree("two.sif"), Self.question + ["--platform", "linux/arm64"])
+    #expect(one.paths == ["opt/arm.so"])
+    let none = try views.scan(tree("one.sif"), ["--platform", "linux/riscv64"])
+    #expect(none.status == 2)
+    #expect(none.messages.contains("expected one for linux/riscv64, found linux/amd64"))
+  }
+
   /// Each library names the layer that brought what is there now; what is not there any more is not judged.
   @Test(arguments: all) func layers(_ name: String) throws {
     let views = try Views(name)

@@ -39,7 +39,7 @@ public struct View: Sendable, Encodable {
   public enum Kind: String, Hashable, Sendable, Codable, CaseIterable {
     /// A directory with all that is below it.
     case directory
-    /// A directory, or a tar, that holds the root of a file system.
+    /// A directory, or a tar, that holds the root of a file system, or an image of one (SquashFS).
     case rootFileSystem
     /// One file.
     case file

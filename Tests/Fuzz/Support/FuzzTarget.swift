@@ -29,6 +29,8 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
   case zip = "FuzzZip"
   /// A layer of an image, compressed or not, or an archive of images.
   case layer = "FuzzLayer"
+  /// A SquashFS image, whose magic is put in place, or a SIF image.
+  case squashFS = "FuzzSquashFS"
   /// An ELF file or a static library that is a member of an archive; compared with the same as a file of its own.
   case member = "FuzzMember"
   /// Facts as a file; what reads well is judged and reported.
@@ -62,6 +64,7 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
       return members.contains { $0.range.upperBound > UInt64(bytes.count) } ? ["a member outside"] : []
     case .zip: return Self.zipViolations(input)
     case .layer: return Self.layerViolations(input)
+    case .squashFS: return Self.squashFSViolations(input)
     case .member:
       let member = InspectedFile(SubrangeBytes(MemoryBytes(input), 0..<UInt64(input.count)))
       let file = InspectedFile(MemoryBytes(input))
@@ -128,6 +131,38 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
       if digest.count != 32 { found.append("a digest of \(digest.count) bytes") }
     }
     return found
+  }
+
+  private static func squashFSViolations(_ bytes: [UInt8]) -> [String] {
+    if let image = try? SIFImage(MemoryBytes(bytes)) {
+      let outside = image.partitions.filter { $0.range.upperBound > UInt64(bytes.count) }
+      if !outside.isEmpty { return ["partitions outside: \(outside)"] }
+    }
+    var limits = ArchiveLimits()
+    limits.memberSize = 1 << 20
+    limits.nodes = 1000
+    let source = MemoryBytes(bytes.overwritten(with: Array("hsqs".utf8)))
+    let decompression = Budget(64 << 20)
+    guard let archive = try? SquashFSArchive(source, limits: limits, decompression: decompression) else {
+      return []
+    }
+    var found = archive.problems.count > 1001 ? ["\(archive.problems.count) problems"] : []
+    let paths = archive.members.map(\.path)
+    if paths.count > limits.nodes { found.append("\(paths.count) members") }
+    if Set(paths).count < paths.count { found.append("a path twice") }
+    if let path = paths.first(where: { $0.components.contains { $0.elementsEqual("..".utf8) } }) {
+      found.append("a path outside: \(path)")
+    }
+    for index in archive.contents.indices {
+      guard let contents = try? archive.open(index), contents.size < 1 << 18 else { continue }
+      if contents.size != archive.contents[index].size { found.append("\(contents.size) bytes") }
+      let count = Int(contents.size)
+      guard let whole = try? contents.bytes(at: 0, count: count, "file") else { continue }
+      let end = try? contents.bytes(at: contents.size / 2, count: count - count / 2, "file")
+      if end != Array(whole[(count / 2)...]) { found.append("other bytes when they are read again") }
+    }
+    // Whoever has spent the budget gets nothing more.
+    return decompression.isSpent ? found.filter { !$0.hasPrefix("other bytes") } : found
   }
 
   private static func factsViolations(_ bytes: [UInt8]) -> [String] {

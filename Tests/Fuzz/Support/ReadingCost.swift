@@ -75,6 +75,12 @@ struct ReadingCost {
         inspect(contents)
         try? zip.verify(member, contents: contents)
       }
+    } else if SquashFSArchive.start(prefix: prefix) == 0 {
+      let archive = try? SquashFSArchive(
+        file, limits: limits, memory: allMemory, decompression: decompression)
+      for index in archive?.contents.indices ?? 0..<0 {
+        if let contents = try? archive?.open(index) { inspect(contents) }
+      }
     } else if (try? TarArchive.isTar(file)) == true {
       var tree = FileTree(limits: limits, steps: allSteps, memory: allMemory)
       let tar = try? TarArchive(
