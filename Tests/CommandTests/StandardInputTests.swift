@@ -62,7 +62,7 @@ struct StandardInputTests {
     #expect(clients.remains == [])
   }
 
-  @Test(.timeLimit(.minutes(1))) func terminal() throws {
+  @Test(.timeLimit(.minutes(30))) func terminal() throws {
     let terminal = try PseudoTerminal()
     let process = try Program.start("exec \"$0\" scan -", on: terminal, in: clients.tree.path)
     #expect(try Program.wait(for: process) == .exit(2))

@@ -217,7 +217,7 @@ import Testing
   }
 
   /// Headers without numbers that share one long table, each of which must cost little.
-  @Test(.timeLimit(.minutes(10))) func headersThatShareATableCostNoSquare() {
+  @Test(.timeLimit(.minutes(30))) func headersThatShareATableCostNoSquare() {
     let rows = 100_000
     let headers = 4_000
     let table = headers * 64

@@ -78,7 +78,7 @@ import Testing
   }
 
   /// Relocation tables that lie over each other, so that reading all of them takes the square of the file's size.
-  @Test(.timeLimit(.minutes(10))) func relocationTablesThatClaimTheSameBytes() {
+  @Test(.timeLimit(.minutes(30))) func relocationTablesThatClaimTheSameBytes() {
     var elf = ELFBuilder(fatBinaries: [FatBinaryBuilder("sm_80")])
     elf.pointerStyle = .relocated
     elf.append([UInt8](repeating: 1, count: 24 * 1000), to: ".rows")
@@ -118,7 +118,7 @@ import Testing
   }
 
   /// The start of PTX again and again: each place must cost little.
-  @Test(.timeLimit(.minutes(10))) func manyStartsOfPTX() {
+  @Test(.timeLimit(.minutes(30))) func manyStartsOfPTX() {
     var elf = ELFBuilder()
     let text = [UInt8](".version 7.8\n".utf8)
     elf.append((0..<50_000).flatMap { _ in text }, to: ".rodata")

@@ -162,7 +162,7 @@ import Testing
 
   /// Images of the fixtures, damaged at random: whatever comes out, a file is a part of the image, and a message does
   /// not disturb a terminal.
-  @Test(.timeLimit(.minutes(10))) func damagedImages() throws {
+  @Test(.timeLimit(.minutes(30))) func damagedImages() throws {
     let root = #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 } + "/Fixtures/"
     var generator = SeededGenerator(seed: 3)
     var problems = 0

@@ -24,7 +24,7 @@ import Testing
 
   @Test func thereAreSeeds() { #expect(Self.seeds.count > 200) }
 
-  @Test(.timeLimit(.minutes(10)), arguments: FuzzTarget.allCases) func seedsKeepAllPromises(
+  @Test(.timeLimit(.minutes(30)), arguments: FuzzTarget.allCases) func seedsKeepAllPromises(
     _ target: FuzzTarget
   ) throws {
     for seed in Self.seeds {
@@ -33,7 +33,7 @@ import Testing
   }
 
   /// Inputs that once broke a promise; their names start with the target that read them.
-  @Test(.timeLimit(.minutes(10))) func pastFailuresKeepAllPromises() throws {
+  @Test(.timeLimit(.minutes(30))) func pastFailuresKeepAllPromises() throws {
     for file in Self.files(in: "Tests/Fuzz/FailCases") where file.lastPathComponent != "README.md" {
       let name = file.lastPathComponent.prefix { $0 != "-" }
       let target = try #require(
@@ -43,7 +43,7 @@ import Testing
   }
 
   /// 200 mutations of every small fixture: cut anywhere, or with up to eight bytes changed, mostly where structures are.
-  @Test(.timeLimit(.minutes(10))) func damagedSeedsKeepAllPromises() throws {
+  @Test(.timeLimit(.minutes(30))) func damagedSeedsKeepAllPromises() throws {
     let seeds = try Self.seeds.map { (name: $0.lastPathComponent, bytes: try Array(Data(contentsOf: $0))) }
       .filter { (1...6000).contains($0.bytes.count) }
     #expect(seeds.count > 100)

@@ -240,7 +240,7 @@ struct FactsDocumentTests {
     #expect(!huge.isRead)
   }
 
-  @Test(.timeLimit(.minutes(10))) func seedsKeepAllPromises() throws {
+  @Test(.timeLimit(.minutes(30))) func seedsKeepAllPromises() throws {
     let seeds = try Self.seeds()
     #expect(seeds.count > 2)
     for seed in seeds { #expect(FuzzTarget.facts.violations(seed.bytes) == [], "\(seed.name)") }
@@ -248,7 +248,7 @@ struct FactsDocumentTests {
 
   /// Every value of a document in turn replaced by others, right ones and wrong ones: no trap, and no text that could disturb
   /// a terminal.
-  @Test(.timeLimit(.minutes(10))) func otherValuesKeepAllPromises() throws {
+  @Test(.timeLimit(.minutes(30))) func otherValuesKeepAllPromises() throws {
     for seed in try Self.seeds() {
       let document = try JSONSerialization.jsonObject(with: Data(seed.bytes))
       var places: [[any Hashable & Sendable]] = []

@@ -94,7 +94,7 @@ struct FactsTests {
   private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent()
 
-  @Test(.timeLimit(.minutes(10))) func fixturesAnswerAsTheirFacts() throws {
+  @Test(.timeLimit(.minutes(30))) func fixturesAnswerAsTheirFacts() throws {
     var generator = SeededGenerator(seed: 10)
     let folder = Self.root.appending(path: "Fixtures")
     func names(_ folder: URL) throws -> [URL] {
@@ -113,7 +113,7 @@ struct FactsTests {
     #expect(asked > 90)
   }
 
-  @Test(.timeLimit(.minutes(10)), arguments: 0..<8) func madeUpTreesAnswerAsTheirFacts(_ part: Int) throws {
+  @Test(.timeLimit(.minutes(30)), arguments: 0..<8) func madeUpTreesAnswerAsTheirFacts(_ part: Int) throws {
     var generator = SeededGenerator(seed: UInt64(part))
     var asked = 0
     for _ in 0..<2 {
