@@ -249,10 +249,7 @@ final class SquashFSFile: ByteSource {
       let part = done..<done + piece
       if number < blocks.count, blocks[number].size & 0xFF_FFFF == 0 {
         // Nothing but zeros is stored nowhere.
-        guard image.budget.take(piece) else {
-          throw Problem(
-            .limitExceeded, "decompressed bytes", expected: image.budget.expected, observed: "more")
-        }
+        guard image.budget.take(piece) else { throw Problem.tooMuchDecompressed(image.budget) }
         unsafe buffer.withUnsafeMutableBytes { target in
           for index in part { unsafe target[index] = 0 }
         }

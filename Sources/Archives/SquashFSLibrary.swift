@@ -171,9 +171,7 @@ import Glibc
     return count
   }
 
-  private var spent: Problem {
-    Problem(.limitExceeded, "decompressed bytes", expected: budget.expected, observed: "more")
-  }
+  private var spent: Problem { .tooMuchDecompressed(budget) }
 
   private static func noMemory(_ field: StaticString) -> Problem {
     Problem(.unreadable, "\(field)", observed: "no memory left")

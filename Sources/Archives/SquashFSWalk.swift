@@ -58,9 +58,6 @@ struct SquashFSInode {
   func inode(_ reference: UInt64, pathLength: Int) throws(Problem) -> SquashFSInode {
     let field: StaticString = "SquashFS inode"
     let block = inodeStart + reference >> 16
-    func problem(_ code: Problem.Code, expected: String, observed: String) -> Problem {
-      Problem(code, "\(field)", at: block, expected: expected, observed: observed)
-    }
     try inodes.seek(to: block, offset: Int(reference & 0xFFFF))
     let type = try read(inodes, 16) { (view) throws(Problem) in try view.u16(0, field) }
     switch type {
@@ -96,7 +93,9 @@ struct SquashFSInode {
       try inodes.read(Int(count), into: &buffer)
       return SquashFSInode(kind: .symbolicLink(Path(bytes: buffer[..<Int(count)])))
     case 4...7, 11...14: return SquashFSInode(kind: .other)
-    default: throw problem(.invalidValue, expected: "a type from 1 to 14", observed: "\(type)")
+    default:
+      throw Problem(
+        .invalidValue, "\(field)", at: block, expected: "a type from 1 to 14", observed: "\(type)")
     }
   }
 

@@ -34,3 +34,10 @@ public final class Budget: Sendable {
   /// Whether more was wanted than was left.
   public var isSpent: Bool { wasRefused.load(ordering: .relaxed) }
 }
+
+extension Problem {
+  /// What is not decompressed because `budget` is spent.
+  public static func tooMuchDecompressed(_ budget: Budget?) -> Problem {
+    Problem(.limitExceeded, "decompressed bytes", expected: budget?.expected, observed: "more")
+  }
+}

@@ -275,9 +275,7 @@ private struct State {
     return true
   }
 
-  private var budgetSpent: Problem {
-    Problem(.limitExceeded, "decompressed bytes", expected: budget?.expected, observed: "more")
-  }
+  private var budgetSpent: Problem { .tooMuchDecompressed(budget) }
 
   func limitExceeded(observed: String) -> Problem {
     Problem(.limitExceeded, "decompressed size", expected: limitText, observed: observed)

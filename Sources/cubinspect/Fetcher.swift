@@ -363,7 +363,7 @@ struct Fetcher {
   }
 
   private func isInstalled(_ program: String) -> Bool {
-    Terminal.environment("PATH").split(separator: ":").contains { folder in
+    Terminal.programFolders.contains { folder in
       unsafe access("\(folder)/\(program)", X_OK) == 0
     }
   }

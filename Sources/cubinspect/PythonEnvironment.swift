@@ -47,7 +47,7 @@ struct PythonEnvironment {
 
   /// The variables that are set, that of the environment whose programs come first along PATH before the other.
   private static var active: [(origin: Origin, prefix: String)] {
-    let folders = Terminal.environment("PATH").split(separator: ":").map(String.init)
+    let folders = Terminal.programFolders
     return [Origin.virtualEnvironment, .conda].map { ($0, Terminal.environment($0.rawValue)) }
       .filter { $0.1.hasPrefix("/") }
       .enumerated()
@@ -60,8 +60,8 @@ struct PythonEnvironment {
   // MARK: The Python that would start
 
   private static func ofProgram(_ name: String, _ notes: [String]) throws(NotFound) -> PythonEnvironment? {
-    let folders = Terminal.environment("PATH").split(separator: ":").map(String.init)
-    guard let program = folders.map({ "\($0)/\(name)" }).first(where: { isProgram($0) }) else { return nil }
+    guard let program = Terminal.programFolders.map({ "\($0)/\(name)" }).first(where: { isProgram($0) })
+    else { return nil }
     // An environment that is used without being activated: its own name leads to it, the file does not.
     let prefix = prefix(of: program)
     if let prefix, exists("\(prefix)/pyvenv.cfg") {

@@ -48,6 +48,9 @@ enum Terminal {
     unsafe getenv(name).map { unsafe String(cString: $0) } ?? ""
   }
 
+  /// The folders that `PATH` names, in which programs are looked for.
+  static var programFolders: [String] { environment("PATH").split(separator: ":").map(String.init) }
+
   /// Writes to standard output. A closed pipe is no failure.
   static func write(_ text: String) -> ExitStatus {
     let error = write(Array(text.utf8)[...], to: STDOUT_FILENO)

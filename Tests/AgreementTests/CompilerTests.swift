@@ -56,15 +56,7 @@ import Testing
 
   /// The check of a wheel of Triton passes on the GPUs for which it compiled when it was run, and only there.
   private func judge(_ view: View, _ run: TritonRun) {
-    let devices = (run.compiles + run.fails).compactMap { ComputeCapability($0) }.map { Device($0) }
-    let assessment = ViewAssessment(
-      view,
-      Question(
-        devices: devices.map { RequestedDevice(query: "\($0.computeCapability)", device: $0) },
-        namesDevices: true))
-    let statuses = devices.indices.map { index in
-      assessment.checks.first { $0.id == .runtimeCode && $0.device == index }?.status
-    }
+    let statuses = checks(of: view, on: run.compiles + run.fails).map { $0?.status }
     #expect(
       statuses == run.compiles.map { _ in .pass } + run.fails.map { _ in .fail }, "Triton \(run.version)")
   }
@@ -83,22 +75,24 @@ import Testing
             tries: [CompilerSearch.Try(RuntimeTable.Place(kind: .environment), found: [0])])
         ])
     ]
-    let devices = [
-      "5.0", "5.2", "6.0", "6.1", "7.0", "7.2", "7.5", "8.0", "8.6", "8.7", "8.9", "9.0", "10.0", "10.1",
-      "10.3",
-      "10.7", "11.0", "12.0", "12.1",
-    ].compactMap { ComputeCapability($0) }.map { Device($0) }
+    let targets = TritonRun.computeCapabilities.compactMap { ComputeCapability($0)?.target }
+    for (target, check) in zip(targets, checks(of: view, on: TritonRun.computeCapabilities)) {
+      #expect(
+        check?.status == (taken.contains(target) ? .pass : .fail),
+        "\(compiler.path) for \(target): \(check?.summary ?? "")")
+    }
+  }
+
+  /// The check of what compiles at run time for each of some compute capabilities.
+  private func checks(of view: View, on computeCapabilities: [String]) -> [Check?] {
+    let devices = computeCapabilities.compactMap { ComputeCapability($0) }.map { Device($0) }
     let assessment = ViewAssessment(
       view,
       Question(
         devices: devices.map { RequestedDevice(query: "\($0.computeCapability)", device: $0) },
         namesDevices: true))
-    for (index, device) in devices.enumerated() {
-      let check = assessment.checks.first { $0.id == .runtimeCode && $0.device == index }
-      let isTaken = taken.contains(device.computeCapability.target)
-      #expect(
-        check?.status == (isTaken ? .pass : .fail),
-        "\(compiler.path) on \(device.label): \(check?.summary ?? "")")
+    return devices.indices.map { index in
+      assessment.checks.first { $0.id == .runtimeCode && $0.device == index }
     }
   }
 

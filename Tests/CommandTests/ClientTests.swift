@@ -8,6 +8,13 @@ struct ClientTests {
 
   // MARK: docker and podman
 
+  /// What is said of an archive itself, but for the name.
+  private func report(onArchive archive: String, named name: String, _ clients: FakeClients) throws -> String
+  {
+    try clients.shell("\"$0\" scan \"$FIXTURES/archives/\(archive)\" --gpu A100 -o json").text
+      .replacing("\(GoldenTests.fixtures)/archives/\(archive)", with: name)
+  }
+
   @Test(arguments: ["docker", "podman"]) func savedImage(_ engine: String) throws {
     let clients = try FakeClients()
     try clients.add(engine, Self.image)
@@ -15,12 +22,7 @@ struct ClientTests {
     #expect(run.status == 0, "\(run.messages)")
     #expect(clients.calls == ["\(engine) <save> <--> <example/app:1.0>"])
     #expect(clients.remains == [])
-    // It is what is said of the archive itself, but for the name.
-    let archive = try clients.shell("\"$0\" scan \"$FIXTURES/archives/docker.tar\" --gpu A100 -o json")
-    #expect(
-      run.text
-        == archive.text.replacing(
-          "\(GoldenTests.fixtures)/archives/docker.tar", with: "\(engine):example/app:1.0"))
+    #expect(try run.text == report(onArchive: "docker.tar", named: "\(engine):example/app:1.0", clients))
     #expect(run.text.contains("\"\(engine):example/app:1.0\""))
   }
 
@@ -255,11 +257,8 @@ struct ClientTests {
     )
     #expect(calls[0].hasSuffix("/image:example.org/team/app:1.0>"))
     #expect(clients.remains == [])
-    let folder = try clients.shell("\"$0\" scan \"$FIXTURES/archives/layout\" --gpu A100 -o json")
     #expect(
-      run.text
-        == folder.text.replacing(
-          "\(GoldenTests.fixtures)/archives/layout", with: "registry:example.org/team/app:1.0"))
+      try run.text == report(onArchive: "layout", named: "registry:example.org/team/app:1.0", clients))
   }
 
   @Test func registryOfAnotherPlatformOrThisMachine() throws {

@@ -11,6 +11,9 @@ public struct TritonRun: Sendable {
   ]
   private static let newer = ["10.0", "10.1", "10.3", "10.7", "11.0", "12.0", "12.1"]
 
+  /// All that were tried.
+  public static let computeCapabilities = older + newer
+
   private init(_ version: String, _ newer: String...) {
     self.version = version
     compiles = Self.older + newer

@@ -105,8 +105,8 @@ extension Assessor {
     if let known = known[asked] { return known }
     var final = outcome
     let plain = device.withoutDriver
-    if compilation.toolkits(for: plain).isEmpty {
-      let isByMajor = !compilation.toolkits(for: plain, anyMajor: true).isEmpty
+    if !compilation.hasToolkit(for: plain) {
+      let isByMajor = compilation.hasToolkit(for: plain, anyMajor: true)
       final = .made([.failure(.noToolkit(step: step, major: isByMajor ? compilation.cudaMajor : nil))])
     }
     known[asked] = final

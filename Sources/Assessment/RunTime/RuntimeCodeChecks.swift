@@ -208,10 +208,17 @@ extension Compilation {
   /// The toolkits of the tables, oldest first, with whose compilers in place of NVIDIA's that are there the device runs what
   /// is made; of the major version that the framework loads, unless `anyMajor`.
   func toolkits(for device: Device, anyMajor: Bool = false) -> [CUDAVersion] {
-    rule.tables.toolkits.withCompilers.filter { cuda in
-      (anyMajor || cudaMajor == nil || cuda.major == cudaMajor)
-        && rule.outcome(for: device.computeCapability, replacing(with: cuda)).runs(on: device) == true
-    }
+    rule.tables.toolkits.withCompilers.filter { compiles(with: $0, for: device, anyMajor) }
+  }
+
+  /// Whether there is one of ``toolkits(for:anyMajor:)``.
+  func hasToolkit(for device: Device, anyMajor: Bool = false) -> Bool {
+    rule.tables.toolkits.withCompilers.contains { compiles(with: $0, for: device, anyMajor) }
+  }
+
+  private func compiles(with cuda: CUDAVersion, for device: Device, _ anyMajor: Bool) -> Bool {
+    (anyMajor || cudaMajor == nil || cuda.major == cudaMajor)
+      && rule.outcome(for: device.computeCapability, replacing(with: cuda)).runs(on: device) == true
   }
 
   /// The candidates, with a toolkit's compilers in place of NVIDIA's.
