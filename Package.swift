@@ -166,7 +166,7 @@ let package = Package(
 if Context.environment["CUBINSPECT_FUZZ"] != nil {
   for name in [
     "FuzzFile", "FuzzFatBinary", "FuzzConcatenated", "FuzzCubin", "FuzzPTX", "FuzzArchive", "FuzzDemangle",
-    "FuzzZip", "FuzzLayer", "FuzzSquashFS", "FuzzMember", "FuzzFacts", "FuzzCost",
+    "FuzzZip", "FuzzLayer", "FuzzSquashFS", "FuzzMember", "FuzzFacts", "FuzzRecords", "FuzzCost",
   ] {
     package.targets.append(
       .executableTarget(

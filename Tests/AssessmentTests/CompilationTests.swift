@@ -100,6 +100,19 @@ import Testing
       ])
   }
 
+  /// What is not known of Triton is said of Triton.
+  @Test func torchWithATritonWithoutFiles() throws {
+    var tree = TreeBuilder()
+    tree.torch("2.9.0+cu130", cuda: "13.0", requires: ["triton==3.5.1"], in: "site/")
+    tree.distribution("triton", "3.5.1", in: "site/")
+    let code = codeFile("site/torch/lib/libtorch_cuda.so", [["sm_80"]])
+    let checks = try assess(tree, on: ["A100"], files: [code]).checks().filter { $0.id == .runtimeCode }
+    #expect(
+      checks.map(\.summary) == [
+        "Triton 3.5.1 compiles with ptxas, and none for A100 is in what was scanned"
+      ])
+  }
+
   /// Where its LLVM does not know the GPU no variable helps, and another PyTorch brings another Triton.
   @Test func torchWithATritonThatNothingMends() throws {
     var tree = TreeBuilder()

@@ -32,6 +32,26 @@ import Testing
     }
   }
 
+  /// What the fuzzer starts from besides the fixtures, and damaged copies of it.
+  @Test(
+    .timeLimit(.minutes(30)),
+    arguments: [
+      (FuzzTarget.facts, "Facts"), (.records, "Records"), (.squashFS, "SquashFS"), (.demangling, "Names"),
+    ])
+  func ownSeedsKeepAllPromises(_ target: FuzzTarget, _ folder: String) throws {
+    let seeds = Self.files(in: "Tests/Fuzz/\(folder)")
+    #expect(!seeds.isEmpty)
+    for (index, seed) in seeds.enumerated() {
+      let bytes = try Array(Data(contentsOf: seed))
+      #expect(target.violations(bytes) == [], "\(seed.lastPathComponent)")
+      var generator = SeededGenerator(seed: UInt64(index))
+      for round in 0..<20 {
+        let violations = target.violations(Self.damaged(bytes, &generator))
+        #expect(violations == [], "\(seed.lastPathComponent), round \(round)")
+      }
+    }
+  }
+
   /// Inputs that once broke a promise; their names start with the target that read them.
   @Test(.timeLimit(.minutes(30))) func pastFailuresKeepAllPromises() throws {
     for file in Self.files(in: "Tests/Fuzz/FailCases") where file.lastPathComponent != "README.md" {

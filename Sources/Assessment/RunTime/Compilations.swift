@@ -55,7 +55,7 @@ enum CompilationVerdict: Hashable {
   case unknown(step: Int)
   /// Some of the compilers that it may take do, and some do not.
   case depends(CompilationFailure)
-  /// It is of use without, and there is no compiler.
+  /// There is nothing to say: it is of use without, and there is no compiler.
   case unused
 }
 
@@ -229,8 +229,12 @@ extension Assessor {
     }
     guard let other = others.first else { return .unused }
     let verdict = verdict(of: other, on: device)
-    if case .fails(let failure) = verdict { return .fails(.used(other.framework, failure)) }
-    return verdict
+    return switch verdict {
+    case .fails(let failure): .fails(.used(other.framework, failure))
+    // The check of the other one says what is not known.
+    case .unknown: .unused
+    case .runs, .tooOld, .depends, .unused: verdict
+    }
   }
 }
 

@@ -35,6 +35,8 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
   case member = "FuzzMember"
   /// Facts as a file; what reads well is judged and reported.
   case facts = "FuzzFacts"
+  /// Records of packages and of images, rows of tables, what nvidia-smi prints; what is found is judged and reported.
+  case records = "FuzzRecords"
   /// A file of any format, read as a scan reads it; what is looked for is work that the size does not justify.
   case cost = "FuzzCost"
 
@@ -73,6 +75,7 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
       }
       return findings(member) == findings(file) ? [] : [findings(member), findings(file)]
     case .facts: return Self.factsViolations(input)
+    case .records: return Self.recordViolations(input)
     case .cost: return ReadingCost(of: input).violations
     case .demangling:
       let name = "_Z" + String(decoding: input, as: UTF8.self)
@@ -166,22 +169,29 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
   }
 
   private static func factsViolations(_ bytes: [UInt8]) -> [String] {
-    func written(_ facts: Facts) -> [UInt8] {
-      FactsDocument.write(facts, toolName: "cubinspect", toolVersion: "1.2.3")
-    }
     guard let facts = try? FactsDocument.read(MemoryBytes(bytes), by: .shipped) else { return [] }
-    let document = written(facts)
+    return judgementViolations(facts, by: .shipped)
+  }
+
+  static func document(_ facts: Facts) -> [UInt8] {
+    FactsDocument.write(facts, toolName: "cubinspect", toolVersion: "1.2.3")
+  }
+
+  /// What facts, and the reports that are written from them, promise.
+  static func judgementViolations(_ facts: Facts, by tables: TableSet) -> [String] {
+    let written = document(facts)
     var found: [String] = []
-    if (try? FactsDocument.read(MemoryBytes(document), by: .shipped)).map(written) != document {
+    if (try? FactsDocument.read(MemoryBytes(written), by: tables)).map(document) != written {
       found.append("facts that change when they are written and read")
     }
     let requested = [
-      RequestedDevice(query: "A100", device: Device(ComputeCapability(8, 0), driver: .branch(535))),
-      RequestedDevice(query: "8.7", device: Device(ComputeCapability(8, 7))),
+      RequestedDevice(
+        query: "A100", device: Device(ComputeCapability(8, 0), driver: .branch(535), tables: tables)),
+      RequestedDevice(query: "8.7", device: Device(ComputeCapability(8, 7), tables: tables)),
     ]
     for namesDevices in [true, false] {
-      let question = Question(devices: requested, namesDevices: namesDevices)
-      let narrowed = facts.narrowed(to: requested.map(\.device), by: .shipped)
+      let question = Question(devices: requested, namesDevices: namesDevices, tables: tables)
+      let narrowed = facts.narrowed(to: requested.map(\.device), by: tables)
       let report = ScanReport(Assessment(narrowed, question))
       _ = report.json(Tool(name: "cubinspect", version: "1.2.3"))
       let text = report.text(TextStyle(), seconds: 1) + report.problems.joined(separator: "\n")
