@@ -58,14 +58,6 @@ public struct DetectedHost: Hashable, Sendable {
     release.flatMap { DriverVersion($0.value) } ?? cuda.map { .cuda($0) }
   }
 
-  /// Every GPU with the driver, for judging.
-  ///
-  /// - Throws: ``Failure`` when there is no driver or no GPU, or when a GPU is of an unknown kind.
-  public func devices(by tables: TableSet) throws(Failure) -> [Device] {
-    guard let driver else { throw .noDriver(tried: []) }
-    return try devices(with: driver, by: tables)
-  }
-
   /// Every GPU with `driver`, or without one.
   ///
   /// - Throws: ``Failure`` when there is no GPU, or one of an unknown kind.
@@ -88,7 +80,9 @@ public struct DetectedHost: Hashable, Sendable {
   }
 
   /// Whether the tables tell the driver and what every GPU is, so that nobody else need be asked.
-  public func isKnown(to tables: TableSet) -> Bool { (try? devices(by: tables)) != nil }
+  public func isKnown(to tables: TableSet) -> Bool {
+    driver != nil && (try? devices(with: driver, by: tables)) != nil
+  }
 }
 
 extension DetectedHost {
@@ -137,27 +131,6 @@ extension DetectedHost {
     {
       cuda = tables.jetson.jetPack(jetsonLinux: jetson.split(separator: ".").compactMap { Int($0) })?.cuda
     }
-  }
-
-  /// The fields that nvidia-smi is asked for with `--query-gpu`, the newer ones first: drivers before 510 do not know
-  /// `compute_cap`.
-  public static let managementQueries = ["driver_version,compute_cap,name", "driver_version,name"]
-
-  /// What nvidia-smi answers to one of ``managementQueries`` with `--format=csv,noheader`, a line for each GPU. Nil for
-  /// another text.
-  public init?(answer: [UInt8], to query: String) {
-    let fields = query.split(separator: ",").count
-    self.init()
-    for line in String(decoding: answer, as: UTF8.self).split(whereSeparator: \.isNewline) {
-      let values = line.split(separator: ",", maxSplits: fields - 1).map { $0.trimmingSpaces() }
-      guard values.count == fields, let name = values.last, DriverFiles.isRelease(values[0]) else {
-        return nil
-      }
-      release = Fact(values[0], in: Path("nvidia-smi"), says: "driver \(values[0])")
-      // What it does not know is `[N/A]`.
-      gpus.append(GPU(name: name, computeCapability: fields == 3 ? ComputeCapability(values[1]) : nil))
-    }
-    if gpus.isEmpty { return nil }
   }
 }
 

@@ -15,9 +15,14 @@ enum DriverProbe {
     let files = DetectedHost(
       contents: { try? readAll(Path($0), limit: limit) }, names: fileNames, tables: tables)
     if files.isKnown(to: tables) { return files }
-    if let answer = managementProgram() { return answer }
+    var isInstalled = false
+    if let answer = managementProgram(by: tables, &isInstalled) { return answer }
     guard files.driver != nil else {
-      throw .noDriver(tried: ["\(DriverFiles.moduleVersion) does not exist", "nvidia-smi does not answer"])
+      throw .noDriver(
+        tried: [
+          "\(DriverFiles.moduleVersion) does not exist",
+          isInstalled ? "nvidia-smi does not answer" : "nvidia-smi is not installed",
+        ])
     }
     return files
   }
@@ -32,14 +37,25 @@ enum DriverProbe {
   /// It takes a second or two where no process keeps the driver awake, and never ends where a GPU has fallen off the bus.
   private static let timeLimit = Duration.seconds(10)
 
-  private static func managementProgram() -> DetectedHost? {
+  /// The fields that it is asked for, the newer ones first: drivers before 510 do not know `compute_cap`.
+  private static let queries = ["driver_version,compute_cap,name", "driver_version,name"]
+
+  /// What nvidia-smi answers; nil where it names no driver or no GPU.
+  private static func managementProgram(by tables: TableSet, _ isInstalled: inout Bool) -> DetectedHost? {
     let deadline = ContinuousClock.now + timeLimit
     for program in programs {
-      for query in DetectedHost.managementQueries {
+      for query in queries {
         let process = ChildProcess(
-          program: program, arguments: ["--query-gpu=\(query)", "--format=csv,noheader"], deadline: deadline)
-        guard let answer = try? process.output(limit: limit) else { continue }
-        if let host = DetectedHost(answer: answer, to: query) { return host }
+          program: program, arguments: ["--query-gpu=\(query)", "--format=csv"], deadline: deadline)
+        do throws(ChildProcess.Failure) {
+          let answer = try process.output(limit: limit)
+          isInstalled = true
+          guard let host = try? DetectedHost(managementText: answer, tables: tables) else { continue }
+          if host.driver != nil, !host.gpus.isEmpty { return host }
+        } catch {
+          if case .notStarted = error { break }
+          isInstalled = true
+        }
       }
     }
     return nil

@@ -22,7 +22,7 @@ struct DriverProbeTests {
   func answers() throws {
     let new = try scan(
       """
-      case $1 in *compute_cap*) echo '551.86, 8.9, NVIDIA GeForce RTX 4090'; echo '551.86, 8.6, NVIDIA Z3000';; *) exit 1;; esac
+      case $1 in *compute_cap*) echo 'driver_version, compute_cap, name'; echo '551.86, 8.9, NVIDIA GeForce RTX 4090'; echo '551.86, 8.6, Z3000';; *) exit 1;; esac
       """, "--gpu", "auto")
     #expect(new.status == 1)
     #expect(
@@ -46,6 +46,18 @@ struct DriverProbeTests {
     let run = try scan(script, "--gpu", "auto")
     #expect(run.status == 2)
     #expect(run.messages.contains("there is no NVIDIA driver on this machine"))
+    #expect(run.messages.contains("nvidia-smi does not answer"))
+  }
+
+  @Test(.disabled(if: hasDriver, "the kernel shows a driver")) func notInstalled() throws {
+    let tree = try TemporaryTree()
+    defer { withExtendedLifetime(tree) {} }
+    try tree.library("code.so", "sm_89")
+    let run = try Program.run(
+      ["scan", "code.so", "--gpu", "auto"].map { Array($0.utf8) }, in: tree.path,
+      environment: ["PATH=/usr/bin:/bin"])
+    #expect(run.status == 2)
+    #expect(run.messages.contains("nvidia-smi is not installed"), "\(run.messages)")
   }
 
   /// It is waited for a while, and not longer: neither where it never ends, nor where it ends its output only.

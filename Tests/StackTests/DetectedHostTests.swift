@@ -82,7 +82,10 @@ import Testing
         .init(name: "NVIDIA A100 80GB PCIe", pciID: "10de:20b5"), .init(name: nil, pciID: "10de:2330"),
       ])
     #expect(host.isKnown(to: .shipped))
-    #expect(try host.devices(by: .shipped).map(\.computeCapability.description) == ["8.0", "9.0"])
+    #expect(
+      try host.devices(with: host.driver, by: .shipped).map(\.computeCapability.description) == [
+        "8.0", "9.0",
+      ])
     // A container that may use one of them.
     let container = self.host(files.filter { !$0.key.contains("gpus/0000:65") })
     #expect(container.gpus == [.init(name: nil, pciID: "10de:2330")])
@@ -97,7 +100,7 @@ import Testing
       .merging(bus("0000:02:00.0", vendor: "0x10de\u{1B}", device: "junk", class: "")) { $1 }
     let host = host(files.merging(driver) { $1 })
     #expect(host.gpus == [.init(name: nil, pciID: "10de:2684")])
-    let device = try #require(try host.devices(by: .shipped).first)
+    let device = try #require(try host.devices(with: host.driver, by: .shipped).first)
     #expect(device.computeCapability.description == "8.9")
     #expect(device.name?.contains("4090") == true)
     // Without a driver nothing is known, whatever is on the bus.
@@ -113,33 +116,14 @@ import Testing
       "/proc/device-tree/model": model + "\0",
       "/etc/nv_tegra_release": "# R35 (release), REVISION: 4.1, GCID: 33958178, BOARD: t186ref\n",
     ]
-    let device = try #require(try host(files).devices(by: .shipped).first)
+    let tegra = host(files)
+    let device = try #require(try tegra.devices(with: tegra.driver, by: .shipped).first)
     #expect(device.computeCapability.description == computeCapability)
     #expect(device.driver == .cuda(CUDAVersion(11, 4)))
     files["/sys/module/nvidia/version"] = "540.4.0"
     #expect(host(files).driver?.description == "540.4.0")
     files["/proc/device-tree/model"] = "Raspberry Pi 5 Model B Rev 1.0\0"
     #expect(host(files).gpus == [])
-  }
-
-  @Test func managementAnswers() throws {
-    let queries = DetectedHost.managementQueries
-    func host(_ text: String, _ query: Int) -> DetectedHost? {
-      DetectedHost(answer: Array(text.utf8), to: queries[query])
-    }
-    let two = try #require(
-      host("551.86, 8.9, NVIDIA GeForce RTX 4090\n551.86, [N/A], NVIDIA GeForce RTX 3090\n", 0))
-    #expect(two.release?.value == "551.86")
-    #expect(try two.devices(by: .shipped).map(\.computeCapability.description) == ["8.9", "8.6"])
-    let old = try #require(host("390.48, Tesla V100-SXM2-16GB\r\n", 1))
-    #expect(old.gpus == [.init(name: "Tesla V100-SXM2-16GB")])
-    for text in [
-      "", "No devices were found\n", "Field \"compute_cap\" is not a valid field to query.\n",
-      "551.86, 8.9\n",
-      "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.\n",
-    ] {
-      #expect(host(text, 0) == nil, "\(text)")
-    }
   }
 
   @Test func devices() throws {
@@ -151,16 +135,20 @@ import Testing
         .init(name: "NVIDIA Z9000", computeCapability: ComputeCapability(9, 9)),
         .init(name: nil, computeCapability: ComputeCapability(9, 0)),
       ])
-    #expect(try host.devices(by: .shipped).map(\.computeCapability.description) == ["8.0", "9.9", "9.0"])
-    #expect(try host.devices(by: .shipped).map(\.name) == ["NVIDIA A100-PCIE-40GB", "NVIDIA Z9000", nil])
-    #expect(Set(try host.devices(by: .shipped).map(\.driver?.description)) == ["550.54.14"])
+    let devices = try host.devices(with: host.driver, by: .shipped)
+    #expect(devices.map(\.computeCapability.description) == ["8.0", "9.9", "9.0"])
+    #expect(devices.map(\.name) == ["NVIDIA A100-PCIE-40GB", "NVIDIA Z9000", nil])
+    #expect(Set(devices.map(\.driver?.description)) == ["550.54.14"])
     host.release = nil
     #expect(host.driver == .cuda(CUDAVersion(12, 4)))
     host.gpus.append(.init(name: "NVIDIA Z9000"))
-    #expect(throws: DetectedHost.Failure.unknownGPU(name: "NVIDIA Z9000")) { try host.devices(by: .shipped) }
+    #expect(throws: DetectedHost.Failure.unknownGPU(name: "NVIDIA Z9000")) {
+      try host.devices(with: host.driver, by: .shipped)
+    }
     host.gpus = []
-    #expect(throws: DetectedHost.Failure.noGPU(driver: "CUDA 12.4")) { try host.devices(by: .shipped) }
-    #expect(throws: DetectedHost.Failure.noDriver(tried: [])) { try DetectedHost().devices(by: .shipped) }
+    #expect(throws: DetectedHost.Failure.noGPU(driver: "CUDA 12.4")) {
+      try host.devices(with: host.driver, by: .shipped)
+    }
     #expect(
       DetectedHost.Failure.noDriver(tried: ["a", "b"]).description
         == "there is no NVIDIA driver on this machine: a; b")

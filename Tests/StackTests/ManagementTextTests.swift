@@ -72,7 +72,7 @@ import Testing
     let cut = try DetectedHost(managementText: Self.bytes("390-table.txt"), tables: .shipped)
     #expect(cut.gpus.map(\.name) == ["GeForce GTX 108", "Tesla K80"])
     #expect(cut.gpus.map(\.isNameCut) == [true, false])
-    let devices = try cut.devices(by: .shipped)
+    let devices = try cut.devices(with: cut.driver, by: .shipped)
     #expect(devices[0].name == nil)
     #expect(devices[0].products.contains("NVIDIA GeForce GTX 1080 Ti"))
   }

@@ -17,7 +17,7 @@ extension FuzzTarget {
       case .management:
         guard let host = try? DetectedHost(managementText: file.contents, tables: tables) else { continue }
         if host.gpus.count > 256 { found.append("\(host.gpus.count) GPUs") }
-        _ = try? host.devices(by: tables)
+        _ = try? host.devices(with: host.driver, by: tables)
       case nil:
         let names = file.name.split(separator: UInt8(ascii: "/"))
         guard !names.isEmpty,
