@@ -1,4 +1,5 @@
 import Bytes
+import Compatibility
 
 /// What a file of a package says in its name that makes it one of several alternatives, of which a program takes one.
 ///
@@ -74,5 +75,15 @@ struct Alternative: Hashable {
       }
     }
     return nil
+  }
+}
+
+extension Alternative.Choice {
+  /// Whether it is for a version of CUDA that the driver of a device does not support.
+  func isNewer(than device: Device) -> Bool {
+    guard case .cuda(let number) = self, let driver = device.knownDriver else { return false }
+    let cuda = number < 100 ? CUDAVersion(number, 0) : CUDAVersion(number / 10, number % 10)
+    if let newest = driver.maxCUDA(by: device.tables), newest >= cuda { return false }
+    return cuda.minimumDriver(by: device.tables).flatMap { driver.isAtLeast($0, by: device.tables) } == false
   }
 }

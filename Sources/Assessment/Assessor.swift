@@ -68,13 +68,21 @@ struct Assessor {
           ? verdict : code.verdict(on: effective(device).withoutDriver, kernels: kernels)
       }
     }
-    let (verdicts, plain) = (units.map(\.verdicts), units.map(\.plain))
     for index in packages.indices {
-      let rule = PackageRule(package: packages[index], units: units, cuda: cuda(of: packages[index]))
-      packages[index].verdicts = devices.indices.map { rule.judge(verdicts, plain: plain, on: $0) }
-      packages[index].plain = devices.indices.map { rule.judge(plain, plain: plain, on: $0) }
+      let rule = rule(for: packages[index])
+      let own = packages[index].units.map { units[$0] }
+      for device in devices.indices {
+        let (driven, plain) = (own.map { $0.verdicts[device] }, own.map { $0.plain[device] })
+        packages[index].verdicts.append(rule.judge(driven, plain: plain, driven: driven))
+        packages[index].plain.append(rule.judge(plain, plain: plain, driven: driven))
+      }
     }
     setAsideCubinsForOtherGPUs()
+  }
+
+  /// By what a package is judged.
+  func rule(for package: AssessedPackage) -> PackageRule {
+    PackageRule(package: package, units: units, cuda: cuda(of: package))
   }
 
   /// Whether a package holds nothing but files that a program picks from: cubin and PTX files.

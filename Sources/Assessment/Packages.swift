@@ -180,13 +180,20 @@ struct PackageRule {
     package.isNVIDIAs || units[package.units[position]].isNVIDIAs
   }
 
-  /// Judges the package by the verdicts on all units of the view on every device. Among files of which one is taken it
-  /// picks by those without a driver, because that is none of what a program looks at.
-  func judge(_ verdicts: [[UnitVerdict]], plain: [[UnitVerdict]], on device: Int) -> PackageVerdict {
-    OnDevice(
-      rule: self, verdicts: package.units.map { verdicts[$0][device] },
-      plain: package.units.map { plain[$0][device] }
-    ).judge()
+  /// Judges the package by the verdicts on its units on one device.
+  ///
+  /// - Parameters:
+  ///   - plain: the verdicts with a driver that supports everything.
+  ///   - driven: the verdicts with the driver that is there. Where nobody knows the CUDA, the file is taken that runs best by
+  ///     them: which GPU there is a program sees, but a CUDA that suits the driver is chosen by whoever installs it.
+  func judge(_ verdicts: [UnitVerdict], plain: [UnitVerdict], driven: [UnitVerdict]) -> PackageVerdict {
+    OnDevice(rule: self, verdicts: verdicts, plain: plain, driven: driven).judge()
+  }
+
+  /// Whether there are files for several versions of CUDA, and nobody knows which is there.
+  var isCUDAOpen: Bool {
+    cuda == nil
+      && package.units.contains { if case .cuda? = units[$0].alternative?.choice { true } else { false } }
   }
 }
 
@@ -196,6 +203,8 @@ private struct OnDevice {
   let verdicts: [UnitVerdict]
   /// With a driver that supports everything.
   let plain: [UnitVerdict]
+  /// With the driver that is there.
+  let driven: [UnitVerdict]
 
   private var package: AssessedPackage { rule.package }
   private func path(_ position: Int) -> Path { rule.units[package.units[position]].path }
@@ -310,14 +319,16 @@ private struct OnDevice {
         candidates = family.filter { $0.choice == .cuda(best) }
       }
     }
-    return candidates.min { left, right in
-      rank(left.position) < rank(right.position)
-    }?.position
-  }
-
-  private func rank(_ position: Int) -> (Int, Int, Int) {
-    let verdict = plain[position]
-    // Of equals the newest, which comes last.
-    return (verdict.verdict.severity ?? 9, -verdict.running, -position)
+    let isOpen = rule.cuda == nil && versions.count == family.count
+    func rank(_ candidate: (position: Int, choice: Alternative.Choice)) -> [Int] {
+      let (driven, plain) = (driven[candidate.position], plain[candidate.position])
+      // Of those that the driver does not load the one that another driver would; of equals the newest, which comes last.
+      return isOpen
+        ? [
+          driven.verdict.severity ?? 9, plain.verdict.severity ?? 9,
+          candidate.choice.isNewer(than: driven.device) ? 1 : 0, -driven.running, -candidate.position,
+        ] : [plain.verdict.severity ?? 9, -plain.running, -candidate.position]
+    }
+    return candidates.min { rank($0).lexicographicallyPrecedes(rank($1)) }?.position
   }
 }

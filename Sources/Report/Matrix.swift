@@ -24,8 +24,13 @@ public struct Matrix: Sendable {
   /// Only the rows in which every word is: `2.9` is in a cell with 2.9 or 2.9.1, not in one with 12.9; a word without
   /// digits is also in longer ones.
   public func filtered(by words: [String]) -> Matrix {
+    // `3.` is meant as 3.
+    let words = words.map { word in
+      let plain = word.lowercased().reversed().drop { $0 == "." }
+      return String(plain.reversed())
+    }
     let kept = rows.indices.filter { index in
-      words.allSatisfy { word in rows[index].contains { Self.cell($0.lowercased(), has: word.lowercased()) } }
+      words.allSatisfy { word in rows[index].contains { Self.cell($0.lowercased(), has: word) } }
     }
     var matrix = self
     matrix.rows = kept.map { rows[$0] }
@@ -47,6 +52,9 @@ public struct Matrix: Sendable {
   public func text(_ style: TextStyle) -> String {
     var output = Array(wrapped(title, first: "", width: style.width).utf8)
     output.append(UInt8(ascii: "\n"))
+    guard !rows.isEmpty else {
+      return String(decoding: output, as: UTF8.self) + "  No row has what was asked for.\n"
+    }
     TextTable(columns.map { .left($0) }).write(style, to: &output) { table in
       for row in rows {
         for cell in row { table.add(cell) }

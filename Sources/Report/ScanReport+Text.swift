@@ -322,6 +322,9 @@ extension ScanReport {
     ) {
       note("\(printable(what)), not judged: \(named(files.map { part.shown($0.path) }, atMost: 3))")
     }
+    if !part.view.emptyPackages.isEmpty {
+      note("there is no device code in \(named(part.view.emptyPackages.map(\.description), atMost: 3))")
+    }
     let packaged = Set(part.packages.flatMap(\.units))
     for (index, unit) in part.units.enumerated() where !packaged.contains(index) {
       guard let framework = unit.cachedBy else { continue }

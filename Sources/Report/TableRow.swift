@@ -123,11 +123,6 @@ struct TableRows {
           name: printable(package.name), isPackage: true, modules: 0,
           cells: package.verdicts.map { .verdict($0.verdict) })
       }
-      + view.emptyPackages.map { path in
-        TableRow(
-          name: path.description, modules: 0,
-          cells: Array(repeating: .verdict(.noDeviceCode), count: devices))
-      }
   }
 
   private var rowsOfCode: [TableRow] {

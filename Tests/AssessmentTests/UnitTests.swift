@@ -142,6 +142,33 @@ import Testing
     #expect(taken(apart) == [0, 1] && apart.verdicts[0].verdict == .partial)
   }
 
+  /// Where nobody knows the CUDA, a driver that is too old for one version is none for the package.
+  @Test func alternativesByDriver() throws {
+    let files = [
+      file("site/bits/lib_cuda118.so", "sm_80"), file("site/bits/lib_cuda121.so", "sm_80"),
+      codeFile("site/bits/lib_cuda132.so", [["sm_80"]], zstd: true),
+    ]
+    func assess(_ cuda: String?, _ driver: String) throws -> ViewAssessment {
+      var tree = TreeBuilder()
+      record(files.map { "bits/\($0.path.lastComponent)" }, of: "bits", in: "site/", to: &tree)
+      if let cuda { tree.torch("2.9.0", cuda: cuda, in: "site/") }
+      for file in files { tree.library(file.path.text) }
+      return try Case(facts: tree.facts(), devices: [device("A100", driver: driver)], files: files).assessment
+    }
+    func taken(_ assessment: ViewAssessment) -> [Int] {
+      let standings = assessment.packages.first { $0.name == "bits 1.0" }?.verdicts[0].standings ?? []
+      return standings.indices.filter { standings[$0] == .counts }
+    }
+    for (driver, position) in [("450.80.02", 0), ("525.60.13", 1), ("550.54.14", 1), ("580.65.06", 2)] {
+      let assessment = try assess(nil, driver)
+      #expect(taken(assessment) == [position], "\(driver)")
+      #expect(assessment.answers.map(\.kind) == [.yes], "\(driver)")
+      #expect(assessment.demand?.driver == DriverVersion("450.51.05"), "\(driver)")
+    }
+    let torch = try assess("13.2", "525.60.13")
+    #expect(taken(torch) == [2] && torch.answers.map(\.kind) == [.no])
+  }
+
   /// Folders or names by architecture.
   @Test func alternativesByArchitecture() throws {
     let files = ["90", "100"].map { file("site/sgl/sm\($0)/common_ops.so", "sm_\($0)") }

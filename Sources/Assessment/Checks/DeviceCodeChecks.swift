@@ -193,12 +193,19 @@ extension Assessor {
   /// The failed checks of the driver against the code that counts of all packages, with other devices than were asked about.
   func driverFailures(on devices: [Device]) -> [Check] {
     packages.flatMap { package in
-      devices.indices.flatMap { index -> [Check] in
+      let rule = rule(for: package)
+      return devices.indices.flatMap { index -> [Check] in
         var part = package
-        part.units = package.plain[index].counting.map { package.units[$0] }.filter {
-          units[$0].code.dependsOnDriver(by: tables)
-        }
         let device = effective(devices[index])
+        var counting = package.plain[index].counting
+        if rule.isCUDAOpen {
+          // Another driver may load the file for another CUDA.
+          let own = package.units.map { units[$0] }
+          let plain = own.map { $0.plain[index] }
+          let driven = own.map { $0.code.verdict(on: device, kernels: $0.kernels) }
+          counting = rule.judge(plain, plain: plain, driven: driven).counting
+        }
+        part.units = counting.map { package.units[$0] }.filter { units[$0].code.dependsOnDriver(by: tables) }
         let verdicts = part.units.map { units[$0].code.verdict(on: device, kernels: units[$0].kernels) }
         return driverFailures(part, verdicts, index)
       }
