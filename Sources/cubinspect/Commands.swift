@@ -134,7 +134,7 @@ extension Flag {
     documentation: """
       Write the result to FILE or to standard output, as text, as short text with one line for each GPU, as json, or in a \
       form for other tools: ndjson and csv (a line for each library and GPU), markdown (for a job's summary or a comment), \
-      html (one page), sarif, junit. May be given several times: -o text -o json=report.json does both.
+      html (one page), sarif, junit, cyclonedx (a bill of materials). May be given several times: -o text -o json=report.json does both.
       """,
     defaultValue: "text", group: "Output")
   static let sarifLocation = Flag(

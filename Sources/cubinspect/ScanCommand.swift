@@ -107,6 +107,7 @@ struct ScanCommand {
       case .markdown: Array(report.markdown().utf8)
       case .html: report.html(tool, seconds: seconds)
       case .sarif: report.sarif(tool, location: sarifLocation)
+      case .cyclonedx: report.cycloneDX(tool)
       case .junit: report.junit(failingAt: failLevel, timestamp: Terminal.timestamp, seconds: seconds)
       }
     }
