@@ -453,17 +453,22 @@ extension Command {
     ])
 
   static let gpus = Command(
-    "gpus", summary: "Show the GPUs that this program knows.",
+    "gpus", summary: "Show the GPUs that this program knows, and what is known of one.",
+    discussion: """
+      Where QUERY means one kind of GPU, or a few, it also tells which drivers and CUDA toolkits support it, which PyTorch is \
+      the newest for it, which targets it runs, and how to compile for it.
+      """,
     positionals: [
       Positional(
         "QUERY", .optional, values: .suggestions(["A100", "RTX 4090", "8.0", "sm_80"]),
         documentation: """
-          A part of a name, or what --gpu of scan takes: a target (sm_80), a PCI id (10de:2b85).
+          A part of a name, or what --gpu of scan takes: a PCI id (10de:2b85), a compute capability (8.0); or a target \
+          (sm_80), for the GPUs that run its code as it is.
           """)
     ],
     flags: [.data, .output, .json],
     examples: [
-      Example("Which compute capability has an RTX 4090?", "cubinspect gpus \"RTX 4090\""),
+      Example("What supports a GTX 1080 Ti?", "cubinspect gpus \"GTX 1080 Ti\""),
       Example("Which GPUs run code for sm_80 natively?", "cubinspect gpus sm_80"),
       Example("All of them for a program to read:", "cubinspect gpus -o json"),
     ])

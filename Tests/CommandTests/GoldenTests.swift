@@ -344,6 +344,8 @@ struct GoldenTests {
     try expectGolden("gpus-a100.txt", "gpus A100", in: "/")
     try expectGolden("gpus-a100.json", "gpus A100 -o json", in: "/")
     try expectGolden("gpus-sm_90.txt", "gpus sm_90", in: "/")
+    try expectGolden("gpus-product.txt", "gpus 'GTX 1080 Ti'", in: "/usr")
+    try expectGolden("gpus-tegra.json", "gpus 'Jetson AGX Orin' -o json", in: "/usr")
   }
 
   @Test func which() throws {
