@@ -49,3 +49,32 @@ import Testing
     #expect(facts.architecture == nil && facts.torch == nil && facts.targets.isEmpty)
   }
 }
+
+/// How the verdict on a package follows from those on its libraries.
+@Suite struct PackageBasisTests {
+  private func basis(_ files: CodeFile..., on device: String) throws -> PackageBasis? {
+    let own = try #require(ComputeCapability(device))
+    let assessment = Case(facts: StackFacts(), devices: [Device(own)], files: files).assessment
+    return assessment.packages.first?.verdicts[0].basis
+  }
+
+  @Test func bases() throws {
+    let native = codeFile("lib/a.so", [["sm_80"]])
+    #expect(try basis(native, codeFile("lib/b.so", [["compute_70"]]), on: "8.0") == .worst)
+    #expect(try basis(native, codeFile("lib/b.so", [["sm_70"]]), on: "8.0") == .someRun)
+    let many = codeFile("lib/b.so", Array(repeating: ["sm_70"], count: 20))
+    #expect(try basis(native, many, on: "8.0") == .nearlyNothing)
+    let library = codeFile("nvidia/cublas/lib/libcublas.so.12", [["sm_80"]])
+    #expect(try basis(native, library, on: "9.0") == .worst)
+  }
+
+  @Test func librariesOfNVIDIAs() throws {
+    let library = codeFile("lib/libcublas.so.12", [["sm_80"], ["sm_80"], ["sm_70"]])
+    #expect(try basis(library, on: "8.0") == .picksByGPU)
+    let elementary = codeFile("lib/libcudnn_ops.so.9", [["sm_80"]])
+    let engines = codeFile("lib/libcudnn_engines_precompiled.so.9", [["sm_80"]])
+    #expect(try basis(elementary, engines, on: "8.0") == .worst)
+    let old = codeFile("lib/libcudnn_engines_precompiled.so.9", [["sm_70"]])
+    #expect(try basis(elementary, old, on: "8.0") == .decisive)
+  }
+}
