@@ -390,14 +390,13 @@ private struct PackageExplanation {
     let counting = verdict.standings.count { $0 == .counts }
     return switch basis {
     case .worst:
-      counting == own.units.count
-        ? counting == 1 ? "it is what its library is" : "it is what the worst of its libraries is"
-        : counting == 1
-          ? "it is what the only one of its libraries is that counts"
-          : "it is what the worst of the \(counting) libraries is that count"
+      counting == 1
+        ? own.units.count == 1 ? "its library decides" : "one of its libraries counts, and decides"
+        : counting == own.units.count
+          ? "the worst of its libraries decides" : "the worst of the \(counting) libraries that count decides"
     case .someRun: "some of its code runs and some does not"
     case .nearlyNothing: "less than an eighth of its code runs, in bytes"
-    case .decisive: "it is what its decisive library is, without which the others do nothing"
+    case .decisive: "those libraries decide without which the others do nothing"
     case .picksByGPU:
       "NVIDIA's libraries pick their kernels by GPU, so that what has no code for this one is never called"
     case .broughtLibrary: "a library of NVIDIA's that it brings along does not run"
