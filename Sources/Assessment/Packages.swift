@@ -59,10 +59,28 @@ extension Standing {
   public var taken: Int? { if case .notTaken(let unit) = self { unit } else { nil } }
 }
 
+/// How the verdict on the code of a package follows from those on its units that count.
+public enum PackageBasis: Hashable, Sendable {
+  /// It is the worst of them.
+  case worst
+  /// Some run and some do not.
+  case someRun
+  /// Next to nothing runs, by the amount of code.
+  case nearlyNothing
+  /// It is that on the units without which the others do nothing: cuDNN's library for elementary operations.
+  case decisive
+  /// NVIDIA's libraries pick their kernels by GPU, so that what has no code for one that they support is never called.
+  case picksByGPU
+  /// A library of NVIDIA's that it brings along does not run.
+  case broughtLibrary
+}
+
 /// What a package is worth on one device.
 public struct PackageVerdict: Sendable {
   /// By its code and the driver's, before what else stands in the way.
   public var code: Verdict
+  /// How it follows from the units.
+  public var basis = PackageBasis.worst
   /// With everything that stands in the way: the driver, missing libraries, packages that it requires.
   public var verdict: Verdict
   /// For every unit of the package, in their order.
@@ -247,12 +265,12 @@ private struct OnDevice {
       }
     }
     let counting = deciding.filter { result.standings[$0] == .counts }
-    result.code = combined(counting)
+    (result.code, result.basis) = combined(counting)
     let isIncomplete = brought.contains { worth($0) == .incompatible }
     if !own.isEmpty, isIncomplete, let severity = result.code.severity,
       severity < Verdict.partial.severity ?? 0
     {
-      result.code = .partial
+      (result.code, result.basis) = (.partial, .broughtLibrary)
     }
     result.verdict = result.code
     return result
@@ -265,11 +283,13 @@ private struct OnDevice {
   }
 
   /// The verdict over units that all count.
-  private func combined(_ positions: [Int]) -> Verdict {
+  private func combined(_ positions: [Int]) -> (Verdict, PackageBasis) {
     let all = positions.map(worth)
     let worst = Verdict.worst(of: all)
-    guard worst == .incompatible || worst == .partial else { return worst }
-    if all.allSatisfy({ $0 == .incompatible }) { return worst }
+    guard worst == .incompatible || worst == .partial else {
+      return (worst, all == positions.map { verdicts[$0].verdict } ? .worst : .picksByGPU)
+    }
+    if all.allSatisfy({ $0 == .incompatible }) { return (worst, .worst) }
     // NVIDIA supports a library on a GPU or not at all: what one that runs has no code for is never called there. What
     // another driver would run is.
     let isHeld = positions.contains { verdicts[$0].isHeldByDriver }
@@ -277,7 +297,7 @@ private struct OnDevice {
       // cuDNN's other libraries do nothing without the one for elementary operations, and all of it runs with that.
       let decisive = zip(positions, all).filter { rule.units[package.units[$0.0]].isDecisive }.map(\.1)
       let worst = Verdict.worst(of: decisive)
-      if worst == .incompatible || !decisive.isEmpty && !isHeld { return worst }
+      if worst == .incompatible || !decisive.isEmpty && !isHeld { return (worst, .decisive) }
     }
     let weight = zip(positions, all).reduce(Weight()) { sum, entry in
       var own = verdicts[entry.0].weight
@@ -285,9 +305,9 @@ private struct OnDevice {
       if entry.1 != .partial, entry.1 != .incompatible { own.gaps = 0 }
       return sum + own
     }
-    if weight.isNearlyNothing { return .incompatible }
-    if !package.isNVIDIAs || isHeld { return .partial }
-    return .worst(of: all.filter { $0 != .partial && $0 != .incompatible })
+    if weight.isNearlyNothing { return (.incompatible, .nearlyNothing) }
+    if !package.isNVIDIAs || isHeld { return (.partial, .someRun) }
+    return (.worst(of: all.filter { $0 != .partial && $0 != .incompatible }), .picksByGPU)
   }
 
   /// Sets aside the files that others are taken in place of.

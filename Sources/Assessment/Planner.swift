@@ -323,7 +323,7 @@ struct Planner {
 extension Device {
   /// Which builds of PyTorch a Tegra runs that has none among the official ones; nil for other GPUs, and where there are
   /// none.
-  fileprivate var ownTorch: String? {
+  var ownTorch: String? {
     guard isTegra else { return nil }
     let table = tables.jetson
     let isNew = { (row: JetsonTable.JetPack) in

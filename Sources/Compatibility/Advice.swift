@@ -20,10 +20,8 @@ extension Advice {
   /// The nvcc option that compiles machine code for a device.
   static func rebuild(for device: Device) -> Advice {
     let row = device.tables.architectures[device.computeCapability]
-    let number = device.computeCapability.number
     return .rebuild(
-      gencode: "-gencode arch=compute_\(number),code=sm_\(number)", since: row?.firstToolkit,
-      until: row?.lastToolkit)
+      gencode: device.computeCapability.target.gencode(), since: row?.firstToolkit, until: row?.lastToolkit)
   }
 
   /// What helps a library with this verdict.

@@ -212,24 +212,37 @@ public struct CodeUnit: Hashable, Sendable {
   /// Modules without code for the device are gaps, unless the names of their kernels tell otherwise;
   /// ``modulesToName(on:kernels:)`` says which names it takes.
   public func verdict(on device: Device, kernels: KernelNames = KernelNames()) -> UnitVerdict {
+    judge(on: device, kernels).verdict
+  }
+
+  /// The steps that lead to the verdict on a device: all modules that hold code, ordered by the first of each group.
+  public func steps(on device: Device, kernels: KernelNames = KernelNames()) -> [JudgedGroup] {
+    judge(on: device, kernels).steps
+  }
+
+  private func judge(
+    on device: Device, _ kernels: KernelNames
+  ) -> (verdict: UnitVerdict, steps: [JudgedGroup]) {
     let judgements = Judgements(signatures, on: device)
     var verdict = UnitVerdict(
       device: device, verdict: .noDeviceCode, portable: .init(), dedicated: 0, providedElsewhere: 0,
       withoutKernels: .init(), specialised: .init(), linkInputs: 0, minimumDriver: nil, uncovered: [],
       presumed: [], advice: [])
-    var gaps: [(group: Group, images: [JudgedImage])] = []
-    var lesser: [(group: Group, winner: JudgedImage)] = []
+    var steps: [JudgedGroup] = []
+    var gaps: [Gap] = []
+    var lesser: [(group: Group, winner: JudgedImage, step: Int)] = []
     var specialisedGaps: [UnitVerdict.Uncovered] = []
     var running: [(group: Group, fit: Fit)] = []
     var needs = DriverNeeds(tables: device.tables)
-    for group in groups {
+    for group in groups where group.role != .empty {
+      let images = judgedImages(of: group, judgements)
+      let own = ModuleVerdict(images)
+      steps.append(JudgedGroup(role: group.role, count: group.modules.count, verdict: own))
       switch group.role {
       case .empty: break
       case .linkInput: verdict.linkInputs += group.modules.count
       case .portable, .specialised:
-        let images = judgedImages(of: group, judgements)
-        let winner = ModuleVerdict(images).winner
-        let fit = winner?.judgement.fit ?? .none
+        let (winner, fit) = (own.winner, own.fit)
         if fit > .none { running.append((group, fit)) }
         if group.role == .specialised {
           if let winner { needs.add(winner, group.role) }
@@ -238,20 +251,25 @@ public struct CodeUnit: Hashable, Sendable {
         } else {
           verdict.portable.add(fit, group.modules.count)
           guard let winner else {
-            gaps.append((group, images))
+            gaps.append(Gap(group: group, images: images, step: steps.count - 1))
             continue
           }
-          if fit.isNative { needs.add(winner, group.role) } else { lesser.append((group, winner)) }
+          if fit.isNative {
+            needs.add(winner, group.role)
+          } else {
+            lesser.append((group, winner, steps.count - 1))
+          }
         }
       }
     }
-    for (group, winner) in lesser {
+    for (group, winner, step) in lesser {
       // Nothing of what holds no kernel is loaded.
       let empty = verdict.portable.isMostlyNative ? emptyModules(of: group, kernels) : 0
       verdict.withoutKernels.add(winner.judgement.fit, empty)
+      if empty > 0 { steps[step].standings[.withoutKernels] = empty }
       if empty < group.modules.count { needs.add(winner, group.role) }
     }
-    excuse(gaps, running: running, kernels, in: &verdict)
+    excuse(gaps, running: running, kernels, in: &verdict, &steps)
     verdict.weight = weight(of: verdict, running: running.map(\.group), kernels)
     verdict.verdict = CodeUnit.combine(verdict)
     if verdict.portable.total == 0 && verdict.specialised.mayRun == 0 { verdict.uncovered = specialisedGaps }
@@ -260,7 +278,15 @@ public struct CodeUnit: Hashable, Sendable {
     verdict.uncovered = UnitVerdict.Uncovered.merged(verdict.uncovered)
     verdict.presumed = UnitVerdict.Uncovered.merged(verdict.presumed)
     verdict.advice = Advice.all(for: verdict)
-    return verdict
+    return (verdict, steps)
+  }
+
+  /// A group without code for a device.
+  private struct Gap {
+    var group: Group
+    var images: [JudgedImage]
+    /// Its position among the steps.
+    var step: Int
   }
 
   /// The modules whose kernels' names are not in `kernels` and matter to the verdict on `device`; empty when all have been
@@ -327,9 +353,7 @@ public struct CodeUnit: Hashable, Sendable {
 
   /// Whether a unit of which nothing runs on the device was made for other GPUs on purpose: all its code is for one GPU
   /// or family, or its kernels, but for a few without a tag, are named for other generations. What another driver would run was not.
-  private func isForOthers(
-    _ gaps: [(group: Group, images: [JudgedImage])], _ kernels: KernelNames, _ verdict: UnitVerdict
-  ) -> Bool {
+  private func isForOthers(_ gaps: [Gap], _ kernels: KernelNames, _ verdict: UnitVerdict) -> Bool {
     guard !verdict.uncovered.contains(where: { $0.reasons.contains(where: \.isByDriver) }) else {
       return false
     }
@@ -364,16 +388,19 @@ public struct CodeUnit: Hashable, Sendable {
 
   /// Tells the gaps among modules without code for the device from those that are none by the names of their kernels.
   private func excuse(
-    _ gaps: [(group: Group, images: [JudgedImage])], running: [(group: Group, fit: Fit)],
-    _ kernels: KernelNames,
-    in verdict: inout UnitVerdict
+    _ gaps: [Gap], running: [(group: Group, fit: Fit)], _ kernels: KernelNames,
+    in verdict: inout UnitVerdict, _ steps: inout [JudgedGroup]
   ) {
     guard !running.isEmpty else {
       // Nothing is picked where nothing runs, but there may be nothing to run.
-      if gaps.allSatisfy({ emptyModules(of: $0.group, kernels) == $0.group.modules.count }) {
+      let isEmpty = gaps.allSatisfy { emptyModules(of: $0.group, kernels) == $0.group.modules.count }
+      if isEmpty {
         verdict.withoutKernels.none = verdict.portable.none
       } else {
         verdict.uncovered = gaps.map { .init(modules: $0.group.modules, images: $0.images) }
+      }
+      for gap in gaps {
+        steps[gap.step].standings = [isEmpty ? .withoutKernels : .gap: gap.group.modules.count]
       }
       return
     }
@@ -384,31 +411,36 @@ public struct CodeUnit: Hashable, Sendable {
     let rule = DispatchRule(
       kernels, on: verdict.device.computeCapability, running: modules(running.map(\.group)),
       native: running.flatMap { $0.fit.isNative ? $0.group.modules : [] }, others: modules(gaps.map(\.group)))
-    for (group, images) in gaps {
-      let targets = targets(of: group)
+    for gap in gaps {
+      let targets = targets(of: gap.group)
       // What another driver would run is meant for the device.
-      let isPicked = !images.contains { $0.judgement.reason?.isByDriver == true }
+      let isPicked = !gap.images.contains { $0.judgement.reason?.isByDriver == true }
       var modules: (uncovered: [Int], presumed: [Int]) = ([], [])
-      for module in group.modules {
-        switch rule.standing(ofModule: module, targets: targets) {
+      for module in gap.group.modules {
+        let own = rule.standing(ofModule: module, targets: targets)
+        let standing = isPicked || own == .withoutKernels ? own : .gap
+        steps[gap.step].standings[standing, default: 0] += 1
+        switch standing {
         case .withoutKernels: verdict.withoutKernels.none += 1
-        case .dedicated where isPicked: verdict.dedicated += 1
-        case .providedElsewhere where isPicked: verdict.providedElsewhere += 1
-        case .madeForOneTarget where isPicked, .mostlyDedicated where isPicked, .partOfCuDNN where isPicked:
-          modules.presumed.append(module)
-        default: modules.uncovered.append(module)
+        case .dedicated: verdict.dedicated += 1
+        case .providedElsewhere: verdict.providedElsewhere += 1
+        case .madeForOneTarget, .mostlyDedicated, .partOfCuDNN: modules.presumed.append(module)
+        case .gap, .pickedByGeneration: modules.uncovered.append(module)
         }
       }
       if !modules.uncovered.isEmpty {
-        verdict.uncovered.append(.init(modules: modules.uncovered, images: images))
+        verdict.uncovered.append(.init(modules: modules.uncovered, images: gap.images))
       }
       if !modules.presumed.isEmpty {
-        verdict.presumed.append(.init(modules: modules.presumed, images: images))
+        verdict.presumed.append(.init(modules: modules.presumed, images: gap.images))
       }
     }
     if picksByGeneration(verdict, rule) {
       verdict.presumed += verdict.uncovered
       verdict.uncovered = []
+      for gap in gaps {
+        steps[gap.step].standings[.pickedByGeneration] = steps[gap.step].standings.removeValue(forKey: .gap)
+      }
     }
   }
 

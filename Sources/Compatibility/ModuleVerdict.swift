@@ -53,6 +53,39 @@ public struct ModuleVerdict: Hashable, Sendable {
   public var images: [JudgedImage]
 }
 
+/// What a portable module without code for a device is: a gap, or why it is none.
+public enum ModuleStanding: String, Hashable, Sendable, CaseIterable {
+  /// Nothing excuses it.
+  case gap
+  /// It holds no kernel.
+  case withoutKernels
+  /// All its kernels are named for other generations.
+  case dedicated
+  /// Most of its kernels are named for other generations, and none for the device's.
+  case mostlyDedicated
+  /// What of its kernels is not named for other generations is in a module that runs on the device, under the same
+  /// name or as a variant.
+  case providedElsewhere
+  /// The same, or the kernel is an instance of a template that is compiled target by target, for the device too.
+  case madeForOneTarget
+  /// It is part of cuDNN, which was linked in and has machine code for the device in other modules. NVIDIA supports cuDNN
+  /// on a GPU or not at all, and cuDNN picks its kernels by the GPU.
+  case partOfCuDNN
+  /// The library is shown to pick its kernels by generation.
+  case pickedByGeneration
+}
+
+/// A step of the judgement of a unit: modules that no rule can tell apart, and what the driver takes of them.
+public struct JudgedGroup: Hashable, Sendable {
+  public var role: ModuleRole
+  /// How many modules there are.
+  public var count: Int
+  public var verdict: ModuleVerdict
+  /// How many of the portable modules without code for the device are what; of others only those that hold no kernel,
+  /// where that counts.
+  public var standings: [ModuleStanding: Int] = [:]
+}
+
 extension JudgedImage {
   /// Whether the driver takes this image before `other`: the better fit; among cubins the nearest, among PTX the
   /// highest target; for the same target the more specific code, then the newer PTX. NVIDIA documents only that cubins come before PTX; the verdict does not depend on the rest.

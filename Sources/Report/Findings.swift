@@ -80,7 +80,9 @@ struct Findings {
       case .cached, .forOtherGPUs, .notTaken: continue
       case .counts, .withoutCode: break
       }
-      guard let finding = self.finding(verdict, unit: unit, device: device) else { continue }
+      guard let finding = self.finding(verdict, unit: unit, device: device),
+        !finding.devices.isEmpty || device == 0
+      else { continue }
       // In an overview the table tells which GPUs a library is for.
       if !question.namesDevices, finding.verdict != .partial, finding.verdict != .noDeviceCode { continue }
       if let same = findings.firstIndex(where: {
@@ -97,7 +99,8 @@ struct Findings {
     return findings
   }
 
-  private func finding(_ verdict: UnitVerdict, unit: Int, device: Int) -> Finding? {
+  /// What is the matter with one unit on one device; nil where it runs as it is.
+  func finding(_ verdict: UnitVerdict, unit: Int, device: Int) -> Finding? {
     let total = verdict.portable.total - verdict.excused
     var finding = Finding(
       severity: verdict.verdict.severity ?? 0, verdict: verdict.verdict, units: [unit],
@@ -117,7 +120,6 @@ struct Findings {
         ? "holds only code for the device linker (\(counted(verdict.linkInputs, "module"))), which no driver loads"
         : "holds no device code that a driver loads"
       // The same on every device.
-      if device > 0 { return nil }
       finding.devices = []
     case .jit:
       let compiled = verdict.portable.jit - verdict.withoutKernels.jit + verdict.specialised.jit
@@ -264,40 +266,6 @@ extension UnitVerdict {
   /// Whether every module that lacks code for the device would have some with a newer driver.
   fileprivate var isBlockedByDriver: Bool {
     uncovered.allSatisfy { $0.reasons.contains(where: \.isDriverTooOld) }
-  }
-}
-
-extension ExclusionReason {
-  /// What keeps the code from running by the least comes first: an older driver before another GPU.
-  fileprivate static let nearestFirst: [ExclusionReason] = [
-    .gpuUnknownToDriver, .compressionNewerThanDriver, .ptxISANewerThanDriver, .newerMinor, .ptxTargetNewer,
-    .otherPTXTarget, .desktopCodeOnTegra, .architectureSpecific, .otherFamily, .differentMajor, .notLoadable,
-    .unknownKind,
-  ]
-
-  /// The reason in words that follow the targets that it leaves out.
-  fileprivate func sentence(on device: Device) -> String {
-    let own = device.computeCapability
-    return switch self {
-    case .differentMajor: "machine code runs on its own major compute capability only, not on \(own)"
-    case .newerMinor: "machine code for a higher minor compute capability than \(own)"
-    case .architectureSpecific: "the suffix a ties code to exactly its compute capability"
-    case .otherFamily: "the suffix f ties code to a family that \(own) does not belong to"
-    case .desktopCodeOnTegra:
-      "machine code for desktop GPUs, which NVIDIA does not support on Tegra: expect it to fail"
-    case .otherPTXTarget:
-      "PTX whose own .target names another GPU than the header of its entry does (CUDA_ERROR_INVALID_PTX)"
-    case .ptxTargetNewer: "PTX for a higher compute capability than \(own) cannot be compiled for it"
-    case .ptxISANewerThanDriver:
-      "PTX in a version that the driver \(device.driver?.description ?? "") does not know "
-        + "(\"unsupported toolchain\", CUDA error 222)"
-    case .gpuUnknownToDriver: "the driver \(device.driver?.description ?? "") does not support the GPU"
-    case .compressionNewerThanDriver:
-      "compressed in a way that the driver \(device.driver?.description ?? "") does not know "
-        + "(\"device kernel image is invalid\", CUDA error 200)"
-    case .notLoadable: "must be linked before a driver can load it"
-    case .unknownKind: "a kind of code that this program does not know"
-    }
   }
 }
 

@@ -225,7 +225,7 @@ extension AssessedRelease {
   }
 
   /// `Python 3.8 to 3.12`, `Python >=3.9`.
-  fileprivate var python: String? {
+  var python: String? {
     guard let first = pythons.first, let last = pythons.last else {
       return requiresPython.map { "Python \($0)" }
     }

@@ -141,7 +141,7 @@ extension ScanReport {
   }
 
   /// The answer for one GPU, in one sentence: `✗ RTX 5090: no. PyTorch 2.1.2 has no code for it (sm_50 to sm_90)`.
-  private func line(_ device: RequestedDevice, _ answer: Answer, _ style: TextStyle) -> String {
+  func line(_ device: RequestedDevice, _ answer: Answer, _ style: TextStyle) -> String {
     let lines = wrapped(sentence(device, answer), first: answer.kind.mark + " ", width: style.width)
     return style.paint(answer.kind.mark, answer.kind.color)
       + style.paint(String(lines.dropFirst(answer.kind.mark.count).dropLast()), .bold) + "\n"

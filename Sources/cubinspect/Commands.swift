@@ -66,6 +66,10 @@ extension Flag {
     documentation:
       "Only code for this target, such as sm_90, sm_90a or compute_80. May be given several times.",
     group: "What to show")
+  static let package = Flag(
+    "package", .value("NAME"),
+    documentation: "Only the package of this name among those under PATH: xformers, torch.",
+    group: "What to show")
   static let match = Flag(
     "match", .value("REGEX"),
     documentation: """
@@ -134,7 +138,7 @@ extension Flag {
     documentation: """
       Write the result to FILE or to standard output, as text, as short text with one line for each GPU, as json, or in a \
       form for other tools: ndjson and csv (a line for each library and GPU), markdown (for a job's summary or a comment), \
-      html (one page), sarif, junit. May be given several times: -o text -o json=report.json does both.
+      html (one page), sarif, junit, cyclonedx (a bill of materials). May be given several times: -o text -o json=report.json does both.
       """,
     defaultValue: "text", group: "Output")
   static let sarifLocation = Flag(
@@ -453,17 +457,22 @@ extension Command {
     ])
 
   static let gpus = Command(
-    "gpus", summary: "Show the GPUs that this program knows.",
+    "gpus", summary: "Show the GPUs that this program knows, and what is known of one.",
+    discussion: """
+      Where QUERY means one kind of GPU, or a few, it also tells which drivers and CUDA toolkits support it, which PyTorch is \
+      the newest for it, which targets it runs, and how to compile for it.
+      """,
     positionals: [
       Positional(
         "QUERY", .optional, values: .suggestions(["A100", "RTX 4090", "8.0", "sm_80"]),
         documentation: """
-          A part of a name, or what --gpu of scan takes: a target (sm_80), a PCI id (10de:2b85).
+          A part of a name, or what --gpu of scan takes: a PCI id (10de:2b85), a compute capability (8.0); or a target \
+          (sm_80), for the GPUs that run its code as it is.
           """)
     ],
     flags: [.data, .output, .json],
     examples: [
-      Example("Which compute capability has an RTX 4090?", "cubinspect gpus \"RTX 4090\""),
+      Example("What supports a GTX 1080 Ti?", "cubinspect gpus \"GTX 1080 Ti\""),
       Example("Which GPUs run code for sm_80 natively?", "cubinspect gpus sm_80"),
       Example("All of them for a program to read:", "cubinspect gpus -o json"),
     ])
@@ -520,21 +529,45 @@ extension Command {
     ])
 
   static let explain = Command(
-    "explain", summary: "Say what an error message means, and what to do.",
+    "explain",
+    summary: "Say why something runs on a GPU or not, what a target is, or what an error message means.",
     discussion: """
-      Recognises what CUDA, PyTorch, Triton, compilers and the container toolkit say when device code, a driver and a GPU \
-      do not fit, in a message or in a whole log; a GPU that the text names stands in the commands.
+      WHAT is taken as the first of these that it is:
+        a path    one word that names something that exists, or what scan fetches,
+                  such as pypi:torch==2.9.1
+        a target  one word such as sm_100f or compute_90
+        a text    everything else: the message of an error
+
+      Of a path it tells step by step how the verdict that scan gives came about: what the rules say of each target, which \
+      modules there are, what the driver takes of each, and what follows for each library and package. --gpu has to name the GPU.
+
+      Of a target it tells what it is, which GPUs run its code, and which toolkits compile for it; with --gpu whether that \
+      GPU runs it, and why.
+
+      In a text, or a whole log, it recognises what CUDA, PyTorch, Triton, compilers and the container toolkit say when device \
+      code, a driver and a GPU do not fit; a GPU that the text names stands in the commands. A text that is also the name of a \
+      file is read from standard input.
       """,
     positionals: [
       Positional(
-        "TEXT", .oneOrMore,
-        documentation: "The message, or a name or number of an error; - reads standard input.")
+        "WHAT", .oneOrMore, values: .files,
+        documentation: """
+          A path as for scan, a target, or the message, the name or the number of an error; - reads a text from standard \
+          input.
+          """)
     ],
-    flags: [.data],
+    flags: [
+      .gpu, .driver, .host, .imageConfig, .package, .platform, .blobs, .wheelPython, .limit, .data, .details,
+      .jobs,
+    ],
     examples: [
+      Example("Why does it run there, or not?", "cubinspect explain libfoo.so --gpu A100 --driver 535"),
       Example(
-        "What does it mean?",
-        "cubinspect explain 'no kernel image is available for execution on the device'"),
+        "The same for one package of an environment:",
+        "cubinspect explain site-packages --package xformers --gpu H100"),
+      Example("What is this target, and does a B300 run it?", "cubinspect explain sm_100f --gpu B300"),
+      Example(
+        "What does this message mean?", "cubinspect explain 'no kernel image is available'"),
       Example("What is in this log?", "cubinspect explain - < job.log"),
     ])
 

@@ -11,7 +11,7 @@ import Stack
 /// One result that `--output` asks for: a format and where it goes.
 struct Output {
   enum Format: String, CaseIterable {
-    case text, short, json, ndjson, csv, markdown, html, sarif, junit
+    case text, short, json, ndjson, csv, markdown, html, sarif, junit, cyclonedx
   }
 
   var format: Format

@@ -88,13 +88,18 @@ struct ScanCommand {
     return facts
   }
 
-  func run() -> ExitStatus {
-    let start = ContinuousClock.now
-    let report = ProgressLine.during(isQuiet: isQuiet) { progress in
+  /// Reads what was named, and judges it.
+  func assessment() -> Assessment {
+    ProgressLine.during(isQuiet: isQuiet) { progress in
       var scanner = scanner
       scanner.progress = progress
-      return ScanReport(Assessment(facts(scanner), question), here: here)
+      return Assessment(facts(scanner), question)
     }
+  }
+
+  func run() -> ExitStatus {
+    let start = ContinuousClock.now
+    let report = ScanReport(assessment(), here: here)
     let elapsed = ContinuousClock.now - start
     let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
     let isWritten = outputs.write(style) { format, style in
@@ -107,6 +112,7 @@ struct ScanCommand {
       case .markdown: Array(report.markdown().utf8)
       case .html: report.html(tool, seconds: seconds)
       case .sarif: report.sarif(tool, location: sarifLocation)
+      case .cyclonedx: report.cycloneDX(tool)
       case .junit: report.junit(failingAt: failLevel, timestamp: Terminal.timestamp, seconds: seconds)
       }
     }
@@ -123,7 +129,11 @@ struct ScanCommand {
     if !isWritten { return .usage }
     let assessment = report.assessment
     if assessment.reaches(failLevel) || !assessment.meetsRequirements { return .finding }
-    let hasFailed = assessment.views.contains { $0.view.problems.contains { $0.problem.isFailure } }
-    return hasFailed ? .usage : .success
+    return assessment.hasFailures ? .usage : .success
   }
+}
+
+extension Assessment {
+  /// Whether something could not be read as it should.
+  var hasFailures: Bool { views.contains { $0.view.problems.contains { $0.problem.isFailure } } }
 }

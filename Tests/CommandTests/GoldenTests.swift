@@ -344,6 +344,31 @@ struct GoldenTests {
     try expectGolden("gpus-a100.txt", "gpus A100", in: "/")
     try expectGolden("gpus-a100.json", "gpus A100 -o json", in: "/")
     try expectGolden("gpus-sm_90.txt", "gpus sm_90", in: "/")
+    try expectGolden("gpus-product.txt", "gpus 'GTX 1080 Ti'", in: "/usr")
+    try expectGolden("gpus-tegra.json", "gpus 'Jetson AGX Orin' -o json", in: "/usr")
+  }
+
+  /// The steps to a verdict: a fixture with every kind of module, names of kernels, a package of several libraries, a driver
+  /// that is too old, and a target.
+  @Test func explain() throws {
+    try expectGolden("explain.txt", "explain units/three.so --gpu A100", in: Self.fixtures)
+    try expectGolden(
+      "explain-target.txt", "explain compute_90 --gpu V100,H100 --driver 535", in: Self.fixtures)
+    let tree = try sampleTree()
+    defer { withExtendedLifetime(tree) {} }
+    try expectGolden(
+      "explain-folders.txt", "explain tree --gpu A100 --driver 450.80.02", in: tree.path, status: 2)
+    try expectGolden(
+      "explain-folder.txt", "explain tree/lib --gpu A100 --gpu T4 --details", in: tree.path)
+    try expectGolden(
+      "explain-driver.txt", "explain tree --package ops --gpu 'RTX 4090' --driver 525", in: tree.path,
+      status: 2)
+    let stack = try TemporaryTree()
+    defer { withExtendedLifetime(stack) {} }
+    try addPackages(to: stack, in: "site/")
+    try expectGolden(
+      "explain-package.txt", "explain site --package many --gpu H100", in: stack.path)
+    try expectGolden("explain-packages.txt", "explain site --gpu H100", in: stack.path)
   }
 
   @Test func which() throws {
@@ -363,7 +388,7 @@ struct GoldenTests {
 
   @Test func help() throws {
     for command in [
-      "check", "scan", "which", "list", "kernels", "extract", "diff", "facts", "gpus", "tables",
+      "check", "scan", "which", "list", "kernels", "extract", "diff", "facts", "gpus", "tables", "explain",
     ] {
       try expectGolden("help-\(command).txt", "help \(command)", in: "/")
     }

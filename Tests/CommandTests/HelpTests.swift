@@ -44,6 +44,7 @@ struct HelpTests {
   @Test(arguments: [
     ["--help"], ["help", "scan"], ["help", "list"], ["help", "kernels"], ["help", "extract"],
     ["help", "diff"], ["help", "gpus"], ["help", "check"], ["help", "facts"], ["help", "which"],
+    ["help", "explain"],
   ])
   func linesFitATerminal(arguments: [String]) throws {
     for line in try Program.run(arguments.map { Array($0.utf8) }).text.split(separator: "\n") {
@@ -68,11 +69,17 @@ struct HelpTests {
       "kernels": ["target", "match", "sort", "top", "mangled", "stubs", "summary", "output", "jobs"],
       "diff": ["fail-on", "no-kernels", "platform", "blobs", "python", "limit", "data", "output", "jobs"],
       "gpus": ["data", "output"],
+      "explain": [
+        "gpu", "driver", "host", "image-config", "package", "platform", "blobs", "python", "limit", "data",
+        "details", "jobs",
+      ],
     ]
     let common = ["json", "color", "quiet", "help", "version"]
     let manual = try Program.run("man").text.replacing("\\-", with: "-")
     for (command, options) in own {
       let help = try Program.run("help", command).text
+      // It writes text alone.
+      let common = command == "explain" ? common.filter { $0 != "json" } : common
       for option in options + common {
         #expect(help.contains("--\(option)"), "\(command) --\(option)")
         #expect(manual.contains("--\(option)"), "man --\(option)")

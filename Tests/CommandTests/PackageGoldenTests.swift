@@ -29,7 +29,7 @@ extension GoldenTests {
     try expectGolden("packages.json", "scan site --gpu H100 -o json", in: tree.path)
   }
 
-  private func addPackages(to tree: TemporaryTree, in folder: String) throws {
+  func addPackages(to tree: TemporaryTree, in folder: String) throws {
     let files = (1...5).map { "many/lib\($0).so" }
     try tree.distribution("many", "1.0", files: files, in: folder)
     for file in files {

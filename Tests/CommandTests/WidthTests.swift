@@ -37,7 +37,8 @@ struct WidthTests {
   @Test(
     arguments: [
       "scan lib", "scan lib --gpu A100 --gpu 9.0 --driver 460.32.03", "scan lib --require sm_80", "help scan",
-      "gpus A100",
+      "gpus A100", "help explain", "explain lib --gpu A100 --driver 460.32.03",
+      "explain sm_80 --gpu H100,A100",
     ],
     [80, 120])
   func linesFit(arguments: String, columns: Int) throws {

@@ -114,6 +114,69 @@ import Testing
     #expect(first["message"]?["text"]?.string?.contains(tree.path) == true)
   }
 
+  /// What the schema of CycloneDX 1.6 asks of a bill: its head, components with type and name, references that are there once,
+  /// and properties of a name and a value.
+  @Test func cycloneDX() throws {
+    let bytes = report.cycloneDX(tool)
+    let document = try JSONValue(parsing: bytes)
+    #expect(document["bomFormat"] == .string("CycloneDX") && document["specVersion"] == .string("1.6"))
+    #expect(document["serialNumber"] == nil && document["metadata"]?["timestamp"] == nil)
+    let program = document["metadata"]?["tools"]?["components"]?.elements?.first
+    #expect(program?["name"] == .string("cubinspect") && program?["version"] == .string("1.2.3"))
+    let root = try #require(document["metadata"]?["component"])
+    #expect(root["name"]?.string == tree.path)
+    #expect(properties(root)["cubinspect:answer:A100"] == ["yes"])
+    #expect(properties(root)["cubinspect:answer:H100"] == ["partly"])
+    let components = try #require(document["components"]?.elements)
+    #expect(
+      components.compactMap { $0["name"]?.string }.sorted() == [
+        #"a & b/<script>alert(1)</script>,"|`*.so"#, "lib",
+      ])
+    let references = ([root] + components).compactMap { $0["bom-ref"]?.string }
+    #expect(references.count == components.count + 1 && Set(references).count == references.count)
+    for component in [root] + components { #expect(component["type"]?.string != nil) }
+    let lib = try #require(components.first { $0["name"] == .string("lib") })
+    #expect(properties(lib)["cubinspect:targets"] == ["sm_70 sm_80 sm_90 compute_70"])
+    #expect(properties(lib)["cubinspect:modules"] == ["2"])
+    #expect(properties(lib)["cubinspect:verdict:A100"] == ["jit"])
+    #expect(lib["purl"] == nil && lib["version"] == nil)
+    #expect(report.cycloneDX(tool) == bytes)
+  }
+
+  /// The properties of a component, by name.
+  private func properties(_ component: JSONValue) -> [String: [String]] {
+    var properties: [String: [String]] = [:]
+    for property in component["properties"]?.elements ?? [] {
+      properties[property["name"]?.string ?? "", default: []].append(property["value"]?.string ?? "")
+    }
+    return properties
+  }
+
+  /// Package URLs, of which two environments have the same; several views are components that hold their packages.
+  @Test func packageURLs() throws {
+    let tree = try TemporaryTree()
+    for folder in ["one/", "two/"] {
+      try tree.distribution("Plain_One", "2.1+cu128", files: ["plain/_C.so"], in: folder)
+      try tree.sharedLibrary("plain/_C.so", modules: [FatBinaryBuilder("sm_80")], in: folder)
+    }
+    let question = report.assessment.question
+    func document(_ paths: String...) throws -> JSONValue {
+      let facts = Scanner(jobs: 1).scan(paths.map { Path($0) }).facts(
+        for: .devices(question.devices.map(\.device)), by: question.tables, images: [], jobs: 1)
+      return try JSONValue(parsing: ScanReport(Assessment(facts, question)).cycloneDX(tool))
+    }
+    let url = "pkg:pypi/plain-one@2.1%2Bcu128"
+    let one = try #require(try document(tree("one"))["components"]?.elements?.first)
+    #expect(one["purl"] == .string(url) && one["bom-ref"] == .string(url))
+    #expect(one["version"] == .string("2.1+cu128"))
+    let both = try document(tree("one"), tree("two"))
+    #expect(both["metadata"]?["component"] == nil)
+    let views = try #require(both["components"]?.elements)
+    let packages = views.flatMap { $0["components"]?.elements ?? [] }
+    #expect(views.count == 2 && packages.compactMap { $0["bom-ref"]?.string } == [url, url + "#2"])
+    #expect(properties(views[0])["cubinspect:verdict:A100"] == ["native"])
+  }
+
   @Test func page() {
     let text = String(decoding: report.html(tool, seconds: 1), as: UTF8.self)
     #expect(!text.contains("<script>alert"))

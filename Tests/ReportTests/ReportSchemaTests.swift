@@ -284,17 +284,23 @@ struct ReportSchemaTests {
   static func documents() throws -> [[UInt8]] {
     try [
       list(), extract(), try scan(), try setAside(), try stack(), try kernels(), try kernels(isSummary: true),
-      try diff(), gpus(), try which("bitsandbytes"), try which("torch"), try which("triton", "V100"), table(),
+      try diff(), try gpus(), try which("bitsandbytes"), try which("torch"), try which("triton", "V100"),
+      table(),
     ] + images()
   }
 
-  static func gpus() -> [UInt8] {
+  /// All GPUs, with what is known of two: one that drivers and toolkits have left behind, and a Tegra.
+  static func gpus() throws -> [UInt8] {
     var tool = tool
     tool.tables = TableDate("2026-11-29")
     tool.dataFiles = [Path("more.json"), Path(bytes: [0xFE])]
     let catalogue = GPUCatalogue.shipped
+    let facts = try ["GTX 1080 Ti", "Jetson AGX Orin"].map {
+      GPUFacts(try GPUCatalogue.resolve($0, in: .shipped), by: .shipped)
+    }
     return GPUsReport(
-      query: "", gpus: catalogue.search("", by: .shipped), instances: catalogue.instances, tables: .shipped
+      query: "", gpus: catalogue.search("", by: .shipped), instances: catalogue.instances, facts: facts,
+      tables: .shipped
     ).json(tool)
   }
 

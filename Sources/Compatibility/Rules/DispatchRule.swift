@@ -3,26 +3,6 @@
 /// Libraries that pick their kernels at run time ship modules for some generations of GPUs only. That a module lacks
 /// code for a device then means nothing; the names of its kernels show it.
 struct DispatchRule {
-  /// Why a module without code for the device is a gap, or none.
-  enum Standing: Hashable {
-    /// Nothing excuses it.
-    case gap
-    /// It holds no kernel.
-    case withoutKernels
-    /// All its kernels are named for other generations.
-    case dedicated
-    /// Most of its kernels are named for other generations, and none for the device's.
-    case mostlyDedicated
-    /// What of its kernels is not named for other generations is in a module that runs on the device, under the same
-    /// name or as a variant.
-    case providedElsewhere
-    /// The same, or the kernel is an instance of a template that is compiled target by target, for the device too.
-    case madeForOneTarget
-    /// It is part of cuDNN, which was linked in and has machine code for the device in other modules. NVIDIA supports cuDNN
-    /// on a GPU or not at all, and cuDNN picks its kernels by the GPU.
-    case partOfCuDNN
-  }
-
   private let kernels: KernelNames
   private let device: ComputeCapability
   /// The kernels that run on the device.
@@ -70,7 +50,7 @@ struct DispatchRule {
   }
 
   /// Judges a module that has nothing for the device but code for `targets`.
-  func standing(ofModule module: Int, targets: Set<String>) -> Standing {
+  func standing(ofModule module: Int, targets: Set<String>) -> ModuleStanding {
     guard let own = kernels.kernels(ofModule: module) else { return .gap }
     if own.isEmpty { return .withoutKernels }
     let rest = own.filter { !isForOthers($0) }

@@ -17,14 +17,18 @@ struct LibraryRow {
 
   /// The name and the version of the package.
   var packageName: (name: String, version: String?) {
-    guard let package else { return ("", nil) }
-    if let owner = package.package.map({ part.view.stack.packages[$0] }) {
-      return (owner.name, owner.version)
-    }
-    return (package.distribution ?? package.name, package.version)
+    package.map { part.nameAndVersion(of: $0) } ?? ("", nil)
   }
 
   var targets: [String] { unit?.code.targets.map(\.targetName) ?? [] }
+}
+
+extension ViewAssessment {
+  /// The name and the version of a package as its record has them, where it has one.
+  func nameAndVersion(of package: AssessedPackage) -> (name: String, version: String?) {
+    if let owner = package.package.map({ view.stack.packages[$0] }) { return (owner.name, owner.version) }
+    return (package.distribution ?? package.name, package.version)
+  }
 }
 
 extension ScanReport {

@@ -157,21 +157,6 @@ private struct SARIFResult {
   }
 }
 
-extension String {
-  /// With all but the characters that a path of a URI has percent-encoded.
-  fileprivate var asURI: String {
-    utf8.reduce(into: "") { text, byte in
-      switch byte {
-      case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-        UInt8(ascii: "~"),
-        UInt8(ascii: "/"):
-        text.unicodeScalars.append(Unicode.Scalar(byte))
-      default: text += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-      }
-    }
-  }
-}
-
 /// What a result is about: a check by its id, or what is no check.
 private struct SARIFRule {
   var id: String
