@@ -1,5 +1,6 @@
 import Archives
 import CommandLineSyntax
+import Report
 
 extension Flag {
   static let gpu = Flag(
@@ -70,12 +71,27 @@ extension Flag {
     "match", .value("REGEX"),
     documentation: """
       Only kernels whose name, as it is shown, has a part that matches this regular expression: a POSIX extended \
-      one, as grep -E takes it. Letters match in their own case.
+      one, as grep -E takes it. Letters match in their own case, unless --ignore-case is given.
+      """,
+    group: "What to show")
+  static let ignoreCase = Flag(
+    "ignore-case", short: "i", documentation: "Let --match take capital and small letters as the same.",
+    group: "What to show")
+  static let condition = Flag(
+    "where", .repeated("CONDITION"),
+    values: .suggestions(["stack>0", "local>0", "registers>=128", "shared>48KiB", "size>=1MB"]),
+    documentation: """
+      Only kernels that meet a condition such as "stack>0": a field, one of > >= < <= = !=, and a number, to which KiB, MiB, kB \
+      or MB may be added where it counts bytes. The fields are registers, stack, local, shared, code, and size, which is the \
+      bytes that all copies take in the file. May be given several times: all have to hold for one target, and only the \
+      targets for which they do are shown. PTX has no numbers.
       """,
     group: "What to show")
   static let sort = Flag(
-    "sort", .value("ORDER"), values: .choices(["name", "size"]),
-    documentation: "By name, or by the bytes that all copies of a kernel take in the file, largest first.",
+    "sort", .value("ORDER"), values: .choices(KernelSelection.Order.allCases.map(\.rawValue)),
+    documentation: """
+      By name; or by a number as --where names it, largest first, of the target that has most.
+      """,
     defaultValue: "name", group: "What to show")
   static let top = Flag(
     "top", .value("N"), documentation: "Only the first N kernels; with --summary of each list.",
@@ -86,7 +102,8 @@ extension Flag {
     "stubs",
     documentation: """
       Only suspected stubs: kernels that were compiled out for some targets, where nothing is left of them but an \
-      empty body, a trap or a message, while they do work for others. Shows what the code is for each target.
+      empty body, a trap or a message, while they do work for others. Shows how many there are for each target, and each \
+      function with what its code is for the targets.
       """,
     group: "What to show")
   static let summary = Flag(
@@ -121,11 +138,18 @@ extension Flag {
       -o text -o json=report.json does both.
       """,
     defaultValue: "text", group: "Output")
+  static let kernelsOutput = Flag(
+    "output", short: "o", .repeated("FORMAT[=FILE]"), values: .suggestions(["text", "json", "csv", "tsv"]),
+    documentation: """
+      Write the result as text or json, or as csv or tsv with a line for each kernel and target, to FILE or to standard \
+      output. May be given several times: -o text -o csv=kernels.csv does both.
+      """,
+    defaultValue: "text", group: "Output")
   static let tableOutput = Flag(
     "output", short: "o", .repeated("FORMAT[=FILE]"),
-    values: .suggestions(["text", "markdown", "csv", "json"]),
+    values: .suggestions(["text", "markdown", "csv", "tsv", "json"]),
     documentation: """
-      Write the table as text, markdown, csv or json, to FILE or to standard output. May be given several times.
+      Write the table as text, markdown, csv, tsv or json, to FILE or to standard output. May be given several times.
       """,
     defaultValue: "text", group: "Output")
   static let scanOutput = Flag(
@@ -133,7 +157,7 @@ extension Flag {
     values: .suggestions(Output.Format.allCases.map(\.rawValue)),
     documentation: """
       Write the result to FILE or to standard output, as text, as short text with one line for each GPU, as json, or in a \
-      form for other tools: ndjson and csv (a line for each library and GPU), markdown (for a job's summary or a comment), \
+      form for other tools: ndjson, csv and tsv (a line for each library and GPU), markdown (for a job's summary or a comment), \
       html (one page), sarif, junit. May be given several times: -o text -o json=report.json does both.
       """,
     defaultValue: "text", group: "Output")
@@ -378,7 +402,10 @@ extension Command {
         "FILE", .oneOrMore, values: .files,
         documentation: "A library, an executable, or a .o, .a, .cubin, .fatbin or .ptx file.")
     ],
-    flags: [.target, .match, .sort, .top, .mangled, .stubs, .summary, .output, .json, .jobs],
+    flags: [
+      .target, .match, .ignoreCase, .condition, .sort, .top, .mangled, .stubs, .summary, .kernelsOutput,
+      .json, .jobs,
+    ],
     examples: [
       Example("Why is this library so big?", "cubinspect kernels --summary libtorch_cuda.so"),
       Example(
@@ -386,6 +413,11 @@ extension Command {
         "cubinspect kernels --target sm_90 --match softmax libtorch_cuda.so"),
       Example("Which kernels do nothing on some GPUs?", "cubinspect kernels --stubs libtorch_cuda.so"),
       Example("The ten largest kernels:", "cubinspect kernels --sort size --top 10 libtorch_cuda.so"),
+      Example(
+        "Which kernels need a stack on an A100, where registers may be spilled to?",
+        "cubinspect kernels --target sm_80 --where \"stack>0\" --sort stack libfoo.so"),
+      Example(
+        "Every kernel and target for a spreadsheet:", "cubinspect kernels -o csv=kernels.csv libfoo.so"),
     ])
 
   static let diff = Command(

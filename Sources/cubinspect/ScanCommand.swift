@@ -104,6 +104,7 @@ struct ScanCommand {
       case .json: report.json(tool)
       case .ndjson: report.ndjson()
       case .csv: report.csv()
+      case .tsv: report.csv(.tab)
       case .markdown: Array(report.markdown().utf8)
       case .html: report.html(tool, seconds: seconds)
       case .sarif: report.sarif(tool, location: sarifLocation)

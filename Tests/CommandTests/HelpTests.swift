@@ -65,7 +65,9 @@ struct HelpTests {
       "which": ["gpu", "driver", "host", "python", "cuda", "machine", "data", "output"],
       "list": ["verify", "output", "jobs"],
       "extract": ["into", "force", "target", "kind", "output", "jobs"],
-      "kernels": ["target", "match", "sort", "top", "mangled", "stubs", "summary", "output", "jobs"],
+      "kernels": [
+        "target", "match", "ignore-case", "where", "sort", "top", "mangled", "stubs", "summary", "output", "jobs",
+      ],
       "diff": ["fail-on", "no-kernels", "platform", "blobs", "python", "limit", "data", "output", "jobs"],
       "gpus": ["data", "output"],
     ]

@@ -48,6 +48,7 @@ import Testing
   @Test func cellsOfSeveralLines() {
     let matrix = Matrix("names", "Names.", ["name", "note"], [(["=1+1", "a\nb"], "x \"y\"")])
     #expect(matrix.csv() == "name,note,source\r\n=1+1,\"a\nb\",\"x \"\"y\"\"\"\r\n")
+    #expect(matrix.csv(.tab) == "name\tnote\tsource\n=1+1\ta\\x0ab\tx \"y\"\n")
   }
 
   @Test func linesOfJSON() throws {
