@@ -1,6 +1,7 @@
 import Archives
 import CommandLineSyntax
 import Report
+import Scan
 
 extension Flag {
   static let gpu = Flag(
@@ -122,14 +123,19 @@ extension Flag {
       """,
     group: "Tables")
   static let failOnLoss = Flag(
-    "fail-on", .value("LEVEL"), values: .choices(["never", "lost"]),
-    documentation:
-      "Exit with status 1 when anything was lost: a library, a target, a PTX version or a kernel.",
+    "fail-on", .value("LOSS"),
+    values: .suggestions(["never", "lost"] + Loss.allCases.map(\.rawValue)),
+    documentation: """
+      Exit with status 1 when this was lost: library, target, kernel, gpu or driver, several separated by commas, or lost \
+      for any of them. A PTX version counts as driver.
+      """,
     defaultValue: "never", group: "What to compare")
   static let noKernels = Flag(
     "no-kernels",
-    documentation:
-      "Compare targets, PTX versions and sizes only: headers are read and nothing is decompressed.",
+    documentation: """
+      Compare targets, PTX versions, sizes and GPUs only: headers are read and nothing is decompressed. Modules that are for \
+      other GPUs by the names of their kernels count as gaps.
+      """,
     group: "What to compare")
   static let output = Flag(
     "output", short: "o", .repeated("FORMAT[=FILE]"), values: .suggestions(["text", "json"]),
@@ -435,6 +441,9 @@ extension Command {
         a PTX version  when only newer ones are left, which older drivers refuse
         a kernel       when the library has it no more for a target that it still
                        carries, and no other library gained it
+        a GPU          when the library ran on those of its compute capability and
+                       no longer does, or only in part
+        a driver       when a GPU needs a newer one than before
 
       Kernels are compared by their mangled names without what changes with every build: the hashes of \
       anonymous namespaces and static functions, and the versions of CUB and Thrust. Identical files are not \
@@ -452,8 +461,8 @@ extension Command {
     examples: [
       Example("What does the new release lack?", "cubinspect diff torch-2.4/lib torch-2.5/lib"),
       Example(
-        "Stop a release that drops a target or a kernel, and keep the whole list:",
-        "cubinspect diff last/ dist/ --fail-on lost -o text -o json=diff.json"),
+        "Stop a release that drops a GPU or a kernel, and keep the whole list:",
+        "cubinspect diff last/ dist/ --fail-on gpu,kernel -o text -o json=diff.json"),
       Example("Only targets and sizes:", "cubinspect diff --no-kernels old.so new.so"),
     ])
 
@@ -623,7 +632,7 @@ extension Command {
             "0", "Done; no finding at or past --fail-on. Finding no device code is no failure by itself."),
           .init(
             "1",
-            "Done; a finding at or past --fail-on, a target of --require is missing, or something was lost and --fail-on lost asks for it, even if an input could not be read."
+            "Done; a finding at or past --fail-on, a target of --require is missing, or something was lost that --fail-on of diff names, even if an input could not be read."
           ),
           .init("2", "Wrong usage, or an input could not be read as it should."),
         ]),

@@ -57,7 +57,7 @@ struct ExitStatusTests {
   @Test(arguments: [
     ("native", "native", 0, 0), ("native", "jit", 0, 1), ("jit", "native", 0, 1), ("none", "native", 0, 0),
     ("native", "none", 0, 1), ("none", "empty", 0, 0), ("native/a.so", "partial/a.so", 0, 1),
-    ("incompatible", "partial", 0, 0), ("native", "missing", 2, 2), ("missing", "native", 2, 2),
+    ("incompatible", "partial", 0, 1), ("native", "missing", 2, 2), ("missing", "native", 2, 2),
   ])
   func diff(old: String, new: String, never: Int32, lost: Int32) throws {
     for options in [[], ["--no-kernels"]] {
@@ -69,6 +69,19 @@ struct ExitStatusTests {
         #expect(run.status == status, "\(level) \(options)")
       }
     }
+  }
+
+  /// Only what is named fails: PTX alone takes newer drivers and no GPU less, other machine code takes other GPUs.
+  @Test(arguments: [
+    ("native", "none", ["library", "kernel"]), ("native", "jit", ["target", "driver"]),
+    ("native", "incompatible", ["target", "gpu"]), ("native", "native", []),
+  ])
+  func diffFailsOn(old: String, new: String, losses: [String]) throws {
+    for loss in ["library", "target", "kernel", "gpu", "driver"] {
+      #expect(try status("diff", old, new, "--fail-on", loss) == (losses.contains(loss) ? 1 : 0), "\(loss)")
+    }
+    #expect(
+      try status("diff", old, new, "--fail-on", "kernel,library,gpu,driver") == (losses.isEmpty ? 0 : 1))
   }
 
   /// A missing target fails also where no verdict would.
@@ -129,7 +142,12 @@ struct ExitStatusTests {
     ),
     (["list", "native/a.so", "--platform", "linux/arm64"], "unknown option '--platform'"),
     (["diff", "native"], "NEW is missing"), (["diff", "native", "jit", "none"], "unexpected argument"),
-    (["diff", "native", "jit", "--fail-on", "jit"], "one of never, lost"),
+    (
+      ["diff", "native", "jit", "--fail-on", "jit"],
+      "write never, lost, or some of library, target, kernel, gpu, driver, separated by commas"
+    ),
+    (["diff", "native", "jit", "--fail-on", "target,never"], "write never, lost, or some of"),
+    (["diff", "native", "jit", "--fail-on", "target,"], "write never, lost, or some of"),
     (["diff", "native", "jit", "--jobs", "0"], "a number from 1 to 1024"),
     (["list", "native/a.so", "--gpu", "A100"], "unknown option '--gpu'"),
     (["completions", "tcsh"], "bash"),

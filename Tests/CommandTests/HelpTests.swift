@@ -66,7 +66,8 @@ struct HelpTests {
       "list": ["verify", "output", "jobs"],
       "extract": ["into", "force", "target", "kind", "output", "jobs"],
       "kernels": [
-        "target", "match", "ignore-case", "where", "sort", "top", "mangled", "stubs", "summary", "output", "jobs",
+        "target", "match", "ignore-case", "where", "sort", "top", "mangled", "stubs", "summary", "output",
+        "jobs",
       ],
       "diff": ["fail-on", "no-kernels", "platform", "blobs", "python", "limit", "data", "output", "jobs"],
       "gpus": ["data", "output"],
