@@ -48,10 +48,25 @@ extension Flag {
       """,
     group: "What to judge for")
   static let require = Flag(
-    "require", .value("TARGETS"),
+    "require", .repeated("[NAME=]TARGETS"),
     documentation: """
-      Demand that every library carries these targets, separated by commas, such as sm_80,sm_90a,compute_120. \
-      One that is missing is a finding, and so is finding no device code at all.
+      Demand that every library carries these targets, separated by commas: sm_80,sm_90a,compute_120. Or the list is written as \
+      for PyTorch, "8.0;8.6;9.0a+PTX", where 8.0 is machine code that runs on 8.0, or as for CMake, "80-real;90-virtual", where 80 is \
+      both sm_80 and compute_80. A target that is missing is a finding, and so is finding no device code at all. With NAME= only of \
+      the libraries of this name, in which * stands for any characters: 'libtorch*=sm_80,sm_90'. May be given several times; \
+      all holds. Without --gpu nothing is said about GPUs.
+      """,
+    group: "What to judge for")
+  static let requireExact = Flag(
+    "require-exact",
+    documentation: """
+      Demand that libraries carry nothing but what --require names: another target is a finding too.
+      """,
+    group: "What to judge for")
+  static let requirePTX = Flag(
+    "require-ptx", .value("WHICH"), values: .choices(["highest"]),
+    documentation: """
+      Demand that every library carries PTX for the newest target for which it has machine code, so that it runs on later GPUs.
       """,
     group: "What to judge for")
   static let failOn = Flag(
@@ -304,7 +319,8 @@ extension Command {
           """)
     ],
     flags: [
-      .gpu, .driver, .host, .imageConfig, .require, .failOn, .platform, .blobs, .wheelPython, .limit, .data,
+      .gpu, .driver, .host, .imageConfig, .require, .requireExact, .requirePTX, .failOn, .platform, .blobs,
+      .wheelPython, .limit, .data,
       .details, .scanOutput, .json, .sarifLocation, .jobs,
     ],
     examples: [
@@ -321,6 +337,9 @@ extension Command {
       Example(
         "Does what we built carry every target that we promise?",
         "cubinspect scan build/lib --require sm_80,sm_90,compute_90"),
+      Example(
+        "Is it what the build was told, and does later hardware run it?",
+        "cubinspect scan lib --require \"$ARCHS\" --require-exact --require-ptx highest"),
       Example(
         "Fail the job if anything would start slowly, and keep a report:",
         "cubinspect scan dist --gpu sm_80 --fail-on jit -o text -o json=report.json"),
@@ -341,7 +360,8 @@ extension Command {
         documentation: "What to look at in place of the environment: what scan takes.")
     ],
     flags: [
-      .gpu, .driver, .host, .imageConfig, .require, .failOn, .platform, .blobs, .wheelPython, .limit, .data,
+      .gpu, .driver, .host, .imageConfig, .require, .requireExact, .requirePTX, .failOn, .platform, .blobs,
+      .wheelPython, .limit, .data,
       .details, .scanOutput, .json, .sarifLocation, .jobs,
     ],
     examples: [

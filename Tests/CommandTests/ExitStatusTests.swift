@@ -84,6 +84,28 @@ struct ExitStatusTests {
       try status("diff", old, new, "--fail-on", "kernel,library,gpu,driver") == (losses.isEmpty ? 0 : 1))
   }
 
+  /// Several demands hold together; what no library can carry fails.
+  @Test(arguments: [
+    ("--require 80", 0), ("--require 80-real --require compute_80", 0),
+    ("--require 80-real --require sm_90", 1), ("--require a*=sm_80", 0), ("--require b*=sm_80", 1),
+    ("--require sm_80 --require b*=sm_80", 1), ("--require sm_80 --require-exact", 1),
+    ("--require 80 --require-exact", 0), ("--require sm_80 --require-exact --require-ptx highest", 0),
+    ("--require-ptx highest", 0),
+  ])
+  func requirements(options: String, status: Int32) throws {
+    let arguments = ["scan", "native"] + options.split(separator: " ").map(String.init)
+    let run = try Program.run(arguments.map { Array($0.utf8) }, in: tree.path)
+    #expect(run.status == status, "\(run.text)")
+    // Nobody asked about GPUs.
+    #expect(!run.text.contains("A100") && !run.text.contains("✓ runs as it is"))
+    for format in ["json", "junit", "sarif", "short", "csv"] {
+      #expect(
+        try Program.run((arguments + ["-o", format]).map { Array($0.utf8) }, in: tree.path).status == status)
+    }
+    #expect(try self.status("scan", "incompatible", "--require-ptx", "highest") == 1)
+    #expect(try self.status("scan", "empty", "--require-ptx", "highest") == 1)
+  }
+
   /// A missing target fails also where no verdict would.
   @Test func requireFailsWhateverTheLevel() throws {
     #expect(try status("scan", "native", "--require", "sm_90", "--gpu", "A100", "--fail-on", "never") == 1)
@@ -117,6 +139,10 @@ struct ExitStatusTests {
     (["scan", "native", "--driver", "new"], "460.32.03"),
     (["scan", "native", "--require", "sm80"], "\"sm80\" is no target"),
     (["scan", "native", "--require", ","], "empty"),
+    (["scan", "native", "--require", "all-major"], "which targets it means depends on the toolkit"),
+    (["scan", "native", "--require", "=sm_80"], "no name before it"),
+    (["scan", "native", "--require-exact"], "--require-exact is for --require"),
+    (["scan", "native", "--require-ptx", "lowest"], "highest"),
     (["scan", "native", "--fail-on", "always"], "one of never, incompatible, partial, notGuaranteed, jit"),
     (["scan", "native", "-o", "yaml"], "text, short, json"),
     (["scan", "native", "-o", "json="], "no name"),

@@ -55,11 +55,13 @@ struct HelpTests {
   @Test func everyOptionIsDocumented() throws {
     let own = [
       "scan": [
-        "gpu", "driver", "host", "image-config", "require", "fail-on", "platform", "blobs", "python", "limit",
+        "gpu", "driver", "host", "image-config", "require", "require-exact", "require-ptx", "fail-on",
+        "platform", "blobs", "python", "limit",
         "data", "details", "output", "sarif-location", "jobs",
       ],
       "check": [
-        "gpu", "driver", "host", "image-config", "require", "fail-on", "platform", "blobs", "python", "limit",
+        "gpu", "driver", "host", "image-config", "require", "require-exact", "require-ptx", "fail-on",
+        "platform", "blobs", "python", "limit",
         "data", "details", "output", "sarif-location", "jobs",
       ],
       "which": ["gpu", "driver", "host", "python", "cuda", "machine", "data", "output"],

@@ -28,7 +28,7 @@ import Testing
       }
     }
     let question = Question(
-      devices: devices, namesDevices: true, requirements: try TargetRequirement.list("sm_80"))
+      devices: devices, namesDevices: true, requirements: try Requirements("sm_80"))
     let facts = Scanner(jobs: 1).scan([Path(tree.path)]).facts(
       for: .devices(devices.map(\.device)), by: question.tables, images: [], jobs: 1)
     report = ScanReport(Assessment(facts, question))
