@@ -27,7 +27,7 @@ extension ScanReport {
       if sections.count > 1 { text += "\n" }
     }
     if assessment.views.isEmpty { text += "No CUDA device code found.\n" }
-    for rule in assessment.rulesWithoutLibrary { text += ruleWithoutLibrary(rule, style) }
+    text += rulesWithoutLibrary(style)
     let last = summary(seconds: seconds, showsDetails: style.showsDetails) + (isCut ? " More: --details" : "")
     return text + (sections.count > 1 ? "" : "\n") + wrapped(last, first: "", width: style.width)
   }
@@ -48,7 +48,7 @@ extension ScanReport {
           return style.paint(answer.kind.mark, answer.kind.color) + " " + name
             + sentence(devices[device], answer) + "\n"
         }.joined()
-      }.joined()
+      }.joined() + rulesWithoutLibrary(style)
   }
 
   /// What was looked at, where nobody said it.
@@ -300,6 +300,8 @@ extension ScanReport {
     let targets = requirements.description + (requirements.isExact ? " and nothing else" : "")
     let units = parts.flatMap(\.units)
     let failing = units.count { !$0.meetsRequirements }
+    // What is missing altogether is told once, below all views.
+    if failing == 0, !units.isEmpty, !assessment.rulesWithoutLibrary.isEmpty { return "" }
     let sentence =
       if units.isEmpty {
         "there is no device code that could carry \(targets)"
@@ -313,9 +315,12 @@ extension ScanReport {
     return requirementLine(sentence, isMet: isMet, style)
   }
 
-  /// One sentence on targets that were required of libraries that are not there.
-  private func ruleWithoutLibrary(_ rule: Requirements.Rule, _ style: TextStyle) -> String {
-    requirementLine("no library with device code has the name that is required: \(rule)", isMet: false, style)
+  /// A sentence on each demand on libraries that are not there.
+  private func rulesWithoutLibrary(_ style: TextStyle) -> String {
+    assessment.rulesWithoutLibrary.map {
+      requirementLine(
+        "no library with device code has the name that is required: \($0)", isMet: false, style)
+    }.joined()
   }
 
   private func requirementLine(_ sentence: String, isMet: Bool, _ style: TextStyle) -> String {

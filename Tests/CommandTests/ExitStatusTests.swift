@@ -96,6 +96,7 @@ struct ExitStatusTests {
     let arguments = ["scan", "native"] + options.split(separator: " ").map(String.init)
     let run = try Program.run(arguments.map { Array($0.utf8) }, in: tree.path)
     #expect(run.status == status, "\(run.text)")
+    #expect(run.text.contains("✗") == (status == 1) && run.text.contains("✓") == (status == 0))
     // Nobody asked about GPUs.
     #expect(!run.text.contains("A100") && !run.text.contains("✓ runs as it is"))
     for format in ["json", "junit", "sarif", "short", "csv"] {
