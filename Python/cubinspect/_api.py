@@ -97,7 +97,8 @@ def scan(
         current generation.
     :param driver: a release, a branch, a CUDA version, or ``"auto"``.
     :param host: a file with what ``nvidia-smi`` has printed, whose GPUs and driver are meant.
-    :param require: targets that every library must carry; a view's libraries tell what is missing.
+    :param require: targets that every library must carry, as ``--require`` takes them; a view's libraries tell what is
+        missing.
     :param blobs: a folder with the blobs that OCI layouts share.
     :param python: the version of Python for which ``pypi:`` fetches a wheel.
     :param allow_incomplete: return the report also where something could not be read; :attr:`View.problems` tells what.
@@ -113,9 +114,7 @@ def scan(
         arguments.append(f"--driver={driver}")
     if host is not None:
         arguments.append(f"--host={os.fspath(host)}")
-    targets = ",".join(_several(require))
-    if targets:
-        arguments.append(f"--require={targets}")
+    arguments += [f"--require={targets}" for targets in _several(require)]
     arguments += _reading(image_config, data, platform, blobs, python, limits, jobs)
     output, messages = _run(arguments, _several(paths), timeout)
     report = Report.from_json(json.loads(output))

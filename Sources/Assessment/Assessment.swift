@@ -29,7 +29,15 @@ public struct Assessment: Sendable {
   public var meetsRequirements: Bool {
     question.requirements.isEmpty
       || views.contains { !$0.units.isEmpty }
-        && views.allSatisfy { $0.units.allSatisfy(\.unmetRequirements.isEmpty) }
+        && views.allSatisfy { $0.units.allSatisfy(\.meetsRequirements) } && rulesWithoutLibrary.isEmpty
+  }
+
+  /// The requirements of libraries whose names no library has.
+  public var rulesWithoutLibrary: [Requirements.Rule] {
+    question.requirements.rules.filter { rule in
+      rule.pattern != nil
+        && !views.contains { $0.view.files.contains { rule.applies(to: [$0.path] + $0.aliases) } }
+    }
   }
 }
 

@@ -17,7 +17,7 @@ public struct Question: Sendable {
   public var devices: [RequestedDevice]
   /// Whether somebody asked about these devices, or they are the generations of an overview.
   public package(set) var namesDevices: Bool
-  public var requirements: [TargetRequirement]
+  public var requirements: Requirements
   /// What everything is judged by.
   public let tables: TableSet
   /// The drivers that the tables name, oldest first: their releases, and the branches of which they name none. Empty where
@@ -26,7 +26,7 @@ public struct Question: Sendable {
 
   /// The devices are judged by `tables`, whatever they had.
   public init(
-    devices: [RequestedDevice], namesDevices: Bool, requirements: [TargetRequirement] = [],
+    devices: [RequestedDevice], namesDevices: Bool, requirements: Requirements = Requirements(),
     tables: TableSet = .shipped
   ) {
     self.tables = tables
@@ -52,6 +52,9 @@ public struct Question: Sendable {
       (left.numbers ?? []).lexicographicallyPrecedes(right.numbers ?? [])
     }
   }
+
+  /// Whether somebody asks what libraries carry, and about no GPU.
+  public var isAboutTargetsOnly: Bool { !namesDevices && !requirements.isEmpty }
 
   /// Whether the driver is part of the question.
   public var namesDriver: Bool { devices.contains { $0.device.driver != nil } }

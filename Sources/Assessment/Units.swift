@@ -1,6 +1,6 @@
 public import Bytes
 public import Compatibility
-import DeviceCode
+public import DeviceCode
 import Stack
 
 /// Device code that is judged as one, with its verdicts: that of a file, or that of files among which a program picks.
@@ -23,6 +23,8 @@ public struct AssessedUnit: Sendable {
   var plain: [UnitVerdict] = []
   /// For each requirement how far it is kept.
   public var requirements: [RequirementResult] = []
+  /// Targets that it carries though nothing else than what is required may be there.
+  public var unexpectedTargets: [ImageTarget] = []
 
   /// One of NVIDIA's libraries, which nobody else compiles.
   public var isNVIDIAs: Bool
@@ -38,6 +40,32 @@ public struct AssessedUnit: Sendable {
 
   /// What is required and not all of its code has.
   public var unmetRequirements: [RequirementResult] { requirements.filter { !$0.isMet } }
+
+  public var meetsRequirements: Bool { unmetRequirements.isEmpty && unexpectedTargets.isEmpty }
+
+  /// What is required and not as it should be: clauses that the name of the unit stands before.
+  public var requirementClauses: [String] {
+    let unmet = unmetRequirements
+    var clauses: [String] = []
+    let missing = unmet.filter { $0.status == .missing }.map(\.requirement.description)
+    if !missing.isEmpty {
+      let verb = missing.count == 1 ? "is" : "are"
+      clauses.append("does not carry \(missing.joined(separator: ", ")), which \(verb) required")
+    }
+    for result in unmet where result.status == .partial {
+      let modules = result.carrying + result.missing.count
+      clauses.append("carries the required \(result.requirement) in \(result.carrying) of \(modules) modules")
+    }
+    if unmet.contains(where: { $0.status == .noDeviceCode }) {
+      clauses.append("holds no device code that could carry what is required")
+    }
+    if !unexpectedTargets.isEmpty {
+      clauses.append(
+        "carries \(unexpectedTargets.map(\.name).joined(separator: ", ")), and nothing but what is required may be there"
+      )
+    }
+    return clauses
+  }
 
   /// Whether it stands for several files.
   public var isCollection: Bool { files.count > 1 || cachedBy != nil }

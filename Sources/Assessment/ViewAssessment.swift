@@ -39,8 +39,12 @@ public struct ViewAssessment: Sendable {
     var planner = Planner(assessor, question)
     plan = planner.make(all, answers)
     for index in assessor.units.indices {
-      assessor.units[index].requirements = question.requirements.map {
-        assessor.units[index].code.check($0, by: question.tables)
+      let files = assessor.units[index].files.map { view.files[$0] }
+      let targets = question.requirements.targets(of: files.flatMap { [$0.path] + $0.aliases })
+      let code = assessor.units[index].code
+      assessor.units[index].requirements = targets.map { code.check($0, by: question.tables) }
+      if question.requirements.isExact, !targets.isEmpty {
+        assessor.units[index].unexpectedTargets = code.targets(besides: targets, by: question.tables)
       }
     }
     units = assessor.units

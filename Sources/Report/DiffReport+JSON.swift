@@ -1,3 +1,4 @@
+import Compatibility
 import DeviceCode
 import Scan
 import Stack
@@ -21,9 +22,12 @@ extension DiffReport {
       writer.object("summary") { writer in
         writer.member("changed", count(.changed))
         writer.member("gained", count(.gained))
+        writer.array("gainedGPUs", gainedGPUs.sorted().map(\.description))
         writer.member("gainedKernels", addedKernels)
-        writer.member("hasLosses", difference.hasLosses)
+        writer.array("gpusForNewerDrivers", gpusForNewerDrivers.sorted().map(\.description))
+        writer.member("hasLosses", !difference.losses.isEmpty)
         writer.member("lost", count(.lost))
+        writer.array("lostGPUs", lostGPUs.sorted().map(\.description))
         writer.member("lostKernels", missingKernels)
         writer.member("lostPTXVersions", lostPTXVersions)
         writer.member("lostTargets", lostTargets)
@@ -42,6 +46,11 @@ extension JSONWriter {
   fileprivate mutating func members(of library: LibraryDifference, in report: DiffReport) {
     kernels("gainedKernels", library.gainedKernels, in: report)
     array("gainedTargets", library.gainedTargets.map(\.name))
+    rows("gpus", of: library.gpus) { writer, gpu in
+      writer.member("computeCapability", gpu.computeCapability.description)
+      writer.coverage("new", gpu.new)
+      writer.coverage("old", gpu.old)
+    }
     kernels("lostKernels", library.lostKernels, in: report)
     array("lostTargets", library.lostTargets.map(\.name))
     side("new", library.pair.new, in: report)
@@ -65,6 +74,16 @@ extension JSONWriter {
       writer.member("name", names.name)
       writer.member("otherTargets", kernel.isElsewhere)
       writer.array("targets", kernel.targets.map(\.name))
+    }
+  }
+
+  private mutating func coverage(_ key: StaticString, _ coverage: Coverage) {
+    object(key) { writer in
+      writer.member("gaps", coverage.gaps)
+      writer.member("modules", coverage.modules)
+      writer.member("oldestDriver", coverage.oldestDriver?.description)
+      writer.array("targets", coverage.targets.map(\.name))
+      writer.member("verdict", coverage.verdict.rawValue)
     }
   }
 

@@ -67,8 +67,15 @@ extension DiffReport {
     add(lostTargets, "target")
     add(lostPTXVersions, "PTX version")
     add(missingKernels, "kernel")
+    func add(_ what: String, on gpus: Set<ComputeCapability>) {
+      if !gpus.isEmpty {
+        parts.append("\(what) \(counted(gpus.count, "compute capability", "compute capabilities"))")
+      }
+    }
+    add("GPUs of", on: lostGPUs)
+    add("older drivers for GPUs of", on: gpusForNewerDrivers)
     let (mark, color, sentence) =
-      difference.hasLosses
+      !difference.losses.isEmpty
       ? ("✗", TextStyle.Color.red, "lost: " + parts.joined(separator: ", "))
       : count(.notCompared) > 0 || failures > 0
         ? ("?", .yellow, "not everything could be compared; nothing else was lost")
@@ -89,7 +96,7 @@ extension DiffReport {
 // MARK: Changes
 
 /// One change that some libraries share.
-private struct Change {
+private struct Change: Equatable {
   var what: String
   /// Where, one paragraph each.
   var places: [String] = []
@@ -107,7 +114,7 @@ extension DiffReport {
 
   private func losses(_ functions: [String]) -> [Change] {
     var changes = wholeLibraries("lost", .lost)
-    changes += shared("lost") { $0.lostTargets.map(\.name).joined(separator: " ") }
+    changes += coverage("lost", \.lostTargets, \.old, losses)
     changes += shared("lost") { library in
       Self.byDescription(library.targets.filter { !$0.lostPTX.isEmpty }) { target in
         let left = (target.new?.totals.ptxISAs ?? []).sorted()
@@ -132,7 +139,7 @@ extension DiffReport {
 
   private func gains(_ functions: [String]) -> [Change] {
     var changes = wholeLibraries("gained", .gained)
-    changes += shared("gained") { $0.gainedTargets.map(\.name).joined(separator: " ") }
+    changes += coverage("gained", \.gainedTargets, \.new, gains)
     changes += shared("gained") { library in
       Self.byDescription(library.targets.filter { $0.lostPTX.isEmpty && !$0.gainedPTX.isEmpty }) {
         "as PTX \(Self.list($0.gainedPTX))"
@@ -151,16 +158,9 @@ extension DiffReport {
   private static func byDescription(
     _ targets: [TargetDifference], _ describe: (TargetDifference) -> String
   ) -> String {
-    var groups: [(targets: [String], what: String)] = []
-    for target in targets {
-      let what = describe(target)
-      if let index = groups.firstIndex(where: { $0.what == what }) {
-        groups[index].targets.append(target.target.name)
-      } else {
-        groups.append(([target.target.name], what))
-      }
-    }
-    return groups.map { $0.targets.joined(separator: " ") + " " + $0.what }.joined(separator: "; ")
+    targets.alike(by: describe).map { group in
+      group.elements.map(\.target.name).joined(separator: " ") + " " + group.key
+    }.joined(separator: "; ")
   }
 
   private static func list(_ versions: [PTXISAVersion]) -> String {
@@ -171,15 +171,15 @@ extension DiffReport {
   private func wholeLibraries(_ word: String, _ status: LibraryDifference.Status) -> [Change] {
     let libraries = difference.libraries.filter { $0.status == status }
     guard !libraries.isEmpty else { return [] }
-    let places = libraries.map { library in
+    let places = libraries.alike { library in
       let targets = library.targets.map(\.target.name).joined(separator: " ")
       let kernels = status == .lost ? library.lostKernels : library.gainedKernels
       let moved = kernels.count(where: \.hasMoved)
       let from = status == .lost ? "are now in" : "come from"
-      return "\(name(library)): \(targets)"
+      return targets
         + (moved > 0
           ? "; \(grouped(moved)) of \(counted(kernels.count, "kernel")) \(from) other libraries" : "")
-    }
+    }.map { "\(named($0.elements.map(name), atMost: Self.shownLibraries.whole)): \($0.key)" }
     let shown = Self.shownLibraries.whole
     return [
       Change(
@@ -189,19 +189,49 @@ extension DiffReport {
     ]
   }
 
+  /// The changed libraries, those together of which `key` is the same.
+  private func changed<Key: Equatable>(
+    by key: (LibraryDifference) -> Key
+  ) -> [(key: Key, elements: [LibraryDifference])] {
+    difference.libraries.filter { $0.status == .changed }.alike(by: key)
+  }
+
   /// What `describe` says about changed libraries, once for all of which it says the same.
   private func shared(_ word: String, _ describe: (LibraryDifference) -> String) -> [Change] {
-    var names: [(what: String, libraries: [String])] = []
-    for library in difference.libraries where library.status == .changed {
-      let what = describe(library)
-      guard !what.isEmpty else { continue }
-      if let index = names.firstIndex(where: { $0.what == what }) {
-        names[index].libraries.append(name(library))
-      } else {
-        names.append((what, [name(library)]))
-      }
+    changed(by: describe).filter { !$0.key.isEmpty }.map {
+      Change(what: "\(word): \($0.key)", places: places($0.elements))
     }
-    return names.map { Change(what: "\(word): \($0.what)", places: places($0.libraries)) }
+  }
+
+  /// The targets that changed libraries lost or gained, in how many modules, and what that means for GPUs: once for all
+  /// libraries of which the same is true.
+  private func coverage(
+    _ word: String, _ targets: KeyPath<LibraryDifference, [ImageTarget]>,
+    _ side: KeyPath<LibraryPair, LibraryPair.Side?>, _ describe: (LibraryDifference) -> [String]
+  ) -> [Change] {
+    changed { [$0[keyPath: targets].map(\.name), describe($0)] }.filter { $0.key != [[], []] }.map { group in
+      let targets = group.elements[0][keyPath: targets]
+      return Change(
+        what: targets.isEmpty
+          ? "\(word) on some GPUs" : "\(word): \(modules(with: targets, in: group.elements, side))",
+        places: places(group.elements) + group.key[1])
+    }
+  }
+
+  /// The names of targets, and in how many modules of one side of some libraries they are.
+  private func modules(
+    with targets: [ImageTarget], in libraries: [LibraryDifference],
+    _ side: KeyPath<LibraryPair, LibraryPair.Side?>
+  ) -> String {
+    let files = Set(libraries.compactMap { $0.pair[keyPath: side]?.library })
+      .map { result.libraries[$0].file.inventory }
+    let all = files.reduce(0) { $0 + $1.modules.count }
+    let totals = files.map(\.targetTotals)
+    let counts = targets.map { target in totals.reduce(0) { $0 + ($1[target]?.modules ?? 0) } }
+    guard let most = counts.max(), all > 1 else { return targets.map(\.name).joined(separator: " ") }
+    let names = zip(targets, counts).map { $1 == most ? $0.name : "\($0.name) (\(grouped($1)))" }
+    return names.joined(separator: " ")
+      + (most == all ? " in all \(grouped(all)) modules" : " in \(grouped(most)) of \(grouped(all)) modules")
   }
 
   /// The kernels of each changed library that `choose` names, by function.
@@ -209,38 +239,34 @@ extension DiffReport {
     _ word: String, _ which: String, _ side: KeyPath<LibraryPair, LibraryPair.Side?>, _ functions: [String],
     shown: Int = shownFunctions, _ choose: (LibraryDifference) -> [KernelDifference]
   ) -> [Change] {
-    var changes: [Change] = []
-    var hidden: (libraries: [String], kernels: Int) = ([], 0)
-    for library in difference.libraries where library.status == .changed {
+    let groups = changed { library -> Change? in
       let kernels = choose(library)
-      guard !kernels.isEmpty else { continue }
-      guard changes.count < Self.shownLibraries.kernels else {
-        hidden.libraries.append(name(library))
-        hidden.kernels += kernels.count
-        continue
-      }
+      guard !kernels.isEmpty else { return nil }
       let rows = FunctionRow.list(kernels, functions)
       let digits = rows.map { grouped($0.instances).utf8.count }.max() ?? 0
       let rest = rows.dropFirst(shown)
       let all = self.kernels(of: library.pair[keyPath: side]).count
-      changes.append(
-        Change(
-          what: "\(word): \(grouped(kernels.count)) of \(counted(all, "kernel"))\(which)",
-          places: places([name(library)]),
-          rows: rows.prefix(shown).map { row in
-            grouped(row.instances).padded(to: digits, right: true) + "  " + printable(row.name)
-              + (row.targets.isEmpty ? "" : "  \(row.targets.map(\.name).joined(separator: " "))")
-          },
-          rest: rest.isEmpty || shown == 0
-            ? nil
-            : "and \(grouped(rest.reduce(0) { $0 + $1.instances })) more, of "
-              + "\(counted(rest.count, "function")); -o json has all"))
+      return Change(
+        what: "\(word): \(grouped(kernels.count)) of \(counted(all, "kernel"))\(which)",
+        rows: rows.prefix(shown).map { row in
+          grouped(row.instances).padded(to: digits, right: true) + "  " + printable(row.name)
+            + (row.targets.isEmpty ? "" : "  \(row.targets.map(\.name).joined(separator: " "))")
+        },
+        rest: rest.isEmpty || shown == 0
+          ? nil
+          : "and \(grouped(rest.reduce(0) { $0 + $1.instances })) more, of "
+            + "\(counted(rest.count, "function")); -o json has all")
+    }.compactMap { group in group.key.map { ($0, group.elements) } }
+    var changes = groups.prefix(Self.shownLibraries.kernels).map { change, libraries in
+      var change = change
+      change.places = places(libraries)
+      return change
     }
-    if !hidden.libraries.isEmpty {
+    let hidden = groups.dropFirst(Self.shownLibraries.kernels).flatMap(\.1)
+    if !hidden.isEmpty {
+      let kernels = hidden.reduce(0) { $0 + choose($1).count }
       changes.append(
-        Change(
-          what: "\(word): \(counted(hidden.kernels, "kernel")) more\(which)",
-          places: places(hidden.libraries)))
+        Change(what: "\(word): \(counted(kernels, "kernel")) more\(which)", places: places(hidden)))
     }
     return changes
   }
@@ -277,8 +303,8 @@ extension DiffReport {
   }
 
   /// The paragraph that names libraries; none where there is only one.
-  private func places(_ libraries: [String]) -> [String] {
-    difference.libraries.count == 1 ? [] : ["in " + named(libraries, atMost: 4)]
+  private func places(_ libraries: [LibraryDifference]) -> [String] {
+    difference.libraries.count == 1 ? [] : ["in " + named(libraries.map(name), atMost: 4)]
   }
 
   /// The name of a library, with the older one where it differs; without its folder where that is the same.
@@ -289,6 +315,100 @@ extension DiffReport {
     let folders = [old, new].map { $0.bytes.dropLast($0.lastComponent.bytes.count) }
     return "\(new) (was \(folders[0] == folders[1] ? old.lastComponent : old))"
   }
+}
+
+// MARK: GPUs
+
+extension DiffReport {
+  /// What GPUs and drivers lose in a library.
+  private func losses(_ library: LibraryDifference) -> [String] {
+    let lost = Set(library.lostTargets)
+    return sentences(library.gpus) { gpu in
+      let (old, new) = (gpu.old, gpu.new)
+      if old.runs, !new.runs { return ("no longer runs on", "") }
+      if gpu.isLost { return ("runs only in part on", gaps(new)) }
+      if isWorse(new, than: old) {
+        return new.verdict == .jit
+          ? ("runs on", " only after the driver has compiled \(ptx(new))")
+          : ("may run on", ", which NVIDIA does not promise")
+      }
+      return lost.isDisjoint(with: old.targets) || old.targets == new.targets
+        ? nil : ("still runs on", ", with \(new.targets.inWords)")
+    } + sentences(library.gpus.filter(\.needsNewerDriver), needsDriver)
+  }
+
+  /// What GPUs and drivers gain in a library.
+  private func gains(_ library: LibraryDifference) -> [String] {
+    let gained = Set(library.gainedTargets)
+    return sentences(library.gpus) { gpu in
+      let (old, new) = (gpu.old, gpu.new)
+      if new.runs, !old.runs {
+        return switch new.verdict {
+        case .native: ("runs now on", "")
+        case .jit: ("runs now on", " after the driver has compiled \(ptx(new))")
+        case .notGuaranteed: ("may run now on", ", which NVIDIA does not promise")
+        default: ("runs now in part on", gaps(new))
+        }
+      }
+      if gpu.isGained { return ("runs now in full on", "") }
+      if isWorse(old, than: new) {
+        return old.verdict == .jit
+          ? ("runs as it is on", ", before only after the driver had compiled \(ptx(old))")
+          : ("runs now on", ", which NVIDIA did not promise before")
+      }
+      return gained.isDisjoint(with: new.targets) || isWorse(new, than: old)
+        ? nil : ("runs on", " with \(new.targets.inWords) in place of \(old.targets.inWords)")
+    } + sentences(library.gpus.filter(\.takesOlderDriver), needsDriver)
+  }
+
+  private func needsDriver(_ gpu: GPUDifference) -> (String, String)? {
+    gpu.new.oldestDriver.map { ("now needs driver \($0) or newer on", "") }
+  }
+
+  /// A sentence for all GPUs of which `describe` says the same before and behind their names.
+  private func sentences(
+    _ gpus: [GPUDifference], _ describe: (GPUDifference) -> (before: String, behind: String)?
+  ) -> [String] {
+    gpus.alike { describe($0).map { [$0.before, $0.behind] } }.compactMap { group in
+      guard let words = group.key else { return nil }
+      let names = group.elements.map { gpu in
+        let examples = tables.architectures[gpu.computeCapability]?.examples
+        return "\(gpu.computeCapability)\(examples.map { " (\($0))" } ?? "")"
+      }
+      return "\(words[0]) compute capability \(names.joined(separator: ", "))\(words[1])"
+    }
+  }
+}
+
+extension Sequence {
+  /// The elements of which `key` is the same together, in the order of the first of each group.
+  fileprivate func alike<Key: Equatable>(by key: (Element) -> Key) -> [(key: Key, elements: [Element])] {
+    var groups: [(key: Key, elements: [Element])] = []
+    for element in self {
+      let key = key(element)
+      if let index = groups.firstIndex(where: { $0.key == key }) {
+        groups[index].elements.append(element)
+      } else {
+        groups.append((key, [element]))
+      }
+    }
+    return groups
+  }
+}
+
+private func isWorse(_ left: Coverage, than right: Coverage) -> Bool {
+  (left.verdict.severity ?? 0) > (right.verdict.severity ?? 0)
+}
+
+private func gaps(_ coverage: Coverage) -> String {
+  ": \(grouped(coverage.gaps)) of \(counted(coverage.modules, "module")) have no code for it"
+}
+
+private func ptx(_ coverage: Coverage) -> String { coverage.targets.filter { $0.kind == .ptx }.inWords }
+
+extension [ImageTarget] {
+  /// `sm_80 and sm_90`.
+  fileprivate var inWords: String { map(\.name).joined(separator: " and ") }
 }
 
 /// The instances of one function among some kernels.

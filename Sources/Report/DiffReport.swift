@@ -45,6 +45,16 @@ public struct DiffReport: Sendable {
     ).count
   }
 
+  /// The compute capabilities on whose GPUs some library no longer runs, or only in part.
+  var lostGPUs: Set<ComputeCapability> { gpus(where: \.isLost) }
+  var gainedGPUs: Set<ComputeCapability> { gpus(where: \.isGained) }
+  /// The compute capabilities on whose GPUs some library needs a newer driver than before.
+  var gpusForNewerDrivers: Set<ComputeCapability> { gpus(where: \.needsNewerDriver) }
+
+  private func gpus(where isCounted: (GPUDifference) -> Bool) -> Set<ComputeCapability> {
+    Set(difference.libraries.lazy.flatMap(\.gpus).filter(isCounted).map(\.computeCapability))
+  }
+
   /// The mangled names of kernels, and their demangled names where they have one.
   func names(of kernels: [KernelDifference]) -> [(mangled: String, name: String)] {
     guard let names = difference.kernels?.names else { return [] }

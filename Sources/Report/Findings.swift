@@ -84,6 +84,7 @@ struct Findings {
         !finding.devices.isEmpty || device == 0
       else { continue }
       // In an overview the table tells which GPUs a library is for.
+      if question.isAboutTargetsOnly { continue }
       if !question.namesDevices, finding.verdict != .partial, finding.verdict != .noDeviceCode { continue }
       if let same = findings.firstIndex(where: {
         $0.verdict == finding.verdict && $0.what == finding.what
@@ -224,27 +225,10 @@ struct Findings {
   }
 
   private func requirementFindings(of unit: Int) -> [Finding] {
-    let results = part.units[unit].unmetRequirements
-    func finding(_ what: String) -> Finding {
+    part.units[unit].requirementClauses.map {
       Finding(
-        severity: 5, verdict: nil, units: [unit], devices: [], what: what, why: [carried(by: unit)],
-        todo: [])
+        severity: 5, verdict: nil, units: [unit], devices: [], what: $0, why: [carried(by: unit)], todo: [])
     }
-    var findings: [Finding] = []
-    let missing = results.filter { $0.status == .missing }.map(\.requirement.description)
-    if !missing.isEmpty {
-      let verb = missing.count == 1 ? "is" : "are"
-      findings.append(finding("does not carry \(missing.joined(separator: ", ")), which \(verb) required"))
-    }
-    for result in results where result.status == .partial {
-      let modules = counted(result.carrying + result.missing.count, "module")
-      findings.append(
-        finding("carries the required \(result.requirement) in \(result.carrying) of \(modules)"))
-    }
-    if results.contains(where: { $0.status == .noDeviceCode }) {
-      findings.append(finding("holds no device code that could carry what is required"))
-    }
-    return findings
   }
 }
 

@@ -26,11 +26,13 @@ extension KernelsReport {
       }
       $0.member("schemaVersion", JSONWriter.schemaVersion)
       $0.object("selection") {
+        if let pattern = selection.pattern { $0.member("ignoresCase", pattern.ignoresCase) }
         if let limit = selection.limit { $0.member("limit", limit) }
         $0.member("match", selection.pattern?.text)
         $0.member("order", selection.order.rawValue)
         $0.member("stubsOnly", selection.isStubsOnly)
         $0.array("targets", selection.targets)
+        if !selection.conditions.isEmpty { $0.array("where", selection.conditions.map(\.description)) }
       }
       $0.tool(tool)
     }

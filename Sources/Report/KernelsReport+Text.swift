@@ -1,5 +1,6 @@
 import Bytes
 import Compatibility
+import Demangling
 import DeviceCode
 import Scan
 
@@ -86,37 +87,100 @@ extension KernelsReport {
 }
 
 extension KernelsReport {
-  /// A row per suspected stub: what it is where it was compiled out, and where it has code.
+  /// How many suspected stubs there are for each target; then a row for those of one function that are compiled out
+  /// alike: what they are where they were, and where they have code.
   private func writeStubs(of file: File, _ style: TextStyle, to output: inout [UInt8]) {
-    let rows = file.rows.compactMap { row in row.stub.map { (name: printable(row.shownName), stub: $0) } }
-    guard !rows.isEmpty else { return }
-    TextTable([.left("compiled out for"), .left("has code for"), .left("kernel")])
+    let stubs = file.rows.compactMap { row in row.stub.map { (name: row.shownName, stub: $0) } }
+    guard !stubs.isEmpty else { return }
+    var bodies: [CodeTarget: [KernelBody.Kind: Int]] = [:]
+    for target in stubs.lazy.flatMap(\.stub.stubs) {
+      bodies[target.target, default: [:]][target.body, default: 0] += 1
+    }
+    TextTable([.left("target"), .right("compiled out"), .left("what is left")])
       .write(style, to: &output, limit: style.width) { table in
-        for row in rows {
-          table.add(row.stub.evidence { $0.isStandIn })
-          table.add(row.stub.evidence { $0 == .code })
-          table.add(row.name)
+        for (target, counts) in bodies.sorted(by: { $0.key < $1.key }) {
+          table.add("sm_\(target)")
+          table.add(grouped(counts.values.reduce(0, +)))
+          table.add(
+            counts.sorted { ($1.value, $0.key.phrase) < ($0.value, $1.key.phrase) }
+              .map { counts.count > 1 ? "\(grouped($1)) \($0.phrase)" : $0.phrase }.joined(separator: ", "))
         }
       }
+    output.append(UInt8(ascii: "\n"))
+    let rows = StubRow.list(stubs, isMangled: selection.isMangled)
+    let hasCounts = rows.contains { $0.count > 1 }
+    var headers: [TextTable.Header] = [.left("compiled out for"), .left("has code for"), .left("kernel")]
+    if hasCounts { headers.insert(.right("kernels"), at: 0) }
+    TextTable(headers).write(style, to: &output, limit: style.width) { table in
+      for row in rows {
+        if hasCounts { table.add(UInt64(row.count)) }
+        table.add(row.evidence { $0.isStandIn })
+        table.add(row.evidence { $0 == .code })
+        table.add(printable(row.name))
+      }
+    }
     let note =
       "Behind the targets: what the code is, and its bytes. It is a fact about the file, not a fault: most libraries choose "
       + "at run time, and never launch a kernel where it was compiled out."
+      + (hasCounts ? " Instances of a function are one row; -o csv has each." : "")
     output.append(contentsOf: wrapped(note, first: "  ", width: style.width).utf8)
   }
 }
 
-extension SuspectedStub {
-  /// The targets whose code `isIncluded`, those alike together: `sm_75,80 print 256, sm_86 empty 128`.
-  fileprivate func evidence(_ isIncluded: (KernelBody.Kind) -> Bool) -> String {
-    var groups: [(body: KernelBody.Kind, targets: [CodeTarget], sizes: Span)] = []
-    for target in targets where isIncluded(target.body) {
+/// The suspected stubs of one function that are the same for the same targets.
+private struct StubRow {
+  /// What they are for some targets.
+  struct Evidence {
+    var body: KernelBody.Kind
+    var targets: [CodeTarget] = []
+    var sizes = Span()
+  }
+
+  private struct Key: Hashable {
+    var name: String
+    var targets: [CodeTarget]
+    var bodies: [KernelBody.Kind]
+  }
+
+  /// The function, or the mangled name of one kernel.
+  var name: String
+  var count = 0
+  private var groups: [Evidence] = []
+
+  /// In the order in which `stubs` names them first.
+  static func list(_ stubs: [(name: String, stub: SuspectedStub)], isMangled: Bool) -> [StubRow] {
+    var rows: [StubRow] = []
+    var positions: [Key: Int] = [:]
+    for (name, stub) in stubs {
+      let key = Key(
+        name: isMangled ? name : readableKernelName(name), targets: stub.targets.map(\.target),
+        bodies: stub.targets.map(\.body))
+      let position = positions[key] ?? rows.count
+      if position == rows.count {
+        positions[key] = position
+        rows.append(StubRow(name: key.name))
+      }
+      rows[position].add(stub)
+    }
+    return rows
+  }
+
+  private init(name: String) { self.name = name }
+
+  private mutating func add(_ stub: SuspectedStub) {
+    for target in stub.targets {
       let known = groups.firstIndex { $0.body == target.body }
-      if known == nil { groups.append((target.body, [], Span())) }
+      if known == nil { groups.append(Evidence(body: target.body)) }
       let group = known ?? groups.count - 1
-      groups[group].targets.append(target.target)
+      if count == 0 { groups[group].targets.append(target.target) }
       groups[group].sizes.add(target.codeSize)
     }
-    return groups.map { group in
+    count += 1
+  }
+
+  /// The targets whose code `isIncluded`, those alike together: `sm_75,80 print 256, sm_86 empty 128`.
+  func evidence(_ isIncluded: (KernelBody.Kind) -> Bool) -> String {
+    groups.filter { isIncluded($0.body) }.map { group in
       let names = "sm_" + group.targets.map(\.description).joined(separator: ",")
       let body = group.body == .code ? "" : " \(group.body.phrase)"
       let sizes =

@@ -39,21 +39,65 @@ public struct KernelsReport: Sendable {
 
 /// Which kernels a report shows, and how.
 public struct KernelSelection: Sendable {
+  /// By the name that is shown, or by a number, the largest first.
   public enum Order: String, Sendable, CaseIterable {
-    /// By the name that is shown.
-    case name
-    /// The largest first, by the bytes that all copies take in the file.
-    case size
+    case name, size, registers, stack, local, shared, code
+
+    /// nil for the name.
+    var number: KernelNumber? { KernelNumber(rawValue: rawValue) }
+  }
+
+  /// What a number of a kernel has to be: `stack>0`.
+  public struct Condition: Hashable, Sendable, CustomStringConvertible {
+    public enum Relation: String, Sendable, CaseIterable {
+      // Those of two characters first, so that the text of a condition is searched for them first.
+      case atLeast = ">="
+      case atMost = "<="
+      case notEqual = "!="
+      case above = ">"
+      case below = "<"
+      case equal = "="
+
+      func holds(_ left: UInt64, _ right: UInt64) -> Bool {
+        switch self {
+        case .atLeast: left >= right
+        case .atMost: left <= right
+        case .notEqual: left != right
+        case .above: left > right
+        case .below: left < right
+        case .equal: left == right
+        }
+      }
+    }
+
+    public var number: KernelNumber
+    public var relation: Relation
+    public var value: UInt64
+
+    public init(_ number: KernelNumber, _ relation: Relation, _ value: UInt64) {
+      self.number = number
+      self.relation = relation
+      self.value = value
+    }
+
+    public var description: String { "\(number.rawValue)\(relation.rawValue)\(value)" }
+
+    /// Whether it holds for a number that is known.
+    func holds(_ value: UInt64?) -> Bool { value.map { relation.holds($0, self.value) } ?? false }
   }
 
   /// A regular expression that kernels are chosen by.
   public struct Pattern: Sendable {
     public var text: String
+    public var ignoresCase: Bool
     /// For each of some names, whether it matches.
     var matches: @Sendable ([String]) -> [Bool]
 
-    public init(_ text: String, matches: @escaping @Sendable ([String]) -> [Bool]) {
+    public init(
+      _ text: String, ignoresCase: Bool = false, matches: @escaping @Sendable ([String]) -> [Bool]
+    ) {
       self.text = text
+      self.ignoresCase = ignoresCase
       self.matches = matches
     }
   }
@@ -62,6 +106,8 @@ public struct KernelSelection: Sendable {
   public var targets: [String] = []
   /// Only kernels whose name, as it is shown, matches.
   public var pattern: Pattern?
+  /// Only copies for which all of these hold, and kernels whose ``KernelNumber/size`` is as they say. PTX has no numbers.
+  public var conditions: [Condition] = []
   public var order = Order.name
   /// At most so many of them.
   public var limit: Int?
@@ -76,9 +122,18 @@ public struct KernelSelection: Sendable {
   /// The kernels of one file that it chooses, in their order.
   func rows(of kernels: FileKernels, in inventory: Inventory, jobs: Int) -> [KernelRow] {
     let wanted = inventory.images.map { targets.isEmpty || targets.contains($0.targetName) }
-    var rows = kernels.kernels.compactMap { entry in
-      let copies = targets.isEmpty ? entry.copies : entry.copies.filter { wanted[$0.image] }[...]
-      return copies.isEmpty ? nil : KernelRow(entry, copies: copies, in: inventory)
+    let ofCopies = conditions.filter { $0.number != .size }
+    let ofKernels = conditions.filter { $0.number == .size }
+    func isWanted(_ copy: KernelCopy) -> Bool {
+      wanted[copy.image] && (conditions.isEmpty || copy.resources != nil)
+        && ofCopies.allSatisfy { $0.holds($0.number.value(in: copy)) }
+    }
+    let takesAll = targets.isEmpty && conditions.isEmpty
+    var rows = kernels.kernels.compactMap { entry -> KernelRow? in
+      let copies = takesAll ? entry.copies : entry.copies.filter(isWanted)[...]
+      guard !copies.isEmpty else { return nil }
+      let row = KernelRow(entry, copies: copies, in: inventory)
+      return ofKernels.allSatisfy { $0.holds(row.storedSize) } ? row : nil
     }
     if isStubsOnly { rows = rows.filter { $0.stub != nil } }
     // A summary chooses for itself.
@@ -90,19 +145,50 @@ public struct KernelSelection: Sendable {
       let matches = pattern.matches(rows.map(\.shownName))
       rows = zip(rows, matches).filter(\.1).map(\.0)
     }
-    switch order {
-    case .name:
-      // Moving rows costs more than moving numbers.
+    // Moving rows costs more than moving numbers.
+    let sorted: [Int]
+    if let number = order.number {
+      let values = rows.map { $0.value(of: number) ?? 0 }
+      sorted = rows.indices.sorted {
+        (values[$1], rows[$1].size, rows[$0].name) < (values[$0], rows[$0].size, rows[$1].name)
+      }
+    } else {
       let names = rows.map(\.shownName)
-      let sorted = rows.indices.sorted {
+      sorted = rows.indices.sorted {
         names[$0] == names[$1] ? rows[$0].name < rows[$1].name : names[$0] < names[$1]
       }
-      rows = sorted.map { rows[$0] }
-    case .size: rows.sort { ($1.storedSize, $1.size, $0.name) < ($0.storedSize, $0.size, $1.name) }
     }
-    if let limit { rows = Array(rows.prefix(limit)) }
+    rows = sorted.prefix(limit ?? .max).map { rows[$0] }
     if !needsAll, !isMangled { rows.demangle(jobs) }
     return rows
+  }
+}
+
+/// A number by which kernels are chosen and sorted.
+public enum KernelNumber: String, Sendable, CaseIterable {
+  /// Registers of 32 bits per thread.
+  case registers
+  /// Bytes of stack per thread.
+  case stack
+  /// Bytes of local memory per thread.
+  case local
+  /// Bytes of static shared memory per block.
+  case shared
+  /// Bytes of machine code.
+  case code
+  /// Bytes that all copies take in the file.
+  case size
+
+  /// What one copy has; nil in PTX and where the cubin does not say.
+  func value(in copy: KernelCopy) -> UInt64? {
+    switch self {
+    case .registers: (copy.resources?.registers).map { UInt64($0) }
+    case .stack: (copy.resources?.stackSize).map { UInt64($0) }
+    case .local: copy.resources?.localMemory
+    case .shared: copy.resources?.sharedMemory
+    case .code: copy.resources?.codeSize
+    case .size: copy.storedSize
+    }
   }
 }
 
@@ -127,6 +213,11 @@ struct KernelRow: Sendable {
   }
 
   var shownName: String { demangled ?? name }
+
+  /// The largest of its copies, or of all copies together; nil where none has it.
+  func value(of number: KernelNumber) -> UInt64? {
+    number == .size ? storedSize : copies.lazy.compactMap { number.value(in: $0) }.max()
+  }
 
   /// The copies by target, those for the same target apart where they differ.
   func targets(in inventory: Inventory) -> [KernelTarget] {

@@ -71,10 +71,10 @@ public struct Matrix: Sendable {
       + rows.map(line).joined()
   }
 
-  /// The rows as comma-separated values, with a line of titles.
-  public func csv() -> String {
+  /// The rows as comma-separated values, or with tabs between these, with a line of titles.
+  public func csv(_ separator: CellSeparator = .comma) -> String {
     let rows = [columns + ["source"]] + zip(rows, sources).map { $0 + [$1] }
-    return rows.map { lineOfCSV($0) }.joined()
+    return rows.map { separator.line($0) }.joined()
   }
 
   public func json(_ tool: Tool) -> [UInt8] {

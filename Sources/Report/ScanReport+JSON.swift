@@ -17,7 +17,17 @@ extension ScanReport {
           writer.member("origin", here.origin.rawValue)
         }
       }
-      writer.array("requirements", question.requirements.map(\.description))
+      let (requirements, missing) = (question.requirements, assessment.rulesWithoutLibrary)
+      let rules = requirements.rules.filter { $0.pattern != nil }
+      if !rules.isEmpty {
+        writer.rows("libraryRequirements", of: rules) { writer, rule in
+          writer.member("isFound", !missing.contains(rule))
+          writer.member("pattern", rule.pattern)
+          writer.array("targets", rule.targets.map(\.description))
+        }
+      }
+      if requirements.isExact { writer.member("requireExact", true) }
+      writer.array("requirements", requirements.targets(of: []).map(\.description))
       writer.member("schemaVersion", JSONWriter.schemaVersion)
       writer.object("summary") { writer in
         let counts = assessment.counts
@@ -165,6 +175,7 @@ extension JSONWriter {
       writer.member("storedSize", target.value.storedSize)
       writer.member("target", target.key.name)
     }
+    if question.requirements.isExact { array("unexpectedTargets", unit.unexpectedTargets.map(\.name)) }
     array("verdicts", of: question.devices.indices) { writer, device in
       writer.members(of: unit, index, part, device)
     }

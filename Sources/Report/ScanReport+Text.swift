@@ -27,6 +27,7 @@ extension ScanReport {
       if sections.count > 1 { text += "\n" }
     }
     if assessment.views.isEmpty { text += "No CUDA device code found.\n" }
+    text += rulesWithoutLibrary(style)
     let last = summary(seconds: seconds, showsDetails: style.showsDetails) + (isCut ? " More: --details" : "")
     return text + (sections.count > 1 ? "" : "\n") + wrapped(last, first: "", width: style.width)
   }
@@ -36,6 +37,9 @@ extension ScanReport {
     assessment.views.isEmpty
       ? "No CUDA device code found.\n"
       : sections.map { section in
+        if question.isAboutTargetsOnly {
+          return requiredTargets(section.map { assessment.views[$0] }, style)
+        }
         let parts = section.map { assessment.views[$0] }
         let name =
           sections.count > 1 ? "\(parts.count == 1 ? parts[0].name : counted(parts.count, "file")): " : ""
@@ -44,7 +48,7 @@ extension ScanReport {
           return style.paint(answer.kind.mark, answer.kind.color) + " " + name
             + sentence(devices[device], answer) + "\n"
         }.joined()
-      }.joined()
+      }.joined() + rulesWithoutLibrary(style)
   }
 
   /// What was looked at, where nobody said it.
@@ -84,7 +88,7 @@ extension ScanReport {
       if !question.namesDevices {
         text += parts.contains(where: \.hasFailures) ? "" : "No CUDA device code found.\n"
       }
-    } else {
+    } else if !question.isAboutTargetsOnly {
       if !text.isEmpty { text += "\n" }
       let tables = parts.map {
         (TableRows(part: $0, question: question, showsDetails: style.showsDetails), $0)
@@ -106,10 +110,12 @@ extension ScanReport {
           isCut = true
           continue
         }
-        text += "\n" + self.text(of: finding, findings, style)
+        text += (text.isEmpty ? "" : "\n") + self.text(of: finding, findings, style)
       }
     }
-    if !question.requirements.isEmpty { text += "\n" + requiredTargets(parts, style) }
+    if !question.requirements.isEmpty {
+      text += (text.isEmpty ? "" : "\n") + requiredTargets(parts, style)
+    }
     text += parts.map { notes($0, style, &isCut) }.joined()
     for part in parts { text += problemLines(part.view.problems, style) { part.path($0.path) } }
     return text
@@ -244,7 +250,7 @@ extension ScanReport {
     let on =
       finding.devices.isEmpty || isEveryDevice
       ? "" : " on \(listed(finding.devices.map { devices[$0].device.label }))"
-    let word = finding.verdict.map(\.word) ?? "missing target"
+    let word = finding.verdict.map(\.word) ?? "not as required"
     let head = mark + " " + word + on + ":"
     var text = style.paint(head, color)
     if columns(head) + 1 + columns(shown) <= style.width ?? Int.max {
@@ -290,20 +296,37 @@ extension ScanReport {
 
   /// One sentence on the targets that were required.
   private func requiredTargets(_ parts: [ViewAssessment], _ style: TextStyle) -> String {
-    let targets = question.requirements.map(\.description).joined(separator: ", ")
+    let requirements = question.requirements
+    let targets = requirements.description + (requirements.isExact ? " and nothing else" : "")
     let units = parts.flatMap(\.units)
-    let failing = units.count { !$0.unmetRequirements.isEmpty }
+    let failing = units.count { !$0.meetsRequirements }
+    // What is missing altogether is told once, below all views.
+    if failing == 0, !units.isEmpty, !assessment.rulesWithoutLibrary.isEmpty { return "" }
     let sentence =
       if units.isEmpty {
         "there is no device code that could carry \(targets)"
       } else if failing > 0 {
         "\(grouped(failing)) of \(counted(units.count, "library", "libraries")) "
-          + "\(failing == 1 ? "does" : "do") not carry all of \(targets)"
+          + "\(failing == 1 ? "does" : "do") not carry what is required: \(targets)"
       } else {
-        "every library carries \(targets)"
+        "every library carries what is required: \(targets)"
       }
     let isMet = !units.isEmpty && failing == 0
-    return style.paint(isMet ? "✓" : "✗", isMet ? .green : .red) + " " + style.paint(sentence, .bold) + "\n"
+    return requirementLine(sentence, isMet: isMet, style)
+  }
+
+  /// A sentence on each demand on libraries that are not there.
+  private func rulesWithoutLibrary(_ style: TextStyle) -> String {
+    assessment.rulesWithoutLibrary.map {
+      requirementLine(
+        "no library with device code has the name that is required: \($0)", isMet: false, style)
+    }.joined()
+  }
+
+  private func requirementLine(_ sentence: String, isMet: Bool, _ style: TextStyle) -> String {
+    let lines = wrapped(sentence, first: "  ", width: style.width).dropFirst(2).dropLast()
+    return style.paint(isMet ? "✓" : "✗", isMet ? .green : .red) + " " + style.paint(String(lines), .bold)
+      + "\n"
   }
 
   /// What is known besides the answers.

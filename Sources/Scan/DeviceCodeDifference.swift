@@ -1,4 +1,5 @@
 import Bytes
+public import Compatibility
 public import DeviceCode
 import Stack
 
@@ -78,6 +79,8 @@ public struct LibraryDifference: Sendable {
   /// By name; empty where kernels were not read.
   public var gainedKernels: [KernelDifference] = []
   public var lostKernels: [KernelDifference] = []
+  /// By compute capability, those on which it is not worth the same.
+  public var gpus: [GPUDifference] = []
 
   public var gainedTargets: [ImageTarget] {
     status == .changed ? targets.filter(\.isGained).map(\.target) : []
@@ -90,11 +93,31 @@ public struct LibraryDifference: Sendable {
   /// Kernels that are gained for some target and did not come from another library.
   public var addedKernels: [KernelDifference] { gainedKernels.filter { !$0.hasMoved } }
 
-  /// Whether the old side has anything that the new side has not.
-  public var hasLosses: Bool {
-    status == .lost || !lostTargets.isEmpty || targets.contains { !$0.lostPTX.isEmpty }
-      || !missingKernels.isEmpty
+  /// What the old side has and the new side has not.
+  public var losses: Set<Loss> {
+    var losses: Set<Loss> = []
+    if status == .lost { losses.insert(.library) }
+    if !lostTargets.isEmpty { losses.insert(.target) }
+    if !missingKernels.isEmpty { losses.insert(.kernel) }
+    if gpus.contains(where: \.isLost) { losses.insert(.gpu) }
+    if gpus.contains(where: \.needsNewerDriver) || targets.contains(where: { !$0.lostPTX.isEmpty }) {
+      losses.insert(.driver)
+    }
+    return losses
   }
+}
+
+/// What a release can lose.
+public enum Loss: String, Hashable, Sendable, CaseIterable {
+  /// A library with device code.
+  case library
+  /// A target that a library carried.
+  case target
+  case kernel
+  /// The GPUs of a compute capability, on which a library ran.
+  case gpu
+  /// Older drivers, for some GPU or for a PTX version.
+  case driver
 }
 
 /// How the device code of two scanned roots differs.
@@ -105,17 +128,28 @@ public struct DeviceCodeDifference: Sendable {
   /// nil where kernels were not compared.
   public var kernels: KernelIndex?
 
-  public var hasLosses: Bool { libraries.contains(where: \.hasLosses) }
+  public var losses: Set<Loss> { libraries.reduce(into: []) { $0.formUnion($1.losses) } }
 
   /// Compares the first root of a scan with the last, library by library. Where kernels were read, libraries that
   /// `pairs` leaves alone are one that was renamed when most of their kernels are the same.
   ///
-  /// - Parameter kernels: those of all libraries in ``readLibraries(_:)``.
-  public init(_ result: ScanResult, pairs: [LibraryPair], kernels: KernelIndex?) {
+  /// - Parameters:
+  ///   - kernels: those of all libraries in ``readLibraries(_:)``.
+  ///   - tables: what is known of GPUs and drivers.
+  public init(
+    _ result: ScanResult, pairs: [LibraryPair], kernels: KernelIndex?, tables: TableSet = .shipped
+  ) {
     self.kernels = kernels
     let unreadable = Self.unreadablePlaces(result)
     let pairs = kernels?.joiningRenamed(pairs) ?? pairs
-    libraries = pairs.map { Self.compare($0, result, kernels, unreadable) }
+    let devices = ScanResult.comparedDevices(tables)
+    libraries = pairs.map { pair in
+      var library = Self.compare(pair, result, kernels, unreadable)
+      if library.status == .changed, let old = pair.old, let new = pair.new {
+        library.gpus = result.gpuDifferences(old.library, new.library, on: devices)
+      }
+      return library
+    }
     Self.markMoved(&libraries)
     totals = Self.totals(of: libraries, result, kernels)
   }

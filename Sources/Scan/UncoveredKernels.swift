@@ -11,11 +11,16 @@ extension ScanResult {
   /// Nothing is read of a file whose modules all have machine code for every device. Of the others one image is read
   /// for each of the modules whose names are wanted, and the PTX whose directives are. What cannot be read becomes a problem
   /// of its file, and of facts for all devices one that is told where it matters.
-  mutating func readKernels(for reading: CodeReading, jobs: Int, progress: ScanProgress?) {
+  ///
+  /// - Parameter wanted: indices of the libraries to read; nil for all.
+  mutating func readKernels(
+    for reading: CodeReading, of wanted: Set<Int>? = nil, jobs: Int, progress: ScanProgress?
+  ) {
     // Of cubin files that are judged together no names are needed.
     var cubins: [FilePlace: Int] = [:]
     for entry in libraries where entry.file.format == .cubin { cubins[entry.place.folder, default: 0] += 1 }
     let candidates = libraries.indices.filter { index in
+      guard wanted?.contains(index) ?? true else { return false }
       let entry = libraries[index]
       if entry.file.format == .cubin, roots[entry.place.root].kind != .file,
         cubins[entry.place.folder, default: 0] > 1

@@ -1,5 +1,7 @@
 import Archives
 import CommandLineSyntax
+import Report
+import Scan
 
 extension Flag {
   static let gpu = Flag(
@@ -46,10 +48,25 @@ extension Flag {
       """,
     group: "What to judge for")
   static let require = Flag(
-    "require", .value("TARGETS"),
+    "require", .repeated("[NAME=]TARGETS"),
     documentation: """
-      Demand that every library carries these targets, separated by commas, such as sm_80,sm_90a,compute_120. \
-      One that is missing is a finding, and so is finding no device code at all.
+      Demand that every library carries these targets, separated by commas: sm_80,sm_90a,compute_120. Or the list is written as \
+      for PyTorch, "8.0;8.6;9.0a+PTX", where 8.0 is machine code that runs on 8.0, or as for CMake, "80-real;90-virtual", where 80 is \
+      both sm_80 and compute_80. A target that is missing is a finding, and so is finding no device code at all. With NAME= only of \
+      the libraries of this name, in which * stands for any characters: 'libtorch*=sm_80,sm_90'. May be given several times; \
+      all holds. Without --gpu nothing is said about GPUs.
+      """,
+    group: "What to judge for")
+  static let requireExact = Flag(
+    "require-exact",
+    documentation: """
+      Demand that libraries carry nothing but what --require names: another target is a finding too.
+      """,
+    group: "What to judge for")
+  static let requirePTX = Flag(
+    "require-ptx", .value("WHICH"), values: .choices(["highest"]),
+    documentation: """
+      Demand that every library carries PTX for the newest target for which it has machine code, so that it runs on later GPUs.
       """,
     group: "What to judge for")
   static let failOn = Flag(
@@ -74,12 +91,27 @@ extension Flag {
     "match", .value("REGEX"),
     documentation: """
       Only kernels whose name, as it is shown, has a part that matches this regular expression: a POSIX extended \
-      one, as grep -E takes it. Letters match in their own case.
+      one, as grep -E takes it. Letters match in their own case, unless --ignore-case is given.
+      """,
+    group: "What to show")
+  static let ignoreCase = Flag(
+    "ignore-case", short: "i", documentation: "Let --match take capital and small letters as the same.",
+    group: "What to show")
+  static let condition = Flag(
+    "where", .repeated("CONDITION"),
+    values: .suggestions(["stack>0", "local>0", "registers>=128", "shared>48KiB", "size>=1MB"]),
+    documentation: """
+      Only kernels that meet a condition such as "stack>0": a field, one of > >= < <= = !=, and a number, to which KiB, MiB, kB \
+      or MB may be added where it counts bytes. The fields are registers, stack, local, shared, code, and size, which is the \
+      bytes that all copies take in the file. May be given several times: all have to hold for one target, and only the \
+      targets for which they do are shown. PTX has no numbers.
       """,
     group: "What to show")
   static let sort = Flag(
-    "sort", .value("ORDER"), values: .choices(["name", "size"]),
-    documentation: "By name, or by the bytes that all copies of a kernel take in the file, largest first.",
+    "sort", .value("ORDER"), values: .choices(KernelSelection.Order.allCases.map(\.rawValue)),
+    documentation: """
+      By name; or by a number as --where names it, largest first, of the target that has most.
+      """,
     defaultValue: "name", group: "What to show")
   static let top = Flag(
     "top", .value("N"), documentation: "Only the first N kernels; with --summary of each list.",
@@ -90,7 +122,8 @@ extension Flag {
     "stubs",
     documentation: """
       Only suspected stubs: kernels that were compiled out for some targets, where nothing is left of them but an \
-      empty body, a trap or a message, while they do work for others. Shows what the code is for each target.
+      empty body, a trap or a message, while they do work for others. Shows how many there are for each target, and each \
+      function with what its code is for the targets.
       """,
     group: "What to show")
   static let summary = Flag(
@@ -109,14 +142,19 @@ extension Flag {
       """,
     group: "Tables")
   static let failOnLoss = Flag(
-    "fail-on", .value("LEVEL"), values: .choices(["never", "lost"]),
-    documentation:
-      "Exit with status 1 when anything was lost: a library, a target, a PTX version or a kernel.",
+    "fail-on", .value("LOSS"),
+    values: .suggestions(["never", "lost"] + Loss.allCases.map(\.rawValue)),
+    documentation: """
+      Exit with status 1 when this was lost: library, target, kernel, gpu or driver, several separated by commas, or lost \
+      for any of them. A PTX version counts as driver.
+      """,
     defaultValue: "never", group: "What to compare")
   static let noKernels = Flag(
     "no-kernels",
-    documentation:
-      "Compare targets, PTX versions and sizes only: headers are read and nothing is decompressed.",
+    documentation: """
+      Compare targets, PTX versions, sizes and GPUs only: headers are read and nothing is decompressed. Modules that are for \
+      other GPUs by the names of their kernels count as gaps.
+      """,
     group: "What to compare")
   static let output = Flag(
     "output", short: "o", .repeated("FORMAT[=FILE]"), values: .suggestions(["text", "json"]),
@@ -125,11 +163,18 @@ extension Flag {
       -o text -o json=report.json does both.
       """,
     defaultValue: "text", group: "Output")
+  static let kernelsOutput = Flag(
+    "output", short: "o", .repeated("FORMAT[=FILE]"), values: .suggestions(["text", "json", "csv", "tsv"]),
+    documentation: """
+      Write the result as text or json, or as csv or tsv with a line for each kernel and target, to FILE or to standard \
+      output. May be given several times: -o text -o csv=kernels.csv does both.
+      """,
+    defaultValue: "text", group: "Output")
   static let tableOutput = Flag(
     "output", short: "o", .repeated("FORMAT[=FILE]"),
-    values: .suggestions(["text", "markdown", "csv", "json"]),
+    values: .suggestions(["text", "markdown", "csv", "tsv", "json"]),
     documentation: """
-      Write the table as text, markdown, csv or json, to FILE or to standard output. May be given several times.
+      Write the table as text, markdown, csv, tsv or json, to FILE or to standard output. May be given several times.
       """,
     defaultValue: "text", group: "Output")
   static let scanOutput = Flag(
@@ -137,7 +182,7 @@ extension Flag {
     values: .suggestions(Output.Format.allCases.map(\.rawValue)),
     documentation: """
       Write the result to FILE or to standard output, as text, as short text with one line for each GPU, as json, or in a \
-      form for other tools: ndjson and csv (a line for each library and GPU), markdown (for a job's summary or a comment), \
+      form for other tools: ndjson, csv and tsv (a line for each library and GPU), markdown (for a job's summary or a comment), \
       html (one page), sarif, junit, cyclonedx (a bill of materials). May be given several times: -o text -o json=report.json does both.
       """,
     defaultValue: "text", group: "Output")
@@ -278,7 +323,8 @@ extension Command {
           """)
     ],
     flags: [
-      .gpu, .driver, .host, .imageConfig, .require, .failOn, .platform, .blobs, .wheelPython, .limit, .data,
+      .gpu, .driver, .host, .imageConfig, .require, .requireExact, .requirePTX, .failOn, .platform, .blobs,
+      .wheelPython, .limit, .data,
       .details, .scanOutput, .json, .sarifLocation, .jobs,
     ],
     examples: [
@@ -295,6 +341,9 @@ extension Command {
       Example(
         "Does what we built carry every target that we promise?",
         "cubinspect scan build/lib --require sm_80,sm_90,compute_90"),
+      Example(
+        "Is it what the build was told, and does later hardware run it?",
+        "cubinspect scan lib --require \"$ARCHS\" --require-exact --require-ptx highest"),
       Example(
         "Fail the job if anything would start slowly, and keep a report:",
         "cubinspect scan dist --gpu sm_80 --fail-on jit -o text -o json=report.json"),
@@ -315,7 +364,8 @@ extension Command {
         documentation: "What to look at in place of the environment: what scan takes.")
     ],
     flags: [
-      .gpu, .driver, .host, .imageConfig, .require, .failOn, .platform, .blobs, .wheelPython, .limit, .data,
+      .gpu, .driver, .host, .imageConfig, .require, .requireExact, .requirePTX, .failOn, .platform, .blobs,
+      .wheelPython, .limit, .data,
       .details, .scanOutput, .json, .sarifLocation, .jobs,
     ],
     examples: [
@@ -382,7 +432,10 @@ extension Command {
         "FILE", .oneOrMore, values: .files,
         documentation: "A library, an executable, or a .o, .a, .cubin, .fatbin or .ptx file.")
     ],
-    flags: [.target, .match, .sort, .top, .mangled, .stubs, .summary, .output, .json, .jobs],
+    flags: [
+      .target, .match, .ignoreCase, .condition, .sort, .top, .mangled, .stubs, .summary, .kernelsOutput,
+      .json, .jobs,
+    ],
     examples: [
       Example("Why is this library so big?", "cubinspect kernels --summary libtorch_cuda.so"),
       Example(
@@ -390,6 +443,11 @@ extension Command {
         "cubinspect kernels --target sm_90 --match softmax libtorch_cuda.so"),
       Example("Which kernels do nothing on some GPUs?", "cubinspect kernels --stubs libtorch_cuda.so"),
       Example("The ten largest kernels:", "cubinspect kernels --sort size --top 10 libtorch_cuda.so"),
+      Example(
+        "Which kernels need a stack on an A100, where registers may be spilled to?",
+        "cubinspect kernels --target sm_80 --where \"stack>0\" --sort stack libfoo.so"),
+      Example(
+        "Every kernel and target for a spreadsheet:", "cubinspect kernels -o csv=kernels.csv libfoo.so"),
     ])
 
   static let diff = Command(
@@ -407,6 +465,9 @@ extension Command {
         a PTX version  when only newer ones are left, which older drivers refuse
         a kernel       when the library has it no more for a target that it still
                        carries, and no other library gained it
+        a GPU          when the library ran on those of its compute capability and
+                       no longer does, or only in part
+        a driver       when a GPU needs a newer one than before
 
       Kernels are compared by their mangled names without what changes with every build: the hashes of \
       anonymous namespaces and static functions, and the versions of CUB and Thrust. Identical files are not \
@@ -424,8 +485,8 @@ extension Command {
     examples: [
       Example("What does the new release lack?", "cubinspect diff torch-2.4/lib torch-2.5/lib"),
       Example(
-        "Stop a release that drops a target or a kernel, and keep the whole list:",
-        "cubinspect diff last/ dist/ --fail-on lost -o text -o json=diff.json"),
+        "Stop a release that drops a GPU or a kernel, and keep the whole list:",
+        "cubinspect diff last/ dist/ --fail-on gpu,kernel -o text -o json=diff.json"),
       Example("Only targets and sizes:", "cubinspect diff --no-kernels old.so new.so"),
     ])
 
@@ -624,7 +685,7 @@ extension Command {
             "0", "Done; no finding at or past --fail-on. Finding no device code is no failure by itself."),
           .init(
             "1",
-            "Done; a finding at or past --fail-on, a target of --require is missing, or something was lost and --fail-on lost asks for it, even if an input could not be read."
+            "Done; a finding at or past --fail-on, a target of --require is missing, or something was lost that --fail-on of diff names, even if an input could not be read."
           ),
           .init("2", "Wrong usage, or an input could not be read as it should."),
         ]),

@@ -8,7 +8,7 @@ import Scan
 struct DiffCommand {
   private let fetched: Fetched
   private let comparesKernels: Bool
-  private let failsOnLosses: Bool
+  private let failsOn: Set<Loss>
   private let scanner: Scanner
   private let isQuiet: Bool
   private let outputs: [Output]
@@ -19,7 +19,7 @@ struct DiffCommand {
   init(_ arguments: ParsedArguments) throws(UsageError) {
     let inputs = try arguments.inputs
     comparesKernels = !arguments.has(.noKernels)
-    failsOnLosses = arguments.value(of: .failOnLoss)?.text == "lost"
+    failsOn = try Self.losses(arguments)
     outputs = try Output.all(arguments, reading: inputs.compactMap(\.path))
     style = Terminal.style(arguments)
     tables = try arguments.tables
@@ -29,16 +29,39 @@ struct DiffCommand {
     fetched = try Fetched(inputs, arguments)
   }
 
+  /// What `--fail-on` names.
+  private static func losses(_ arguments: ParsedArguments) throws(UsageError) -> Set<Loss> {
+    guard let value = arguments.value(of: .failOnLoss), value.text != "never" else { return [] }
+    var losses: Set<Loss> = []
+    for name in value.text.split(separator: ",", omittingEmptySubsequences: false) {
+      if name == "lost" {
+        losses.formUnion(Loss.allCases)
+      } else if let loss = Loss(rawValue: String(name)) {
+        losses.insert(loss)
+      } else {
+        throw arguments.invalid(
+          .failOnLoss, value,
+          "write never, lost, or some of \(Loss.allCases.map(\.rawValue).joined(separator: ", ")), separated by commas"
+        )
+      }
+    }
+    return losses
+  }
+
   func run() -> ExitStatus {
     if FactsFile.refuse(among: fetched.inputs) { return .usage }
     let report = ProgressLine.during(isQuiet: isQuiet) { progress in
       var scanner = scanner
       scanner.progress = progress
-      let result = scanner.scan(fetched.inputs)
+      var result = scanner.scan(fetched.inputs)
       let pairs = result.libraryPairs
       let read = DeviceCodeDifference.readLibraries(pairs)
       let kernels = comparesKernels ? result.kernels(of: read, jobs: scanner.jobs, progress: progress) : nil
-      return DiffReport(result, DeviceCodeDifference(result, pairs: pairs, kernels: kernels), tables: tables)
+      if comparesKernels {
+        result.readNames(of: read, by: tables, jobs: scanner.jobs, progress: progress)
+      }
+      return DiffReport(
+        result, DeviceCodeDifference(result, pairs: pairs, kernels: kernels, tables: tables), tables: tables)
     }
     let isWritten = outputs.write(style, text: report.text, json: { report.json(tool) })
     if !outputs.showsTextOnTerminal {
@@ -47,7 +70,7 @@ struct DiffCommand {
       }
     }
     if !isWritten { return .usage }
-    if failsOnLosses, report.difference.hasLosses { return .finding }
+    if !failsOn.isDisjoint(with: report.difference.losses) { return .finding }
     return report.problems.contains { $0.problem.isFailure } ? .usage : .success
   }
 }

@@ -14,10 +14,12 @@ struct NamePattern: Sendable {
   }
 
   let text: String
+  private let flags: CInt
 
   /// - Throws: a ``Failure`` when `text` is no regular expression.
-  init(_ text: String) throws(Failure) {
+  init(_ text: String, ignoresCase: Bool = false) throws(Failure) {
     self.text = text
+    flags = REG_EXTENDED | REG_NOSUB | (ignoresCase ? REG_ICASE : 0)
     guard text.utf8.count <= Self.lengthLimit else {
       throw Failure(description: "it is longer than \(Self.lengthLimit) bytes")
     }
@@ -28,7 +30,7 @@ struct NamePattern: Sendable {
           + (escape.lowercased() == "\\d" ? "; write [0-9]" : ""))
     }
     do {
-      _ = try Self.matches(text, [])
+      _ = try matches([])
     } catch {
       throw error
     }
@@ -131,7 +133,7 @@ struct NamePattern: Sendable {
     inParallel(jobs) { job in
       // Each thread compiles its own: matching locks the expression.
       let part = names[names.count * job / jobs..<names.count * (job + 1) / jobs]
-      let matches = (try? Self.matches(text, part)) ?? part.map { _ in false }
+      let matches = (try? matches(part)) ?? part.map { _ in false }
       results.withLock { $0[job] = matches }
     }
     return results.withLock { $0.flatMap(\.self) }
@@ -140,24 +142,24 @@ struct NamePattern: Sendable {
   /// Bytes of names that are matched by one compiled expression, which remembers a state for each of them in the worst case.
   private static let batchSize = 64 << 10
 
-  private static func matches(_ text: String, _ names: ArraySlice<String>) throws(Failure) -> [Bool] {
+  private func matches(_ names: ArraySlice<String>) throws(Failure) -> [Bool] {
     var results: [Bool] = []
     var rest = names
     repeat {
       var size = 0
       let end = rest.firstIndex { name in
         defer { size += name.utf8.count }
-        return size > batchSize
+        return size > Self.batchSize
       }
-      results += try matches(text, batch: rest[..<(end ?? rest.endIndex)])
+      results += try matches(batch: rest[..<(end ?? rest.endIndex)])
       rest = rest[(end ?? rest.endIndex)...]
     } while !rest.isEmpty
     return results
   }
 
-  private static func matches(_ text: String, batch names: ArraySlice<String>) throws(Failure) -> [Bool] {
+  private func matches(batch names: ArraySlice<String>) throws(Failure) -> [Bool] {
     var expression = unsafe regex_t()
-    let error = unsafe regcomp(&expression, text, REG_EXTENDED | REG_NOSUB)
+    let error = unsafe regcomp(&expression, text, flags)
     guard error == 0 else {
       var message = [CChar](repeating: 0, count: 200)
       _ = unsafe regerror(error, &expression, &message, message.count)

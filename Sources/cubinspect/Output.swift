@@ -11,7 +11,7 @@ import Stack
 /// One result that `--output` asks for: a format and where it goes.
 struct Output {
   enum Format: String, CaseIterable {
-    case text, short, json, ndjson, csv, markdown, html, sarif, junit, cyclonedx
+    case text, short, json, ndjson, csv, tsv, markdown, html, sarif, junit, cyclonedx
   }
 
   var format: Format
@@ -52,7 +52,8 @@ struct Output {
     let formats: [Format] =
       switch arguments.commandPath.last {
       case "scan", "check": Format.allCases
-      case "tables": [.text, .markdown, .csv, .json]
+      case "tables": [.text, .markdown, .csv, .tsv, .json]
+      case "kernels": [.text, .json, .csv, .tsv]
       default: [.text, .json]
       }
     var outputs = arguments.has(.json) ? [Output(.json)] : []

@@ -42,14 +42,21 @@ struct ScanCommand {
     images = try arguments.images
     self.here = here
 
-    var requirements: [TargetRequirement] = []
-    if let value = arguments.value(of: .require) {
+    var requirements = Requirements()
+    for value in arguments.values(of: .require) {
       do throws(TargetRequirement.Failure) {
-        requirements = try TargetRequirement.list(value.text)
+        try requirements.add(value.text)
       } catch {
         throw arguments.invalid(.require, value, error.description)
       }
     }
+    requirements.isExact = arguments.has(.requireExact)
+    if requirements.isExact, requirements.isEmpty {
+      throw UsageError(
+        .other("--require-exact is for --require, which says what may be there"),
+        commandPath: arguments.commandPath)
+    }
+    if arguments.has(.requirePTX) { requirements.rules.append(.init(targets: [.highestPTX])) }
     question = Question(
       devices: target.requested(by: tables), namesDevices: target.namesDevices, requirements: requirements,
       tables: tables)
@@ -109,6 +116,7 @@ struct ScanCommand {
       case .json: report.json(tool)
       case .ndjson: report.ndjson()
       case .csv: report.csv()
+      case .tsv: report.csv(.tab)
       case .markdown: Array(report.markdown().utf8)
       case .html: report.html(tool, seconds: seconds)
       case .sarif: report.sarif(tool, location: sarifLocation)

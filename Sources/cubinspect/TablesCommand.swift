@@ -34,6 +34,7 @@ struct TablesCommand {
       case .json: matrix.json(tool)
       case .markdown: Array(matrix.markdown().utf8)
       case .csv: Array(matrix.csv().utf8)
+      case .tsv: Array(matrix.csv(.tab).utf8)
       default: Array(matrix.text(style).utf8)
       }
     }

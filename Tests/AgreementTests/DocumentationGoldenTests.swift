@@ -116,6 +116,8 @@ import Testing
     try link(
       "bin/cubinspect", URL(filePath: program).deletingLastPathComponent().appending(path: "cubinspect"))
     try write("home = /usr/bin\n", to: "venv/pyvenv.cfg")
+    try write("", to: "libfoo.so")
+    try write("", to: "site-packages/readme.txt")
     let rows = (lines(of: "Docs/Data.md") ?? []).drop { $0 != "```json" }.dropFirst().prefix { $0 != "```" }
     for name in ["next.json", "mine.json"] { try write(rows.joined(separator: "\n"), to: name) }
     return folder

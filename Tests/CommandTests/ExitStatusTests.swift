@@ -57,7 +57,7 @@ struct ExitStatusTests {
   @Test(arguments: [
     ("native", "native", 0, 0), ("native", "jit", 0, 1), ("jit", "native", 0, 1), ("none", "native", 0, 0),
     ("native", "none", 0, 1), ("none", "empty", 0, 0), ("native/a.so", "partial/a.so", 0, 1),
-    ("incompatible", "partial", 0, 0), ("native", "missing", 2, 2), ("missing", "native", 2, 2),
+    ("incompatible", "partial", 0, 1), ("native", "missing", 2, 2), ("missing", "native", 2, 2),
   ])
   func diff(old: String, new: String, never: Int32, lost: Int32) throws {
     for options in [[], ["--no-kernels"]] {
@@ -69,6 +69,42 @@ struct ExitStatusTests {
         #expect(run.status == status, "\(level) \(options)")
       }
     }
+  }
+
+  /// Only what is named fails: PTX alone takes newer drivers and no GPU less, other machine code takes other GPUs.
+  @Test(arguments: [
+    ("native", "none", ["library", "kernel"]), ("native", "jit", ["target", "driver"]),
+    ("native", "incompatible", ["target", "gpu"]), ("native", "native", []),
+  ])
+  func diffFailsOn(old: String, new: String, losses: [String]) throws {
+    for loss in ["library", "target", "kernel", "gpu", "driver"] {
+      #expect(try status("diff", old, new, "--fail-on", loss) == (losses.contains(loss) ? 1 : 0), "\(loss)")
+    }
+    #expect(
+      try status("diff", old, new, "--fail-on", "kernel,library,gpu,driver") == (losses.isEmpty ? 0 : 1))
+  }
+
+  /// Several demands hold together; what no library can carry fails.
+  @Test(arguments: [
+    ("--require 80", 0), ("--require 80-real --require compute_80", 0),
+    ("--require 80-real --require sm_90", 1), ("--require a*=sm_80", 0), ("--require b*=sm_80", 1),
+    ("--require sm_80 --require b*=sm_80", 1), ("--require sm_80 --require-exact", 1),
+    ("--require 80 --require-exact", 0), ("--require sm_80 --require-exact --require-ptx highest", 0),
+    ("--require-ptx highest", 0),
+  ])
+  func requirements(options: String, status: Int32) throws {
+    let arguments = ["scan", "native"] + options.split(separator: " ").map(String.init)
+    let run = try Program.run(arguments.map { Array($0.utf8) }, in: tree.path)
+    #expect(run.status == status, "\(run.text)")
+    #expect(run.text.contains("✗") == (status == 1) && run.text.contains("✓") == (status == 0))
+    // Nobody asked about GPUs.
+    #expect(!run.text.contains("A100") && !run.text.contains("✓ runs as it is"))
+    for format in ["json", "junit", "sarif", "short", "csv"] {
+      #expect(
+        try Program.run((arguments + ["-o", format]).map { Array($0.utf8) }, in: tree.path).status == status)
+    }
+    #expect(try self.status("scan", "incompatible", "--require-ptx", "highest") == 1)
+    #expect(try self.status("scan", "empty", "--require-ptx", "highest") == 1)
   }
 
   /// A missing target fails also where no verdict would.
@@ -87,6 +123,16 @@ struct ExitStatusTests {
     (["kernels", "x", "--sort", "length"], "--sort"),
     (["kernels", "x", "--top", "0"], "write a number from 1 on"),
     (["kernels", "x", "--summary", "--match", "a"], "takes no --match"),
+    (["kernels", "x", "--summary", "--where", "stack>0"], "takes no --where"),
+    (["kernels", "x", "--summary", "-o", "csv"], "--summary is written as text or json"),
+    (["kernels", "x", "-i"], "--ignore-case is for --match"),
+    (["kernels", "x", "--where", "stack"], "write a field, one of > >= < <= = !=, and a number"),
+    (["kernels", "x", "--where", "stack>1>2"], "write a field, one of > >= < <= = !=, and a number"),
+    (["kernels", "x", "--where", "stak>0"], "no field 'stak'; the fields are registers, stack"),
+    (["kernels", "x", "--where", "stack=>1"], "no field 'stack='"),
+    (["kernels", "x", "--where", "stack>-1"], "write a number behind > (bytes, or such as 16KiB)"),
+    (["kernels", "x", "--where", "registers>1KiB"], "write a number behind >"),
+    (["kernels", "x", "-o", "ndjson"], "text, json, csv, tsv"),
     (["scan", "native", "--gpus", "A100"], "did you mean '--gpu'?"),
     (["scan", "native", "--gpu"], "needs a value"),
     (["scan", "native", "--jobs", "0"], "a number from 1 to 1024"),
@@ -94,6 +140,10 @@ struct ExitStatusTests {
     (["scan", "native", "--driver", "new"], "460.32.03"),
     (["scan", "native", "--require", "sm80"], "\"sm80\" is no target"),
     (["scan", "native", "--require", ","], "empty"),
+    (["scan", "native", "--require", "all-major"], "which targets it means depends on the toolkit"),
+    (["scan", "native", "--require", "=sm_80"], "no name before it"),
+    (["scan", "native", "--require-exact"], "--require-exact is for --require"),
+    (["scan", "native", "--require-ptx", "lowest"], "highest"),
     (["scan", "native", "--fail-on", "always"], "one of never, incompatible, partial, notGuaranteed, jit"),
     (["scan", "native", "-o", "yaml"], "text, short, json"),
     (["scan", "native", "-o", "json="], "no name"),
@@ -119,7 +169,12 @@ struct ExitStatusTests {
     ),
     (["list", "native/a.so", "--platform", "linux/arm64"], "unknown option '--platform'"),
     (["diff", "native"], "NEW is missing"), (["diff", "native", "jit", "none"], "unexpected argument"),
-    (["diff", "native", "jit", "--fail-on", "jit"], "one of never, lost"),
+    (
+      ["diff", "native", "jit", "--fail-on", "jit"],
+      "write never, lost, or some of library, target, kernel, gpu, driver, separated by commas"
+    ),
+    (["diff", "native", "jit", "--fail-on", "target,never"], "write never, lost, or some of"),
+    (["diff", "native", "jit", "--fail-on", "target,"], "write never, lost, or some of"),
     (["diff", "native", "jit", "--jobs", "0"], "a number from 1 to 1024"),
     (["list", "native/a.so", "--gpu", "A100"], "unknown option '--gpu'"),
     (["completions", "tcsh"], "bash"),

@@ -219,6 +219,18 @@ struct GoldenTests {
     try expectGolden(
       "kernels-top.txt", "kernels kernels/sm_75.cubin units/three.so --sort size --top 2", in: Self.fixtures)
     try expectGolden(
+      "kernels-where.txt",
+      "kernels stubs/from-100.so units/three.so --where 'code > 128' --where 'registers<=10' --sort code --top 5",
+      in: Self.fixtures)
+    try expectGolden(
+      "kernels-where.json",
+      "kernels kernels/sm_75.cubin -i --match STACK --where 'stack>=1KiB' --sort registers -o json",
+      in: Self.fixtures)
+    try expectGolden(
+      "kernels.csv", "kernels kernels/sm_75.cubin embedded/everything.so -o csv", in: Self.fixtures)
+    try expectGolden(
+      "kernels.tsv", "kernels units/three.so --mangled --match scale -o tsv", in: Self.fixtures)
+    try expectGolden(
       "kernels-problems.txt",
       "kernels malformed/payload-corrupt.fatbin malformed/concatenated-member-past-stream.fatbin malformed/cubin-cut.cubin host/scale.so missing",
       in: Self.fixtures,

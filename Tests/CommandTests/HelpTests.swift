@@ -56,17 +56,22 @@ struct HelpTests {
   @Test func everyOptionIsDocumented() throws {
     let own = [
       "scan": [
-        "gpu", "driver", "host", "image-config", "require", "fail-on", "platform", "blobs", "python", "limit",
+        "gpu", "driver", "host", "image-config", "require", "require-exact", "require-ptx", "fail-on",
+        "platform", "blobs", "python", "limit",
         "data", "details", "output", "sarif-location", "jobs",
       ],
       "check": [
-        "gpu", "driver", "host", "image-config", "require", "fail-on", "platform", "blobs", "python", "limit",
+        "gpu", "driver", "host", "image-config", "require", "require-exact", "require-ptx", "fail-on",
+        "platform", "blobs", "python", "limit",
         "data", "details", "output", "sarif-location", "jobs",
       ],
       "which": ["gpu", "driver", "host", "python", "cuda", "machine", "data", "output"],
       "list": ["verify", "output", "jobs"],
       "extract": ["into", "force", "target", "kind", "output", "jobs"],
-      "kernels": ["target", "match", "sort", "top", "mangled", "stubs", "summary", "output", "jobs"],
+      "kernels": [
+        "target", "match", "ignore-case", "where", "sort", "top", "mangled", "stubs", "summary", "output",
+        "jobs",
+      ],
       "diff": ["fail-on", "no-kernels", "platform", "blobs", "python", "limit", "data", "output", "jobs"],
       "gpus": ["data", "output"],
       "explain": [

@@ -40,7 +40,7 @@ struct FactsTests {
         device: try GPUCatalogue.resolve(query, in: .shipped).device(driver: driver, tables: .shipped))
     }
     return Question(
-      devices: devices, namesDevices: true, requirements: try TargetRequirement.list("sm_80,compute_90"))
+      devices: devices, namesDevices: true, requirements: try Requirements("sm_80,compute_90"))
   }
 
   /// What is written, without how much was read.

@@ -28,7 +28,7 @@ import Testing
       }
     }
     let question = Question(
-      devices: devices, namesDevices: true, requirements: try TargetRequirement.list("sm_80"))
+      devices: devices, namesDevices: true, requirements: try Requirements("sm_80"))
     let facts = Scanner(jobs: 1).scan([Path(tree.path)]).facts(
       for: .devices(devices.map(\.device)), by: question.tables, images: [], jobs: 1)
     report = ScanReport(Assessment(facts, question))
@@ -48,6 +48,7 @@ import Testing
   @Test func cellsOfSeveralLines() {
     let matrix = Matrix("names", "Names.", ["name", "note"], [(["=1+1", "a\nb"], "x \"y\"")])
     #expect(matrix.csv() == "name,note,source\r\n=1+1,\"a\nb\",\"x \"\"y\"\"\"\r\n")
+    #expect(matrix.csv(.tab) == "name\tnote\tsource\n=1+1\ta\\x0ab\tx \"y\"\n")
   }
 
   @Test func linesOfJSON() throws {

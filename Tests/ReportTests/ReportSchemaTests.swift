@@ -192,9 +192,14 @@ struct ReportSchemaTests {
     }
     let facts = Scanner(jobs: 2).scan(paths)
       .facts(for: .devices(devices.map(\.device)), by: .shipped, images: images, jobs: 2)
-    let question = Question(
-      devices: devices, namesDevices: true,
-      requirements: try requirements.map { try TargetRequirement.list($0) } ?? [])
+    var required = Requirements()
+    if let requirements {
+      try required.add(requirements)
+      try required.add("*.so=sm_80")
+      required.isExact = true
+      required.rules.append(.init(targets: [.highestPTX]))
+    }
+    let question = Question(devices: devices, namesDevices: true, requirements: required)
     return ScanReport(Assessment(facts, question), here: here).json(tool)
   }
 
@@ -281,11 +286,24 @@ struct ReportSchemaTests {
     ).json(tool)
   }
 
+  /// Kernels with certain numbers.
+  static func kernelsWhere() throws -> [UInt8] {
+    let path = "kernels/sm_120.cubin"
+    let source = MemoryBytes(Array(try Data(contentsOf: fixtures.appendingPathComponent(path))))
+    var selection = KernelSelection()
+    selection.conditions = [.init(.stack, .above, 0), .init(.size, .notEqual, 0)]
+    let contents = InspectedFile(source)
+    let file = KernelsReport.File(
+      path: Path(path), contents: contents, kernels: FileKernels(contents, source, jobs: 1),
+      selection: selection, jobs: 1)
+    return KernelsReport(files: [file], selection: selection).json(tool)
+  }
+
   static func documents() throws -> [[UInt8]] {
     try [
-      list(), extract(), try scan(), try setAside(), try stack(), try kernels(), try kernels(isSummary: true),
-      try diff(), try gpus(), try which("bitsandbytes"), try which("torch"), try which("triton", "V100"),
-      table(),
+      try kernelsWhere(), list(), extract(), try scan(), try setAside(), try stack(), try kernels(),
+      try kernels(isSummary: true),
+      try diff(), try gpus(), try which("bitsandbytes"), try which("torch"), try which("triton", "V100"), table(),
     ] + images()
   }
 

@@ -1,4 +1,5 @@
 import Bytes
+import Compatibility
 import DeviceCode
 import FixtureSupport
 import Glibc
@@ -130,7 +131,7 @@ struct DifferenceTests {
     #expect(difference.libraries[1].gainedTargets.map(\.name) == ["sm_90"])
     let (_, same) = compare("old", "old")
     #expect(same.libraries.map(\.status) == [.unchanged])
-    #expect(!same.hasLosses)
+    #expect(same.losses.isEmpty)
     #expect(same.totals.isEmpty)
     // Nothing has to be decompressed for them.
     #expect(same.kernels?.libraries.isEmpty == true)
@@ -156,7 +157,7 @@ struct DifferenceTests {
     #expect(library.targets.allSatisfy { $0.new?.totals.size == $0.new?.totals.storedSize })
     #expect(names(library.gainedKernels, difference) == ["n sm_80"])
     #expect(library.lostKernels.isEmpty)
-    #expect(difference.hasLosses)
+    #expect(!difference.losses.isEmpty)
     #expect(difference.totals.map(\.target) == library.targets.map(\.target))
     #expect(difference.totals.map { $0.new?.kernels } == [nil, nil, nil])
     let (_, headers) = compare(kernels: false)
@@ -177,7 +178,7 @@ struct DifferenceTests {
     #expect(library.lostKernels.map(\.isElsewhere) == [false, true])
     #expect(names(library.gainedKernels, difference) == ["new sm_90 compute_90"])
     #expect(library.lostTargets.isEmpty)
-    #expect(difference.hasLosses)
+    #expect(!difference.losses.isEmpty)
     // The same for every number of jobs.
     for jobs in [1, 7] {
       let (_, other) = compare(jobs: jobs)
@@ -193,7 +194,7 @@ struct DifferenceTests {
     try library("new/a.so", [image("sm_80", new)])
     let (_, difference) = compare()
     #expect(difference.libraries[0].status == .unchanged)
-    #expect(!difference.hasLosses)
+    #expect(difference.losses.isEmpty)
   }
 
   @Test func movedKernels() throws {
@@ -236,7 +237,7 @@ struct DifferenceTests {
     #expect(difference.libraries.map(\.status) == [.lost, .gained])
     #expect(names(difference.libraries[0].lostKernels, difference) == ["k sm_70 sm_80", "l sm_70 sm_80"])
     #expect(difference.libraries[0].lostKernels.map(\.hasMoved) == [true, false])
-    #expect(difference.hasLosses)
+    #expect(!difference.losses.isEmpty)
     #expect(difference.totals.map { $0.new?.totals.modules } == [nil, 1])
   }
 
@@ -260,7 +261,55 @@ struct DifferenceTests {
     #expect(target.removedPTX.map(\.description) == removed)
     #expect(target.gainedPTX.map(\.description) == gained)
     #expect(target.lostPTX.isEmpty == !isLoss)
-    #expect(difference.hasLosses == isLoss)
+    // A module of newer PTX alone takes drivers too that ran the whole library.
+    #expect(difference.losses == (isLoss || gained == ["8.4"] ? [.driver] : []))
+  }
+
+  // MARK: GPUs
+
+  /// What GPUs run instead, which run nothing any more, and those that other code than the lost one served go unsaid.
+  @Test func gpusOfLostTargets() throws {
+    try library(
+      "old/a.so", [image("sm_50", "k"), image("sm_60", "k"), image("sm_61", "k"), image("sm_80", "k")])
+    try library("new/a.so", [image("sm_60", "k"), image("sm_80", "k"), image("sm_90", "k")])
+    let (_, difference) = compare()
+    let gpus = difference.libraries[0].gpus
+    #expect(gpus.filter(\.isLost).map(\.computeCapability.description) == ["5.0", "5.2"])
+    #expect(gpus.filter(\.isGained).map(\.computeCapability.description) == ["9.0"])
+    let changed = gpus.filter { !$0.isLost && !$0.isGained }
+    #expect(changed.map(\.computeCapability.description) == ["6.1"])
+    #expect(changed.map { $0.old.targets.map(\.name) } == [["sm_61"]])
+    #expect(changed.map { $0.new.targets.map(\.name) } == [["sm_60"]])
+    #expect(difference.losses == [.target, .gpu])
+  }
+
+  /// A module without code for a GPU is a gap, unless its kernels are named for others.
+  @Test(arguments: [("plain", true), ("gemm_sm90", false)])
+  func namesOfKernelsTellGaps(kernel: String, isLost: Bool) throws {
+    try library("old/a.so", [image("sm_80", "k"), image("sm_90", "k")])
+    try library("new/a.so", [image("sm_80", "k"), image("sm_90", "k")], [image("sm_90", kernel)])
+    var result = Scan.Scanner(jobs: 2).scan([Path(tree("old")), Path(tree("new"))])
+    let pairs = result.libraryPairs
+    let read = DeviceCodeDifference.readLibraries(pairs)
+    result.readNames(of: read, by: .shipped, jobs: 2)
+    let difference = DeviceCodeDifference(result, pairs: pairs, kernels: nil)
+    #expect(
+      difference.libraries[0].gpus.contains { $0.isLost && $0.computeCapability.description == "8.0" }
+        == isLost)
+    // Without their names it is one.
+    #expect(compare(kernels: false).difference.losses == [.gpu])
+  }
+
+  /// Drivers are lost on GPUs that need the PTX, and on none whose own first driver is newer.
+  @Test func driversOfNewerPTX() throws {
+    try library("old/a.so", [image("sm_80", "k"), image("compute_80", "k", isa: (7, 0))])
+    try library("new/a.so", [image("sm_80", "k"), image("compute_80", "k", isa: (8, 4))])
+    let (_, difference) = compare()
+    let gpus = difference.libraries[0].gpus
+    #expect(gpus.filter(\.needsNewerDriver).map(\.computeCapability.description) == ["9.0"])
+    #expect(gpus.allSatisfy { !$0.isLost && !$0.isGained && !$0.takesOlderDriver })
+    #expect(difference.losses == [.driver])
+    #expect(compare("new", "old").difference.losses == [])
   }
 
   // MARK: What cannot be read
@@ -269,7 +318,7 @@ struct DifferenceTests {
     try library("old/a.so", [image("sm_80", "k")])
     let (result, difference) = compare("old", "missing")
     #expect(difference.libraries.map(\.status) == [.notCompared])
-    #expect(!difference.hasLosses)
+    #expect(difference.losses.isEmpty)
     #expect(result.problems.map(\.problem.code) == [.notFound])
     #expect(compare("missing", "old").difference.libraries.map(\.status) == [.notCompared])
   }
@@ -309,13 +358,13 @@ struct DifferenceTests {
     #expect(difference.libraries[0].gainedTargets.map(\.name) == ["lto_90"])
     #expect(difference.libraries[0].targets.map { $0.old?.kernels } == [1, nil, nil])
     #expect(difference.kernels?.problems == [])
-    #expect(!difference.hasLosses)
+    #expect(difference.losses.isEmpty)
   }
 
   @Test func nothingAtAll() throws {
     try tree.write(ELFBuilder().bytes, to: "old/a.so")
     try tree.directory("new")
     #expect(compare().difference.libraries.isEmpty)
-    #expect(!compare().difference.hasLosses)
+    #expect(compare().difference.losses.isEmpty)
   }
 }

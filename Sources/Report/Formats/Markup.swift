@@ -35,16 +35,23 @@ extension String {
   var asMarkdownCell: String { replacing("|", with: "\\|") }
 }
 
-/// A line of comma-separated values (RFC 4180).
-///
-/// A cell stands in quotation marks where it holds one, a comma, the end of a line, or one of `others`. They do not keep a
-/// spreadsheet from taking what starts with `=`, `+`, `-` or `@` for a formula.
-func lineOfCSV(_ cells: [String], quoting others: String = "") -> String {
-  let special = Set(",\"\r\n".utf8).union(others.utf8)
-  return cells.map { cell in
-    cell.utf8.contains(where: special.contains)
-      ? "\"" + cell.replacing("\"", with: "\"\"") + "\"" : cell
-  }.joined(separator: ",") + "\r\n"
+/// What stands between the cells of a table that other programs read.
+public enum CellSeparator: Sendable {
+  case comma, tab
+
+  /// A line of such values.
+  ///
+  /// Between commas (RFC 4180) a cell stands in quotation marks where it holds one, a comma, the end of a line, or one of
+  /// `others`. They do not keep a spreadsheet from taking what starts with `=`, `+`, `-` or `@` for a formula. Between tabs
+  /// nothing is quoted: control characters are written `\xNN`.
+  func line(_ cells: [String], quoting others: String = "") -> String {
+    guard self == .comma else { return cells.map { printable($0) }.joined(separator: "\t") + "\n" }
+    let special = Set(",\"\r\n".utf8).union(others.utf8)
+    return cells.map { cell in
+      cell.utf8.contains(where: special.contains)
+        ? "\"" + cell.replacing("\"", with: "\"\"") + "\"" : cell
+    }.joined(separator: ",") + "\r\n"
+  }
 }
 
 extension String {

@@ -5,14 +5,14 @@ import DeviceCode
 import Stack
 
 extension ScanReport {
-  /// The report as comma-separated values (RFC 4180): a line with titles, then one for each library and GPU.
+  /// The report as comma-separated values, or with tabs between these: a line with titles, then one for each library and GPU.
   ///
   /// Names are as a terminal shows them, so that no cell holds a control character. A name that a spreadsheet takes for a
   /// formula stays as it is, because readers look for it in other reports.
-  public func csv() -> [UInt8] {
+  public func csv(_ separator: CellSeparator = .comma) -> [UInt8] {
     var text = ""
     // The targets of a library are several words in one cell.
-    func line(_ cells: [String]) { text += lineOfCSV(cells, quoting: " ") }
+    func line(_ cells: [String]) { text += separator.line(cells, quoting: " ") }
     line([
       "view", "package", "version", "library", "modules", "targets", "gpu", "computeCapability", "driver",
       "verdict", "standing",

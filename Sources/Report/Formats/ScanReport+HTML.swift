@@ -157,7 +157,7 @@ extension ScanReport {
         let on =
           finding.devices.isEmpty ? "" : " on \(listed(finding.devices.map { devices[$0].device.label }))"
         text +=
-          "<p>\(finding.verdict?.mark ?? "✗") \((finding.verdict?.word ?? "missing target").asMarkup)\(on.asMarkup): \(finding.what.asMarkup)</p>\n<ul>"
+          "<p>\(finding.verdict?.mark ?? "✗") \((finding.verdict?.word ?? "not as required").asMarkup)\(on.asMarkup): \(finding.what.asMarkup)</p>\n<ul>"
         text += finding.why.map { "<li>\($0.asMarkup)</li>" }.joined()
         let kernels = findings.kernels(of: finding)
         if !kernels.isEmpty {

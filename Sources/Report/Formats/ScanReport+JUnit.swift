@@ -15,7 +15,8 @@ extension ScanReport {
   public func junit(failingAt level: FailLevel, timestamp: String, seconds: Double) -> [UInt8] {
     var text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
     for (index, part) in assessment.views.enumerated() {
-      let suite = JUnitSuite(part, question, level)
+      var suite = JUnitSuite(part, question, level)
+      if index == 0 { suite.add(assessment.rulesWithoutLibrary) }
       let name = part.name.asMarkup
       let time = index == 0 ? "\((seconds * 1000).rounded() / 1000)" : "0"
       text +=
@@ -67,11 +68,11 @@ private struct JUnitSuite {
     }
     if !question.requirements.isEmpty {
       for (index, unit) in part.units.enumerated() {
-        let missing = unit.unmetRequirements.map(\.requirement.description)
+        let clauses = unit.requirementClauses
         var item = Case(name: "\(part.name(of: index)) carries what is required")
-        if !missing.isEmpty {
+        if !clauses.isEmpty {
           item.outcome = (
-            .failure, "requirement", "does not carry \(missing.joined(separator: ", "))",
+            .failure, "requirement", clauses.joined(separator: "; "),
             "it carries \(unit.code.targets.map(\.targetName).joined(separator: " "))"
           )
         }
@@ -83,6 +84,16 @@ private struct JUnitSuite {
         Case(
           name: "\(part.path(entry.path)) is read",
           outcome: (.error, entry.problem.code.rawValue, entry.problem.description, "")))
+    }
+  }
+
+  /// Adds what no library could carry.
+  mutating func add(_ rules: [Requirements.Rule]) {
+    for rule in rules {
+      let name = "a library carries what is required of \(rule.description)"
+      cases.append(
+        Case(
+          name: name, outcome: (.failure, "requirement", "no library with device code has such a name", "")))
     }
   }
 

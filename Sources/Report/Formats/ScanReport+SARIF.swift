@@ -71,14 +71,21 @@ extension ScanReport {
         gpus: distinct(group.lazy.compactMap(\.check.device)).map { devices[$0].device.label })
     }
     for unit in part.units {
-      let missing = unit.unmetRequirements.map(\.requirement.description)
-      guard !missing.isEmpty else { continue }
-      results.append(
-        SARIFResult(
-          rule: "requirement", level: "error", part: part, path: unit.path,
-          sentence:
-            "\(part.shown(unit.path)) does not carry \(missing.joined(separator: ", ")), which is required",
-          detail: nil, gpus: []))
+      for clause in unit.requirementClauses {
+        results.append(
+          SARIFResult(
+            rule: "requirement", level: "error", part: part, path: unit.path,
+            sentence: "\(part.shown(unit.path)) \(clause)", detail: nil, gpus: []))
+      }
+    }
+    if part.view.paths == assessment.views.first?.view.paths {
+      for rule in assessment.rulesWithoutLibrary {
+        results.append(
+          SARIFResult(
+            rule: "requirement", level: "error", part: part, path: Path(""),
+            sentence: "no library with device code has the name that is required: \(rule.description)",
+            detail: nil, gpus: []))
+      }
     }
     for entry in part.view.problems where entry.problem.isFailure {
       results.append(

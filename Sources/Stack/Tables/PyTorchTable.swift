@@ -226,11 +226,13 @@ public struct ArchitectureList: Hashable, Sendable, Codable {
 
   /// The targets as images that the rules judge.
   public var images: [DeviceImage] {
-    requirements.map { requirement in
+    requirements.compactMap { requirement in
       switch requirement {
       case .cubin(let target): DeviceImage(kind: .cubin, target: target)
       case .ptx(let target): DeviceImage(kind: .ptx, target: target)
       case .native(let computeCapability): DeviceImage(kind: .cubin, target: computeCapability.target)
+      // No list has it.
+      case .highestPTX: nil
       }
     }
   }
