@@ -46,6 +46,7 @@ struct PlanText {
   private func headline(_ style: TextStyle) -> String {
     guard !question.namesDevices, part.view.stack.hasStack else { return "" }
     let failed = part.checks.contains { $0.status == .fail && !$0.id.isAboutBuilding }
+    if question.isAboutTargetsOnly, !failed { return "" }
     return wrapped(
       failed
         ? "This does not run. Add --gpu to check a GPU." : "No conflicts found. Add --gpu to check a GPU.",

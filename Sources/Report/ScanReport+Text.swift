@@ -27,7 +27,7 @@ extension ScanReport {
       if sections.count > 1 { text += "\n" }
     }
     if assessment.views.isEmpty { text += "No CUDA device code found.\n" }
-    text += rulesWithoutLibrary(style)
+    text += self.text(of: demandsWithoutLibrary, style)
     let last = summary(seconds: seconds, showsDetails: style.showsDetails) + (isCut ? " More: --details" : "")
     return text + (sections.count > 1 ? "" : "\n") + wrapped(last, first: "", width: style.width)
   }
@@ -38,7 +38,7 @@ extension ScanReport {
       ? "No CUDA device code found.\n"
       : sections.map { section in
         if question.isAboutTargetsOnly {
-          return requiredTargets(section.map { assessment.views[$0] }, style)
+          return text(of: demand(on: section.map { assessment.views[$0] }), style)
         }
         let parts = section.map { assessment.views[$0] }
         let name =
@@ -48,7 +48,7 @@ extension ScanReport {
           return style.paint(answer.kind.mark, answer.kind.color) + " " + name
             + sentence(devices[device], answer) + "\n"
         }.joined()
-      }.joined() + rulesWithoutLibrary(style)
+      }.joined() + text(of: demandsWithoutLibrary, style)
   }
 
   /// What was looked at, where nobody said it.
@@ -79,6 +79,7 @@ extension ScanReport {
         text += line(devices[device], answer, style)
       }
     }
+    if question.isAboutTargetsOnly { text += self.text(of: demand(on: parts), style) }
     for part in parts {
       let plan = PlanText(part: part, question: question)
       text += plan.text(style)
@@ -113,8 +114,8 @@ extension ScanReport {
         text += (text.isEmpty ? "" : "\n") + self.text(of: finding, findings, style)
       }
     }
-    if !question.requirements.isEmpty {
-      text += (text.isEmpty ? "" : "\n") + requiredTargets(parts, style)
+    if !question.requirements.isEmpty, !question.isAboutTargetsOnly {
+      text += (text.isEmpty ? "" : "\n") + self.text(of: demand(on: parts), style)
     }
     text += parts.map { notes($0, style, &isCut) }.joined()
     for part in parts { text += problemLines(part.view.problems, style) { part.path($0.path) } }
@@ -294,39 +295,13 @@ extension ScanReport {
   /// Kernels of a finding that are shown by name.
   private static let shownKernels = 8
 
-  /// One sentence on the targets that were required.
-  private func requiredTargets(_ parts: [ViewAssessment], _ style: TextStyle) -> String {
-    let requirements = question.requirements
-    let targets = requirements.description + (requirements.isExact ? " and nothing else" : "")
-    let units = parts.flatMap(\.units)
-    let failing = units.count { !$0.meetsRequirements }
-    // What is missing altogether is told once, below all views.
-    if failing == 0, !units.isEmpty, !assessment.rulesWithoutLibrary.isEmpty { return "" }
-    let sentence =
-      if units.isEmpty {
-        "there is no device code that could carry \(targets)"
-      } else if failing > 0 {
-        "\(grouped(failing)) of \(counted(units.count, "library", "libraries")) "
-          + "\(failing == 1 ? "does" : "do") not carry what is required: \(targets)"
-      } else {
-        "every library carries what is required: \(targets)"
-      }
-    let isMet = !units.isEmpty && failing == 0
-    return requirementLine(sentence, isMet: isMet, style)
-  }
-
-  /// A sentence on each demand on libraries that are not there.
-  private func rulesWithoutLibrary(_ style: TextStyle) -> String {
-    assessment.rulesWithoutLibrary.map {
-      requirementLine(
-        "no library with device code has the name that is required: \($0)", isMet: false, style)
+  /// What is said of requirements, a line each.
+  private func text(of demands: [DemandLine], _ style: TextStyle) -> String {
+    demands.map { demand in
+      let lines = wrapped(demand.text, first: "  ", width: style.width).dropFirst(2).dropLast()
+      return style.paint(demand.mark, demand.isMet ? .green : .red) + " " + style.paint(String(lines), .bold)
+        + "\n"
     }.joined()
-  }
-
-  private func requirementLine(_ sentence: String, isMet: Bool, _ style: TextStyle) -> String {
-    let lines = wrapped(sentence, first: "  ", width: style.width).dropFirst(2).dropLast()
-    return style.paint(isMet ? "✓" : "✗", isMet ? .green : .red) + " " + style.paint(String(lines), .bold)
-      + "\n"
   }
 
   /// What is known besides the answers.

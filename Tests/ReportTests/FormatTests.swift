@@ -67,6 +67,24 @@ import Testing
       ])
   }
 
+  /// What is required is told where a table of GPUs is not.
+  @Test func requirements() {
+    let sentence = "1 of 3 libraries does not carry what is required: sm"
+    let page = String(decoding: report.html(tool, seconds: 1), as: UTF8.self)
+    for text in [report.markdown(), page] {
+      #expect(text.contains(sentence))
+      #expect(text.contains("old.so does not carry sm"))
+    }
+    let question = Question(
+      devices: report.assessment.question.devices, namesDevices: false,
+      requirements: report.assessment.question.requirements)
+    let facts = Facts(views: report.assessment.views.map(\.view))
+    let about = ScanReport(Assessment(facts, question))
+    let short = about.text(TextStyle(), seconds: 1)
+    #expect(short.contains(sentence) && !short.contains("H100") && !short.contains("No conflicts"))
+    #expect(about.markdown().contains(sentence) && !about.markdown().contains("H100"))
+  }
+
   @Test func markdown() {
     let text = report.markdown()
     #expect(!text.contains("<script>") && !text.contains("`"))

@@ -17,8 +17,11 @@ extension ScanReport {
       if assessment.views.count > 1 { page.add("<h2>\(part.name.asMarkup)</h2>\n") }
       page.add(unread(part))
       if question.namesDevices { page.add(answers(part.answers)) }
-      page.add(plan(part) + table(part) + reasons(part) + libraries(part) + problems(part))
+      page.add(demands(demand(on: [part]) + demandsOnLibraries(of: part)))
+      page.add(plan(part) + (question.isAboutTargetsOnly ? "" : table(part)))
+      page.add(reasons(part) + libraries(part) + problems(part))
     }
+    page.add(demands(demandsWithoutLibrary))
     if assessment.views.isEmpty { page.add("<p>No CUDA device code found.</p>\n") }
     page.add(
       "<footer>\(summary(seconds: seconds, showsDetails: true).asMarkup) \(tool.name.asMarkup) \(tool.version.asMarkup)</footer>\n"
@@ -39,6 +42,14 @@ extension ScanReport {
         "<li class=\"\(answer.kind.rawValue)\"><span class=\"mark\" aria-hidden=\"true\">\(answer.kind.mark)</span> \(sentence.asMarkup)</li>\n"
     }
     return "<ul class=\"answers\" aria-label=\"Answers\">\n\(items.joined())</ul>\n"
+  }
+
+  private func demands(_ demands: [DemandLine]) -> String {
+    guard !demands.isEmpty else { return "" }
+    let items = demands.map { demand in
+      "<li class=\"\(demand.isMet ? "yes" : "no")\"><span class=\"mark\" aria-hidden=\"true\">\(demand.mark)</span> \(demand.text.asMarkup)</li>\n"
+    }
+    return "<ul class=\"answers\" aria-label=\"Requirements\">\n\(items.joined())</ul>\n"
   }
 
   private func plan(_ part: ViewAssessment) -> String {

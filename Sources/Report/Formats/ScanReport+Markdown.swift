@@ -14,8 +14,10 @@ extension ScanReport {
       for (requested, answer) in zip(devices, part.answers) where question.namesDevices {
         text += "- \(answer.kind.mark) \(sentence(requested, answer).asMarkdown)\n"
       }
-      text += plan(part) + table(part) + reasons(part) + problems(part)
+      text += demands(demand(on: [part]) + demandsOnLibraries(of: part))
+      text += plan(part) + (question.isAboutTargetsOnly ? "" : table(part)) + reasons(part) + problems(part)
     }
+    text += demands(demandsWithoutLibrary)
     if assessment.views.isEmpty { text += "No CUDA device code found.\n" }
     return text
   }
@@ -24,6 +26,12 @@ extension ScanReport {
   private static let shownRows = 20
   /// Rows behind the fold: a comment has a limit.
   private static let foldedRows = 200
+
+  private func demands(_ demands: [DemandLine]) -> String {
+    var text = demands.prefix(Self.shownRows).map { "- \($0.mark) \($0.text.asMarkdown)\n" }.joined()
+    if demands.count > Self.shownRows { text += "- and \(grouped(demands.count - Self.shownRows)) more\n" }
+    return text
+  }
 
   private func plan(_ part: ViewAssessment) -> String {
     let plan = part.plan
