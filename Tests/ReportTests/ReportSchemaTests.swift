@@ -303,7 +303,8 @@ struct ReportSchemaTests {
     try [
       try kernelsWhere(), list(), extract(), try scan(), try setAside(), try stack(), try kernels(),
       try kernels(isSummary: true),
-      try diff(), try gpus(), try which("bitsandbytes"), try which("torch"), try which("triton", "V100"), table(),
+      try diff(), try gpus(), try which("bitsandbytes"), try which("torch"), try which("triton", "V100"),
+      table(),
     ] + images()
   }
 
