@@ -220,7 +220,9 @@ public struct CodeUnit: Hashable, Sendable {
   /// Modules without code for the device are gaps, unless the names of their kernels tell otherwise;
   /// ``modulesToName(on:kernels:)`` says which names it takes.
   public func verdict(on device: Device, kernels: KernelNames = KernelNames()) -> UnitVerdict {
-    judge(on: device, kernels).verdict
+    var verdict = judge(on: device, kernels).verdict
+    verdict.advice = Advice.all(for: verdict)
+    return verdict
   }
 
   /// The steps that lead to the verdict on a device: all modules that hold code, ordered by the first of each group.
@@ -228,6 +230,7 @@ public struct CodeUnit: Hashable, Sendable {
     judge(on: device, kernels).steps
   }
 
+  /// The verdict without advice, and the steps that lead to it.
   private func judge(
     on device: Device, _ kernels: KernelNames
   ) -> (verdict: UnitVerdict, steps: [JudgedGroup]) {
@@ -285,7 +288,6 @@ public struct CodeUnit: Hashable, Sendable {
     if !device.isTegra { verdict.minimumDriver = needs.minimum(for: verdict) }
     verdict.uncovered = UnitVerdict.Uncovered.merged(verdict.uncovered)
     verdict.presumed = UnitVerdict.Uncovered.merged(verdict.presumed)
-    verdict.advice = Advice.all(for: verdict)
     return (verdict, steps)
   }
 
@@ -306,7 +308,7 @@ public struct CodeUnit: Hashable, Sendable {
   /// such.
   public func modulesToName(on device: Device, kernels: KernelNames) -> [Int] {
     if device.isSupportedByDriver == false { return [] }
-    let verdict = verdict(on: device, kernels: kernels)
+    let verdict = judge(on: device, kernels).verdict
     let open = (verdict.uncovered + verdict.presumed).flatMap(\.modules).sorted()
     let unnamed = open.filter { !kernels.isRead($0) }
     guard verdict.running > 0 else {

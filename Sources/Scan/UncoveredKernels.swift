@@ -19,6 +19,8 @@ extension ScanResult {
     // Of cubin files that are judged together no names are needed.
     var cubins: [FilePlace: Int] = [:]
     for entry in libraries where entry.file.format == .cubin { cubins[entry.place.folder, default: 0] += 1 }
+    /// The modules whose names are wanted first, where that is known already.
+    var first: [Int: [Int]] = [:]
     let candidates = libraries.indices.filter { index in
       guard wanted?.contains(index) ?? true else { return false }
       let entry = libraries[index]
@@ -27,9 +29,14 @@ extension ScanResult {
       {
         return false
       }
-      return entry.file.inventory.images.contains(where: \.isUnreadPTX)
-        && !reading.compiledPTX(of: entry.unit).isEmpty
-        || !reading.modulesToName(of: entry.unit, KernelNames()).isEmpty
+      if entry.file.inventory.images.contains(where: \.isUnreadPTX),
+        !reading.compiledPTX(of: entry.unit).isEmpty
+      {
+        return true
+      }
+      let modules = reading.modulesToName(of: entry.unit, KernelNames())
+      first[index] = modules
+      return !modules.isEmpty
     }
     guard !candidates.isEmpty else { return }
     progress?.begin(.readingKernels, of: candidates.count)
@@ -38,10 +45,10 @@ extension ScanResult {
     // A large library keeps all threads busy alone. A member of a zip archive is inflated by one thread at a time, so others
     // go on beside it.
     let alone = candidates.filter { roots[libraries[$0].place.root].archive == nil && !libraries[$0].isSmall }
-    read(candidates, alone: Set(alone), jobs: jobs) { index, jobs in
+    read(candidates, alone: Set(alone), jobs: jobs) { [first] index, jobs in
       let library = before.libraries[index]
       var reader = NameReader(library, by: reading.tables, jobs: jobs, progress: progress)
-      reader.read(before.roots, library.place, for: reading)
+      reader.read(before.roots, library.place, for: reading, first: first[index])
       progress?.finishStep()
       results.withLock { $0.append((index, reader.result)) }
     }
@@ -215,12 +222,15 @@ private struct NameReader {
     self.progress = progress
   }
 
-  mutating func read(_ roots: [ScanRoot], _ place: FilePlace, for reading: CodeReading) {
+  /// - Parameter first: the modules whose names are wanted first; nil where that has to be found out.
+  mutating func read(_ roots: [ScanRoot], _ place: FilePlace, for reading: CodeReading, first: [Int]?) {
     do throws(Problem) {
       let source = try roots.open(place)
       let reader = PayloadReader(source, inventory)
-      readDirectives(for: reading, reader)
-      while case let modules = reading.modulesToName(of: unit, result.kernels), !modules.isEmpty {
+      var next = first
+      if next == nil { readDirectives(for: reading, reader) }
+      while case let modules = next ?? reading.modulesToName(of: unit, result.kernels), !modules.isEmpty {
+        next = nil
         read(modules, reader)
       }
       result.bytesRead = source.bytesRead
