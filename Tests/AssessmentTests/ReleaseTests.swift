@@ -72,6 +72,24 @@ import Testing
     return text + "}\n"
   }
 
+  /// A release is of no use on a GPU on which the PyTorch that it requires does not run.
+  @Test func requiredPyTorch() throws {
+    let table = try table([
+      Release(version: "1.0", targets: ["sm_50", "compute_50"], requires: ["torch==2.3.0"]),
+      Release(version: "2.0", targets: ["sm_50", "compute_50"], requires: ["torch==2.10.0"]),
+      Release(version: "3.0", targets: ["sm_50", "compute_50"], requires: ["torch==99.0.0"]),
+    ])
+    let answer = try ReleaseAnswer(question(["B300"]), in: table)
+    // Of a PyTorch that no table has nothing is known.
+    #expect(answer.releases.map(\.answer.kind) == [.no, .yes, .yes])
+    #expect(
+      answer.releases[0].answer.reasons.map(\.text) == [
+        "ops 1.0 requires PyTorch 2.3.0, of which no official build runs on B300 SXM6 AC"
+      ])
+    #expect(
+      try ReleaseAnswer(question(["V100"]), in: table).releases.map(\.answer.kind) == [.yes, .yes, .yes])
+  }
+
   private func question(
     _ gpus: [String], package: String = "ops", driver: String? = nil, python: String? = nil,
     cuda: String? = nil

@@ -105,14 +105,15 @@ extension AssessedRelease {
       return nil
     }
     let checks = assessor.checks()
-    let answers = assessor.answers(checks)
     let own = view.stack.environments.flatMap(\.distributions).filter { $0.normalizedName == wheel.package }
+    let pinned = own.flatMap(\.requires).filter { $0.name == "torch" && !$0.isOptional }.compactMap(\.pin)
+    let answers = question.answers(
+      assessor.answers(checks), of: wheel.package, wheel.release, requiring: pinned)
     self.init(
       version: wheel.release, published: row.published, file: wheel.file, sha256: wheel.sha256,
       cuda: areAlternatives ? question.cuda.map { [$0] } ?? running : versions, isMajorOnly: isMajorOnly,
       targets: assessor.ownTargets, pythons: row.pythons, requiresPython: row.requiresPython,
-      pins: own.flatMap(\.requires).filter { $0.name == "torch" && !$0.isOptional }
-        .compactMap { required in required.pin.map { "\(required.name)==\($0)" } },
+      pins: pinned.map { "torch==\($0)" },
       compilers: distinct(
         checks.filter { $0.id == .runtimeCode && $0.status == .unknown }.map { check in
           check.summary + (check.detail.map { "; \($0)" } ?? "")
@@ -122,6 +123,30 @@ extension AssessedRelease {
       lastDriverBranch: asked.devices.compactMap(\.device.lastDriverBranch).min(),
       command: "pip install \(wheel.package)==\(wheel.release)", position: position,
       findGenerations: { [view] in view.generations(asked.tables) })
+  }
+}
+
+extension ReleaseQuestion {
+  /// The answers on a release that requires certain versions of PyTorch: no where no official build of one runs on the GPU.
+  fileprivate func answers(
+    _ own: [Answer], of package: String, _ release: String, requiring versions: [String]
+  ) -> [Answer] {
+    let (table, devices) = (question.tables.pytorch, question.devices.map(\.device))
+    var answers = own
+    for version in versions {
+      guard let index = table.releases.firstIndex(where: { $0.versions.contains(version) }) else { continue }
+      for (position, device) in devices.enumerated() where !device.isTegra && answers[position].kind != .no {
+        let search = TorchSearch(
+          devices: [device], isAArch64: machine == "aarch64", tables: question.tables)
+        guard search.best(in: index, { _ in true }) == nil else { continue }
+        let reason = Reason(
+          .requiredPackage, package: "\(package) \(release)",
+          "\(subject: "\(package) \(release)") requires PyTorch \(version), of which no official build runs on \(gpu: device.label)"
+        )
+        answers[position] = Answer(.no, .incompatible, reasons: [reason])
+      }
+    }
+    return answers
   }
 }
 
