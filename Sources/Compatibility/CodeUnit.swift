@@ -195,14 +195,6 @@ public struct CodeUnit: Hashable, Sendable {
     return groups.map { ModuleVerdict(judgedImages(of: $0, judgements)).fit }
   }
 
-  /// The targets of the images that a driver takes on a device, ascending.
-  func targetsTaken(on device: Device) -> [ImageTarget] {
-    let judgements = Judgements(signatures, on: device)
-    let winners = groups.filter { $0.role == .portable || $0.role == .specialised }
-      .compactMap { ModuleVerdict(judgedImages(of: $0, judgements)).winner?.signature }
-    return Set(winners.map { ImageTarget($0.kind, $0.target) }).sorted()
-  }
-
   private func judgedImages(of group: Group, _ judgements: Judgements) -> [JudgedImage] {
     func judged(_ position: Int, _ judgement: ImageJudgement, isPreLinked: Bool) -> JudgedImage {
       let signature = signatures[position]
@@ -231,7 +223,7 @@ public struct CodeUnit: Hashable, Sendable {
   }
 
   /// The verdict without advice, and the steps that lead to it.
-  private func judge(
+  func judge(
     on device: Device, _ kernels: KernelNames
   ) -> (verdict: UnitVerdict, steps: [JudgedGroup]) {
     let judgements = Judgements(signatures, on: device)

@@ -18,10 +18,12 @@ public struct Coverage: Hashable, Sendable {
 extension CodeUnit {
   /// What the unit is worth on a device, whatever its driver.
   public func coverage(on device: Device, kernels: KernelNames = KernelNames()) -> Coverage {
-    let verdict = verdict(on: device.withoutDriver, kernels: kernels)
+    let (verdict, steps) = judge(on: device.withoutDriver, kernels)
+    let taken = steps.filter { $0.role == .portable || $0.role == .specialised }
+      .compactMap(\.verdict.winner?.signature)
     var coverage = Coverage(
-      verdict: verdict.verdict, targets: targetsTaken(on: device), gaps: verdict.gaps,
-      modules: verdict.modules)
+      verdict: verdict.verdict, targets: Set(taken.map { ImageTarget($0.kind, $0.target) }).sorted(),
+      gaps: verdict.gaps, modules: verdict.modules)
     guard coverage.runs else { return coverage }
     coverage.oldestDriver = device.oldestDriver
     if let needed = verdict.minimumDriver?.driver,

@@ -161,6 +161,7 @@ extension CodeUnit {
     result.status = result.carrying == 0 ? .missing : result.missing.isEmpty ? .met : .partial
     return result
   }
+
   /// The PTX that ``TargetRequirement/highestPTX`` means here; nil without code that a driver loads.
   ///
   /// It is for the newest target with machine code, the plain one where there is such, or the newest PTX of a library without

@@ -1,3 +1,4 @@
+import Assessment
 import Bytes
 import Compatibility
 import Demangling
@@ -96,7 +97,7 @@ extension DiffReport {
 // MARK: Changes
 
 /// One change that some libraries share.
-private struct Change: Equatable {
+private struct Change: Hashable {
   var what: String
   /// Where, one paragraph each.
   var places: [String] = []
@@ -190,7 +191,7 @@ extension DiffReport {
   }
 
   /// The changed libraries, those together of which `key` is the same.
-  private func changed<Key: Equatable>(
+  private func changed<Key: Hashable>(
     by key: (LibraryDifference) -> Key
   ) -> [(key: Key, elements: [LibraryDifference])] {
     difference.libraries.filter { $0.status == .changed }.alike(by: key)
@@ -382,17 +383,8 @@ extension DiffReport {
 
 extension Sequence {
   /// The elements of which `key` is the same together, in the order of the first of each group.
-  fileprivate func alike<Key: Equatable>(by key: (Element) -> Key) -> [(key: Key, elements: [Element])] {
-    var groups: [(key: Key, elements: [Element])] = []
-    for element in self {
-      let key = key(element)
-      if let index = groups.firstIndex(where: { $0.key == key }) {
-        groups[index].elements.append(element)
-      } else {
-        groups.append((key, [element]))
-      }
-    }
-    return groups
+  fileprivate func alike<Key: Hashable>(by key: (Element) -> Key) -> [(key: Key, elements: [Element])] {
+    groups(of: map { (key: key($0), element: $0) }) { $0.key }.map { ($0[0].key, $0.map(\.element)) }
   }
 }
 

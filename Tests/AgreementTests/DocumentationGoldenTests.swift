@@ -104,9 +104,14 @@ import Testing
     ] {
       try manager.createDirectory(at: folder.appending(path: name), withIntermediateDirectories: true)
       for wheel in small where wheels.contains(wheel.name) {
-        // No link that leads outside of the folder is followed.
-        try manager.copyItem(
-          at: wheel.file, to: folder.appending(path: "\(name)/\(wheel.file.lastPathComponent)"))
+        // No symbolic link that leads outside of the folder is followed.
+        let copy = folder.appending(path: "\(name)/\(wheel.file.lastPathComponent)")
+        do {
+          try manager.linkItem(at: wheel.file, to: copy)
+        } catch {
+          // The cache is on another file system.
+          try manager.copyItem(at: wheel.file, to: copy)
+        }
       }
     }
     let program = try manager.destinationOfSymbolicLink(atPath: "/proc/self/exe")

@@ -36,20 +36,24 @@ extension ScanReport {
   }
 
   private func answers(_ answers: [Answer]) -> String {
-    let items = zip(devices, answers).map { requested, answer in
-      let sentence = sentence(requested, answer)
-      return
-        "<li class=\"\(answer.kind.rawValue)\"><span class=\"mark\" aria-hidden=\"true\">\(answer.kind.mark)</span> \(sentence.asMarkup)</li>\n"
-    }
-    return "<ul class=\"answers\" aria-label=\"Answers\">\n\(items.joined())</ul>\n"
+    lines(
+      "Answers",
+      zip(devices, answers).map { requested, answer in
+        (answer.kind.rawValue, answer.kind.mark, sentence(requested, answer))
+      })
   }
 
   private func demands(_ demands: [DemandLine]) -> String {
-    guard !demands.isEmpty else { return "" }
-    let items = demands.map { demand in
-      "<li class=\"\(demand.isMet ? "yes" : "no")\"><span class=\"mark\" aria-hidden=\"true\">\(demand.mark)</span> \(demand.text.asMarkup)</li>\n"
+    demands.isEmpty
+      ? "" : lines("Requirements", demands.map { ($0.isMet ? "yes" : "no", $0.mark, $0.text) })
+  }
+
+  /// A list of sentences, each with a sign, and the class of its colour.
+  private func lines(_ label: String, _ lines: [(className: String, mark: String, text: String)]) -> String {
+    let items = lines.map { line in
+      "<li class=\"\(line.className)\"><span class=\"mark\" aria-hidden=\"true\">\(line.mark)</span> \(line.text.asMarkup)</li>\n"
     }
-    return "<ul class=\"answers\" aria-label=\"Requirements\">\n\(items.joined())</ul>\n"
+    return "<ul class=\"answers\" aria-label=\"\(label)\">\n\(items.joined())</ul>\n"
   }
 
   private func plan(_ part: ViewAssessment) -> String {

@@ -79,12 +79,11 @@ extension ScanReport {
       }
     }
     if part.view.paths == assessment.views.first?.view.paths {
-      for rule in assessment.rulesWithoutLibrary {
-        results.append(
-          SARIFResult(
-            rule: "requirement", level: "error", part: part, path: Path(""),
-            sentence: "no library with device code has the name that is required: \(rule.description)",
-            detail: nil, gpus: []))
+      results += demandsWithoutLibrary.map { demand in
+        SARIFResult(
+          rule: "requirement", level: "error", part: part, path: Path(""), sentence: "\(demand.text)",
+          detail: nil,
+          gpus: [])
       }
     }
     for entry in part.view.problems where entry.problem.isFailure {
