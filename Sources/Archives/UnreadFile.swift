@@ -126,25 +126,34 @@ public enum UnreadFile {
 
 /// Formats by the bytes that stand at fixed places of them.
 private enum Signature {
-  private static let near: [(offset: Int, bytes: [UInt8], name: String)] = [
-    // Linux, include/uapi/linux/magic.h; of either byte order.
-    (0, Array("hsqs".utf8), "SquashFS image"), (0, Array("sqsh".utf8), "SquashFS image"),
-    // Apptainer, pkg/image/squashfs.go and sif/pkg/sif: the launch script has 32 bytes.
-    (32, Array("hsqs".utf8), "SquashFS image"),
-    (32, Array("SIF_MAGIC".utf8), "SIF image"),
-    (0, [0x51, 0x46, 0x49, 0xFB], "QCOW disk image"), (0, Array("KDMV".utf8), "VMDK disk image"),
-    (0, Array("vhdxfile".utf8), "VHDX disk image"), (0, Array("conectix".utf8), "VHD disk image"),
-    (0, [0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C], "7z archive"),
-    (0, Array("Rar!".utf8) + [0x1A, 7], "RAR archive"),
-    (0, Array("!<arch>\ndebian-binary".utf8), "Debian package"),
-    (0, [0xED, 0xAB, 0xEE, 0xDB], "RPM package"),
-    (0, Array("MSCF".utf8) + [0, 0, 0, 0], "cabinet archive"),
-    (0, Array("MSWIM".utf8) + [0, 0, 0], "WIM image"),
-    (0, Array("xar!".utf8), "XAR archive"), (0, Array("070701".utf8), "cpio archive"),
-    (0, Array("070702".utf8), "cpio archive"), (0, Array("070707".utf8), "cpio archive"),
-    // The ABI version and padding of an ELF header.
-    (8, [0x41, 0x49, 1], "AppImage"), (8, [0x41, 0x49, 2], "AppImage"),
+  private typealias Mark = (bytes: [UInt8], name: String)
+
+  /// At the start, by their first byte.
+  private static let first: [UInt8: [Mark]] = Dictionary(
+    grouping: [
+      // Linux, include/uapi/linux/magic.h; of either byte order.
+      (Array("hsqs".utf8), "SquashFS image"), (Array("sqsh".utf8), "SquashFS image"),
+      ([0x51, 0x46, 0x49, 0xFB], "QCOW disk image"), (Array("KDMV".utf8), "VMDK disk image"),
+      (Array("vhdxfile".utf8), "VHDX disk image"), (Array("conectix".utf8), "VHD disk image"),
+      ([0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C], "7z archive"),
+      (Array("Rar!".utf8) + [0x1A, 7], "RAR archive"),
+      (Array("!<arch>\ndebian-binary".utf8), "Debian package"),
+      ([0xED, 0xAB, 0xEE, 0xDB], "RPM package"),
+      (Array("MSCF".utf8) + [0, 0, 0, 0], "cabinet archive"),
+      (Array("MSWIM".utf8) + [0, 0, 0], "WIM image"),
+      (Array("xar!".utf8), "XAR archive"), (Array("070701".utf8), "cpio archive"),
+      (Array("070702".utf8), "cpio archive"), (Array("070707".utf8), "cpio archive"),
+    ], by: { $0.bytes[0] })
+
+  /// Behind a launch script of 32 bytes: Apptainer, pkg/image/squashfs.go and sif/pkg/sif.
+  private static let behindScript: [Mark] = [
+    (Array("hsqs".utf8), "SquashFS image"), (Array("SIF_MAGIC".utf8), "SIF image"),
   ]
+
+  /// In place of the ABI version and the padding of an ELF header.
+  private static let inELFHeader: [Mark] = [([0x41, 0x49, 1], "AppImage"), ([0x41, 0x49, 2], "AppImage")]
+
+  private static let selfExtracting = Array("akeself".utf8)
 
   private static let far: [(offset: UInt64, bytes: [UInt8], name: String)] = [
     (1024, [0xE2, 0xE1, 0xF5, 0xE0], "EROFS image"),
@@ -152,17 +161,19 @@ private enum Signature {
     (65600, Array("_BHRfS_M".utf8), "Btrfs image"),
   ]
 
-  private static let firstBytes = Set(near.compactMap { $0.offset == 0 ? $0.bytes.first : nil })
-
   static func format(_ prefix: ArraySlice<UInt8>) -> String? {
-    guard let first = prefix.first else { return nil }
-    let isScript = first == UInt8(ascii: "#")
-    guard isScript || first == 0x7F || firstBytes.contains(first) else { return nil }
-    if isScript, prefix.prefix(4096).contains(Array("akeself".utf8)) { return "archive that extracts itself" }
-    for (offset, bytes, name) in near where offset == 0 || isScript || first == 0x7F {
-      if prefix.dropFirst(offset).starts(with: bytes) { return name }
+    guard let byte = prefix.first else { return nil }
+    switch byte {
+    case UInt8(ascii: "#"):
+      if prefix.prefix(4096).contains(selfExtracting) { return "archive that extracts itself" }
+      return name(of: behindScript, in: prefix.dropFirst(32))
+    case 0x7F: return name(of: inELFHeader, in: prefix.dropFirst(8))
+    default: return first[byte].flatMap { name(of: $0, in: prefix) }
     }
-    return nil
+  }
+
+  private static func name(of marks: [Mark], in bytes: ArraySlice<UInt8>) -> String? {
+    marks.first { bytes.starts(with: $0.bytes) }?.name
   }
 
   static func format(_ source: any ByteSource) throws(Problem) -> String? {
@@ -201,31 +212,44 @@ private enum CompressedFile {
 
 /// What the name of a file says of it.
 private struct FileName {
+  /// What files with a suffix are.
+  private enum Kind {
+    case zip, tar, compressedTar, diskImage, otherArchive, code, compressed
+  }
+
   private let bytes: [UInt8]
+  /// By the part from the last dot on.
+  private let kind: Kind?
 
-  init(_ bytes: [UInt8]) { self.bytes = bytes }
-
-  private static let zip = [".whl", ".conda", ".zip", ".egg", ".jar"].map { Array($0.utf8) }
-  private static let compressedTars = [".tgz", ".tbz", ".tbz2", ".txz", ".tzst", ".tlz"].map {
-    Array($0.utf8)
-  }
-  private static let diskImages = [".iso", ".img", ".raw", ".ext3", ".ext4", ".erofs"].map { Array($0.utf8) }
-  private static let code = [".cubin", ".fatbin", ".ptx", ".ltoir", ".a", ".o"].map { Array($0.utf8) }
-  private static let otherArchives = [".7z", ".rar", ".sif", ".sqfs", ".squashfs", ".deb", ".rpm", ".qcow2"]
-    .map { Array($0.utf8) }
-  private static let compressions = [".gz", ".xz", ".zst", ".bz2", ".lz4", ".lz", ".Z", ".lzma", ".lzo"]
-    .map { Array($0.utf8) }
-
-  private func hasSuffix(_ suffixes: [[UInt8]]) -> Bool {
-    // Most names have no suffix of interest.
-    suffixes.contains { bytes.last == $0.last && bytes.suffix($0.count) == $0[...] }
+  init(_ bytes: [UInt8]) {
+    self.bytes = bytes
+    let suffix = bytes.lastIndex(of: UInt8(ascii: ".")).map { bytes[$0...] }
+    kind = suffix.flatMap { $0.count <= Self.longestSuffix ? Self.kinds[$0] : nil }
   }
 
-  var isZip: Bool { hasSuffix(Self.zip) }
-  var isTar: Bool { hasSuffix([Array(".tar".utf8)]) }
-  var isDiskImage: Bool { hasSuffix(Self.diskImages) }
-  var isImageLayout: Bool { bytes == Array("oci-layout".utf8) }
-  var isCompressedTar: Bool { hasSuffix(Self.compressedTars) || bytes[...].contains(Array(".tar.".utf8)) }
+  private static let kinds: [ArraySlice<UInt8>: Kind] = {
+    let suffixes: [(Kind, String)] = [
+      (.zip, ".whl .conda .zip .egg .jar"), (.tar, ".tar"),
+      (.compressedTar, ".tgz .tbz .tbz2 .txz .tzst .tlz"),
+      (.diskImage, ".iso .img .raw .ext3 .ext4 .erofs"),
+      (.otherArchive, ".7z .rar .sif .sqfs .squashfs .deb .rpm .qcow2"),
+      (.code, ".cubin .fatbin .ptx .ltoir .a .o"),
+      (.compressed, ".gz .xz .zst .bz2 .lz4 .lz .Z .lzma .lzo"),
+    ]
+    let entries = suffixes.flatMap { kind, list in
+      list.split(separator: " ").map { (Array($0.utf8)[...], kind) }
+    }
+    return Dictionary(uniqueKeysWithValues: entries)
+  }()
+  private static let longestSuffix = kinds.keys.map(\.count).max() ?? 0
+  private static let imageLayout = Array("oci-layout".utf8)
+  private static let compressedTar = Array(".tar.".utf8)
+
+  var isZip: Bool { kind == .zip }
+  var isTar: Bool { kind == .tar }
+  var isDiskImage: Bool { kind == .diskImage }
+  var isImageLayout: Bool { bytes == Self.imageLayout }
+  var isCompressedTar: Bool { kind == .compressedTar || bytes[...].contains(Self.compressedTar) }
 
   /// `libcudart.so.12`, `_C.so`.
   var isLibrary: Bool {
@@ -239,14 +263,15 @@ private struct FileName {
 
   /// Whether files of this name hold device code, or other files.
   var mayHoldCode: Bool {
-    isLibrary || hasSuffix(Self.code) || isZip || isTar || isCompressedTar || isDiskImage
-      || hasSuffix(Self.otherArchives)
+    switch kind {
+    case .zip, .tar, .compressedTar, .diskImage, .otherArchive, .code: true
+    case .compressed, nil: isLibrary || isCompressedTar
+    }
   }
 
   /// The name without the suffix of a compression; empty where it has none.
   var withoutCompression: [UInt8] {
-    let suffix = Self.compressions.first { bytes.suffix($0.count) == $0[...] }
-    return suffix.map { Array(bytes.dropLast($0.count)) } ?? []
+    kind == .compressed ? Array(bytes.prefix(upTo: bytes.lastIndex(of: UInt8(ascii: ".")) ?? 0)) : []
   }
 
   /// Whether files of this name without the suffix of a compression hold device code.

@@ -21,8 +21,9 @@ private let zip64Extra: UInt16 = 1
 extension ZipArchive {
   /// Whether a file with these first bytes may be a zip archive.
   public static func isZip(prefix: ArraySlice<UInt8>) -> Bool {
+    guard prefix.first == 0x50 else { return false }
     // The third is the mark of an archive in several files, which one that came to be a single file keeps.
-    [[3, 4], [5, 6], [7, 8]].contains { prefix.starts(with: [0x50, 0x4B] + $0) }
+    return [[3, 4], [5, 6], [7, 8]].contains { prefix.starts(with: [0x50, 0x4B] + $0) }
   }
 
   /// Whether `source` ends as a zip archive does, whatever it starts with.

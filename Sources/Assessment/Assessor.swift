@@ -60,12 +60,20 @@ struct Assessor {
 
   /// Fills in the verdicts on units and packages.
   private mutating func judgeCode() {
-    for index in units.indices {
-      let (code, kernels) = (units[index].code, units[index].kernels)
-      units[index].verdicts = devices.map { code.verdict(on: effective($0), kernels: kernels) }
-      units[index].plain = zip(devices, units[index].verdicts).map { device, verdict in
+    let effective = devices.map { self.effective($0) }
+    // Small libraries are often alike.
+    for alike in groups(
+      of: units.indices, by: { JudgedCode(code: units[$0].code, kernels: units[$0].kernels) })
+    {
+      let (code, kernels) = (units[alike[0]].code, units[alike[0]].kernels)
+      let verdicts = effective.map { code.verdict(on: $0, kernels: kernels) }
+      let plain = verdicts.map { verdict in
         verdict.device.knownDriver == nil
-          ? verdict : code.verdict(on: effective(device).withoutDriver, kernels: kernels)
+          ? verdict : code.verdict(on: verdict.device.withoutDriver, kernels: kernels)
+      }
+      for index in alike {
+        units[index].verdicts = verdicts
+        units[index].plain = plain
       }
     }
     for index in packages.indices {
@@ -137,6 +145,12 @@ struct Assessor {
     }
     return effective
   }
+}
+
+/// All that the verdict on a unit depends on, besides the device.
+private struct JudgedCode: Hashable {
+  var code: CodeUnit
+  var kernels: KernelNames
 }
 
 extension Device {

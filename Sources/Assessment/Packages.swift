@@ -279,7 +279,7 @@ private struct OnDevice {
   /// Whether the device is older than all that a unit was made for, so that who made it knew the device.
   private func isOlderThanCode(of position: Int) -> Bool {
     let own = verdicts[position].device.computeCapability
-    return rule.units[package.units[position]].code.targets.allSatisfy { ComputeCapability($0.target) > own }
+    return rule.units[package.units[position]].targets.allSatisfy { ComputeCapability($0.target) > own }
   }
 
   /// The verdict over units that all count.

@@ -11,7 +11,9 @@ public struct AssessedUnit: Sendable {
   public var files: [Int]
   /// Where each of them is: for a package in several environments its own copies.
   public var paths: [Path]
-  public var code: CodeUnit
+  public let code: CodeUnit
+  /// See ``CodeUnit/targets``.
+  public let targets: [ImageSignature]
   /// The kernels of those modules whose names were read.
   public var kernels: KernelNames
   /// Indices of the packages that the files belong to, in the facts of the stack: several where the same file is in
@@ -90,8 +92,9 @@ extension View {
       let file = files[index]
       units.append(
         AssessedUnit(
-          path: file.path, files: [index], paths: [file.path], code: file.unit, kernels: file.kernels,
-          packages: packages, isNVIDIAs: table.isNVIDIAs(file.path),
+          path: file.path, files: [index], paths: [file.path], code: file.unit,
+          targets: file.unit.targets, kernels: file.kernels, packages: packages,
+          isNVIDIAs: table.isNVIDIAs(file.path),
           isDecisive: table.isDecisive(file.path), alternative: Alternative(file.path),
           isPickedFrom: file.format == .cubin || file.format == .ptx))
     }
@@ -134,10 +137,11 @@ extension View {
         alone[members[0].file, default: []] += package
         continue
       }
+      let alternatives = CodeUnit(alternatives: code)
       var unit = AssessedUnit(
-        path: folder, files: members.map(\.file), paths: members.map(\.path),
-        code: CodeUnit(alternatives: code), kernels: KernelNames(),
-        packages: package, isNVIDIAs: table.isNVIDIAs(folder), isPickedFrom: true)
+        path: folder, files: members.map(\.file), paths: members.map(\.path), code: alternatives,
+        targets: alternatives.targets, kernels: KernelNames(), packages: package,
+        isNVIDIAs: table.isNVIDIAs(folder), isPickedFrom: true)
       unit.cachedBy = framework
       units.append(unit)
     }

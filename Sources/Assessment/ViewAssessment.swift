@@ -108,10 +108,13 @@ extension Assessor {
   /// One answer for each device, from the verdicts on the packages and the checks that stop them. Fills in the final
   /// verdicts.
   mutating func answers(_ checks: [Check]) -> [Answer] {
-    devices.indices.map { device in
-      let own = checks.filter { $0.device == nil || $0.device == device }
-      return answer(
-        on: device, namesDevices ? own : own + runtimeCodeChecks(on: device..<device + 1))
+    var own = devices.map { _ in [Check]() }
+    for check in checks {
+      for device in check.device.map({ $0..<$0 + 1 }) ?? devices.indices { own[device].append(check) }
+    }
+    return devices.indices.map { device in
+      answer(
+        on: device, namesDevices ? own[device] : own[device] + runtimeCodeChecks(on: device..<device + 1))
     }
   }
 

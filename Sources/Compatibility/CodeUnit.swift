@@ -300,6 +300,7 @@ public struct CodeUnit: Hashable, Sendable {
   /// such.
   public func modulesToName(on device: Device, kernels: KernelNames) -> [Int] {
     if device.isSupportedByDriver == false { return [] }
+    if groups.allSatisfy({ $0.modules.allSatisfy(kernels.isRead) }) { return [] }
     let verdict = judge(on: device, kernels).verdict
     let open = (verdict.uncovered + verdict.presumed).flatMap(\.modules).sorted()
     let unnamed = open.filter { !kernels.isRead($0) }

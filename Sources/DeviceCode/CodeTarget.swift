@@ -30,16 +30,13 @@ public struct CodeTarget: Hashable, Sendable {
   /// Reads `90a`, `sm_90a`, `compute_90a` or `lto_90a`; nil for anything else.
   public init?(_ text: some StringProtocol) {
     var rest = Substring(text)
-    for prefix in ["sm_", "compute_", "lto_"] where rest.hasPrefix(prefix) {
-      rest = rest.dropFirst(prefix.count)
-      break
+    if let end = rest.utf8.firstIndex(of: UInt8(ascii: "_")) {
+      guard ["sm", "compute", "lto"].contains(rest[..<end]) else { return nil }
+      rest = rest[rest.utf8.index(after: end)...]
     }
-    var suffix = Suffix.none
-    if let last = rest.last, let known = Suffix(rawValue: String(last)) {
-      suffix = known
-      rest = rest.dropLast()
-    }
-    guard !rest.isEmpty, rest.utf8.allSatisfy({ (48...57).contains($0) }), let number = UInt32(rest)
+    let digits = rest.utf8.prefix { (48...57).contains($0) }
+    guard let number = UInt32(Substring(digits)),
+      let suffix = Suffix(rawValue: String(rest[digits.endIndex...]))
     else { return nil }
     self.init(number, suffix)
   }

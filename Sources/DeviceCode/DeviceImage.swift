@@ -93,8 +93,9 @@ public struct PTXISAVersion: Hashable, Sendable, Comparable, CustomStringConvert
 
   /// Reads `9.5`; nil for anything else.
   public init?(_ text: some StringProtocol) {
-    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-    guard parts.count == 2, let major = UInt16(parts[0]), let minor = UInt16(parts[1]) else { return nil }
+    guard let dot = text.utf8.firstIndex(of: UInt8(ascii: ".")), let major = UInt16(text[..<dot]),
+      let minor = UInt16(text[text.utf8.index(after: dot)...])
+    else { return nil }
     self.init(Int(major), Int(minor))
   }
 

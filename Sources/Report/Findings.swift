@@ -80,12 +80,12 @@ struct Findings {
       case .cached, .forOtherGPUs, .notTaken: continue
       case .counts, .withoutCode: break
       }
+      // In an overview the table tells which GPUs a library is for.
+      if question.isAboutTargetsOnly { continue }
+      if !question.namesDevices, verdict.verdict != .partial, verdict.verdict != .noDeviceCode { continue }
       guard let finding = self.finding(verdict, unit: unit, device: device),
         !finding.devices.isEmpty || device == 0
       else { continue }
-      // In an overview the table tells which GPUs a library is for.
-      if question.isAboutTargetsOnly { continue }
-      if !question.namesDevices, finding.verdict != .partial, finding.verdict != .noDeviceCode { continue }
       if let same = findings.firstIndex(where: {
         $0.verdict == finding.verdict && $0.what == finding.what
           && (!question.namesDevices || $0.why == finding.why)
@@ -203,7 +203,7 @@ struct Findings {
 
   /// "it carries sm_37 sm_50 compute_70".
   private func carried(by unit: Int) -> String {
-    let targets = part.units[unit].code.targets.map(\.targetName)
+    let targets = part.units[unit].targets.map(\.targetName)
     return "it carries \(targets.joined(separator: " "))"
   }
 

@@ -326,7 +326,7 @@ extension ScanReport {
     let packaged = Set(part.packages.flatMap(\.units))
     for (index, unit) in part.units.enumerated() where !packaged.contains(index) {
       guard let framework = unit.cachedBy else { continue }
-      let targets = unit.code.targets.map(\.targetName).joined(separator: " ")
+      let targets = unit.targets.map(\.targetName).joined(separator: " ")
       note(
         "\(part.name(of: index)) was compiled on earlier runs, for \(targets), and decides nothing: "
           + "\(framework) compiles again for another GPU")

@@ -21,6 +21,8 @@ extension ScanResult {
     for entry in libraries where entry.file.format == .cubin { cubins[entry.place.folder, default: 0] += 1 }
     /// The modules whose names are wanted first, where that is known already.
     var first: [Int: [Int]] = [:]
+    /// The same for units that were met: small libraries are often alike.
+    var known: [CodeUnit: [Int]] = [:]
     let candidates = libraries.indices.filter { index in
       guard wanted?.contains(index) ?? true else { return false }
       let entry = libraries[index]
@@ -34,7 +36,8 @@ extension ScanResult {
       {
         return true
       }
-      let modules = reading.modulesToName(of: entry.unit, KernelNames())
+      let modules = known[entry.unit] ?? reading.modulesToName(of: entry.unit, KernelNames())
+      known[entry.unit] = modules
       first[index] = modules
       return !modules.isEmpty
     }

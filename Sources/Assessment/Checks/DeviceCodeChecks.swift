@@ -26,7 +26,7 @@ extension Assessor {
   }
 
   private func carried(by unit: Int) -> String {
-    let targets = units[unit].code.targets.map(\.targetName)
+    let targets = units[unit].targets.map(\.targetName)
     return targets.isEmpty ? "no portable device code" : targets.joined(separator: " ")
   }
 
@@ -125,7 +125,7 @@ extension Assessor {
   /// `sm_50 to sm_90`: what some units carry.
   private func range(of units: [Int]) -> String {
     var seen: Set<String> = []
-    let all = units.flatMap { self.units[$0].code.targets }.filter { seen.insert($0.targetName).inserted }
+    let all = units.flatMap { self.units[$0].targets }.filter { seen.insert($0.targetName).inserted }
       .sorted { $0.target < $1.target }
     let cubins = all.filter { $0.kind != .ptx }.map(\.targetName)
     let ptx = all.filter { $0.kind == .ptx }.map(\.targetName)
@@ -217,6 +217,8 @@ extension Assessor {
     let own = effective(devices[device])
     if own.isSupportedByDriver == false { return [] }
     let driver = own.knownDriver
+    // Without a driver this only says what is not known, which an overview tells of nothing but what is not guaranteed.
+    if driver == nil, !namesDevices, package.plain[device].code != .notGuaranteed { return [] }
     var part = package
     part.units = package.plain[device].counting.map { package.units[$0] }
     let verdicts = part.units.map { units[$0].verdicts[device] }

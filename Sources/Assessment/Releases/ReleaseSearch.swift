@@ -183,7 +183,7 @@ extension Assessor {
   /// The targets of the code that counts, each once, but for libraries of NVIDIA's that it brings along.
   fileprivate var ownTargets: [String] {
     let own = units.filter { !$0.isNVIDIAs }
-    let images = (own.isEmpty ? units : own).flatMap(\.code.targets)
+    let images = (own.isEmpty ? units : own).flatMap(\.targets)
     let ordered = images.sorted {
       ($0.kind == .ptx ? 1 : 0, $0.target) < ($1.kind == .ptx ? 1 : 0, $1.target)
     }

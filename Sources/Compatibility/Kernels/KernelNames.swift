@@ -88,6 +88,20 @@ public struct KernelNames: Sendable {
   }
 }
 
+/// Equal where the same was read. The rest follows from the names.
+extension KernelNames: Hashable {
+  public static func == (left: KernelNames, right: KernelNames) -> Bool {
+    left.modules == right.modules && left.unreadable == right.unreadable && left.names == right.names
+      && left.tables == right.tables
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(modules.count)
+    hasher.combine(unreadable.count)
+    hasher.combine(names.count)
+  }
+}
+
 extension KernelNames: Codable {
   private enum CodingKeys: String, CodingKey { case names, modules, unreadable }
 

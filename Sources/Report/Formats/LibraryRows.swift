@@ -20,7 +20,7 @@ struct LibraryRow {
     package.map { part.nameAndVersion(of: $0) } ?? ("", nil)
   }
 
-  var targets: [String] { unit?.code.targets.map(\.targetName) ?? [] }
+  var targets: [String] { unit?.targets.map(\.targetName) ?? [] }
 }
 
 extension ViewAssessment {

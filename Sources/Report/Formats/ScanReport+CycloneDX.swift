@@ -93,7 +93,7 @@ extension ScanReport {
         ("cubinspect:modules", "\(units.reduce(0) { $0 + $1.code.moduleCount })"),
         (
           "cubinspect:targets",
-          units.flatMap(\.code.targets).targetNames.joined(separator: " ")
+          units.flatMap(\.targets).targetNames.joined(separator: " ")
         ),
       ]
     }

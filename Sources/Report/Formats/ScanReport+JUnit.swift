@@ -73,7 +73,7 @@ private struct JUnitSuite {
         if !clauses.isEmpty {
           item.outcome = (
             .failure, "requirement", clauses.joined(separator: "; "),
-            "it carries \(unit.code.targets.map(\.targetName).joined(separator: " "))"
+            "it carries \(unit.targets.map(\.targetName).joined(separator: " "))"
           )
         }
         cases.append(item)
