@@ -85,6 +85,8 @@ public struct PackageVerdict: Sendable {
   public var verdict: Verdict
   /// For every unit of the package, in their order.
   public var standings: [Standing]
+  /// How much of the code that counts runs, and how much does not that should.
+  public var weight = Weight()
   /// Why it does not run, or not all of it.
   public var reasons: [Reason] = []
   /// It is the compilers at run time that keep it from running.
@@ -265,6 +267,7 @@ private struct OnDevice {
       }
     }
     let counting = deciding.filter { result.standings[$0] == .counts }
+    result.weight = weight(of: counting)
     (result.code, result.basis) = combined(counting)
     let isIncomplete = brought.contains { worth($0) == .incompatible }
     if !own.isEmpty, isIncomplete, let severity = result.code.severity,
@@ -299,15 +302,18 @@ private struct OnDevice {
       let worst = Verdict.worst(of: decisive)
       if worst == .incompatible || !decisive.isEmpty && !isHeld { return (worst, .decisive) }
     }
-    let weight = zip(positions, all).reduce(Weight()) { sum, entry in
-      var own = verdicts[entry.0].weight
-      // What counts as running counts with all of it.
-      if entry.1 != .partial, entry.1 != .incompatible { own.gaps = 0 }
-      return sum + own
-    }
-    if weight.isNearlyNothing { return (.incompatible, .nearlyNothing) }
+    if weight(of: positions).isNearlyNothing { return (.incompatible, .nearlyNothing) }
     if !package.isNVIDIAs || isHeld { return (.partial, .someRun) }
     return (.worst(of: all.filter { $0 != .partial && $0 != .incompatible }), .picksByGPU)
+  }
+
+  private func weight(of positions: [Int]) -> Weight {
+    positions.reduce(Weight()) { sum, position in
+      var own = verdicts[position].weight
+      // What counts as running counts with all of it.
+      if worth(position) != .partial, worth(position) != .incompatible { own.gaps = 0 }
+      return sum + own
+    }
   }
 
   /// Sets aside the files that others are taken in place of.

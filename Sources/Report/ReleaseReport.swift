@@ -24,15 +24,20 @@ public struct ReleaseReport: Sendable {
     func add(_ line: String, _ indent: Int = 2) {
       text += wrapped(line, first: String(repeating: " ", count: indent), width: style.width)
     }
-    let mark = answer.newest != nil ? "✓" : answer.newestInPart != nil ? "!" : "✗"
-    let color: TextStyle.Color = answer.newest != nil ? .green : answer.newestInPart != nil ? .yellow : .red
+    let (mark, color): (String, TextStyle.Color) =
+      if let best = answer.best { isWhole(best) ? ("✓", .green) : ("!", .yellow) } else { ("✗", .red) }
     text += wrapped(
       "\(headline).", first: style.paint(mark, color) + " ", indent: 2, width: style.width)
     if let best = answer.best { add(best.command, 4) }
     if let best = answer.best, !details(of: best).isEmpty { add(details(of: best)) }
-    if let whole = answer.newest, let part = answer.newestInPart {
-      add("\(package) \(part.version) is newer and runs in part: \(reason(part)).")
-      if part.version != whole.version { add(part.command, 4) }
+    if let best = answer.best, let whole = answer.newest, let part = answer.newestInPart {
+      if isWhole(best) {
+        add("\(package) \(part.version) is newer and runs in part\(share(of: part)): \(reason(part)).")
+        add(part.command, 4)
+      } else {
+        add("\(package) \(whole.version) is the newest of which all runs.")
+        add(whole.command, 4)
+      }
     }
     for line in changes { add(line) }
     if let loss { add(loss) }
@@ -55,13 +60,25 @@ public struct ReleaseReport: Sendable {
       return
         "\(package) \(best.version) is the newest that works on \(gpus), with a compiler that is installed apart: \(listed(best.compilers))"
     }
-    if answer.newest != nil {
+    if isWhole(best) {
       let slow = best.answer.verdict == .jit ? ", after the driver compiles its PTX at the first start" : ""
       return
         "\(package) \(best.version) is \(isLatest(best) ? "the newest release that was measured, and \(probably)runs" : "the newest that \(probably)runs") on \(gpus)\(slow)"
     }
+    if best.runsMostly, let share = best.runningShare {
+      return
+        "\(package) \(best.version) is the newest \(isLatest(best) ? "release that was measured, and" : "of which") \(Int(share * 100)) % of the code \(probably)runs on \(gpus): \(reason(best))"
+    }
     return
-      "no measured release of \(package) runs whole on \(gpus); \(best.version) \(probably)does in part: \(reason(best))"
+      "no measured release of \(package) runs whole on \(gpus); \(best.version) \(probably)does in part\(share(of: best)): \(reason(best))"
+  }
+
+  /// Whether all of a release runs on all GPUs.
+  private func isWhole(_ release: AssessedRelease) -> Bool { release.version == answer.newest?.version }
+
+  /// ` (97 % of its code)`; empty where that is not known.
+  private func share(of release: AssessedRelease) -> String {
+    release.runningShare.map { " (\(Int($0 * 100)) % of its code)" } ?? ""
   }
 
   private var extentMeasured: Int { answer.releases.count }
@@ -206,6 +223,7 @@ public struct ReleaseReport: Sendable {
         writer.member("published", release.published)
         writer.array("pythons", release.pythons)
         writer.member("requiresPython", release.requiresPython)
+        writer.member("runningPercent", release.runningShare.map { UInt64($0 * 100) })
         writer.member("sha256", release.sha256)
         writer.member("source", release.source)
         writer.array("targets", release.targets)
@@ -224,14 +242,10 @@ extension AssessedRelease {
     cuda.map { isMajorOnly ? "\($0.major)" : $0.description }
   }
 
-  /// `Python 3.8 to 3.12`, `Python >=3.9`.
+  /// `Python 3.8 to 3.12`, `Python 3.9 or newer`.
   var python: String? {
-    guard let first = pythons.first, let last = pythons.last else {
-      return requiresPython.map { "Python \($0)" }
-    }
-    if pythons.count == 1 {
-      return first.hasSuffix("+") ? "Python \(first.dropLast()) or newer" : "Python \(first)"
-    }
-    return last.hasSuffix("+") ? "Python \(first) or newer" : "Python \(first) to \(last)"
+    guard let (oldest, newest) = pythonRange else { return requiresPython.map { "Python \($0)" } }
+    guard let newest else { return "Python \(oldest) or newer" }
+    return oldest == newest ? "Python \(oldest)" : "Python \(oldest) to \(newest)"
   }
 }

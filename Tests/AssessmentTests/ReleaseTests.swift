@@ -14,6 +14,8 @@ import Testing
   private struct Release {
     var version: String
     var targets: [String]?
+    /// Modules with one target each, besides.
+    var more: [String] = []
     var pythons: [String] = ["3.12"]
     var needs = "libcudart.so.12"
     var requires: [String] = []
@@ -35,7 +37,7 @@ import Testing
       var view = View(kind: .wheel, paths: [Path("ops-\(release.version).whl")])
       var tree = TreeBuilder()
       tree.distribution("ops", release.version, requires: release.requires)
-      view.files = release.targets.map { [codeFile("ops/_C.so", [$0])] } ?? []
+      view.files = release.targets.map { [codeFile("ops/_C.so", [$0] + release.more.map { [$0] })] } ?? []
       view.files += release.byCUDA.sorted { $0.key < $1.key }.map {
         codeFile("ops/libops_cuda\($0.key).so", [$0.value])
       }
@@ -88,6 +90,44 @@ import Testing
       ])
     #expect(
       try ReleaseAnswer(question(["V100"]), in: table).releases.map(\.answer.kind) == [.yes, .yes, .yes])
+  }
+
+  /// A release of which most runs is taken before an older one of which all does, and one of which little runs is not.
+  @Test func mostOfANewerRelease() throws {
+    let answer = try ReleaseAnswer(
+      question(["A100"]),
+      in: table([
+        Release(version: "1.0", targets: ["sm_80", "sm_90"]),
+        Release(version: "2.0", targets: ["sm_80", "sm_90"], more: ["sm_80", "sm_80", "sm_90"]),
+        Release(version: "3.0", targets: ["sm_80", "sm_90"], more: ["sm_90", "sm_90", "sm_90"]),
+      ]))
+    #expect(answer.releases.map(\.runningShare) == [1, 0.75, 0.25])
+    #expect(answer.newest?.version == "1.0")
+    #expect(answer.newestInPart?.version == "3.0")
+    #expect(answer.best?.version == "1.0")
+    let most = try ReleaseAnswer(
+      question(["A100"]),
+      in: table([
+        Release(version: "1.0", targets: ["sm_80", "sm_90"]),
+        Release(version: "2.0", targets: ["sm_80", "sm_90"], more: ["sm_80", "sm_80", "sm_90"]),
+      ]))
+    #expect(most.best?.version == "2.0")
+    let text = ReleaseReport(question: try question(["A100"]), answer: most).text(TextStyle())
+    #expect(text.contains("75 % of the code runs on A100"))
+    #expect(text.contains("ops 1.0 is the newest of which all runs."))
+  }
+
+  @Test(
+    arguments: [
+      (["3.8+"], "<3.15,>=3.10", "3.10", "3.14"), (["3.8+"], nil, "3.8", nil), ([], ">=3.9", "3.9", nil),
+      (["3.9", "3.10"], ">=3.6.1", "3.9", "3.10"), (["2.7", "3.5"], nil, "2.7", "3.5"),
+    ] as [([String], String?, String, String?)])
+  func whichPythons(_ tags: [String], _ condition: String?, _ oldest: String, _ newest: String?) throws {
+    let release = SurveyTable.Release(
+      version: "1.0", published: "2026-01-01", pythons: tags, requiresPython: condition)
+    let range = try #require(release.pythonRange)
+    #expect(range.oldest == oldest)
+    #expect(range.newest == newest)
   }
 
   private func question(

@@ -59,8 +59,11 @@ public struct ReleaseAnswer: Sendable {
   /// How far it was measured.
   public var extent: ReleaseExtent
 
-  /// The one to install.
-  public var best: AssessedRelease? { newest ?? newestInPart }
+  /// The one to install: the newest of which all or most runs, else the newest of which a part does.
+  public var best: AssessedRelease? {
+    if let part = newestInPart, part.runsMostly { return part }
+    return newest ?? newestInPart
+  }
 }
 
 /// How far a package was measured.
@@ -102,12 +105,18 @@ public struct AssessedRelease: Sendable {
   /// The versions of Python that it has wheels for, see ``SurveyTable/Release/pythons``.
   public var pythons: [String]
   public var requiresPython: String?
+  /// The oldest and the newest version of Python that tags and condition admit; no newest where every newer one is
+  /// admitted. Nil where there are neither, or nobody understands them.
+  public var pythonRange: (oldest: String, newest: String?)?
   /// The version of PyTorch that it requires, where it is one: `torch==2.5.1`.
   public var pins: [String]
   /// What it compiles with at run time and does not bring along, with the toolkits that would do.
   public var compilers: [String] = []
   /// One for each GPU.
   public var answers: [Answer]
+  /// How much of its own code runs, from 0 to 1: on the GPU on which least does. Nil for PyTorch, whose builds are in a
+  /// table, and where nothing was judged.
+  public var runningShare: Double?
   /// The answer on all GPUs: the worst.
   public var answer: Answer
   /// The oldest driver for all GPUs; nil where nothing asks for one.
@@ -129,6 +138,9 @@ public struct AssessedRelease: Sendable {
   public var needsCompiler: Bool {
     answer.kind == .unknown && answer.reasons.contains { $0.code == .compilerNotKnown }
   }
+
+  /// Whether some of it does not run, but less than the rest: a feature of newer GPUs mostly, which the package does without.
+  public var runsMostly: Bool { answer.kind == .partly && (runningShare ?? 0) >= 0.5 }
 
   /// How much of it runs, whatever stands in the way of the rest.
   var rank: Int {

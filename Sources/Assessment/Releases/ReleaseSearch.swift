@@ -113,12 +113,13 @@ extension AssessedRelease {
       version: wheel.release, published: row.published, file: wheel.file, sha256: wheel.sha256,
       cuda: areAlternatives ? question.cuda.map { [$0] } ?? running : versions, isMajorOnly: isMajorOnly,
       targets: assessor.ownTargets, pythons: row.pythons, requiresPython: row.requiresPython,
+      pythonRange: row.pythons.isEmpty && row.requiresPython == nil ? nil : row.pythonRange,
       pins: pinned.map { "torch==\($0)" },
       compilers: distinct(
         checks.filter { $0.id == .runtimeCode && $0.status == .unknown }.map { check in
           check.summary + (check.detail.map { "; \($0)" } ?? "")
         }),
-      answers: answers, answer: .combined(answers, by: asked.tables),
+      answers: answers, runningShare: assessor.runningShare, answer: .combined(answers, by: asked.tables),
       oldestDriver: answers.contains { $0.kind == .no } ? nil : assessor.driverDemand()?.driver,
       lastDriverBranch: asked.devices.compactMap(\.device.lastDriverBranch).min(),
       command: "pip install \(wheel.package)==\(wheel.release)", position: position,
@@ -176,6 +177,18 @@ extension View {
       Facts(views: [self]), Question(devices: devices, namesDevices: false, tables: tables)
     ).answers
     return zip(current, answers).filter { [.yes, .partly].contains($0.1.kind) }.map(\.0)
+  }
+}
+
+extension Assessor {
+  /// How much of the code of all packages runs, on the device on which least does; nil where there is none.
+  fileprivate var runningShare: Double? {
+    devices.indices.compactMap { device -> Double? in
+      let weight = packages.filter { !$0.isBrought || packages.count == 1 }
+        .reduce(Weight()) { $0 + $1.verdicts[device].weight }
+      let all = weight.running + weight.gaps
+      return all == 0 ? nil : Double(weight.running) / Double(all)
+    }.min()
   }
 }
 

@@ -29,8 +29,10 @@ extension ReleaseAnswer {
       return AssessedRelease(
         version: choice?.version ?? version, source: table.sources[build.source],
         isConfirmed: build.isConfirmed, cuda: [build.cuda], isMajorOnly: false,
-        targets: targets.images.map(\.targetName), pythons: release.python, pins: [], answers: answers,
-        answer: Answer(choice?.fit, devices.first, version), oldestDriver: choice?.drivers?.first,
+        targets: targets.images.map(\.targetName), pythons: release.python,
+        pythonRange: release.python.first.map { ($0, release.python.last) }, pins: [], answers: answers,
+        runningShare: nil, answer: Answer(choice?.fit, devices.first, version),
+        oldestDriver: choice?.drivers?.first,
         lastDriverBranch: choice?.drivers?.lastBranch,
         command: table.command(
           installing: build, of: release, version: choice?.version ?? version, over: "", companions: [],

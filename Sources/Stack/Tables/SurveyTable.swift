@@ -117,6 +117,18 @@ extension ArraySlice<UInt8> {
 }
 
 extension SurveyTable.Release {
+  /// The oldest and the newest version of Python that it has a wheel for; no newest where every newer one is admitted. Nil
+  /// where the metadata cannot be understood.
+  public var pythonRange: (oldest: String, newest: String?)? {
+    let known = [(2, 7)] + (0...Self.newestPython).map { (3, $0) }
+    let supported = known.map { "\($0).\($1)" }.filter { supports(python: $0) == true }
+    guard let oldest = supported.first, let newest = supported.last else { return nil }
+    return (oldest, newest == "3.\(Self.newestPython)" ? nil : newest)
+  }
+
+  /// A minor version of Python 3 that no metadata names as its last.
+  private static let newestPython = 50
+
   /// Whether it has a wheel for a version of Python, such as `3.12`; nil where the metadata cannot be understood.
   public func supports(python: String) -> Bool? {
     let own = VersionNumbers(python)
