@@ -41,11 +41,13 @@ public struct Flag: Hashable, Sendable {
   public var replacesCommand: Bool
   /// Not listed in help, man page and completions.
   public var isHidden: Bool
+  /// The environment variables that stand for it.
+  public var variables: Variables
 
   public init(
     _ long: String, short: Character? = nil, _ kind: Kind = .switch, values: Values = .any,
     documentation: String, defaultValue: String? = nil, group: String = "Options",
-    replacesCommand: Bool = false, isHidden: Bool = false
+    replacesCommand: Bool = false, isHidden: Bool = false, variables: Variables = .any
   ) {
     self.long = long
     self.short = short
@@ -56,6 +58,7 @@ public struct Flag: Hashable, Sendable {
     self.group = group
     self.replacesCommand = replacesCommand
     self.isHidden = isHidden
+    self.variables = variables
   }
 
   /// The name of the flag's value; nil for a switch.

@@ -1,4 +1,5 @@
-/// A command line as it was typed: which command, which flags in which order, which positional arguments.
+/// A command line as it was typed: which command, which flags in which order, which positional arguments; and behind the
+/// flags those that environment variables stand for.
 ///
 /// Values are arguments still; what they mean is the program's to say.
 public struct ParsedArguments: Hashable, Sendable {
@@ -8,16 +9,19 @@ public struct ParsedArguments: Hashable, Sendable {
     public var flag: String
     /// The value; nil for a switch, and for an optional value that was left out.
     public var value: Argument?
+    /// The environment variable that it is from; nil for the command line.
+    public var variable: String?
 
-    public init(flag: String, value: Argument? = nil) {
+    public init(flag: String, value: Argument? = nil, variable: String? = nil) {
       self.flag = flag
       self.value = value
+      self.variable = variable
     }
   }
 
   /// The names from the program to the subcommand.
   public var commandPath: [String]
-  /// In the order of the command line.
+  /// In the order of the command line, then those of the environment.
   public var occurrences: [Occurrence]
   public var positionals: [Argument]
   /// Whether the subcommand was not named, and is the program's default.
@@ -37,6 +41,11 @@ public struct ParsedArguments: Hashable, Sendable {
 
   /// The last value given; nil when there is none.
   public func value(of flag: Flag) -> Argument? { values(of: flag).last }
+
+  /// The environment variable that gave the flag its values; nil where they were typed.
+  public func variable(of flag: Flag) -> String? {
+    occurrences.first { $0.flag == flag.long }?.variable
+  }
 
   /// Every value given, in order.
   public func values(of flag: Flag) -> [Argument] {

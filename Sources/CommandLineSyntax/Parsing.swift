@@ -3,12 +3,17 @@ extension Command {
   ///
   /// Flags may stand anywhere, as `--flag=value`, `--flag value`, `-f value`, `-fvalue`, and switches together as
   /// `-qv`; `--` ends them, and a lone `-` is a positional argument.
-  public func parse(_ arguments: [Argument]) throws(UsageError) -> ParsedArguments {
+  ///
+  /// - Parameter environment: the values of environment variables, which stand for flags that were not typed; nil for one
+  ///   that is not set. See ``variables(for:of:)``.
+  public func parse(
+    _ arguments: [Argument], environment: (String) -> Argument? = { _ in nil }
+  ) throws(UsageError) -> ParsedArguments {
     var parser = Parser(program: self)
     for argument in arguments {
       try parser.read(argument)
     }
-    return try parser.finish()
+    return try parser.finish(environment)
   }
 }
 
@@ -133,7 +138,26 @@ private struct Parser {
       suggestions: nearMatches(for: value.text, in: choices, limit: 1))
   }
 
-  mutating func finish() throws(UsageError) -> ParsedArguments {
+  /// Adds the flags that environment variables stand for. An empty variable counts as not set.
+  mutating func read(_ environment: (String) -> Argument?) throws(UsageError) {
+    let name = result.commandPath.count > 1 ? command.name : nil
+    for flag in flags where !result.has(flag) {
+      for variable in program.variables(for: flag, of: name) {
+        guard let value = environment(variable), !value.bytes.isEmpty else { continue }
+        let occurrences: [ParsedArguments.Occurrence]
+        do throws(UsageError.Reason) {
+          occurrences = try flag.occurrences(from: value, of: variable)
+        } catch {
+          throw failure(error)
+        }
+        for case let value? in occurrences.map(\.value) { try check(value, flag.values, of: variable) }
+        result.occurrences += occurrences
+        break
+      }
+    }
+  }
+
+  mutating func finish(_ environment: (String) -> Argument?) throws(UsageError) -> ParsedArguments {
     if let pending { throw failure(.missingValue(pending)) }
     if flags.contains(where: { $0.replacesCommand && result.has($0) }) { return result }
     if !command.subcommands.isEmpty {
@@ -144,6 +168,7 @@ private struct Parser {
       result.commandPath.append(subcommand.name)
       result.isCommandImplied = true
     }
+    try read(environment)
 
     let expected = command.positionals
     for (place, positional) in expected.enumerated() where positional.isRequired {

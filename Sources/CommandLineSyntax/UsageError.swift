@@ -1,6 +1,6 @@
 /// A command line that cannot be followed.
 public struct UsageError: Error, Hashable, Sendable {
-  public enum Reason: Hashable, Sendable {
+  public enum Reason: Error, Hashable, Sendable {
     /// A word that starts with a dash and names no flag, as typed.
     case unknownFlag(Argument)
     case unknownCommand(Argument)

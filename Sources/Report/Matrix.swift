@@ -8,6 +8,8 @@ public struct Matrix: Sendable {
   public var rows: [[String]]
   /// For each row where it is from.
   public var sources: [String]
+  /// What stands in place of rows where there are none; nil where the title says it.
+  public var whenEmpty: String? = "No row has what was asked for."
 
   /// - Parameter rows: the cells of each row, and its source.
   public init(
@@ -51,10 +53,11 @@ public struct Matrix: Sendable {
 
   public func text(_ style: TextStyle) -> String {
     var output = Array(wrapped(title, first: "", width: style.width).utf8)
-    output.append(UInt8(ascii: "\n"))
     guard !rows.isEmpty else {
-      return String(decoding: output, as: UTF8.self) + "  No row has what was asked for.\n"
+      if let whenEmpty { output += Array("\n  \(whenEmpty)\n".utf8) }
+      return String(decoding: output, as: UTF8.self)
     }
+    output.append(UInt8(ascii: "\n"))
     TextTable(columns.map { .left($0) }).write(style, to: &output) { table in
       for row in rows {
         for cell in row { table.add(cell) }

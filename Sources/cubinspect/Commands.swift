@@ -140,7 +140,7 @@ extension Flag {
       not know. A row that it knows is replaced. A file with whole tables, as the package cubinspect-data has it, takes \
       the place of the program's. May be given several times; Docs/Data.md describes the files.
       """,
-    group: "Tables")
+    group: "Tables", variables: .none)
   static let failOnLoss = Flag(
     "fail-on", .value("LOSS"),
     values: .suggestions(["never", "lost"] + Loss.allCases.map(\.rawValue)),
@@ -162,21 +162,21 @@ extension Flag {
       Write the result as text or json, to FILE or to standard output. May be given several times: \
       -o text -o json=report.json does both.
       """,
-    defaultValue: "text", group: "Output")
+    defaultValue: "text", group: "Output", variables: .ofCommand)
   static let kernelsOutput = Flag(
     "output", short: "o", .repeated("FORMAT[=FILE]"), values: .suggestions(["text", "json", "csv", "tsv"]),
     documentation: """
       Write the result as text or json, or as csv or tsv with a line for each kernel and target, to FILE or to standard \
       output. May be given several times: -o text -o csv=kernels.csv does both.
       """,
-    defaultValue: "text", group: "Output")
+    defaultValue: "text", group: "Output", variables: .ofCommand)
   static let tableOutput = Flag(
     "output", short: "o", .repeated("FORMAT[=FILE]"),
     values: .suggestions(["text", "markdown", "csv", "tsv", "json"]),
     documentation: """
       Write the table as text, markdown, csv, tsv or json, to FILE or to standard output. May be given several times.
       """,
-    defaultValue: "text", group: "Output")
+    defaultValue: "text", group: "Output", variables: .ofCommand)
   static let scanOutput = Flag(
     "output", short: "o", .repeated("FORMAT[=FILE]"),
     values: .suggestions(Output.Format.allCases.map(\.rawValue)),
@@ -185,7 +185,7 @@ extension Flag {
       form for other tools: ndjson, csv and tsv (a line for each library and GPU), markdown (for a job's summary or a comment), \
       html (one page), sarif, junit, cyclonedx (a bill of materials). May be given several times: -o text -o json=report.json does both.
       """,
-    defaultValue: "text", group: "Output")
+    defaultValue: "text", group: "Output", variables: .ofCommand)
   static let sarifLocation = Flag(
     "sarif-location", .value("FILE"), values: .files,
     documentation: """
@@ -200,7 +200,7 @@ extension Flag {
   static let factsFile = Flag(
     "output", short: "o", .value("FILE"), values: .files,
     documentation: "Write the facts into FILE, which appears whole or not at all.",
-    defaultValue: "standard output", group: "Output")
+    defaultValue: "standard output", group: "Output", variables: .ofCommand)
   static let compact = Flag(
     "compact",
     documentation: """
@@ -221,7 +221,8 @@ extension Flag {
     "machine", .value("MACHINE"), values: .choices(["x86_64", "aarch64"]),
     documentation: "Only wheels for this processor.",
     defaultValue: "that of the GPU where it is part of one, else x86_64", group: "What to judge for")
-  static let json = Flag("json", documentation: "The same as -o json.", group: "Output")
+  static let json = Flag(
+    "json", documentation: "The same as -o json.", group: "Output", variables: .none)
   static let limit = Flag(
     "limit", .repeated("NAME=VALUE"),
     values: .suggestions(ArchiveLimits.Name.allCases.map { "\($0.rawValue)=\(defaultLimit($0))" }),
@@ -260,9 +261,10 @@ extension Flag {
   static let into = Flag(
     "into", .value("DIR"), values: .directories,
     documentation: "Write the files into this directory; it is made if it is missing.",
-    group: "Where to write")
+    group: "Where to write", variables: .ofCommand)
   static let force = Flag(
-    "force", documentation: "Replace files that are there already.", group: "Where to write")
+    "force", documentation: "Replace files that are there already.", group: "Where to write",
+    variables: .ofCommand)
 
   static let color = Flag(
     "color", .value("WHEN"), values: .choices(["auto", "always", "never"]),
@@ -632,6 +634,17 @@ extension Command {
       Example("What is in this log?", "cubinspect explain - < job.log"),
     ])
 
+  static let config = Command(
+    "config", summary: "Show which options environment variables set, and for which commands.",
+    discussion: """
+      Every option can be set by an environment variable, whose name is its own in capitals: CUBINSPECT_GPU=A100 stands for \
+      --gpu A100 in every command that has this option, and CUBINSPECT_SCAN_GPU=A100 in scan alone. What is typed wins, then \
+      the variable of the command. A switch is set by 1 and not by 0. Several values of an option that may be given several \
+      times stand on lines of their own. The options that write files have variables with the name of a command only: \
+      CUBINSPECT_SCAN_OUTPUT, CUBINSPECT_EXTRACT_INTO.
+      """,
+    flags: [.tableOutput, .json], examples: [Example("What is in force here?", "cubinspect config")])
+
   static let help = Command(
     "help", summary: "Explain a command.",
     positionals: [
@@ -639,7 +652,7 @@ extension Command {
         "COMMAND", .optional,
         values: .suggestions([
           "check", "scan", "which", "list", "kernels", "extract", "diff", "facts", "gpus", "tables",
-          "explain",
+          "explain", "config",
         ]),
         documentation: "The command to explain; without it, the program.")
     ])
@@ -692,6 +705,10 @@ extension Command {
       HelpSection(
         "Environment",
         entries: [
+          .init(
+            "CUBINSPECT_...",
+            "Every option: CUBINSPECT_GPU stands for --gpu of all commands, CUBINSPECT_SCAN_GPU for that of scan. The command config explains it, and shows what is set."
+          ),
           .init("NO_COLOR", "When set and not empty, text is not coloured, unless --color asks for it."),
           .init(
             "CUBINSPECT_DATA",
@@ -708,7 +725,7 @@ extension Command {
         ]),
     ],
     subcommands: [
-      check, scan, which, list, kernels, extract, diff, facts, gpus, tables, explain, help, completions,
-      licenses, man,
+      check, scan, which, list, kernels, extract, diff, facts, gpus, tables, explain, config, help,
+      completions, licenses, man,
     ], defaultSubcommand: check.name)
 }

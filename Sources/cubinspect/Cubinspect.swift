@@ -25,7 +25,7 @@ enum Cubinspect {
 
   private static func run(_ arguments: [Argument]) -> ExitStatus {
     do throws(UsageError) {
-      let parsed = try Command.cubinspect.parse(arguments)
+      let parsed = try Command.cubinspect.parse(arguments, environment: Terminal.variable)
       let command = parsed.commandPath.dropFirst().first
       if parsed.has(.version) {
         return Terminal.write(
@@ -52,6 +52,7 @@ enum Cubinspect {
       case "gpus": return try GPUsCommand(parsed).run()
       case "tables": return try TablesCommand(parsed).run()
       case "which": return try WhichCommand(parsed).run()
+      case "config": return try ConfigCommand(parsed).run()
       case "help": return help(for: parsed.positionals.map(\.text))
       case "licenses":
         return Terminal.write(String(decoding: PackageResources.licenses_txt, as: UTF8.self))

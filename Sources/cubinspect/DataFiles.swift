@@ -65,7 +65,7 @@ extension ParsedArguments {
 }
 
 /// A file with tables or rows.
-private struct DataFile {
+struct DataFile {
   static let variable = "CUBINSPECT_DATA"
 
   var path: Path

@@ -19,13 +19,16 @@ struct Fetcher {
   private let patience: Duration
   private let isQuiet: Bool
 
+  /// Seconds after which a client that does nothing is ended.
+  static let timeoutVariable = "CUBINSPECT_CLIENT_TIMEOUT"
+
   init(_ arguments: ParsedArguments) throws(UsageError) {
     let scanner = try arguments.scanner
     limit = scanner.limits.inputSize
     platform = scanner.platform
     python = try arguments.pythonVersion
     blobs = arguments.value(of: .blobs).map { Path(bytes: $0.bytes) }
-    let seconds = Terminal.environment("CUBINSPECT_CLIENT_TIMEOUT")
+    let seconds = Terminal.environment(Self.timeoutVariable)
     patience = Int(seconds).flatMap { (1...1_000_000).contains($0) ? .seconds($0) : nil } ?? .seconds(600)
     isQuiet = arguments.isQuiet
   }

@@ -48,11 +48,13 @@ struct Output {
   static func all(
     _ arguments: ParsedArguments, reading inputs: [Path] = [], making folder: Path? = nil
   ) throws(UsageError) -> [Output] {
-    let values = arguments.values(of: .output)
+    // What is typed wins, and --json is a way to type --output.
+    let isReplaced = arguments.has(.json) && arguments.variable(of: .output) != nil
+    let values = isReplaced ? [] : arguments.values(of: .output)
     let formats: [Format] =
       switch arguments.commandPath.last {
       case "scan", "check": Format.allCases
-      case "tables": [.text, .markdown, .csv, .tsv, .json]
+      case "tables", "config": [.text, .markdown, .csv, .tsv, .json]
       case "kernels": [.text, .json, .csv, .tsv]
       default: [.text, .json]
       }
@@ -186,7 +188,8 @@ extension ParsedArguments {
 
   /// A usage error about the value of a flag.
   func invalid(_ flag: Flag, _ value: Argument, _ why: String) -> UsageError {
-    UsageError(.other("--\(flag.long) \(value): \(why)"), commandPath: commandPath)
+    let name = variable(of: flag) ?? "--\(flag.long)"
+    return UsageError(.other("\(name) \(value): \(why)"), commandPath: commandPath)
   }
 
   /// The configurations that `--image-config` names.

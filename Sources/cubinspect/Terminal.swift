@@ -44,8 +44,14 @@ enum Terminal {
   }
 
   /// A variable of the environment; empty where it is not set.
-  static func environment(_ name: String) -> String {
-    unsafe getenv(name).map { unsafe String(cString: $0) } ?? ""
+  static func environment(_ name: String) -> String { variable(name)?.text ?? "" }
+
+  /// The value of an environment variable with its bytes, which need not be UTF-8; nil where it is not set.
+  static func variable(_ name: String) -> Argument? {
+    // The system ends every value with a NUL.
+    unsafe getenv(name).map { text in
+      Argument(bytes: unsafe Array(UnsafeRawBufferPointer(start: text, count: strlen(text))))
+    }
   }
 
   /// The folders that `PATH` names, in which programs are looked for.

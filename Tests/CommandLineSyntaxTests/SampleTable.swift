@@ -7,7 +7,7 @@ extension Flag {
     documentation: "How ripe it must be. Anything riper is kept too.", defaultValue: "ripe", group: "Taste")
   static let output = Flag(
     "output", short: "o", .repeated("FORMAT[=FILE]"), values: .suggestions(["text", "json"]),
-    documentation: "Write the result.")
+    documentation: "Write the result.", variables: .ofCommand)
   static let peel = Flag("peel", short: "p", documentation: "Take the skin off.")
   static let sort = Flag("sort", .optionalValue("KEY"), documentation: "Sort the fruit.")
   static let secret = Flag("secret", documentation: "Not for everyone.", isHidden: true)

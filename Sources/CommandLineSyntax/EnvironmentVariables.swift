@@ -1,0 +1,54 @@
+extension Flag {
+  /// Which environment variables stand for a flag.
+  public enum Variables: Hashable, Sendable {
+    /// One of all commands that have it, and one of each command: `CUBINSPECT_GPU`, `CUBINSPECT_SCAN_GPU`.
+    case any
+    /// Only those of each command, because it writes files, or means something else in another command.
+    case ofCommand
+    /// None: the program reads a variable of that name in its own way.
+    case none
+  }
+}
+
+extension Command {
+  /// The environment variables that stand for a flag of one of the program's commands, the one that wins first.
+  ///
+  /// - Parameter command: nil for a program without subcommands.
+  public func variables(for flag: Flag, of command: String?) -> [String] {
+    guard !flag.replacesCommand else { return [] }
+    let own = command.map { variable($0, flag.long) }
+    return switch flag.variables {
+    case .any: [own, variable(flag.long)].compactMap { $0 }
+    case .ofCommand: [own ?? variable(flag.long)]
+    case .none: []
+    }
+  }
+
+  private func variable(_ words: String...) -> String {
+    ([name] + words).joined(separator: "_").uppercased().replacing("-", with: "_")
+  }
+}
+
+extension Flag {
+  /// What the value of an environment variable that stands for the flag is on a command line: an occurrence for each line
+  /// of the value, of a switch one or none.
+  ///
+  /// - Throws: why it is no value of the flag.
+  func occurrences(from value: Argument, of variable: String) throws(UsageError.Reason)
+    -> [ParsedArguments.Occurrence]
+  {
+    switch kind {
+    case .switch:
+      switch value.text.lowercased() {
+      case "1", "true", "yes", "on": return [.init(flag: long, variable: variable)]
+      case "0", "false", "no", "off": return []
+      default: throw .invalidValue(of: variable, value, expected: "1 or 0")
+      }
+    case .repeated:
+      return value.bytes.split(separator: UInt8(ascii: "\n")).map {
+        .init(flag: long, value: Argument(bytes: Array($0)), variable: variable)
+      }
+    case .value, .optionalValue: return [.init(flag: long, value: value, variable: variable)]
+    }
+  }
+}
