@@ -4,6 +4,13 @@ import Report
 import Scan
 
 extension Flag {
+  /// The same with what applies without it in one command; nil where it is needed.
+  func defaulting(to value: String?) -> Flag {
+    var flag = self
+    flag.defaultValue = value
+    return flag
+  }
+
   static let gpu = Flag(
     "gpu", .repeated("GPU"),
     values: .suggestions(["A100", "H100", "L4", "RTX 4090", "T4", "V100", "sm_80", "auto"]),
@@ -366,7 +373,8 @@ extension Command {
         documentation: "What to look at in place of the environment: what scan takes.")
     ],
     flags: [
-      .gpu, .driver, .host, .imageConfig, .require, .requireExact, .requirePTX, .failOn, .platform, .blobs,
+      .gpu.defaulting(to: "the GPUs of this machine, else one of each current generation"), .driver, .host,
+      .imageConfig, .require, .requireExact, .requirePTX, .failOn, .platform, .blobs,
       .wheelPython, .limit, .data,
       .details, .scanOutput, .json, .sarifLocation, .jobs,
     ],
@@ -549,13 +557,15 @@ extension Command {
       It is answered from what this program itself measured in the wheels of many packages, and judged as scan judges \
       the wheels. The answer says how far a package was measured. What was not measured is not guessed. tables \
       packages lists the measured packages.
+
+      --gpu or --host has to name the GPU.
       """,
     positionals: [
       Positional(
         "PACKAGE", values: .suggestions(["torch", "bitsandbytes", "onnxruntime-gpu", "xformers"]),
         documentation: "The name of a package on PyPI, such as bitsandbytes.")
     ],
-    flags: [.gpu, .driver, .host, .python, .cuda, .machine, .data, .output, .json],
+    flags: [.gpu.defaulting(to: nil), .driver, .host, .python, .cuda, .machine, .data, .output, .json],
     examples: [
       Example(
         "Which bitsandbytes runs on a GTX 980?", "cubinspect which bitsandbytes --gpu \"GTX 980\""),
@@ -620,7 +630,8 @@ extension Command {
           """)
     ],
     flags: [
-      .gpu, .driver, .host, .imageConfig, .package, .platform, .blobs, .wheelPython, .limit, .data, .details,
+      .gpu.defaulting(to: nil), .driver, .host, .imageConfig, .package, .platform, .blobs, .wheelPython,
+      .limit, .data, .details,
       .jobs,
     ],
     examples: [
