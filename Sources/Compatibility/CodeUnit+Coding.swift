@@ -65,11 +65,9 @@ package final class DecodingBudget: Sendable {
   /// The key of the budget in the user info of a decoder.
   package static let key = CodingUserInfoKey(rawValue: "budget")
 
-  fileprivate static let none = DecodingBudget(1 << 24)
-
-  /// The budget of the document that is decoded.
+  /// The budget of the document that is decoded; where it has none, one for each of its lists.
   static func of(_ decoder: any Decoder) -> DecodingBudget {
-    key.flatMap { decoder.userInfo[$0] as? DecodingBudget } ?? none
+    key.flatMap { decoder.userInfo[$0] as? DecodingBudget } ?? DecodingBudget(1 << 24)
   }
 
   /// - Throws: when the document stands for more than it may.

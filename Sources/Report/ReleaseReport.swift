@@ -245,7 +245,7 @@ extension AssessedRelease {
   /// `Python 3.8 to 3.12`, `Python 3.9 or newer`.
   var python: String? {
     guard let (oldest, newest) = pythonRange else { return requiresPython.map { "Python \($0)" } }
-    guard let newest else { return "Python \(oldest) or newer" }
+    guard let newest else { return oldest == "3.0" ? "Python 3" : "Python \(oldest) or newer" }
     return oldest == newest ? "Python \(oldest)" : "Python \(oldest) to \(newest)"
   }
 }

@@ -3,11 +3,13 @@ public import Compatibility
 
 extension View {
   /// The same facts without what no verdict depends on: digests, sizes, files that hold no CUDA code, and requirements that are
-  /// optional. In place of the names of kernels are shorter ones by which the rules decide alike.
+  /// optional. What is wrong with a file is there once of each kind. In place of the names of kernels are shorter ones by which the rules decide alike.
   public var compact: View {
     var view = self
     view.files = files.map(\.compact)
     view.otherFiles = []
+    var seen: Set<[String]> = []
+    view.problems = problems.filter { seen.insert(["\($0.path)"] + $0.problem.kind).inserted }
     for index in view.stack.environments.indices { view.stack.environments[index].makeCompact() }
     // A lone package brings few of the libraries that it needs; the name of the runtime among them tells its CUDA.
     view.stack.missing = stack.missing.filter { $0.soname.hasPrefix("libcudart.so.") }
@@ -45,11 +47,16 @@ extension View {
 extension CodeFile {
   fileprivate var compact: CodeFile {
     let unit = unit.loadable
+    var seen: Set<[String]> = []
     return CodeFile(
       path: path, aliases: aliases, layer: layer, format: format, unit: unit,
-      kernels: kernels.keeping(unit.modules).shortened(in: unit), problems: problems,
-      readingProblems: readingProblems)
+      kernels: kernels.keeping(unit.modules).shortened(in: unit),
+      problems: problems.filter { seen.insert($0.kind).inserted }, readingProblems: readingProblems)
   }
+}
+
+extension Problem {
+  fileprivate var kind: [String] { [code.rawValue, field] }
 }
 
 extension PythonEnvironment {
