@@ -39,7 +39,7 @@ struct FactsDocumentTests {
       "2.4.1+cu121", cuda: "12.1", flags: "sm_80 sm_90 compute_90",
       modules: [
         FatBinaryBuilder([cubin("sm_80", ["sm80_gemm", "one"]), cubin("sm_90", ["sm80_gemm", "one"])]),
-        FatBinaryBuilder([cubin("sm_80", ["two"])]),
+        FatBinaryBuilder([cubin("sm_80", ["two1", "two2", "two3"])]),
         FatBinaryBuilder([.ptx("compute_80", payload: Array(PTXText.text("compute_90a").utf8))]),
         FatBinaryBuilder([cubin("sm_75", ["three"]).compressed(.zstd), .ptx("compute_75").compressed(.zstd)]),
       ], needed: ["libcudart.so.12", "libnowhere.so.3"],
