@@ -191,6 +191,34 @@ import Testing
     }
   }
 
+  /// Links within the project lead to files and headings that there are.
+  @Test(arguments: documents) func linksLeadSomewhere(_ document: String) throws {
+    let folder = Self.root.appending(path: document).deletingLastPathComponent()
+    let text = try #require(Self.lines(of: document)).joined(separator: "\n")
+    for match in text.matches(of: /\]\((?<path>[^)#\s]*)(#(?<heading>[^)\s]+))?\)/) {
+      let path = String(match.path)
+      if path.contains("://") { continue }
+      let file = path.isEmpty ? Self.root.appending(path: document) : folder.appending(path: path)
+      guard FileManager.default.fileExists(atPath: file.path) else {
+        Issue.record("\(document): no file \(path)")
+        continue
+      }
+      guard let heading = match.heading else { continue }
+      let target = try String(contentsOf: file, encoding: .utf8)
+      #expect(Self.anchors(in: target).contains(String(heading)), "\(document): no heading \(heading)")
+    }
+  }
+
+  /// The headings of a document as links name them.
+  private static func anchors(in text: String) -> Set<String> {
+    Set(
+      text.split(separator: "\n").filter { $0.hasPrefix("#") }.map { line in
+        line.drop { $0 == "#" }.drop { $0 == " " }.lowercased()
+          .filter { $0.isLetter || $0.isNumber || $0 == " " || $0 == "-" || $0 == "_" }
+          .replacing(" ", with: "-")
+      })
+  }
+
   /// Commands whose output is not shown are at least of the form that the program takes.
   @Test(arguments: documents) func whatIsNotShownIsUnderstood(_ document: String) throws {
     let folder = try Self.inputs(for: [])
