@@ -267,8 +267,9 @@ private struct OnDevice {
       }
     }
     let counting = deciding.filter { result.standings[$0] == .counts }
-    result.weight = weight(of: counting)
-    (result.code, result.basis) = combined(counting)
+    let worths = counting.map(worth)
+    result.weight = weight(of: counting, worths)
+    (result.code, result.basis) = combined(counting, worths, result.weight)
     let isIncomplete = brought.contains { worth($0) == .incompatible }
     if !own.isEmpty, isIncomplete, let severity = result.code.severity,
       severity < Verdict.partial.severity ?? 0
@@ -285,9 +286,8 @@ private struct OnDevice {
     return rule.units[package.units[position]].targets.allSatisfy { ComputeCapability($0.target) > own }
   }
 
-  /// The verdict over units that all count.
-  private func combined(_ positions: [Int]) -> (Verdict, PackageBasis) {
-    let all = positions.map(worth)
+  /// The verdict over units that all count, by what each is worth and how much of their code runs.
+  private func combined(_ positions: [Int], _ all: [Verdict], _ weight: Weight) -> (Verdict, PackageBasis) {
     let worst = Verdict.worst(of: all)
     guard worst == .incompatible || worst == .partial else {
       return (worst, all == positions.map { verdicts[$0].verdict } ? .worst : .picksByGPU)
@@ -302,16 +302,16 @@ private struct OnDevice {
       let worst = Verdict.worst(of: decisive)
       if worst == .incompatible || !decisive.isEmpty && !isHeld { return (worst, .decisive) }
     }
-    if weight(of: positions).isNearlyNothing { return (.incompatible, .nearlyNothing) }
+    if weight.isNearlyNothing { return (.incompatible, .nearlyNothing) }
     if !package.isNVIDIAs || isHeld { return (.partial, .someRun) }
     return (.worst(of: all.filter { $0 != .partial && $0 != .incompatible }), .picksByGPU)
   }
 
-  private func weight(of positions: [Int]) -> Weight {
-    positions.reduce(Weight()) { sum, position in
-      var own = verdicts[position].weight
+  private func weight(of positions: [Int], _ all: [Verdict]) -> Weight {
+    zip(positions, all).reduce(Weight()) { sum, entry in
+      var own = verdicts[entry.0].weight
       // What counts as running counts with all of it.
-      if worth(position) != .partial, worth(position) != .incompatible { own.gaps = 0 }
+      if entry.1 != .partial, entry.1 != .incompatible { own.gaps = 0 }
       return sum + own
     }
   }

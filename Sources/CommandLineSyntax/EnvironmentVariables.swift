@@ -5,7 +5,7 @@ extension Flag {
     case any
     /// Only those of each command, because it writes files, or means something else in another command.
     case ofCommand
-    /// None: the program reads a variable of that name in its own way.
+    /// None: the program reads a variable of that name in its own way, or the flag is another way to type one that has some.
     case none
   }
 }
@@ -22,6 +22,17 @@ extension Command {
     case .ofCommand: [own ?? variable(flag.long)]
     case .none: []
     }
+  }
+
+  /// The environment variable that sets a flag of a command, with its value; nil where none does. An empty one counts as
+  /// not set.
+  public func setting(
+    of flag: Flag, in command: String?, by environment: (String) -> Argument?
+  ) -> (variable: String, value: Argument)? {
+    for variable in variables(for: flag, of: command) {
+      if let value = environment(variable), !value.bytes.isEmpty { return (variable, value) }
+    }
+    return nil
   }
 
   private func variable(_ words: String...) -> String {

@@ -138,22 +138,19 @@ private struct Parser {
       suggestions: nearMatches(for: value.text, in: choices, limit: 1))
   }
 
-  /// Adds the flags that environment variables stand for. An empty variable counts as not set.
-  mutating func read(_ environment: (String) -> Argument?) throws(UsageError) {
+  /// Adds the flags that environment variables stand for.
+  mutating func readEnvironment(_ environment: (String) -> Argument?) throws(UsageError) {
     let name = result.commandPath.count > 1 ? command.name : nil
     for flag in flags where !result.has(flag) {
-      for variable in program.variables(for: flag, of: name) {
-        guard let value = environment(variable), !value.bytes.isEmpty else { continue }
-        let occurrences: [ParsedArguments.Occurrence]
-        do throws(UsageError.Reason) {
-          occurrences = try flag.occurrences(from: value, of: variable)
-        } catch {
-          throw failure(error)
-        }
-        for case let value? in occurrences.map(\.value) { try check(value, flag.values, of: variable) }
-        result.occurrences += occurrences
-        break
+      guard let (variable, value) = program.setting(of: flag, in: name, by: environment) else { continue }
+      let occurrences: [ParsedArguments.Occurrence]
+      do throws(UsageError.Reason) {
+        occurrences = try flag.occurrences(from: value, of: variable)
+      } catch {
+        throw failure(error)
       }
+      for case let value? in occurrences.map(\.value) { try check(value, flag.values, of: variable) }
+      result.occurrences += occurrences
     }
   }
 
@@ -168,7 +165,7 @@ private struct Parser {
       result.commandPath.append(subcommand.name)
       result.isCommandImplied = true
     }
-    try read(environment)
+    try readEnvironment(environment)
 
     let expected = command.positionals
     for (place, positional) in expected.enumerated() where positional.isRequired {

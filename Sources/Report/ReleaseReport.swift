@@ -65,9 +65,9 @@ public struct ReleaseReport: Sendable {
       return
         "\(package) \(best.version) is \(isLatest(best) ? "the newest release that was measured, and \(probably)runs" : "the newest that \(probably)runs") on \(gpus)\(slow)"
     }
-    if best.runsMostly, let share = best.runningShare {
+    if best.runsMostly, let percent = best.runningPercent {
       return
-        "\(package) \(best.version) is the newest \(isLatest(best) ? "release that was measured, and" : "of which") \(Int(share * 100)) % of the code \(probably)runs on \(gpus): \(reason(best))"
+        "\(package) \(best.version) is the newest \(isLatest(best) ? "release that was measured, and" : "of which") \(percent) % of the code \(probably)runs on \(gpus): \(reason(best))"
     }
     return
       "no measured release of \(package) runs whole on \(gpus); \(best.version) \(probably)does in part\(share(of: best)): \(reason(best))"
@@ -78,7 +78,7 @@ public struct ReleaseReport: Sendable {
 
   /// ` (97 % of its code)`; empty where that is not known.
   private func share(of release: AssessedRelease) -> String {
-    release.runningShare.map { " (\(Int($0 * 100)) % of its code)" } ?? ""
+    release.runningPercent.map { " (\($0) % of its code)" } ?? ""
   }
 
   private var extentMeasured: Int { answer.releases.count }
@@ -223,7 +223,7 @@ public struct ReleaseReport: Sendable {
         writer.member("published", release.published)
         writer.array("pythons", release.pythons)
         writer.member("requiresPython", release.requiresPython)
-        writer.member("runningPercent", release.runningShare.map { UInt64($0 * 100) })
+        writer.member("runningPercent", release.runningPercent.map { UInt64($0) })
         writer.member("sha256", release.sha256)
         writer.member("source", release.source)
         writer.array("targets", release.targets)

@@ -36,7 +36,11 @@ extension ScanResult {
       {
         return true
       }
-      let modules = known[entry.unit] ?? reading.modulesToName(of: entry.unit, KernelNames())
+      if let modules = known[entry.unit] {
+        first[index] = modules
+        return !modules.isEmpty
+      }
+      let modules = reading.modulesToName(of: entry.unit, KernelNames())
       known[entry.unit] = modules
       first[index] = modules
       return !modules.isEmpty

@@ -53,22 +53,22 @@ private struct Setting {
   static var all: [Setting] {
     var settings: [Setting] = []
     for (command, flag) in options {
-      let variables =
-        flag.variables == .none && flag == .data
-        ? [DataFile.variable] : program.variables(for: flag, of: command)
-      for variable in variables {
-        let value = Terminal.environment(variable)
-        guard !value.isEmpty else { continue }
-        if let known = settings.firstIndex(where: { $0.variable == variable }) {
-          settings[known].commands.append(command)
-        } else {
-          settings.append(
-            Setting(option: flag.long, value: value, variable: variable, commands: [command]))
-        }
-        break
+      guard let (variable, value) = setting(of: flag, in: command) else { continue }
+      if let known = settings.firstIndex(where: { $0.variable == variable }) {
+        settings[known].commands.append(command)
+      } else {
+        settings.append(
+          Setting(option: flag.long, value: value.text, variable: variable, commands: [command]))
       }
     }
     return settings
+  }
+
+  /// The variable that sets an option, with its value; nil where none does. That of `--data` adds to what is typed.
+  private static func setting(of flag: Flag, in command: String) -> (variable: String, value: Argument)? {
+    guard flag == .data else { return program.setting(of: flag, in: command, by: Terminal.variable) }
+    let value = Terminal.variable(DataFile.variable).flatMap { $0.bytes.isEmpty ? nil : $0 }
+    return value.map { (DataFile.variable, $0) }
   }
 
   /// The names of all variables that set something.

@@ -88,11 +88,15 @@ enum Cubinspect {
   private static func rawArguments() -> [Argument] {
     let arguments = unsafe CommandLine.unsafeArgv
     return (1..<max(1, Int(CommandLine.argc))).compactMap { index in
-      // The system ends every argument with a NUL.
-      unsafe arguments[index].map { text in
-        Argument(bytes: unsafe Array(UnsafeRawBufferPointer(start: text, count: strlen(text))))
-      }
+      unsafe arguments[index].map { unsafe Argument(ofSystem: $0) }
     }
+  }
+}
+
+extension Argument {
+  /// The bytes of an argument or of a variable of the environment, which the system ends with a NUL.
+  init(ofSystem text: UnsafePointer<CChar>) {
+    self.init(bytes: unsafe Array(UnsafeRawBufferPointer(start: text, count: strlen(text))))
   }
 }
 

@@ -48,10 +48,7 @@ enum Terminal {
 
   /// The value of an environment variable with its bytes, which need not be UTF-8; nil where it is not set.
   static func variable(_ name: String) -> Argument? {
-    // The system ends every value with a NUL.
-    unsafe getenv(name).map { text in
-      Argument(bytes: unsafe Array(UnsafeRawBufferPointer(start: text, count: strlen(text))))
-    }
+    unsafe getenv(name).map { unsafe Argument(ofSystem: $0) }
   }
 
   /// The folders that `PATH` names, in which programs are looked for.

@@ -59,7 +59,7 @@ public struct ReleaseAnswer: Sendable {
   /// How far it was measured.
   public var extent: ReleaseExtent
 
-  /// The one to install: the newest of which all or most runs, else the newest of which a part does.
+  /// The one to install: ``newestInPart`` where most of it runs, else ``newest``, and where there is none the former.
   public var best: AssessedRelease? {
     if let part = newestInPart, part.runsMostly { return part }
     return newest ?? newestInPart
@@ -105,9 +105,6 @@ public struct AssessedRelease: Sendable {
   /// The versions of Python that it has wheels for, see ``SurveyTable/Release/pythons``.
   public var pythons: [String]
   public var requiresPython: String?
-  /// The oldest and the newest version of Python that tags and condition admit; no newest where every newer one is
-  /// admitted. Nil where there are neither, or nobody understands them.
-  public var pythonRange: (oldest: String, newest: String?)?
   /// The version of PyTorch that it requires, where it is one: `torch==2.5.1`.
   public var pins: [String]
   /// What it compiles with at run time and does not bring along, with the toolkits that would do.
@@ -133,6 +130,18 @@ public struct AssessedRelease: Sendable {
   /// The current compute capabilities on which it runs, at least in part. They are judged each time that they are asked
   /// for.
   public var generations: [ComputeCapability] { findGenerations() }
+
+  /// The oldest and the newest version of Python that tags and condition admit; no newest where every newer one is
+  /// admitted. Nil where there are neither, or nobody understands them.
+  public var pythonRange: (oldest: String, newest: String?)? {
+    if pythons.isEmpty, requiresPython == nil { return nil }
+    return SurveyTable.Release(
+      version: version, published: published ?? "", pythons: pythons, requiresPython: requiresPython
+    ).pythonRange
+  }
+
+  /// ``runningShare`` in percent, rounded down.
+  public var runningPercent: Int? { runningShare.map { Int($0 * 100) } }
 
   /// Whether what it lacks is a compiler that is installed apart.
   public var needsCompiler: Bool {

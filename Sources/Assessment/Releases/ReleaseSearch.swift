@@ -113,7 +113,6 @@ extension AssessedRelease {
       version: wheel.release, published: row.published, file: wheel.file, sha256: wheel.sha256,
       cuda: areAlternatives ? question.cuda.map { [$0] } ?? running : versions, isMajorOnly: isMajorOnly,
       targets: assessor.ownTargets, pythons: row.pythons, requiresPython: row.requiresPython,
-      pythonRange: row.pythons.isEmpty && row.requiresPython == nil ? nil : row.pythonRange,
       pins: pinned.map { "torch==\($0)" },
       compilers: distinct(
         checks.filter { $0.id == .runtimeCode && $0.status == .unknown }.map { check in
@@ -133,6 +132,7 @@ extension ReleaseQuestion {
     _ own: [Answer], of package: String, _ release: String, requiring versions: [String]
   ) -> [Answer] {
     let (table, devices) = (question.tables.pytorch, question.devices.map(\.device))
+    let name = "\(package) \(release)"
     var answers = own
     for version in versions {
       guard let index = table.releases.firstIndex(where: { $0.versions.contains(version) }) else { continue }
@@ -141,8 +141,8 @@ extension ReleaseQuestion {
           devices: [device], isAArch64: machine == "aarch64", tables: question.tables)
         guard search.best(in: index, { _ in true }) == nil else { continue }
         let reason = Reason(
-          .requiredPackage, package: "\(package) \(release)",
-          "\(subject: "\(package) \(release)") requires PyTorch \(version), of which no official build runs on \(gpu: device.label)"
+          .requiredPackage, package: name,
+          "\(subject: name) requires PyTorch \(version), of which no official build runs on \(gpu: device.label)"
         )
         answers[position] = Answer(.no, .incompatible, reasons: [reason])
       }
@@ -190,9 +190,7 @@ extension Assessor {
       return all == 0 ? nil : Double(weight.running) / Double(all)
     }.min()
   }
-}
 
-extension Assessor {
   /// The targets of the code that counts, each once, but for libraries of NVIDIA's that it brings along.
   fileprivate var ownTargets: [String] {
     let own = units.filter { !$0.isNVIDIAs }

@@ -30,8 +30,7 @@ extension ReleaseAnswer {
         version: choice?.version ?? version, source: table.sources[build.source],
         isConfirmed: build.isConfirmed, cuda: [build.cuda], isMajorOnly: false,
         targets: targets.images.map(\.targetName), pythons: release.python,
-        pythonRange: release.python.first.map { ($0, release.python.last) }, pins: [], answers: answers,
-        runningShare: nil, answer: Answer(choice?.fit, devices.first, version),
+        pins: [], answers: answers, answer: Answer(choice?.fit, devices.first, version),
         oldestDriver: choice?.drivers?.first,
         lastDriverBranch: choice?.drivers?.lastBranch,
         command: table.command(

@@ -19,9 +19,9 @@ public struct KernelNames: Sendable {
   private(set) var names: [String] = []
   private(set) var facts: [Facts] = []
   /// For every module whose names are known, positions in ``names``, ascending.
-  var modules: [Int: [Int]] = [:]
+  private(set) var modules: [Int: [Int]] = [:]
   /// Modules that were read without learning their kernels. One that was read in part may have names all the same.
-  var unreadable: Set<Int> = []
+  private(set) var unreadable: Set<Int> = []
   private var positions: [String: Int] = [:]
   private var patterns: [String: Int] = [:]
   private var templates: [String: Int] = [:]
@@ -62,7 +62,7 @@ public struct KernelNames: Sendable {
   /// The positions of a module's names.
   func kernels(ofModule module: Int) -> [Int]? { modules[module] }
 
-  mutating func position(of name: String) -> Int {
+  private mutating func position(of name: String) -> Int {
     if let known = positions[name] { return known }
     let parts = MangledName(name)
     let pattern = Self.number(of: parts.pattern[...], in: &patterns)
@@ -99,5 +99,64 @@ extension KernelNames: Hashable {
     hasher.combine(modules.count)
     hasher.combine(unreadable.count)
     hasher.combine(names.count)
+  }
+}
+
+extension KernelNames: Codable {
+  private enum CodingKeys: String, CodingKey { case names, numberedNames, modules, unreadable }
+
+  /// Modules that have the same kernels.
+  private struct Row: Codable {
+    var modules: NumberRanges
+    /// Positions among the names.
+    var kernels: NumberRanges
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    // Names of modules that were left out are no longer needed.
+    let used = Set(modules.values.joined()).sorted()
+    let positions = Dictionary(uniqueKeysWithValues: zip(used, used.indices))
+    let (plain, runs) = NumberedNames.split(used.map { names[$0] })
+    try container.encode(plain, forKey: .names)
+    if !runs.isEmpty { try container.encode(runs, forKey: .numberedNames) }
+    var rows: [[Int]: [Int]] = [:]
+    for (module, kernels) in modules { rows[kernels, default: []].append(module) }
+    try container.encode(
+      rows.map { kernels, modules in
+        Row(
+          modules: NumberRanges(modules.sorted()), kernels: NumberRanges(kernels.compactMap { positions[$0] })
+        )
+      }.sorted { $0.modules.first ?? 0 < $1.modules.first ?? 0 }, forKey: .modules)
+    try container.encode(NumberRanges(unreadable.sorted()), forKey: .unreadable)
+  }
+
+  /// Reads the names by the tables in the decoder's user info, those of the program where there are none.
+  public init(from decoder: any Decoder) throws {
+    self.init(by: TableSet.key.flatMap { decoder.userInfo[$0] as? TableSet } ?? .shipped)
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    let plain = try container.decode([String].self, forKey: .names)
+    let runs = try container.decodeIfPresent([NumberedNames].self, forKey: .numberedNames) ?? []
+    for name in try NumberedNames.join(plain, runs, decoder) {
+      guard position(of: name) == names.count - 1 else {
+        throw DecodingError.dataCorruptedError(
+          forKey: .names, in: container,
+          debugDescription: "each name once, but \"\(printable(name))\" is there twice")
+      }
+    }
+    for row in try container.decode([Row].self, forKey: .modules) {
+      let kernels = try row.kernels.numbers(below: names.count, decoder)
+      for module in try row.modules.numbers(below: CodeUnit.moduleLimit, decoder) {
+        guard modules.updateValue(kernels, forKey: module) == nil else {
+          throw DecodingError.dataCorruptedError(
+            forKey: .modules, in: container,
+            debugDescription: "each module once, but \(module) is there twice")
+        }
+        try DecodingBudget.of(decoder).spend(kernels.count, decoder)
+      }
+    }
+    unreadable = Set(
+      try container.decode(NumberRanges.self, forKey: .unreadable)
+        .numbers(below: CodeUnit.moduleLimit, decoder))
   }
 }

@@ -3,7 +3,8 @@ public import Compatibility
 
 extension View {
   /// The same facts without what no verdict depends on: digests, sizes, files that hold no CUDA code, and requirements that are
-  /// optional. What is wrong with a file is there once of each kind. In place of the names of kernels are shorter ones by which the rules decide alike.
+  /// optional. What is wrong with a file is there once of each kind. In place of the names of kernels are shorter ones by
+  /// which the rules decide alike.
   public var compact: View {
     var view = self
     view.files = files.map(\.compact)

@@ -29,6 +29,13 @@ public struct SurveyTable: Sendable {
     public var pythons: [String]
     /// Which versions of Python it asks for, as its metadata has it: `>=3.9`; nil for any.
     public var requiresPython: String?
+
+    public init(version: String, published: String, pythons: [String], requiresPython: String?) {
+      self.version = version
+      self.published = published
+      self.pythons = pythons
+      self.requiresPython = requiresPython
+    }
   }
 
   /// A wheel that was measured.
