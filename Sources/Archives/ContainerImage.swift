@@ -108,7 +108,8 @@ extension ContainerImage.Layer {
   public func tarProblem(_ found: String) -> Problem? {
     guard let tarDigest, found != tarDigest else { return nil }
     return Problem(
-      .mismatch, "layer diff_id", expected: printable(String(tarDigest.prefix(256))), observed: printable(found))
+      .mismatch, "layer diff_id", expected: printable(String(tarDigest.prefix(256))),
+      observed: printable(found))
   }
 
   private func verify(_ found: [UInt8]?) throws(Problem) {

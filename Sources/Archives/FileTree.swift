@@ -374,7 +374,9 @@ extension Path {
   }
 
   /// The path without names that stay where they are, and with `..` taken as leading back along it.
-  package var normalised: Path { Path(bytes: Array(normalisedParts.map(\.bytes).joined(separator: [UInt8(ascii: "/")]))) }
+  package var normalised: Path {
+    Path(bytes: Array(normalisedParts.map(\.bytes).joined(separator: [UInt8(ascii: "/")])))
+  }
 
   /// The names of ``normalised``.
   fileprivate var normalisedParts: [Path] {

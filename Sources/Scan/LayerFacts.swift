@@ -92,7 +92,8 @@ extension Scanner {
     var result = walk.result(jobs: jobs, limits: limits, steps: steps)
     // Which cubins are judged together, only the image with the layer tells.
     result.readKernels(
-      for: CodeReading(.everything, in: [], by: tables), cubinsTogether: false, jobs: jobs, progress: progress)
+      for: CodeReading(.everything, in: [], by: tables), cubinsTogether: false, jobs: jobs, progress: progress
+    )
     result.readDigests(jobs: jobs, progress: progress)
     return LayerFacts(
       digest: digest, tarDigest: tar.digest.map { ContainerImage.digestText($0) }, members: tar.members,

@@ -308,7 +308,8 @@ final class Walk: Sendable {
       let buildID = file.elf?.buildID
       // It would keep the file open, and of a member all that was decompressed around it.
       file.elf = nil
-      let ends = file.inventory.modules.isEmpty ? nil : start.flatMap { try? checksumOfEnds(source, start: $0) }
+      let ends =
+        file.inventory.modules.isEmpty ? nil : start.flatMap { try? checksumOfEnds(source, start: $0) }
       let contents = Contents(file: file, unit: unit, host: host, ends: ends, buildID: buildID)
       progress?.add(bytes: source.bytesRead, libraries: file.inventory.modules.isEmpty ? 0 : 1)
       state.withLock {

@@ -415,7 +415,8 @@ extension Command {
         documentation: "A directory, a wheel or another package, an image, or one file, as for scan.")
     ],
     flags: [
-      .compact, .layer, .imageConfig, .platform, .blobs, .layers, .wheelPython, .limit, .data, .factsFile, .jobs,
+      .compact, .layer, .imageConfig, .platform, .blobs, .layers, .wheelPython, .limit, .data, .factsFile,
+      .jobs,
     ],
     examples: [
       Example(

@@ -8,7 +8,8 @@ import Testing
 
 /// What is written down of layers keeps to the published schema.
 struct LayerDocumentTests {
-  private static let schemas = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+  private static let schemas = URL(filePath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent()
     .deletingLastPathComponent().appending(path: "Docs/Schema")
 
   private static func document(_ bytes: [UInt8]) throws -> [UInt8] {

@@ -92,7 +92,8 @@ struct LayerFactsTests {
       ),
       (
         site + "torch-2.9.0.dist-info/RECORD",
-        text("torch/lib/libtorch_cuda.so,sha256=abc,5", "\"torch/with,comma\",sha256=x,1", "torch/version.py,,")
+        text(
+          "torch/lib/libtorch_cuda.so,sha256=abc,5", "\"torch/with,comma\",sha256=x,1", "torch/version.py,,")
       ),
       (site + "torch-2.9.0.dist-info/WHEEL", text("Tag: cp312-cp312-linux_x86_64")),
       (site + "nvidia_cudnn_cu12-9.1.dist-info/METADATA", text("Name: nvidia-cudnn-cu12", "Version: 9.1")),
@@ -132,7 +133,8 @@ struct LayerFactsTests {
   private static func image(_ random: inout some RandomNumberGenerator) -> ImageBuilder {
     var image = ImageBuilder()
     image.variables = ["CUDA_VERSION=12.8.1", "PATH=/opt:/usr/bin"]
-    let names = contents.map(\.name) + ["usr/lib64/new.so", "lib/other.so", "opt/link", "opt", "usr/lib", "srv/x"]
+    let names =
+      contents.map(\.name) + ["usr/lib64/new.so", "lib/other.so", "opt/link", "opt", "usr/lib", "srv/x"]
     func parent(_ name: String) -> String { name.split(separator: "/").dropLast().joined(separator: "/") }
     for number in 0..<Int.random(in: 1...4, using: &random) {
       var layer = TarBuilder()
@@ -230,7 +232,9 @@ struct LayerFactsTests {
   }
 
   private func documents() throws -> [String] {
-    try FileManager.default.contentsOfDirectory(atPath: tree("store/sha256")).sorted().map { "store/sha256/" + $0 }
+    try FileManager.default.contentsOfDirectory(atPath: tree("store/sha256")).sorted().map {
+      "store/sha256/" + $0
+    }
   }
 
   private func problems() throws -> [Problem] {

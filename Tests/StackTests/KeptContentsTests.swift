@@ -68,7 +68,9 @@ struct KeptContentsTests {
     #expect(kept == #"{"files":["lib/a.so","é"],"name":"a","version":"1"}"#)
     // What cannot be understood is complained about where it is read.
     #expect(text(path, #"{"name": 1}"#) == #"{"name": 1}"#)
-    #expect(text("info/index.json", #"{"name": "a", "version": "2", "build": "0"}"#) == #"{"name":"a","version":"2"}"#)
+    #expect(
+      text("info/index.json", #"{"name": "a", "version": "2", "build": "0"}"#)
+        == #"{"name":"a","version":"2"}"#)
     #expect(text("other/index.json", record) == nil)
   }
 
@@ -84,7 +86,8 @@ struct KeptContentsTests {
     for bytes in [elf.bytes, ELFBuilder().bytes] {
       let path = "lib/torch/lib/libtorch_python.so"
       let kept = try #require(self.kept(path, bytes))
-      #expect(try ArchitectureFlags.find(in: MemoryBytes(kept)) == ArchitectureFlags.find(in: MemoryBytes(bytes)))
+      #expect(
+        try ArchitectureFlags.find(in: MemoryBytes(kept)) == ArchitectureFlags.find(in: MemoryBytes(bytes)))
       #expect(kept.count < 64)
     }
     #expect(kept("lib/other/libtorch_python.so", elf.bytes) == nil)
@@ -101,7 +104,9 @@ struct KeptContentsTests {
     }
     #expect(large == .tooLarge(16 << 20 | 1))
     let tree = Tree(files: []) { _ throws(Problem) in try (large ?? .text([])).open() }
-    #expect(throws: Problem(.limitExceeded, Problem.path, observed: "16777217 bytes, at most 16777216 are read")) {
+    #expect(
+      throws: Problem(.limitExceeded, Problem.path, observed: "16777217 bytes, at most 16777216 are read")
+    ) {
       _ = try tree.contents(of: Path("x"))
     }
     #expect(KeptContents(Path("usr/lib/libx.so")) { MemoryBytes([]) } == nil)

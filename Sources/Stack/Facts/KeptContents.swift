@@ -81,7 +81,9 @@ public enum KeptContents: Hashable, Sendable {
 
   private static let newline = UInt8(ascii: "\n")
 
-  private static func lines(of bytes: [UInt8], _ shorten: (ArraySlice<UInt8>) -> ArraySlice<UInt8>?) -> [UInt8] {
+  private static func lines(of bytes: [UInt8], _ shorten: (ArraySlice<UInt8>) -> ArraySlice<UInt8>?)
+    -> [UInt8]
+  {
     var result: [UInt8] = []
     forEachLine(of: bytes) { line in
       guard let line = shorten(line) else { return }
@@ -93,7 +95,9 @@ public enum KeptContents: Hashable, Sendable {
 
   /// The fields in front of the description.
   private static func header(_ bytes: [UInt8]) -> [UInt8] {
-    let ends = [Array("\n\n".utf8), Array("\r\n\r\n".utf8)].compactMap { bytes.firstRange(of: $0)?.upperBound }
+    let ends = [Array("\n\n".utf8), Array("\r\n\r\n".utf8)].compactMap {
+      bytes.firstRange(of: $0)?.upperBound
+    }
     return ends.min().map { Array(bytes[..<$0]) } ?? bytes
   }
 
@@ -127,7 +131,9 @@ public enum KeptContents: Hashable, Sendable {
     return lines(of: bytes) { line in
       // The first line tells that it is a status at all.
       defer { isFirst = false }
-      let isKept = isFirst || line.isEmpty || ["Package:", "Version:", "Status:"].contains { line.starts(with: $0.utf8) }
+      let isKept =
+        isFirst || line.isEmpty
+        || ["Package:", "Version:", "Status:"].contains { line.starts(with: $0.utf8) }
       return isKept ? line : nil
     }
   }
