@@ -1,0 +1,308 @@
+"""The command line: ``python -m cubinspect.fleet COMMAND``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from typing import NoReturn, Optional
+
+import cubinspect
+from cubinspect.fleet import plan as planning
+from cubinspect.fleet.credentials import CredentialsError
+from cubinspect.fleet.plan import BYTES_PER_CORE_SECOND, Need, Plan, Planner
+from cubinspect.fleet.program import Program, ProgramFailure
+from cubinspect.fleet.progress import Line, size_text, time_text
+from cubinspect.fleet.references import InvalidReference
+from cubinspect.fleet.registry import Registry, RegistryError, Stopped
+from cubinspect.fleet.store import StoreError, open_store
+from cubinspect.fleet.transport import Rate
+from cubinspect.fleet.work import Outcome, Shard, Worker
+
+_EPILOG = """\
+Exit status: 0 done; 2 wrong usage, or the work ended before its end: what is done stays done, and the same command goes
+on. A layer that cannot be read is recorded in the store with its cause, and is no reason for another status.
+"""
+# How many of a kind are told one by one.
+_MOST_LINES = 10
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.run(options)
+        return status
+    except Stopped:
+        return _fail("it was stopped; the same command goes on")
+    except (RegistryError, CredentialsError, StoreError, InvalidReference, ProgramFailure, ValueError) as error:
+        return _fail(str(error))
+    except OSError as error:
+        return _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+
+
+def _fail(text: str) -> int:
+    print(f"cubinspect.fleet: {text}", file=sys.stderr)
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m cubinspect.fleet",
+        description="Say which images of a registry, and which wheels and archives, run on which GPUs.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"cubinspect {cubinspect.__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    store = argparse.ArgumentParser(add_help=False)
+    store.add_argument(
+        "--store", required=True, help="the folder with everything that was read, or its URL for fsspec: s3://bucket/fleet"
+    )
+    store.add_argument("--plan", default="fleet", metavar="NAME", help="the name of the plan in the store (default: fleet)")
+    store.add_argument("--quiet", action="store_true", help="show no progress")
+
+    network = argparse.ArgumentParser(add_help=False)
+    network.add_argument(
+        "--patience", type=float, default=600, metavar="SECONDS",
+        help="how long a request that gets no further is tried again (default: 600)",
+    )  # fmt: skip
+    network.add_argument("--requests", type=_positive, metavar="N", help="at most N requests a second to each registry")
+    network.add_argument("--bandwidth", type=_positive, metavar="MB", help="at most so many megabytes a second from each registry")
+    network.add_argument("--plain-http", action="append", default=[], metavar="REGISTRY", help="a registry that speaks no TLS")
+
+    choice = argparse.ArgumentParser(add_help=False)
+    choice.add_argument(
+        "--platform", default="linux/*", metavar="OS/ARCH",
+        help="of an image for several platforms only those that match (default: linux/*)",
+    )  # fmt: skip
+    choice.add_argument("--since", type=_date, metavar="DATE", help="only images that were made on this day or later")
+    choice.add_argument("-o", choices=["text", "json"], default="text", dest="output", help="how the plan is told")
+
+    reading = argparse.ArgumentParser(add_help=False)
+    reading.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
+        help="how many layers are read at the same time (default: one for each processor)",
+    )  # fmt: skip
+    reading.add_argument("--again", action="store_true", help="try again what this version could not read")
+    reading.add_argument("--program", metavar="PATH", help="another program cubinspect than that of this package")
+
+    command = commands.add_parser(
+        "plan", parents=[store, network, choice],
+        help="list images, layers and files, and say what has to be read",
+        description="Lists what belongs to a fleet, from the lists and manifests of registries alone, and says what of it has to be read.",
+    )  # fmt: skip
+    command.add_argument(
+        "sources", nargs="+", metavar="SOURCE",
+        help="HOST/REPOSITORY[:TAG], where * stands for any characters: 'HOST/*' is a whole registry; list:FILE with one of "
+        "them in each line; a wheel or an archive; a folder with wheels and archives, each of which is one",
+    )  # fmt: skip
+    command.set_defaults(run=_plan)
+
+    command = commands.add_parser(
+        "work", parents=[store, network, reading],
+        help="read what the plan needs",
+        description="Reads each layer of the plan once, as a stream, and keeps its facts. What is there is not read again.",
+    )  # fmt: skip
+    command.add_argument(
+        "--shard", type=Shard.parse, metavar="I/N", help="read the I-th of N parts alone; all N together are the whole"
+    )
+    command.set_defaults(run=_work)
+
+    command = commands.add_parser(
+        "watch", parents=[store, network, choice, reading],
+        help="read what is new in the sources of the plan",
+        description="Looks for tags that the sources of the plan have got since, adds them to it, and reads what they need.",
+    )  # fmt: skip
+    command.add_argument("--moved", action="store_true", help="also ask whether known tags lead to other images now")
+    command.set_defaults(run=_watch)
+    return parser
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"{text} is not more than 0")
+    return value
+
+
+def _date(text: str) -> object:
+    date = planning.parsed_date(text)
+    if date is None:
+        raise argparse.ArgumentTypeError(f"{text}: write a day such as 2026-01-31")
+    return date
+
+
+class _Registries:
+    """One client for each registry, whose rates all threads share."""
+
+    def __init__(self, options: argparse.Namespace, stop: threading.Event) -> None:
+        self._options = options
+        self._stop = stop
+        self._lock = threading.Lock()
+        self._clients: dict[str, Registry] = {}
+
+    def __call__(self, name: str) -> Registry:
+        with self._lock:
+            if name not in self._clients:
+                options = self._options
+                self._clients[name] = Registry(
+                    name,
+                    patience=options.patience,
+                    requests=Rate(options.requests) if options.requests else None,
+                    bandwidth=Rate(options.bandwidth * 1e6) if options.bandwidth else None,
+                    plain_http=name in options.plain_http,
+                    stop=self._stop,
+                )
+            return self._clients[name]
+
+
+def _stop_on_signals(program: Optional[Program] = None) -> threading.Event:
+    """An event that the first signal to end sets; the second ends at once."""
+    stop = threading.Event()
+
+    def handle(number: int, frame: object) -> None:
+        stop.set()
+        if program is not None:
+            program.stop()
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handle)
+    return stop
+
+
+def _planner(options: argparse.Namespace, stop: threading.Event, line: Line) -> Planner:
+    return Planner(
+        open_store(options.store),
+        _Registries(options, stop),
+        platform=options.platform,
+        since=options.since,
+        tell=line.tell,
+    )
+
+
+def _plan(options: argparse.Namespace) -> int:
+    line = Line(quiet=options.quiet)
+    plan = _planner(options, _stop_on_signals(), line).make(options.sources)
+    line.clear()
+    store = open_store(options.store)
+    planning.save(plan, store, options.plan)
+    _tell_plan(plan, planning.need(plan, store), options.output)
+    return 0
+
+
+def _tell_plan(plan: Plan, need: Need, output: str) -> None:
+    jobs = os.cpu_count() or 1
+    if output == "json":
+        document = {
+            "bytesToRead": need.bytes,
+            "files": len(plan.files),
+            "filesKnown": need.known_files,
+            "images": len(plan.images),
+            "layers": len(plan.layers()),
+            "layersKnown": need.known_layers,
+            "platforms": sorted({manifest.platform for manifest in plan.manifests.values()}),
+            "secondsEstimated": round(need.seconds(jobs), 1),
+            "skipped": plan.skipped,
+        }
+        print(json.dumps(document, indent=2, sort_keys=True))
+        return
+    if plan.images:
+        repositories = len({(image.registry, image.repository) for image in plan.images})
+        platforms = ", ".join(sorted({manifest.platform for manifest in plan.manifests.values()}))
+        print(f"{_count(len(plan.images), 'image')} of {_count(repositories, 'repository', 'repositories')} ({platforms}), "
+              f"{_count(len(plan.manifests), 'manifest')}")  # fmt: skip
+        print(f"  {_count(len(plan.layers()), 'layer')}, {size_text(sum(plan.layers().values()))}: {need.known_layers} known")
+    if plan.files:
+        print(f"{_count(len(plan.files), 'file')}, {size_text(sum(file.size for file in plan.files))}: {need.known_files} known")
+    if need.bytes:
+        rate = BYTES_PER_CORE_SECOND * jobs
+        print(f"To read: {_count(len(need.layers) + len(need.files), 'layer or file', 'layers and files')}, "
+              f"{size_text(need.bytes)}: about {time_text(need.seconds(jobs))} on {_count(jobs, 'processor')}, "
+              f"if the registry delivers {size_text(rate)}/s")  # fmt: skip
+    else:
+        print("Nothing has to be read.")
+    _tell_causes("left out", plan.skipped)
+
+
+def _work(options: argparse.Namespace) -> int:
+    store = open_store(options.store)
+    try:
+        plan = planning.load(store, options.plan)
+    except FileNotFoundError:
+        return _fail(f"{options.store} has no plan '{options.plan}': the command plan makes it")
+    return _read(options, plan)
+
+
+def _watch(options: argparse.Namespace) -> int:
+    store = open_store(options.store)
+    try:
+        plan = planning.load(store, options.plan)
+    except FileNotFoundError:
+        return _fail(f"{options.store} has no plan '{options.plan}': the command plan makes it")
+    line = Line(quiet=options.quiet)
+    before = {image for image in plan.images}
+    plan = _planner(options, _stop_on_signals(), line).make(plan.sources, plan, moved=options.moved)
+    line.clear()
+    planning.save(plan, store, options.plan)
+    new = [image.name for image in plan.images if image not in before]
+    for name in new:
+        print(f"new: {name}")
+    if not new:
+        print("No image is new.")
+    options.shard = None
+    return _read(options, plan)
+
+
+def _read(options: argparse.Namespace, plan: Plan) -> int:
+    program = Program(options.program)
+    stop = _stop_on_signals(program)
+    line = Line(quiet=options.quiet)
+    worker = Worker(
+        open_store(options.store),
+        program,
+        _Registries(options, stop),
+        jobs=max(1, options.jobs),
+        again=options.again,
+        stop=stop,
+        line=line,
+    )
+    outcome = worker.run(plan, options.shard)
+    _tell_outcome(outcome)
+    return 0 if outcome.ended is None else _fail(f"{outcome.ended}; the same command goes on")
+
+
+def _tell_outcome(outcome: Outcome) -> None:
+    print(f"{_count(outcome.read, 'layer or file', 'layers and files')} read, {size_text(outcome.bytes)} in "
+          f"{time_text(outcome.seconds)}; {_count(outcome.images, 'image')} made of them")  # fmt: skip
+    _tell_causes("failed", outcome.failed)
+    _tell_causes("waiting for layers", outcome.waiting)
+
+
+def _tell_causes(what: str, causes: dict[str, str]) -> None:
+    if not causes:
+        return
+    print(f"{len(causes)} {what}:")
+    for name, cause in list(causes.items())[:_MOST_LINES]:
+        print(f"  {name}: {cause}")
+    if len(causes) > _MOST_LINES:
+        print(f"  … and {len(causes) - _MOST_LINES} more")
+
+
+def _count(number: int, one: str, several: Optional[str] = None) -> str:
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
+def _exit() -> NoReturn:
+    status = main()
+    sys.stdout.flush()
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    _exit()
