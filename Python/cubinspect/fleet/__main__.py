@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import signal
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn, Optional
 
 import cubinspect
+from cubinspect.fleet import page
 from cubinspect.fleet import plan as planning
+from cubinspect.fleet import report as reporting
 from cubinspect.fleet.credentials import CredentialsError
+from cubinspect.fleet.dataset import DatasetError
+from cubinspect.fleet.judge import Judge, Question
 from cubinspect.fleet.plan import BYTES_PER_CORE_SECOND, Need, Plan, Planner
 from cubinspect.fleet.program import Program, ProgramFailure
 from cubinspect.fleet.progress import Line, size_text, time_text
 from cubinspect.fleet.references import InvalidReference
 from cubinspect.fleet.registry import Registry, RegistryError, Stopped
-from cubinspect.fleet.store import StoreError, open_store
+from cubinspect.fleet.store import FolderStore, StoreError, open_store
 from cubinspect.fleet.transport import Rate
 from cubinspect.fleet.work import Outcome, Shard, Worker
 
@@ -27,6 +33,10 @@ _EPILOG = """\
 Exit status: 0 done; 2 wrong usage, or the work ended before its end: what is done stays done, and the same command goes
 on. A layer that cannot be read is recorded in the store with its cause, and is no reason for another status.
 """
+# What is wrong with an input, a registry, a store or a value: one line says it.
+_ERRORS = (
+    CredentialsError, DatasetError, InvalidReference, ProgramFailure, RegistryError, reporting.ReportError, StoreError, ValueError,
+)  # fmt: skip
 # How many of a kind are told one by one.
 _MOST_LINES = 10
 
@@ -38,7 +48,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         return status
     except Stopped:
         return _fail("it was stopped; the same command goes on")
-    except (RegistryError, CredentialsError, StoreError, InvalidReference, ProgramFailure, ValueError) as error:
+    except _ERRORS as error:
         return _fail(str(error))
     except OSError as error:
         return _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
@@ -120,6 +130,40 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     command.add_argument("--moved", action="store_true", help="also ask whether known tags lead to other images now")
     command.set_defaults(run=_watch)
+
+    command = commands.add_parser(
+        "judge", parents=[store],
+        help="say what runs where, as a dataset",
+        description="Judges everything in the plan that was read, for each GPU with each driver and without one, and writes a "
+        "dataset of Parquet files. No layer is read, and no registry is asked.",
+    )  # fmt: skip
+    command.add_argument(
+        "--gpu", action="append", required=True, metavar="GPU",
+        help="a GPU as 'cubinspect scan --gpu' takes it; several times, or several separated by commas",
+    )  # fmt: skip
+    command.add_argument("--driver", action="append", default=[], metavar="VERSION", help="a driver; several like GPUs")
+    command.add_argument("--data", action="append", default=[], metavar="FILE", help="more tables, as 'cubinspect scan --data'")
+    command.add_argument("--team-label", default="team", metavar="LABEL", help="the label of images with their team (default: team)")
+    command.add_argument("-o", required=True, dest="output", metavar="DATASET", help="the folder for the dataset")
+    command.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="how many runs of the program at a time")
+    command.add_argument("--program", metavar="PATH", help="another program cubinspect than that of this package")
+    command.set_defaults(run=_judge)
+
+    command = commands.add_parser(
+        "report",
+        help="answer questions from a dataset",
+        description="Answers ready questions from a dataset: " + ", ".join(one.name for one in reporting.QUESTIONS) + ".",
+        epilog="The tables are Parquet files: DuckDB, Polars and Spark answer every other question.",
+    )
+    command.add_argument("dataset", metavar="DATASET")
+    command.add_argument("--question", action="append", default=[], metavar="NAME", help="this question alone; several times")
+    command.add_argument("--gpu", action="append", default=[], metavar="GPU", help="only these GPUs of the dataset")
+    command.add_argument("--driver", metavar="VERSION", help="with this driver (default: the first of the dataset)")
+    command.add_argument("--to", metavar="VERSION", help="what changes when this driver takes the place of --driver")
+    command.add_argument("--limit", type=int, metavar="N", help="at most N rows of each answer; 0 is all (default: 10; with --question all)")
+    command.add_argument("-o", action="append", default=[], dest="output", metavar="FORMAT[=FILE]",
+                         help="text, markdown, csv (of one question) or html (one page); several times")  # fmt: skip
+    command.set_defaults(run=_report)
     return parser
 
 
@@ -275,6 +319,55 @@ def _read(options: argparse.Namespace, plan: Plan) -> int:
     outcome = worker.run(plan, options.shard)
     _tell_outcome(outcome)
     return 0 if outcome.ended is None else _fail(f"{outcome.ended}; the same command goes on")
+
+
+def _several(values: Sequence[str]) -> tuple[str, ...]:
+    """Each once, in the order in which they were named."""
+    return tuple(dict.fromkeys(part.strip() for value in values for part in value.split(",") if part.strip()))
+
+
+def _judge(options: argparse.Namespace) -> int:
+    store = open_store(options.store)
+    try:
+        plan = planning.load(store, options.plan)
+    except FileNotFoundError:
+        return _fail(f"{options.store} has no plan '{options.plan}': the command plan makes it")
+    judge = Judge(
+        store,
+        Program(options.program, data=options.data),
+        jobs=max(1, options.jobs),
+        team_label=options.team_label,
+        line=Line(quiet=options.quiet),
+    )
+    question = Question(_several(options.gpu), _several(options.driver))
+    outcome = judge.run(plan, question, Path(options.output))
+    states = ", ".join(f"{count:,} {state}" for state, count in sorted(outcome.images.items())) or "none"
+    print(f"Images and files: {states}; {outcome.facts:,} different, {_count(outcome.answers, 'answer')} in {options.output}")
+    return 0
+
+
+_WRITERS = {"text": reporting.text, "markdown": reporting.markdown, "csv": reporting.comma_separated}
+
+
+def _report(options: argparse.Namespace) -> int:
+    folder = Path(options.dataset)
+    limit = options.limit if options.limit is not None else (0 if options.question else 10)
+    gpus = _several(options.gpu)
+    about = reporting.choice(folder, gpus, options.driver, options.to, limit or None)
+    for output in options.output or ["text"]:
+        form, _, path = output.partition("=")
+        if form not in (*_WRITERS, "html"):
+            return _fail(f"-o {form}: there are text, markdown, csv and html")
+        stream = io.StringIO()
+        if form == "html":
+            page.write(folder, about, stream)
+        else:
+            stream.write(reporting.report(folder, about, options.question, _WRITERS[form]))
+        if path:
+            FolderStore(Path(path).parent).write(Path(path).name, stream.getvalue().encode("utf-8", "backslashreplace"))
+        else:
+            sys.stdout.write(stream.getvalue())
+    return 0
 
 
 def _tell_outcome(outcome: Outcome) -> None:

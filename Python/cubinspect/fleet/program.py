@@ -80,10 +80,19 @@ class Program:
             raise ProgramFailure(_said(done.returncode, done.stderr)) from None
         return report
 
-    def check(self, gpus: Sequence[str], drivers: Iterable[str]) -> None:
-        """Raises what the program says of GPUs and drivers that it does not know, before much is judged for them."""
-        for driver in [None, *drivers]:
-            self.scan([os.devnull], gpus, driver)
+    def check(self, gpus: Sequence[str], drivers: Iterable[str]) -> dict[str, Any]:
+        """The program that judges: its name, its version, and the date of its tables.
+
+        :raises ProgramFailure: it does not know a GPU or a driver, or takes one for several.
+        """
+        with tempfile.TemporaryDirectory(prefix="cubinspect-fleet-") as nothing:
+            for driver in [*drivers, None]:
+                report = self.scan([nothing], gpus, driver)
+                answers = report["answers"]
+                if [answer["query"] for answer in answers] != list(gpus):
+                    raise ProgramFailure(f"{', '.join(gpus)} are {len(answers)} GPUs: name each by itself")
+        tool: dict[str, Any] = report["tool"]
+        return tool
 
     def _facts(self, arguments: list[str]) -> bytes:
         with tempfile.TemporaryDirectory(prefix="cubinspect-fleet-") as folder:
