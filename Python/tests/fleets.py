@@ -99,7 +99,7 @@ def program() -> Program:
 
 def command(*arguments: str) -> Sequence[str]:
     """The command line of the fleet."""
-    if arguments[0] in ("work", "watch") and "CUBINSPECT_TEST_PROGRAM" in os.environ:
+    if arguments[0] in ("work", "watch", "judge", "gate") and "CUBINSPECT_TEST_PROGRAM" in os.environ:
         arguments = (*arguments, "--program", os.environ["CUBINSPECT_TEST_PROGRAM"])
     return [sys.executable, "-m", "cubinspect.fleet", *arguments]
 

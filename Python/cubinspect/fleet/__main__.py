@@ -7,26 +7,30 @@ import io
 import json
 import os
 import signal
+import ssl
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn, Optional
+from typing import Callable, NoReturn, Optional
 
 import cubinspect
-from cubinspect.fleet import page
+from cubinspect.fleet import on_ray, page
 from cubinspect.fleet import plan as planning
 from cubinspect.fleet import report as reporting
+from cubinspect.fleet.admission import Decider, Rules, server
 from cubinspect.fleet.credentials import CredentialsError
 from cubinspect.fleet.dataset import DatasetError
+from cubinspect.fleet.gate import Gate, NotKnown
 from cubinspect.fleet.judge import Judge, Question
+from cubinspect.fleet.on_ray import Recipe
 from cubinspect.fleet.plan import BYTES_PER_CORE_SECOND, Need, Plan, Planner
 from cubinspect.fleet.program import Program, ProgramFailure
 from cubinspect.fleet.progress import Line, size_text, time_text
-from cubinspect.fleet.references import InvalidReference
-from cubinspect.fleet.registry import Registry, RegistryError, Stopped
+from cubinspect.fleet.references import InvalidReference, is_digest, is_loopback
+from cubinspect.fleet.registry import Clients, Network, RegistryError, Stopped
 from cubinspect.fleet.store import FolderStore, StoreError, open_store
-from cubinspect.fleet.transport import Rate
 from cubinspect.fleet.work import Outcome, Shard, Worker
 
 _EPILOG = """\
@@ -35,8 +39,10 @@ on. A layer that cannot be read is recorded in the store with its cause, and is 
 """
 # What is wrong with an input, a registry, a store or a value: one line says it.
 _ERRORS = (
-    CredentialsError, DatasetError, InvalidReference, ProgramFailure, RegistryError, reporting.ReportError, StoreError, ValueError,
+    CredentialsError, DatasetError, InvalidReference, NotKnown, ProgramFailure, RegistryError, reporting.ReportError, StoreError, ValueError,
 )  # fmt: skip
+# After how many seconds an endpoint reads the plan again.
+_RELOAD_SECONDS = 60
 # How many of a kind are told one by one.
 _MOST_LINES = 10
 
@@ -119,6 +125,10 @@ def _parser() -> argparse.ArgumentParser:
         description="Reads each layer of the plan once, as a stream, and keeps its facts. What is there is not read again.",
     )  # fmt: skip
     command.add_argument(
+        "--ray", nargs="?", const="local", metavar="ADDRESS",
+        help="read on a cluster of Ray; without an address, on one of its own on this machine",
+    )  # fmt: skip
+    command.add_argument(
         "--shard", type=Shard.parse, metavar="I/N", help="read the I-th of N parts alone; all N together are the whole"
     )
     command.set_defaults(run=_work)
@@ -148,6 +158,26 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="how many runs of the program at a time")
     command.add_argument("--program", metavar="PATH", help="another program cubinspect than that of this package")
     command.set_defaults(run=_judge)
+
+    command = commands.add_parser(
+        "gate", parents=[store, network],
+        help="say whether one image runs, or decide about pods",
+        description="Answers from the store whether an image runs on some GPUs, and reads it where it is new; or listens as "
+        "the endpoint of a ValidatingWebhookConfiguration of Kubernetes. Exit status with --image: 1 for an answer of --deny.",
+    )  # fmt: skip
+    command.add_argument("--image", action="append", default=[], metavar="NAME", help="an image, or the digest of its manifest")
+    command.add_argument("--listen", metavar="HOST:PORT", help="decide about pods, with the GPUs that their labels name")
+    command.add_argument("--tls-cert", metavar="FILE", help="the certificate of the endpoint, in PEM")
+    command.add_argument("--tls-key", metavar="FILE", help="its key")
+    command.add_argument("--gpu", action="append", default=[], metavar="GPU",
+                         help="a GPU; of a pod, where it asks for a GPU and does not say which")  # fmt: skip
+    command.add_argument("--driver", default="", metavar="VERSION", help="the driver; of a pod, where its labels name none")
+    command.add_argument("--deny", choices=["no", "partly", "never"], default=None,
+                         help="refuse for this answer and worse (default: no; never for pods, which are only warned)")  # fmt: skip
+    command.add_argument("--seconds", type=_positive, default=5.0, metavar="N", help="let a pod in after N seconds without an answer")
+    command.add_argument("--platform", default="linux/amd64", metavar="OS/ARCH", help="of an image for several platforms this one")
+    command.add_argument("--program", metavar="PATH", help="another program cubinspect than that of this package")
+    command.set_defaults(run=_gate)
 
     command = commands.add_parser(
         "report",
@@ -181,28 +211,8 @@ def _date(text: str) -> object:
     return date
 
 
-class _Registries:
-    """One client for each registry, whose rates all threads share."""
-
-    def __init__(self, options: argparse.Namespace, stop: threading.Event) -> None:
-        self._options = options
-        self._stop = stop
-        self._lock = threading.Lock()
-        self._clients: dict[str, Registry] = {}
-
-    def __call__(self, name: str) -> Registry:
-        with self._lock:
-            if name not in self._clients:
-                options = self._options
-                self._clients[name] = Registry(
-                    name,
-                    patience=options.patience,
-                    requests=Rate(options.requests) if options.requests else None,
-                    bandwidth=Rate(options.bandwidth * 1e6) if options.bandwidth else None,
-                    plain_http=name in options.plain_http,
-                    stop=self._stop,
-                )
-            return self._clients[name]
+def _network(options: argparse.Namespace) -> Network:
+    return Network(options.patience, options.requests, options.bandwidth, tuple(options.plain_http))
 
 
 def _stop_on_signals(program: Optional[Program] = None) -> threading.Event:
@@ -223,7 +233,7 @@ def _stop_on_signals(program: Optional[Program] = None) -> threading.Event:
 def _planner(options: argparse.Namespace, stop: threading.Event, line: Line) -> Planner:
     return Planner(
         open_store(options.store),
-        _Registries(options, stop),
+        Clients(_network(options), stop),
         platform=options.platform,
         since=options.since,
         tell=line.tell,
@@ -299,7 +309,7 @@ def _watch(options: argparse.Namespace) -> int:
         print(f"new: {name}")
     if not new:
         print("No image is new.")
-    options.shard = None
+    options.shard = options.ray = None
     return _read(options, plan)
 
 
@@ -310,13 +320,17 @@ def _read(options: argparse.Namespace, plan: Plan) -> int:
     worker = Worker(
         open_store(options.store),
         program,
-        _Registries(options, stop),
+        Clients(_network(options), stop),
         jobs=max(1, options.jobs),
         again=options.again,
         stop=stop,
         line=line,
     )
-    outcome = worker.run(plan, options.shard)
+    if options.ray is None:
+        outcome = worker.run(plan, options.shard)
+    else:
+        recipe = Recipe(options.store, _network(options), options.program)
+        outcome = on_ray.run(worker, plan, options.shard, recipe, options.ray, stop, line)
     _tell_outcome(outcome)
     return 0 if outcome.ended is None else _fail(f"{outcome.ended}; the same command goes on")
 
@@ -344,6 +358,71 @@ def _judge(options: argparse.Namespace) -> int:
     states = ", ".join(f"{count:,} {state}" for state, count in sorted(outcome.images.items())) or "none"
     print(f"Images and files: {states}; {outcome.facts:,} different, {_count(outcome.answers, 'answer')} in {options.output}")
     return 0
+
+
+_DENIED = {None: frozenset({"no"}), "no": frozenset({"no"}), "partly": frozenset({"no", "partly"}), "never": frozenset()}
+
+
+def _gate(options: argparse.Namespace) -> int:
+    if bool(options.image) == bool(options.listen):
+        return _fail("gate takes --image or --listen")
+    program = Program(options.program)
+    stop = threading.Event() if options.listen else _stop_on_signals(program)
+    gate = Gate(open_store(options.store), program, Clients(_network(options), stop), plan=options.plan, platform=options.platform)
+    gpus = _several(options.gpu)
+    if options.listen:
+        return _listen(options, gate, Rules(gpus, options.driver, frozenset() if options.deny is None else _DENIED[options.deny], options.seconds))
+    if not gpus:
+        return _fail("gate --image needs --gpu")
+    status = 0
+    for image in options.image:
+        try:
+            answers = gate.ask(image, gpus, options.driver)
+        except NotKnown:
+            if is_digest(image):
+                raise
+            gate.read(image)
+            answers = gate.ask(image, gpus, options.driver)
+        for answer in answers:
+            print(answer.text)
+            status = max(status, answer.answer in _DENIED[options.deny])
+    return int(status)
+
+
+def _listen(options: argparse.Namespace, gate: Gate, rules: Rules) -> int:
+    host, _, port = options.listen.rpartition(":")
+    tls = None
+    if options.tls_cert:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(options.tls_cert, options.tls_key)
+    elif not is_loopback(host):
+        return _fail("--listen needs --tls-cert and --tls-key: Kubernetes speaks with an endpoint over TLS alone")
+
+    def tell(text: str) -> None:
+        print(f"cubinspect.fleet: {text}", file=sys.stderr, flush=True)
+
+    listener = server((host.strip("[]"), int(port)), Decider(gate, rules, tell), tell, tls)
+
+    def end(number: int, frame: object) -> None:
+        # From another thread, because it waits for the loop that runs in this one.
+        threading.Thread(target=listener.shutdown).start()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+    tell(f"listens on {host}:{listener.server_address[1]}")
+    threading.Thread(target=_reload, args=(gate, tell), daemon=True).start()
+    listener.serve_forever()
+    return 0
+
+
+def _reload(gate: Gate, tell: Callable[[str], None]) -> None:
+    """Reads the plan again, now and then."""
+    while True:
+        time.sleep(_RELOAD_SECONDS)
+        try:
+            gate.reload()
+        except Exception as error:  # The plan of before stays.
+            tell(f"the plan cannot be read: {error}")
 
 
 _WRITERS = {"text": reporting.text, "markdown": reporting.markdown, "csv": reporting.comma_separated}

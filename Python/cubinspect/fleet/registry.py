@@ -449,3 +449,40 @@ def _parameters(text: str) -> dict[str, str]:
     """The parameters of a challenge: ``realm="https://…",service="…"``."""
     found = re.findall(r'([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))', text)
     return {name.lower(): re.sub(r"\\(.)", r"\1", quoted) or plain for name, quoted, plain in found}
+
+
+@dataclass(frozen=True)
+class Network:
+    """How registries are spoken with."""
+
+    patience: float = 600
+    #: The most requests a second to each registry.
+    requests: Optional[float] = None
+    #: The most megabytes a second from each registry.
+    bandwidth: Optional[float] = None
+    #: Registries that speak no TLS.
+    plain_http: tuple[str, ...] = ()
+
+
+class Clients:
+    """One client for each registry, whose rates all threads share."""
+
+    def __init__(self, network: Network, stop: Optional[threading.Event] = None) -> None:
+        self._network = network
+        self._stop = stop
+        self._lock = threading.Lock()
+        self._clients: dict[str, Registry] = {}
+
+    def __call__(self, name: str) -> Registry:
+        network = self._network
+        with self._lock:
+            if name not in self._clients:
+                self._clients[name] = Registry(
+                    name,
+                    patience=network.patience,
+                    requests=Rate(network.requests) if network.requests else None,
+                    bandwidth=Rate(network.bandwidth * 1e6) if network.bandwidth else None,
+                    plain_http=name in network.plain_http,
+                    stop=self._stop,
+                )
+            return self._clients[name]

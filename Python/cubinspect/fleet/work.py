@@ -141,6 +141,17 @@ class Worker:
     def run(self, plan: Plan, shard: Optional[Shard] = None) -> Outcome:
         """Reads what is missing of a plan, or of a part of it, and makes the facts of the images whose layers are there."""
         outcome = Outcome()
+        missing = self.missing(plan, shard, outcome)
+        progress = Progress(len(missing), sum(task.size for task in missing), self._line)
+        self._in_threads([(self._read, task, progress, outcome) for task in missing], outcome)
+        outcome.bytes, outcome.seconds = progress.bytes, progress.seconds
+        if outcome.ended is None:
+            self.compose(plan, shard, outcome)
+        self._line.clear()
+        return outcome
+
+    def missing(self, plan: Plan, shard: Optional[Shard], outcome: Outcome) -> list[Task]:
+        """What has to be read, the largest first. What there is no use in reading again is told as failed."""
         tasks = tasks_of(plan)
         if shard is not None:
             tasks = shard.of_tasks(tasks)
@@ -155,13 +166,7 @@ class Worker:
                 missing.append(task)
             else:
                 outcome.failed[task.name] = cause
-        progress = Progress(len(missing), sum(task.size for task in missing), self._line)
-        self._in_threads([(self._read, task, progress, outcome) for task in largest_first(missing)], outcome)
-        outcome.bytes, outcome.seconds = progress.bytes, progress.seconds
-        if outcome.ended is None:
-            self._compose(plan, shard, outcome)
-        self._line.clear()
-        return outcome
+        return largest_first(missing)
 
     def read(self, task: Task, progress: Optional[Progress] = None) -> Optional[str]:
         """Reads one layer or file, unless its facts are there by now.
@@ -233,7 +238,7 @@ class Worker:
         final = document["final"] and document["version"] == cubinspect.__version__ and not self._again
         return str(document["cause"]) if final else None
 
-    def _compose(self, plan: Plan, shard: Optional[Shard], outcome: Outcome) -> None:
+    def compose(self, plan: Plan, shard: Optional[Shard], outcome: Outcome) -> None:
         """Makes the facts of images. Those whose layers others still read wait for a later run, or for ``judge``."""
         known = self._store.digests(IMAGES)
         places = plan.places()
