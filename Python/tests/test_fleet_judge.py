@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
-import duckdb
 import pytest
 from fleets import FIXTURES, fleet, program, run, whole_facts
 from registries import Image, Layer, Server, digest_of, image, layer

@@ -231,6 +231,26 @@ def test_stop(server: Server) -> None:
         list(pieces)
 
 
+HOSTILE = [b"", b"{", b"[" * 100_000, b"null", b'{"repositories": 1, "tags": {}}', b'{"errors": [[]], "config": [], "layers": 1}']
+
+
+@pytest.mark.parametrize("content", HOSTILE)
+def test_answers_that_are_none(server: Server, content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are errors of the registry, and end at once."""
+    registry = client(server)
+    for status in (200, 404):
+        monkeypatch.setattr(server, "response", lambda *_, status=status: (status, {}, content))
+        for question in (
+            lambda: list(registry.repositories()),
+            lambda: list(registry.tags("team/app")),
+            lambda: registry.manifest("team/app", "1").document(),
+        ):
+            try:
+                assert question() in ([], *([json.loads(content)] if content.startswith(b'{"') else []), {})
+            except RegistryError as error:
+                assert not isinstance(error, Unavailable)
+
+
 # Who asks
 
 

@@ -9,7 +9,6 @@ import pathlib
 import random
 import signal
 import subprocess
-import threading
 import time
 import zipfile
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from registries import DockerRegistry, Image, Layer, Server, digest_of, image, l
 
 from cubinspect.fleet.plan import Plan, Planner, load, need, save
 from cubinspect.fleet.registry import Registry
-from cubinspect.fleet.store import FAILED, IMAGES, LAYERS, PLANS, FolderStore, Store, key, open_store
+from cubinspect.fleet.store import FAILED, IMAGES, LAYERS, FolderStore, Store, key, open_store
 from cubinspect.fleet.work import Outcome, Shard, Task, Worker, largest_first, tasks_of
 
 
@@ -174,6 +173,25 @@ def test_what_is_no_image_is_left_out(server: Server, store: Store) -> None:
     causes = {name.rpartition(":")[2]: cause for name, cause in plan.skipped.items()}
     assert set(causes) == {"chart", "old", "bad", "list", "half"}
     assert "helm" in causes["chart"] and "schema 1" in causes["old"] and "../../etc" in causes["bad"]
+
+
+def test_names_and_documents_of_a_hostile_registry(server: Server, store: Store) -> None:
+    server.put("team/app", "1", image([layer({"a": b"1"})]))
+    for name in ("a/../../etc", "UPPER", "a b", "a?b", "a\r\nHost: b", "\x1b[2J"):
+        server.manifests[name, "1"] = server.manifests["team/app", "1"]
+        server.manifests["team/app", name] = server.manifests["team/app", "1"]
+    config = json.loads(image([]).manifest)["config"]
+    rows: list[Any] = [1, None, {"digest": DIGEST, "size": -1}, {"digest": DIGEST, "size": "1"}, {"digest": DIGEST, "size": float("inf")}]
+    for number, row in enumerate(rows):
+        document = {"schemaVersion": 2, "config": config, "layers": [row]}
+        server.put_manifest("team/app", f"layer{number}", "", json.dumps(document).encode())
+        document = {"schemaVersion": 2, "manifests": [{"platform": row, "digest": row}, row]}
+        server.put_manifest("team/app", f"index{number}", "", json.dumps(document).encode())
+    server.put_manifest("team/app", "deep", "", b"[" * 100_000)
+    plan = planned(store, f"{server.name}/*")
+    assert {one.repository for one in plan.images} == {"team/app"}
+    assert {one.tag for one in plan.images} == {"1", "UPPER"}
+    assert all(request.path.startswith("/v2/team/app/") or request.path == "/v2/_catalog" for request in server.log)
 
 
 def test_since(server: Server, store: Store) -> None:

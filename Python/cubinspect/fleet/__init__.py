@@ -8,6 +8,6 @@
 Each layer is read once. What is kept of it in the store depends on no GPU and no driver, so that new GPUs, drivers and
 tables are questions to the store. The data goes one way, and so do the imports:
 
-    references, credentials < transport < registry < plan < work < judge < report
-                                             store <          program <
+    documents, references < credentials < transport < registry < plan < images < work < on_ray
+    program, store, progress < plan             dataset < judge < report < page      work < gate < admission
 """

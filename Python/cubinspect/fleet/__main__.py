@@ -22,6 +22,7 @@ from cubinspect.fleet import report as reporting
 from cubinspect.fleet.admission import Decider, Rules, server
 from cubinspect.fleet.credentials import CredentialsError
 from cubinspect.fleet.dataset import DatasetError
+from cubinspect.fleet.documents import visible
 from cubinspect.fleet.gate import Gate, NotKnown
 from cubinspect.fleet.judge import Judge, Question
 from cubinspect.fleet.on_ray import Recipe
@@ -61,7 +62,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
 
 
 def _fail(text: str) -> int:
-    print(f"cubinspect.fleet: {text}", file=sys.stderr)
+    print(f"cubinspect.fleet: {visible(text)}", file=sys.stderr)
     return 2
 
 
@@ -384,7 +385,7 @@ def _gate(options: argparse.Namespace) -> int:
             gate.read(image)
             answers = gate.ask(image, gpus, options.driver)
         for answer in answers:
-            print(answer.text)
+            print(visible(answer.text))
             status = max(status, answer.answer in _DENIED[options.deny])
     return int(status)
 
@@ -399,7 +400,7 @@ def _listen(options: argparse.Namespace, gate: Gate, rules: Rules) -> int:
         return _fail("--listen needs --tls-cert and --tls-key: Kubernetes speaks with an endpoint over TLS alone")
 
     def tell(text: str) -> None:
-        print(f"cubinspect.fleet: {text}", file=sys.stderr, flush=True)
+        print(f"cubinspect.fleet: {visible(text)}", file=sys.stderr, flush=True)
 
     listener = server((host.strip("[]"), int(port)), Decider(gate, rules, tell), tell, tls)
 
@@ -461,7 +462,7 @@ def _tell_causes(what: str, causes: dict[str, str]) -> None:
         return
     print(f"{len(causes)} {what}:")
     for name, cause in list(causes.items())[:_MOST_LINES]:
-        print(f"  {name}: {cause}")
+        print(f"  {visible(name)}: {visible(cause)}")
     if len(causes) > _MOST_LINES:
         print(f"  … and {len(causes) - _MOST_LINES} more")
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
+from cubinspect.fleet.documents import mapping, mappings, parsed
 from cubinspect.fleet.gate import Answer, Gate, NotKnown, Reader
 
 # What NVIDIA's GPU feature discovery writes on nodes.
@@ -58,10 +59,10 @@ class Wish:
 
 def wish_of(pod: Mapping[str, Any]) -> Wish:
     """Reads the ``spec`` of a pod; what is not as Kubernetes describes it counts as not there."""
-    spec = _mapping(pod.get("spec"))
-    containers = [one for name in ("containers", "initContainers", "ephemeralContainers") for one in _mappings(spec.get(name))]
+    spec = mapping(pod.get("spec"))
+    containers = [one for name in ("containers", "initContainers", "ephemeralContainers") for one in mappings(spec.get(name))]
     images = tuple(dict.fromkeys(str(one["image"]) for one in containers if one.get("image")))
-    resources = [_mapping(_mapping(one.get("resources")).get(kind)) for one in containers for kind in ("limits", "requests")]
+    resources = [mapping(mapping(one.get("resources")).get(kind)) for one in containers for kind in ("limits", "requests")]
     asks = any(_RESOURCE.fullmatch(str(name)) for resource in resources for name in resource)
     labels = dict(_selected(spec))
     products = tuple(dict.fromkeys(product_name(value) for value in labels.get(PRODUCT, ())))
@@ -76,13 +77,13 @@ def product_name(label: str) -> str:
 def _selected(spec: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The labels that the nodes of a pod must have, with their possible values."""
     found: dict[str, list[str]] = {}
-    affinity = _mapping(_mapping(spec.get("affinity")).get("nodeAffinity"))
-    required = _mapping(affinity.get("requiredDuringSchedulingIgnoredDuringExecution"))
-    for term in _mappings(required.get("nodeSelectorTerms")):
-        for expression in _mappings(term.get("matchExpressions")):
+    affinity = mapping(mapping(spec.get("affinity")).get("nodeAffinity"))
+    required = mapping(affinity.get("requiredDuringSchedulingIgnoredDuringExecution"))
+    for term in mappings(required.get("nodeSelectorTerms")):
+        for expression in mappings(term.get("matchExpressions")):
             if expression.get("operator") == "In" and isinstance(expression.get("values"), list):
                 found.setdefault(str(expression.get("key")), []).extend(map(str, expression["values"]))
-    for name, value in _mapping(spec.get("nodeSelector")).items():
+    for name, value in mapping(spec.get("nodeSelector")).items():
         found[str(name)] = [str(value)]
     for name, values in found.items():
         yield name, tuple(values)
@@ -102,14 +103,6 @@ def _driver(labels: Mapping[str, Sequence[str]]) -> str:
     return ""
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _mappings(value: Any) -> list[Mapping[str, Any]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
 class Decider:
     """Answers reviews. Whatever goes wrong, a pod is let in, and a line of the log says what went wrong."""
 
@@ -122,10 +115,10 @@ class Decider:
 
     def review(self, document: Any) -> dict[str, Any]:
         """The answer to an ``AdmissionReview``."""
-        request = _mapping(_mapping(document).get("request"))
+        request = mapping(mapping(document).get("request"))
         response: dict[str, Any] = {"uid": str(request.get("uid", "")), "allowed": True}
         # Dead threads would be the price of a pool that waits: what takes too long goes on without anybody who waits.
-        future = self._pool.submit(self._answers, _mapping(request.get("object")))
+        future = self._pool.submit(self._answers, mapping(request.get("object")))
         try:
             answers, notes = future.result(self._rules.seconds)
         except concurrent.futures.TimeoutError:
@@ -185,7 +178,7 @@ def server(address: tuple[str, int], decider: Decider, tell: Tell, tls: Optional
                 self.reply(413, "text/plain", b"a review of at most 8 MiB is needed\n")
                 return
             try:
-                document = json.loads(self.rfile.read(int(length)))
+                document = parsed(self.rfile.read(int(length)))
             except ValueError:
                 self.reply(400, "text/plain", b"no JSON\n")
                 return

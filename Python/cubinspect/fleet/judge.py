@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from cubinspect.fleet.dataset import Row, Writer
+from cubinspect.fleet.documents import mapping, parsed
 from cubinspect.fleet.images import Composer, Unread
 from cubinspect.fleet.plan import File, Image, Manifest, Plan, created
 from cubinspect.fleet.program import Program, ProgramFailure
@@ -225,19 +226,18 @@ class Judge:
         except FileNotFoundError:
             return "not read yet"
 
-    def _about(self, manifest: Manifest) -> dict[str, Any]:
+    def _about(self, manifest: Manifest) -> Mapping[str, Any]:
         """The configuration of an image; empty where it was not read."""
         try:
-            document = json.loads(self._store.read(key(CONFIGS, manifest.config.digest)))
+            return mapping(parsed(self._store.read(key(CONFIGS, manifest.config.digest))))
         except (FileNotFoundError, ValueError):
             return {}
-        return document if isinstance(document, dict) else {}
 
     def _row(
         self, image: Image, manifest: Manifest, about: Mapping[str, Any], subject: Optional[Subject], cause: Optional[str]
     ) -> dict[str, Any]:
-        labels = (about.get("config") or {}).get("Labels") or {}
-        team = labels.get(self._team_label) or (image.repository.split("/")[0] if "/" in image.repository else None)
+        label = mapping(mapping(about.get("config")).get("Labels")).get(self._team_label)
+        team = str(label) if label else image.repository.split("/")[0] if "/" in image.repository else None
         return {
             "name": image.name,
             "registry": image.registry,
@@ -246,7 +246,7 @@ class Judge:
             "digest": manifest.digest,
             "platform": manifest.platform,
             "team": team,
-            "created": created(dict(about)),
+            "created": created(about),
             "bytes": sum(layer.size for layer in manifest.layers),
             "facts": subject.key if subject else None,
             "state": JUDGED if subject else UNREAD,

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-from cubinspect.fleet.references import Pattern, Reference, is_digest
+from cubinspect.fleet.documents import mapping, mappings, parsed
+from cubinspect.fleet.references import Pattern, Reference, is_digest, is_repository, is_tag
 from cubinspect.fleet.registry import RawManifest, Registry, RegistryError, Unavailable
 from cubinspect.fleet.store import CONFIGS, FILES, LAYERS, MANIFESTS, PLANS, Store, key, packed
 
@@ -235,12 +236,13 @@ class Planner:
         registry = self._registries(pattern.registry)
         repositories = [pattern.repository]
         if not pattern.names_one_repository:
-            repositories = [name for name in registry.repositories() if pattern.has_repository(name)]
+            names = registry.repositories()
+            repositories = [name for name in names if is_repository(name) and pattern.has_repository(name)]
         for repository in repositories:
             self._tell(f"{pattern.registry}/{repository}: tags")
             try:
                 for tag in registry.tags(repository):
-                    if pattern.has_tag(tag):
+                    if is_tag(tag) and pattern.has_tag(tag):
                         yield Reference(pattern.registry, repository, tag)
             except Unavailable:
                 raise
@@ -295,8 +297,8 @@ class Planner:
         if "manifests" not in document:
             one = self._manifest(registry, reference, raw, document, None)
             manifests += [one] if one else []
-        for row in _rows(document, "manifests"):
-            platform = _platform(row.get("platform") or {})
+        for row in mappings(document.get("manifests")):
+            platform = _platform(mapping(row.get("platform")))
             # Statements about an image, such as its origin, are in its index too; their platform is unknown/unknown.
             if platform.startswith("unknown/") or not fnmatch.fnmatchcase(platform, self._platform):
                 continue
@@ -315,22 +317,18 @@ class Planner:
         return images, manifests, skipped
 
     def _manifest(
-        self, registry: Registry, reference: Reference, raw: RawManifest, document: dict[str, Any], platform: Optional[str]
+        self, registry: Registry, reference: Reference, raw: RawManifest, document: Mapping[str, Any], platform: Optional[str]
     ) -> Optional[Manifest]:
         """An image as a manifest describes it; None for one that is older than what was asked for."""
         if raw.media_type.startswith(_SCHEMA_1) or document.get("schemaVersion") == 1:
             raise RegistryError(f"{reference}: a manifest of schema 1, which does not name its layers' sizes")
-        try:
-            config = Blob(str(document["config"]["digest"]), int(document["config"]["size"]))
-            layers = tuple(Blob(str(row["digest"]), int(row["size"])) for row in document["layers"])
-            kind = str(document["config"].get("mediaType"))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise RegistryError(f"{reference}: a manifest without configuration and layers") from error
+        rows = document.get("layers")
+        if "config" not in document or not isinstance(rows, list):
+            raise RegistryError(f"{reference}: a manifest without configuration and layers")
+        kind = mapping(document["config"]).get("mediaType")
         if kind not in _CONFIGURATIONS:
             raise RegistryError(f"{reference}: no image, but {kind}")
-        for blob in (config, *layers):
-            if not is_digest(blob.digest) or blob.size < 0:
-                raise RegistryError(f"{reference}: {blob.digest} is no digest by SHA-256")
+        config, *layers = [_blob(mapping(row), reference) for row in (document["config"], *rows)]
         if platform is None or self._since is not None:
             configuration = configuration_of(self._store, registry, reference.repository, config)
             platform = platform or _platform(configuration)
@@ -339,13 +337,13 @@ class Planner:
             if self._since is not None and (created(configuration) or self._since) < self._since:
                 return None
         self._store.write(key(MANIFESTS, raw.digest), raw.content)
-        return Manifest(raw.digest, platform, config, layers)
+        return Manifest(raw.digest, platform, config, tuple(layers))
 
 
-def configuration_of(store: Store, registry: Registry, repository: str, config: Blob) -> dict[str, Any]:
+def configuration_of(store: Store, registry: Registry, repository: str, config: Blob) -> Mapping[str, Any]:
     """The configuration of an image, which is kept.
 
-    :raises RegistryError: it cannot be had, or is no JSON object.
+    :raises RegistryError: it cannot be had, or is no JSON.
     """
     place = key(CONFIGS, config.digest)
     try:
@@ -354,15 +352,12 @@ def configuration_of(store: Store, registry: Registry, repository: str, config: 
         content = registry.small_blob(repository, config.digest, config.size)
         store.write(place, content)
     try:
-        document = json.loads(content)
+        return mapping(parsed(content))
     except ValueError as error:
         raise RegistryError(f"configuration {config.digest}: {error}") from error
-    if not isinstance(document, dict):
-        raise RegistryError(f"configuration {config.digest}: a JSON object is needed")
-    return document
 
 
-def created(configuration: dict[str, Any]) -> Optional[datetime.datetime]:
+def created(configuration: Mapping[str, Any]) -> Optional[datetime.datetime]:
     """When an image was made; None where it does not say."""
     return parsed_date(str(configuration.get("created") or ""))
 
@@ -379,7 +374,7 @@ def parsed_date(text: str) -> Optional[datetime.datetime]:
     return date if date.tzinfo else date.replace(tzinfo=datetime.timezone.utc)
 
 
-def _platform(document: dict[str, Any]) -> str:
+def _platform(document: Mapping[str, Any]) -> str:
     """Operating system, architecture and variant, in the words of Go: ``linux/arm64``."""
     parts = [document.get("os") or "unknown", document.get("architecture") or "unknown", document.get("variant")]
     # Every arm64 is v8, whether an index says so or not.
@@ -388,14 +383,18 @@ def _platform(document: dict[str, Any]) -> str:
     return "/".join(str(part) for part in parts if part)
 
 
+def _blob(row: Mapping[str, Any], reference: Reference) -> Blob:
+    digest, size = row.get("digest"), row.get("size")
+    if not isinstance(digest, str) or not is_digest(digest):
+        raise RegistryError(f"{reference}: {digest} is no digest by SHA-256")
+    if type(size) is not int or size < 0:
+        raise RegistryError(f"{reference}: {digest} has no size, but {size}")
+    return Blob(digest, size)
+
+
 def _name(reference: Reference) -> str:
     """The name under which an image of a reference is in a plan; with a digest alone that is its name."""
     return Image(reference.registry, reference.repository, reference.tag or reference.version, "", "").name
-
-
-def _rows(document: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    rows = document.get(name)
-    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
 def _patterns(source: str) -> Iterable[Pattern]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -28,8 +29,11 @@ class Program:
         :param path: the program; by default that of this package.
         :param data: files of tables, as ``--data`` takes them.
         :param timeout: seconds after which a run is ended.
+        :raises FileNotFoundError: there is no such program.
         """
         self.path = path or cubinspect.find_program()
+        if not os.access(self.path, os.X_OK):
+            raise FileNotFoundError(errno.ENOENT, "there is no such program", self.path)
         self._data = [f"--data={file}" for file in data]
         self._timeout = timeout
         self._lock = threading.Lock()

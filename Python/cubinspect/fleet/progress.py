@@ -7,6 +7,8 @@ import threading
 import time
 from typing import Callable, TextIO
 
+from cubinspect.fleet.documents import visible
+
 
 def size_text(count: float) -> str:
     """A number of bytes, as the program writes it: ``12.3 MB``."""
@@ -46,7 +48,7 @@ class Line:
             if self._clock() - self._last < 0.2:
                 return
             self._last = self._clock()
-            self._stream.write(f"\r\x1b[K{text}")
+            self._stream.write(f"\r\x1b[K{visible(text)}")
             self._stream.flush()
 
     def clear(self) -> None:

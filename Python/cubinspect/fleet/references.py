@@ -26,6 +26,15 @@ def is_digest(text: object) -> bool:
     return isinstance(text, str) and _DIGEST.fullmatch(text) is not None
 
 
+def is_repository(text: str) -> bool:
+    """Whether a text is the path of a repository, without a pattern."""
+    return _REPOSITORY.fullmatch(text) is not None
+
+
+def is_tag(text: str) -> bool:
+    return _TAG.fullmatch(text) is not None
+
+
 def is_loopback(registry: str) -> bool:
     """Whether a registry is on this machine, so that nobody on the way can listen in."""
     return _LOOPBACK.fullmatch(registry) is not None

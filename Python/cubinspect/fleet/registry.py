@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import http.client
-import json
 import re
 import threading
 import time
@@ -20,6 +19,7 @@ from typing import Any, Callable, Optional, TypeVar
 
 from cubinspect.fleet import credentials
 from cubinspect.fleet.credentials import Credentials
+from cubinspect.fleet.documents import mapping, mappings, parsed
 from cubinspect.fleet.references import DOCKER_HUB, is_digest, is_loopback
 from cubinspect.fleet.transport import TRANSIENT, Errors, Patience, Rate, Transport, origin, retry_after
 
@@ -67,15 +67,12 @@ class RawManifest:
     media_type: str
     content: bytes
 
-    def document(self) -> dict[str, Any]:
-        """:raises RegistryError: it is no JSON object."""
+    def document(self) -> Mapping[str, Any]:
+        """:raises RegistryError: it is no JSON."""
         try:
-            document = json.loads(self.content)
+            return mapping(parsed(self.content))
         except ValueError as error:
             raise RegistryError(f"manifest {self.digest}: {error}") from error
-        if not isinstance(document, dict):
-            raise RegistryError(f"manifest {self.digest}: a JSON object is needed")
-        return document
 
 
 class Registry:
@@ -218,13 +215,13 @@ class Registry:
             def read(response: http.client.HTTPResponse) -> tuple[Any, Optional[str]]:
                 content = _read(response, _LIST_BYTES, key)
                 try:
-                    return json.loads(content), _next_page(response.headers.get("Link"))
+                    return parsed(content), _next_page(response.headers.get("Link"))
                 except ValueError as error:
                     raise RegistryError(f"{key} of {self.name}/{repository}: {error}") from error
 
             document, link = self._whole(url, repository, {}, read)
-            names = document.get(key) if isinstance(document, dict) else None
-            yield from (name for name in names or [] if isinstance(name, str))
+            names = mapping(document).get(key)
+            yield from (name for name in names if isinstance(name, str)) if isinstance(names, list) else ()
             if link is None:
                 return
             following = urllib.parse.urljoin(url, link)
@@ -305,10 +302,10 @@ class Registry:
     def _refusal(self, response: http.client.HTTPResponse, method: str, url: str) -> RegistryError:
         """What a registry says with a status that is no success."""
         said = f"{response.status} {response.reason}".strip()
-        with contextlib.suppress(*Errors, ValueError, KeyError, IndexError, TypeError):
+        with contextlib.suppress(*Errors, ValueError):
             # https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes
-            error = json.loads(response.read(_ERROR_BYTES))["errors"][0]
-            said += f", {error['code']}: {error.get('message') or 'no message'}"
+            for error in mappings(mapping(parsed(response.read(_ERROR_BYTES))).get("errors"))[:1]:
+                said += f", {error.get('code')}: {error.get('message') or 'no message'}"
         text = f"{method} {urllib.parse.urlsplit(url).path} of {self.name}: {said}"
         if response.status in (401, 403):
             return RegistryError(f"{text}. Credentials are those that 'docker login {self.name}' keeps")
@@ -373,10 +370,10 @@ class Registry:
                 hint = f"'docker login {self.name}' gives credentials" if found is None else "the credentials are refused"
                 raise RegistryError(f"{what}: status {status}; {hint}")
             try:
-                document = json.loads(content)
-                token = document.get("token") or document.get("access_token")
-            except (ValueError, AttributeError):
-                token = None
+                document = mapping(parsed(content))
+            except ValueError:
+                document = {}
+            token = document.get("token") or document.get("access_token")
             if not isinstance(token, str) or not token.isprintable():
                 raise RegistryError(f"{what}: the answer has no token")
             return token
@@ -434,7 +431,7 @@ def _start(response: http.client.HTTPResponse) -> int:
     """Where the bytes of a response start in the blob. A server may give all of it in place of the rest."""
     if response.status != 206:
         return 0
-    match = re.match(r"bytes (\d+)-", response.headers.get("Content-Range") or "")
+    match = re.match(r"bytes (\d{1,18})-", response.headers.get("Content-Range") or "")
     if match is None:
         raise http.client.HTTPException("a part of a blob came without its place")
     return int(match[1])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 from cubinspect.fleet.dataset import connected, question_of
+from cubinspect.fleet.documents import visible
 from cubinspect.fleet.progress import size_text
 
 
@@ -249,12 +250,7 @@ def cell(column: str, value: Any) -> str:
         return ", ".join(str(one) for one in value if one is not None)
     if isinstance(value, int) and column.startswith("bytes"):
         return size_text(value)
-    return f"{value:,}" if isinstance(value, int) else _visible(str(value))
-
-
-def _visible(text: str) -> str:
-    """Text in which control characters, which a name may have, are shown and not obeyed."""
-    return "".join(one if one.isprintable() else f"\\x{ord(one):02X}" for one in text)
+    return f"{value:,}" if isinstance(value, int) else visible(str(value))
 
 
 def text(tables: Iterable[Table]) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Optional
 
 import cubinspect
 from cubinspect.fleet.images import Composer, Unread
-from cubinspect.fleet.plan import File, Manifest, Plan, Registries, configuration_of, need
+from cubinspect.fleet.plan import File, Manifest, Plan, Registries, configuration_of
 from cubinspect.fleet.program import Program, ProgramFailure
 from cubinspect.fleet.progress import Line, Progress
 from cubinspect.fleet.registry import NotFound, RegistryError, Stopped, Unavailable
@@ -179,11 +179,11 @@ class Worker:
             return None
         try:
             facts = self._program.file_facts(task.file.path) if task.file else self._layer(task, progress)
-        except (RegistryError, ProgramFailure, OSError) as error:
+        except (Unavailable, Stopped):
+            raise
+        except Exception as error:  # Whatever is wrong with one layer is no reason to read no other.
             if self._stop.is_set():
                 raise Stopped from error
-            if isinstance(error, Unavailable):
-                raise
             self._record(task, str(error), final=isinstance(error, ProgramFailure))
             return str(error)
         self._store.write(key(task.room, task.digest), packed(facts))
