@@ -422,3 +422,12 @@ def test_the_page(small: pathlib.Path) -> None:
     assert sum(link.startswith("#e") for link in one.links) == 4 * 2
     assert "alpha 1: incompatible, layer 1, alpha.so" in text
     assert "<d>" not in text and "&lt;d&gt;:1" in text
+
+
+def test_the_document_describes_every_column() -> None:
+    text = (FIXTURES.parent / "Docs" / "Fleet.md").read_text(encoding="utf-8")
+    for table, columns in dataset.TABLES.items():
+        [row] = [line for line in text.splitlines() if line.startswith(f"| `{table}` | ") and f"`{next(iter(columns))}`" in line]
+        assert [name for name in columns if f"`{name}`" not in row] == []
+    for one in report.QUESTIONS:
+        assert f"| `{one.name}` |" in text
