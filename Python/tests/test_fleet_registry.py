@@ -372,3 +372,15 @@ def test_helpers_of_credentials(tmp_path: pathlib.Path, monkeypatch: pytest.Monk
     (tmp_path / "config.json").write_text('{"credsStore": "missing"}', encoding="utf-8")
     with pytest.raises(CredentialsError, match="docker-credential-missing"):
         credentials.find("registry.example", "", environment)
+
+
+def test_credentials_that_cannot_be_read_end_the_work(server: Server) -> None:
+    def fail(registry: str, repository: str) -> None:
+        raise CredentialsError("config.json: broken")
+
+    server.behaviour.token = True
+    registry = client(server, find_credentials=fail)
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="config.json: broken"):
+            registry.manifest("team/app", "1")
+    assert len(server.log) == 1

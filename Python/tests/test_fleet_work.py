@@ -45,7 +45,7 @@ def registries(name: str) -> Registry:
 
 
 def planned(store: Store, *sources: str, **options: Any) -> Plan:
-    plan = Planner(store, registries, **options).make(sources)
+    plan = Planner(store, registries).make(sources, **options)
     save(plan, store, "fleet")
     return plan
 
@@ -195,12 +195,35 @@ def test_names_and_documents_of_a_hostile_registry(server: Server, store: Store)
 
 
 def test_since(server: Server, store: Store) -> None:
-    import datetime
-
     server.put("team/app", "old", image([layer({"a": b"1"})], created="2025-01-01T00:00:00Z"))
     server.put("team/app", "new", image([layer({"a": b"2"})], created="2026-04-01T00:00:00.5+02:00"))
-    since = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
-    assert [one.tag for one in planned(store, f"{server.name}/*", since=since).images] == ["new"]
+    plan = planned(store, f"{server.name}/*", since="2026-01-01")
+    assert [one.tag for one in plan.images] == ["new"]
+    # What was left out is not looked at again, unless something else is wanted.
+    server.log.clear()
+    assert Planner(store, registries).watch(plan) == plan
+    assert [request.path for request in server.log] == ["/v2/_catalog", "/v2/team/app/tags/list"]
+    again = Planner(store, registries).make([f"{server.name}/*"], known=plan)
+    assert [one.tag for one in again.images] == ["new", "old"]
+
+
+def test_a_plan_that_is_made_again(server: Server, store: Store) -> None:
+    """Names are asked where they lead, and manifests only where that is new; tags that are gone are gone."""
+    for tag in ("1", "2", "3"):
+        server.put("team/app", tag, image([layer({"a": tag.encode()})]))
+    plan = planned(store, f"{server.name}/*")
+    server.put("team/app", "2", image([layer({"a": b"other"})]))
+    del server.manifests["team/app", "3"]
+    server.log.clear()
+    again = Planner(store, registries).make(plan.sources, known=plan)
+    assert [one.tag for one in again.images] == ["1", "2"]
+    assert again.images[0] == plan.images[0] and again.images[1] != plan.images[1]
+    manifests = [(request.method, request.path[-1]) for request in server.log if "/manifests/" in request.path]
+    assert sorted(manifests) == [("GET", "2"), ("HEAD", "1"), ("HEAD", "2")]
+    # To watch is not even to ask where known names lead.
+    server.log.clear()
+    assert Planner(store, registries).watch(again) == again
+    assert not [request for request in server.log if "/manifests/" in request.path]
 
 
 # Shards

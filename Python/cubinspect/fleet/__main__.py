@@ -92,14 +92,6 @@ def _parser() -> argparse.ArgumentParser:
     network.add_argument("--bandwidth", type=_positive, metavar="MB", help="at most so many megabytes a second from each registry")
     network.add_argument("--plain-http", action="append", default=[], metavar="REGISTRY", help="a registry that speaks no TLS")
 
-    choice = argparse.ArgumentParser(add_help=False)
-    choice.add_argument(
-        "--platform", default="linux/*", metavar="OS/ARCH",
-        help="of an image for several platforms only those that match (default: linux/*)",
-    )  # fmt: skip
-    choice.add_argument("--since", type=_date, metavar="DATE", help="only images that were made on this day or later")
-    choice.add_argument("-o", choices=["text", "json"], default="text", dest="output", help="how the plan is told")
-
     reading = argparse.ArgumentParser(add_help=False)
     reading.add_argument(
         "--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
@@ -109,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     reading.add_argument("--program", metavar="PATH", help="another program cubinspect than that of this package")
 
     command = commands.add_parser(
-        "plan", parents=[store, network, choice],
+        "plan", parents=[store, network],
         help="list images, layers and files, and say what has to be read",
         description="Lists what belongs to a fleet, from the lists and manifests of registries alone, and says what of it has to be read.",
     )  # fmt: skip
@@ -118,6 +110,12 @@ def _parser() -> argparse.ArgumentParser:
         help="HOST/REPOSITORY[:TAG], where * stands for any characters: 'HOST/*' is a whole registry; list:FILE with one of "
         "them in each line; a wheel or an archive; a folder with wheels and archives, each of which is one",
     )  # fmt: skip
+    command.add_argument(
+        "--platform", default="linux/*", metavar="OS/ARCH",
+        help="of an image for several platforms only those that match (default: linux/*)",
+    )  # fmt: skip
+    command.add_argument("--since", type=_date, metavar="DATE", help="only images that were made on this day or later")
+    command.add_argument("-o", choices=["text", "json"], default="text", dest="output", help="how the plan is told")
     command.set_defaults(run=_plan)
 
     command = commands.add_parser(
@@ -135,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_work)
 
     command = commands.add_parser(
-        "watch", parents=[store, network, choice, reading],
+        "watch", parents=[store, network, reading],
         help="read what is new in the sources of the plan",
         description="Looks for tags that the sources of the plan have got since, adds them to it, and reads what they need.",
     )  # fmt: skip
@@ -205,11 +203,10 @@ def _positive(text: str) -> float:
     return value
 
 
-def _date(text: str) -> object:
-    date = planning.parsed_date(text)
-    if date is None:
+def _date(text: str) -> str:
+    if planning.parsed_date(text) is None:
         raise argparse.ArgumentTypeError(f"{text}: write a day such as 2026-01-31")
-    return date
+    return text
 
 
 def _network(options: argparse.Namespace) -> Network:
@@ -231,21 +228,19 @@ def _stop_on_signals(program: Optional[Program] = None) -> threading.Event:
     return stop
 
 
-def _planner(options: argparse.Namespace, stop: threading.Event, line: Line) -> Planner:
-    return Planner(
-        open_store(options.store),
-        Clients(_network(options), stop),
-        platform=options.platform,
-        since=options.since,
-        tell=line.tell,
-    )
+def _planner(options: argparse.Namespace, line: Line) -> Planner:
+    return Planner(open_store(options.store), Clients(_network(options), _stop_on_signals()), tell=line.tell)
 
 
 def _plan(options: argparse.Namespace) -> int:
-    line = Line(quiet=options.quiet)
-    plan = _planner(options, _stop_on_signals(), line).make(options.sources)
-    line.clear()
     store = open_store(options.store)
+    try:
+        known = planning.load(store, options.plan)
+    except (FileNotFoundError, ValueError):
+        known = None
+    line = Line(quiet=options.quiet)
+    plan = _planner(options, line).make(options.sources, platform=options.platform, since=options.since, known=known)
+    line.clear()
     planning.save(plan, store, options.plan)
     _tell_plan(plan, planning.need(plan, store), options.output)
     return 0
@@ -301,8 +296,8 @@ def _watch(options: argparse.Namespace) -> int:
     except FileNotFoundError:
         return _fail(f"{options.store} has no plan '{options.plan}': the command plan makes it")
     line = Line(quiet=options.quiet)
-    before = {image for image in plan.images}
-    plan = _planner(options, _stop_on_signals(), line).make(plan.sources, plan, moved=options.moved)
+    before = set(plan.images)
+    plan = _planner(options, line).watch(plan, moved=options.moved)
     line.clear()
     planning.save(plan, store, options.plan)
     new = [image.name for image in plan.images if image not in before]

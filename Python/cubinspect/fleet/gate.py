@@ -91,8 +91,7 @@ class Gate:
         :raises NotKnown: a layer cannot be read.
         """
         reference = Reference.parse(image)
-        planner = Planner(self._store, self._registries, platform=self._platform)
-        plan = planner.make([str(reference)])
+        plan = Planner(self._store, self._registries).make([str(reference)], platform=self._platform)
         if not plan.images:
             raise NotKnown(next(iter(plan.skipped.values()), f"{image} has no image for {self._platform}"))
         outcome = Worker(self._store, self._program, self._registries, jobs=os.cpu_count() or 1).run(plan)
@@ -101,7 +100,8 @@ class Gate:
             raise NotKnown("; ".join(causes))
         with self._lock:
             known = self._plan or self._load()
-            known.put({one.name: [one] for one in plan.images}, plan.manifests.values())
+            for name, look in plan.looks().items():
+                known.put(name, look)
             self._take(known)
 
     def reload(self) -> None:
@@ -134,7 +134,7 @@ class Gate:
         self._manifests = {}
         for one in plan.images:
             if plan.manifests[one.manifest].platform == self._platform:
-                self._manifests[one.name] = self._manifests[one.found] = one.manifest
+                self._manifests[one.name] = self._manifests[plan.found[one.name]] = one.manifest
 
     def _load(self) -> Plan:
         try:

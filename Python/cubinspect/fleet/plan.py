@@ -62,8 +62,6 @@ class Image:
     repository: str
     tag: str
     manifest: str
-    #: The digest that the tag led to: that of the manifest, or of the list with the manifests for all platforms.
-    found: str
 
     @property
     def name(self) -> str:
@@ -87,10 +85,27 @@ class File:
 
 
 @dataclass
+class Look:
+    """What a name led to: the images for the platforms that are wanted, and what was left out."""
+
+    digest: str
+    images: list[Image] = field(default_factory=list)
+    manifests: list[Manifest] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
 class Plan:
     """The images and files of a fleet, in the order in which they were named."""
 
     sources: list[str] = field(default_factory=list)
+    #: Of an image for several platforms those that match.
+    platform: str = "linux/*"
+    #: Only images that were made then or later, as a date of RFC 3339.
+    since: Optional[str] = None
+    #: The digest that each name led to: that of a manifest, or of the list with the manifests for all platforms. Names whose
+    #: images were left out, because of platform or date, are among them.
+    found: dict[str, str] = field(default_factory=dict)
     images: list[Image] = field(default_factory=list)
     manifests: dict[str, Manifest] = field(default_factory=dict)
     files: list[File] = field(default_factory=list)
@@ -110,13 +125,20 @@ class Plan:
                 found.setdefault(blob.digest, {})[image.registry, image.repository] = None
         return {digest: list(places) for digest, places in found.items()}
 
-    def put(self, images: Mapping[str, Sequence[Image]], manifests: Iterable[Manifest]) -> None:
-        """Puts images by name in the place of those that had these names."""
-        self.images = [image for image in self.images if image.name not in images]
-        self.images += [image for several in images.values() for image in several]
-        self.manifests.update((manifest.digest, manifest) for manifest in manifests)
-        used = {image.manifest for image in self.images}
-        self.manifests = {digest: manifest for digest, manifest in self.manifests.items() if digest in used}
+    def put(self, name: str, look: Look) -> None:
+        """Adds what a name led to, which was not there before."""
+        self.found[name] = look.digest
+        self.images += look.images
+        self.manifests.update((manifest.digest, manifest) for manifest in look.manifests)
+        self.skipped.update(look.skipped)
+
+    def looks(self) -> dict[str, Look]:
+        """What each name led to."""
+        looks = {name: Look(digest) for name, digest in self.found.items()}
+        for image in self.images:
+            looks[image.name].images.append(image)
+            looks[image.name].manifests.append(self.manifests[image.manifest])
+        return looks
 
     def to_bytes(self) -> bytes:
         document = {"planVersion": _VERSION, **dataclasses.asdict(self)}
@@ -137,6 +159,9 @@ class Plan:
         }
         return cls(
             document["sources"],
+            document["platform"],
+            document["since"],
+            document["found"],
             [Image(**row) for row in document["images"]],
             manifests,
             [File(**row) for row in document["files"]],
@@ -185,48 +210,53 @@ class Planner:
     """Makes plans. What it asks of registries is lists, manifests and, for a date, configurations."""
 
     def __init__(
-        self,
-        store: Store,
-        registries: Registries,
-        *,
-        platform: str = "linux/*",
-        since: Optional[datetime.datetime] = None,
-        jobs: int = 8,
-        tell: Tell = lambda text: None,
+        self, store: Store, registries: Registries, *, jobs: int = 8, tell: Tell = lambda text: None
     ) -> None:
         """
-        :param platform: of an image for several platforms only those that match, such as ``linux/amd64``.
-        :param since: only images that were made then or later, by their configuration.
+        :param jobs: how many images are looked at at the same time.
         :param tell: is told how far it is.
         """
         self._store = store
         self._registries = registries
-        self._platform = platform
-        self._since = since
         self._jobs = jobs
         self._tell = tell
 
-    def make(self, sources: Sequence[str], plan: Optional[Plan] = None, *, moved: bool = False) -> Plan:
+    def make(
+        self,
+        sources: Sequence[str],
+        *,
+        platform: str = "linux/*",
+        since: Optional[str] = None,
+        known: Optional[Plan] = None,
+        moved: bool = True,
+    ) -> Plan:
         """The plan of some sources: patterns of images, ``list:FILE``, folders and archives.
 
-        :param plan: what is known already: images whose names are in it are not asked for again.
-        :param moved: ask whether known tags lead to other images now.
+        :param platform: of an image for several platforms only those that match, such as ``linux/amd64``.
+        :param since: only images that were made then or later, by their configuration: a date of RFC 3339.
+        :param known: an older plan; what a name of it leads to is not asked for again.
+        :param moved: ask whether names of the older plan lead elsewhere now.
         :raises RegistryError: a registry does not answer, or gives no list of its repositories.
         :raises InvalidReference: a source names no image, and nothing that exists.
         """
-        plan = plan or Plan()
-        known = {image.name: image.found for image in plan.images}
-        plan.sources = list(dict.fromkeys([*plan.sources, *sources]))
+        plan = Plan(list(dict.fromkeys(sources)), platform, since)
+        files: dict[str, File] = {}
         references: dict[Reference, None] = {}
-        for source in sources:
+        for source in plan.sources:
             if os.path.exists(source):
-                files = {file.path: file for file in plan.files}
-                plan.files = list({**files, **{file.path: file for file in _files(source)}}.values())
+                files.update((file.path, file) for file in _files(source))
                 continue
             for pattern in _patterns(source):
                 references.update(dict.fromkeys(self._references(pattern, plan.skipped)))
-        self._add(plan, list(references), known, moved)
+        plan.files = list(files.values())
+        # What was left out before, because of platform or date, may be wanted now.
+        is_alike = known is not None and (known.platform, known.since) == (platform, since)
+        self._add(plan, list(references), known.looks() if known and is_alike else {}, moved)
         return plan
+
+    def watch(self, known: Plan, *, moved: bool = False) -> Plan:
+        """The plan of the same sources, for which only names that are new are looked at."""
+        return self.make(known.sources, platform=known.platform, since=known.since, known=known, moved=moved)
 
     def _references(self, pattern: Pattern, skipped: dict[str, str]) -> Iterator[Reference]:
         """The images that a pattern names. A repository without tags is in many registries, and is no failure."""
@@ -249,77 +279,66 @@ class Planner:
             except RegistryError as error:
                 skipped[f"{pattern.registry}/{repository}"] = str(error)
 
-    def _add(self, plan: Plan, references: Sequence[Reference], known: Mapping[str, str], moved: bool) -> None:
-        def look(reference: Reference) -> Optional[tuple[list[Image], list[Manifest], dict[str, str]]]:
-            digest = known.get(_name(reference))
-            if digest is not None and not moved:
-                return None
-            if digest is not None:
+    def _add(self, plan: Plan, references: Sequence[Reference], known: Mapping[str, Look], moved: bool) -> None:
+        def look(reference: Reference) -> Look:
+            before = known.get(_name(reference))
+            if before is not None:
+                if not moved:
+                    return before
                 now = self._registries(reference.registry).digest(reference.repository, reference.version)
-                if now == digest:
-                    return None
-            return self._look(reference)
+                if now == before.digest:
+                    return before
+            return self._look(reference, plan)
 
-        images: dict[str, list[Image]] = {}
-        manifests: list[Manifest] = []
         with concurrent.futures.ThreadPoolExecutor(self._jobs) as pool:
             futures = [pool.submit(look, reference) for reference in references]
             try:
                 for count, (reference, future) in enumerate(zip(references, futures), 1):
                     try:
-                        result = future.result()
+                        plan.put(_name(reference), future.result())
                     except Unavailable:
                         raise
                     except RegistryError as error:
                         plan.skipped[str(reference)] = str(error)
-                        continue
                     self._tell(f"{count} of {len(references)} images: manifests")
-                    if result is None:
-                        continue
-                    found, described, skipped = result
-                    images[_name(reference)] = found
-                    manifests += described
-                    plan.skipped.pop(str(reference), None)
-                    plan.skipped.update(skipped)
             except BaseException:
                 for future in futures:
                     future.cancel()
                 raise
-        plan.put(images, manifests)
 
-    def _look(self, reference: Reference) -> tuple[list[Image], list[Manifest], dict[str, str]]:
-        """The images that a reference leads to, one for each platform, and what was left out of them."""
+    def _look(self, reference: Reference, plan: Plan) -> Look:
+        """What a reference leads to, as far as a plan wants it."""
         registry = self._registries(reference.registry)
         raw = registry.manifest(reference.repository, reference.version)
         document = raw.document()
-        manifests: list[Manifest] = []
-        skipped: dict[str, str] = {}
+        look = Look(raw.digest)
         if "manifests" not in document:
-            one = self._manifest(registry, reference, raw, document, None)
-            manifests += [one] if one else []
+            one = self._manifest(registry, reference, raw, plan, None)
+            look.manifests += [one] if one else []
         for row in mappings(document.get("manifests")):
             platform = _platform(mapping(row.get("platform")))
             # Statements about an image, such as its origin, are in its index too; their platform is unknown/unknown.
-            if platform.startswith("unknown/") or not fnmatch.fnmatchcase(platform, self._platform):
+            if platform.startswith("unknown/") or not fnmatch.fnmatchcase(platform, plan.platform):
                 continue
             try:
                 if not is_digest(row.get("digest")):
                     raise RegistryError(f"{reference}: {row.get('digest')} is no digest by SHA-256")
                 part = registry.manifest(reference.repository, row["digest"])
-                one = self._manifest(registry, reference, part, part.document(), platform)
-                manifests += [one] if one else []
+                one = self._manifest(registry, reference, part, plan, platform)
+                look.manifests += [one] if one else []
             except Unavailable:
                 raise
             except RegistryError as error:
-                skipped[f"{reference} for {platform}"] = str(error)
-        tag = reference.tag or raw.digest
-        images = [Image(reference.registry, reference.repository, tag, one.digest, raw.digest) for one in manifests]
-        return images, manifests, skipped
+                look.skipped[f"{reference} for {platform}"] = str(error)
+        tag = reference.tag or reference.version
+        look.images = [Image(reference.registry, reference.repository, tag, one.digest) for one in look.manifests]
+        return look
 
     def _manifest(
-        self, registry: Registry, reference: Reference, raw: RawManifest, document: Mapping[str, Any], platform: Optional[str]
+        self, registry: Registry, reference: Reference, raw: RawManifest, plan: Plan, platform: Optional[str]
     ) -> Optional[Manifest]:
-        """An image as a manifest describes it; None for one that is older than what was asked for."""
+        """An image as a manifest describes it; None for one that the plan does not want."""
+        document = raw.document()
         if raw.media_type.startswith(_SCHEMA_1) or document.get("schemaVersion") == 1:
             raise RegistryError(f"{reference}: a manifest of schema 1, which does not name its layers' sizes")
         rows = document.get("layers")
@@ -329,12 +348,13 @@ class Planner:
         if kind not in _CONFIGURATIONS:
             raise RegistryError(f"{reference}: no image, but {kind}")
         config, *layers = [_blob(mapping(row), reference) for row in (document["config"], *rows)]
-        if platform is None or self._since is not None:
+        since = parsed_date(plan.since) if plan.since else None
+        if platform is None or since is not None:
             configuration = configuration_of(self._store, registry, reference.repository, config)
             platform = platform or _platform(configuration)
-            if not fnmatch.fnmatchcase(platform, self._platform):
+            if not fnmatch.fnmatchcase(platform, plan.platform):
                 return None
-            if self._since is not None and (created(configuration) or self._since) < self._since:
+            if since is not None and (created(configuration) or since) < since:
                 return None
         self._store.write(key(MANIFESTS, raw.digest), raw.content)
         return Manifest(raw.digest, platform, config, tuple(layers))
@@ -394,7 +414,7 @@ def _blob(row: Mapping[str, Any], reference: Reference) -> Blob:
 
 def _name(reference: Reference) -> str:
     """The name under which an image of a reference is in a plan; with a digest alone that is its name."""
-    return Image(reference.registry, reference.repository, reference.tag or reference.version, "", "").name
+    return Image(reference.registry, reference.repository, reference.tag or reference.version, "").name
 
 
 def _patterns(source: str) -> Iterable[Pattern]:

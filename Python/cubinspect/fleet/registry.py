@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Optional, TypeVar
 
 from cubinspect.fleet import credentials
-from cubinspect.fleet.credentials import Credentials
+from cubinspect.fleet.credentials import Credentials, CredentialsError
 from cubinspect.fleet.documents import mapping, mappings, parsed
 from cubinspect.fleet.references import DOCKER_HUB, is_digest, is_loopback
 from cubinspect.fleet.transport import TRANSIENT, Errors, Patience, Rate, Transport, origin, retry_after
@@ -121,8 +121,16 @@ class Registry:
             _read(response, _ERROR_BYTES, "the answer to /v2/")
 
     def repositories(self) -> Iterator[str]:
-        """The names of all repositories. Not every registry gives them."""
-        yield from self._pages(f"{self._base}/v2/_catalog?n={_PAGE}", "", "repositories")
+        """The names of all repositories.
+
+        :raises RegistryError: it gives none, as Docker Hub and others do not.
+        """
+        try:
+            yield from self._pages(f"{self._base}/v2/_catalog?n={_PAGE}", "", "repositories")
+        except Unavailable:
+            raise
+        except RegistryError as error:
+            raise RegistryError(f"{error}; where a registry gives no catalogue, name its repositories") from error
 
     def tags(self, repository: str) -> Iterator[str]:
         yield from self._pages(f"{self._base}/v2/{repository}/tags/list?n={_PAGE}", repository, "tags")
@@ -320,7 +328,11 @@ class Registry:
 
     def _answer(self, challenges: list[str], repository: str, patience: Patience) -> None:
         """Gets what the registry asks for in ``WWW-Authenticate``, and keeps it for the repository."""
-        found = self._find_credentials(self.name, repository)
+        try:
+            found = self._find_credentials(self.name, repository)
+        except CredentialsError as error:
+            self._down = str(error)
+            raise Unavailable(self._down) from error
         for challenge in challenges:
             scheme, _, rest = challenge.strip().partition(" ")
             if scheme.lower() == "bearer":
