@@ -460,3 +460,16 @@ def test_tasks_name_where_layers_are(server: Server, store: Store) -> None:
 def test_wrong_usage(tmp_path: pathlib.Path, arguments: list[str]) -> None:
     said = run(arguments[0], "--store", str(tmp_path), *arguments[1:], status=2)
     assert "Traceback" not in said and "cubinspect.fleet" in said
+
+
+def test_a_reader_that_has_read_enough(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "list"
+    path.write_text("", encoding="utf-8")
+    process = subprocess.Popen(
+        command("plan", "--store", str(tmp_path / "store"), f"list:{path}", "-o", "json"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait() == 0
+    process.stderr.close()
