@@ -21,12 +21,13 @@ from registries import Image, Layer, Server, digest_of, image, layer
 import cubinspect
 from cubinspect.fleet import dataset, page, report
 from cubinspect.fleet.dataset import DatasetError, Writer
-from cubinspect.fleet.judge import Judge, Question, subjects_of
+from cubinspect.fleet.judge import Judge, Question
 from cubinspect.fleet.plan import Plan, Planner
 from cubinspect.fleet.program import Program, ProgramFailure
 from cubinspect.fleet.registry import Registry
 from cubinspect.fleet.report import ReportError
-from cubinspect.fleet.store import FILES, FolderStore, Store, key, open_store
+from cubinspect.fleet.store import FILES, IMAGES, SUBJECTS, FolderStore, Store, key, open_store
+from cubinspect.fleet.subjects import document, keep, split, subjects
 from cubinspect.fleet.work import Worker
 
 GPUS = ("V100", "A100", "H100", "B200")
@@ -165,14 +166,27 @@ def test_documents_of_several_views(tmp_path: pathlib.Path) -> None:
     assert found["oci.tar", "A100"] == "nothing"
 
 
-def test_subjects_of_equal_code(fixtures: pathlib.Path) -> None:
+def test_subjects_of_equal_code(fixtures: pathlib.Path, tmp_path: pathlib.Path) -> None:
     one, other = (cubinspect.facts(fixtures / "archives" / name).document for name in ("oci.tar", "docker.tar"))
-    [first], [second] = subjects_of(one), subjects_of(other)
-    assert first.key == second.key
+    [(first, content)], [(second, same)] = split(one), split(other)
+    assert first.key == second.key and content == same
     assert [digest for digest, _ in first.layers] != [digest for digest, _ in second.layers]
     assert len(first.layers) == 4 and first.platform == "linux/amd64"
-    [third] = subjects_of(cubinspect.facts(fixtures / "host" / "scale.so").document)
+    [(third, _)] = split(cubinspect.facts(fixtures / "host" / "scale.so").document)
     assert third.key != first.key and third.layers == ()
+    # What is kept of them is enough to tell them apart.
+    store, name = FolderStore(tmp_path), digest_of(one)
+    with pytest.raises(FileNotFoundError):
+        subjects(store, IMAGES, name)
+    store.write(key(IMAGES, name), gzip.compress(one))
+    for _ in range(2):
+        assert subjects(store, IMAGES, name) == [first]
+    assert document(store, IMAGES, name, first) == content
+    # Of another form it is made again; of other facts it is no answer.
+    store.write(key(SUBJECTS, name), b'{"version": 0}')
+    assert subjects(store, IMAGES, name) == keep(store, name, one) == [first]
+    with pytest.raises(ValueError, match="remove it"):
+        document(store, IMAGES, name, third)
 
 
 def test_machine_code_and_gpus(judged: tuple[pathlib.Path, str, list[tuple[str, str, list[Image]]]]) -> None:

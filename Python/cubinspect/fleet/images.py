@@ -12,6 +12,7 @@ from typing import Any, Optional
 from cubinspect.fleet.plan import Manifest
 from cubinspect.fleet.program import Program
 from cubinspect.fleet.store import CONFIGS, FAILED, IMAGES, LAYERS, MANIFESTS, Store, key, packed
+from cubinspect.fleet.subjects import keep
 
 
 class Unread(Exception):
@@ -44,6 +45,7 @@ class Composer:
         with tempfile.TemporaryDirectory(prefix="cubinspect-fleet-") as folder:
             write_layout(Path(folder), manifest, blobs)
             facts = self._program.image_facts(Path(folder), layers)
+        keep(self._store, manifest.digest, facts)
         self._store.write(key(IMAGES, manifest.digest), packed(facts))
 
     def _read(self, place: str, what: str) -> bytes:

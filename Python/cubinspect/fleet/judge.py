@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import gzip
-import hashlib
 import json
 import tempfile
 from collections import Counter, deque
@@ -20,6 +18,7 @@ from cubinspect.fleet.plan import File, Image, Manifest, Plan, created
 from cubinspect.fleet.program import Program, ProgramFailure
 from cubinspect.fleet.progress import Line
 from cubinspect.fleet.store import CONFIGS, FAILED, FILES, IMAGES, Store, key
+from cubinspect.fleet.subjects import Subject, document, subjects
 from cubinspect.fleet.targets import runs
 
 # Views that one run of the program judges, and bytes of their facts.
@@ -29,8 +28,6 @@ _BATCH_BYTES = 16 << 20
 _MOST_LIBRARIES = 20
 # Problems of these kinds do not make facts incomplete; the program does not count them either.
 _HARMLESS = {"unknownValue", "absent"}
-# What is judged in place of the names of images with equal facts.
-_NAME = "the image"
 
 JUDGED, UNREAD, FAILED_STATE = "judged", "unread", "failed"
 
@@ -41,57 +38,6 @@ class Question:
 
     gpus: tuple[str, ...]
     drivers: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Subject:
-    """Facts of an installation, without what tells equal ones apart."""
-
-    key: str
-    document: bytes
-    #: The digests and commands of the image's layers.
-    layers: tuple[tuple[str, str], ...]
-    platform: str
-    label: str
-
-
-def subjects_of(facts: bytes) -> list[Subject]:
-    """The views of a document of facts, each as a document of its own.
-
-    Images whose files with device code and whose software are the same have the same facts, whatever they are called and
-    whatever is in their other layers: they are judged once.
-    """
-    document = json.loads(facts)
-    found = []
-    for view in document["views"]:
-        image = view.get("image") or {}
-        layers = tuple((str(layer["digest"]), str(layer.get("createdBy", ""))) for layer in image.get("layers", ()))
-        platform, label = str(image.get("platform", "")), str(view.pop("label", ""))
-        view["paths"] = [_NAME]
-        if image:
-            used = max((file.get("layer", -1) for file in view["files"]), default=-1) + 1
-            image.pop("digest", None)
-            image["names"] = [_NAME]
-            image["layers"] = [{"digest": f"layer {index}"} for index in range(used)]
-        for one in view["stack"].get("images", ()):
-            one["names"] = [_NAME]
-        content = _canonical(view)
-        summary = dict.fromkeys(document["summary"], 0)
-        whole = {"factsVersion": document["factsVersion"], "kind": "facts", "summary": summary, "tool": document["tool"]}
-        found.append(
-            Subject(
-                hashlib.sha256(content).hexdigest(),
-                _canonical({**whole, "views": [view]}),
-                layers,
-                platform,
-                label,
-            )
-        )
-    return found
-
-
-def _canonical(document: Any) -> bytes:
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
 @dataclass
@@ -153,9 +99,9 @@ class Judge:
                         outcome.facts += judged.count
                         self._line.tell(f"{outcome.facts} different facts of {len(images)} images judged")
 
-                for rows, subject in self._images(plan, writer):
+                for rows, facts in self._images(plan, writer):
                     images += rows
-                    if subject is not None and batches.add(subject):
+                    if facts is not None and batches.add(self._store, facts):
                         waiting.append(pool.submit(self._judge, batches.take(), question))
                         take(2 * self._jobs)
                 if batches.has_some:
@@ -174,8 +120,8 @@ class Judge:
 
     # What is judged
 
-    def _images(self, plan: Plan, writer: Writer) -> Iterator[tuple[list[dict[str, Any]], Optional[Subject]]]:
-        """The rows of the images and files of a plan, with the facts of those that have some."""
+    def _images(self, plan: Plan, writer: Writer) -> Iterator[tuple[list[dict[str, Any]], Optional[_Facts]]]:
+        """The rows of the images and files of a plan, and where the facts of those are that have some."""
         names: dict[str, list[Image]] = {}
         for image in plan.images:
             names.setdefault(image.manifest, []).append(image)
@@ -191,34 +137,32 @@ class Judge:
                 writer.add("layers", {
                     "digest": manifest.digest, "index": index, "layer": blob.digest, "bytes": blob.size, "created_by": created_by,
                 })  # fmt: skip
-            yield [self._row(image, manifest, about, subject, None) for image in names[manifest.digest]], subject
+            yield [self._row(image, manifest, about, subject, None) for image in names[manifest.digest]], _Facts(IMAGES, manifest.digest, subject)
         for file in plan.files:
             try:
-                subjects = self._subjects(FILES, file.digest, None)
+                several = self._subjects(FILES, file.digest, None)
             except (Unread, ValueError) as error:
                 yield [_file_row(file, None, str(error))], None
                 continue
-            for subject in subjects:
+            for subject in several:
                 for index, (digest, created_by) in enumerate(subject.layers):
                     writer.add("layers", {
                         "digest": f"{file.digest} {subject.label}".strip(), "index": index, "layer": digest, "created_by": created_by,
                     })  # fmt: skip
-                yield [_file_row(file, subject, None)], subject
+                yield [_file_row(file, subject, None)], _Facts(FILES, file.digest, subject)
 
     def _subjects(self, room: str, digest: str, manifest: Optional[Manifest]) -> list[Subject]:
         """The facts of an image or a file, made of those of layers where that was not done yet.
 
         :raises Unread: they are not in the store.
         """
-        place = key(room, digest)
         try:
-            content = self._store.read(place)
+            return subjects(self._store, room, digest)
         except FileNotFoundError:
             if manifest is None:
                 raise Unread(self._cause(digest)) from None
-            self._composer.make(manifest)
-            content = self._store.read(place)
-        return subjects_of(gzip.decompress(content))
+        self._composer.make(manifest)
+        return subjects(self._store, room, digest)
 
     def _cause(self, digest: str) -> str:
         try:
@@ -291,6 +235,15 @@ class _Batch:
     paths: list[str]
 
 
+@dataclass(frozen=True)
+class _Facts:
+    """Where facts are."""
+
+    room: str
+    digest: str
+    subject: Subject
+
+
 class _Batches:
     """Collects different facts into batches."""
 
@@ -304,16 +257,18 @@ class _Batches:
     def has_some(self) -> bool:
         return bool(self._batch.keys)
 
-    def add(self, subject: Subject) -> bool:
+    def add(self, store: Store, facts: _Facts) -> bool:
         """Adds facts that were not there before; returns whether the batch is full."""
-        if subject.key in self._seen:
+        name = facts.subject.key
+        if name in self._seen:
             return False
-        self._seen.add(subject.key)
-        path = self._folder / f"{subject.key}.json"
-        path.write_bytes(subject.document)
-        self._batch.keys.append(subject.key)
+        self._seen.add(name)
+        content = document(store, facts.room, facts.digest, facts.subject)
+        path = self._folder / f"{name}.json"
+        path.write_bytes(content)
+        self._batch.keys.append(name)
         self._batch.paths.append(str(path))
-        self._bytes += len(subject.document)
+        self._bytes += len(content)
         return len(self._batch.keys) >= _BATCH_VIEWS or self._bytes >= _BATCH_BYTES
 
     def take(self) -> _Batch:

@@ -6,6 +6,7 @@ ended in the middle leaves nothing behind that counts.
     layers/sha256/HEX.json.gz      facts of a layer, by the digest of its blob
     images/sha256/HEX.json.gz      facts of an image, by the digest of its manifest
     files/sha256/HEX.json.gz       facts of a wheel or an archive in a folder
+    subjects/sha256/HEX.json       what is judged of the facts of an image or a file
     manifests/sha256/HEX.json      manifests as the registry has them
     configs/sha256/HEX.json        configurations of images as the registry has them
     failed/sha256/HEX.json         why a layer or a file could not be read
@@ -21,8 +22,8 @@ import tempfile
 from pathlib import Path
 from typing import Any, Optional, Protocol
 
-LAYERS, IMAGES, FILES, MANIFESTS, CONFIGS, FAILED, PLANS = (
-    "layers", "images", "files", "manifests", "configs", "failed", "plans",
+LAYERS, IMAGES, FILES, SUBJECTS, MANIFESTS, CONFIGS, FAILED, PLANS = (
+    "layers", "images", "files", "subjects", "manifests", "configs", "failed", "plans",
 )  # fmt: skip
 _SUFFIXES = {LAYERS: ".json.gz", IMAGES: ".json.gz", FILES: ".json.gz"}
 

@@ -19,6 +19,7 @@ from cubinspect.fleet.program import Program, ProgramFailure
 from cubinspect.fleet.progress import Line, Progress
 from cubinspect.fleet.registry import NotFound, RegistryError, Stopped, Unavailable
 from cubinspect.fleet.store import CONFIGS, FAILED, FILES, IMAGES, LAYERS, Store, key, packed
+from cubinspect.fleet.subjects import keep
 
 
 @dataclass(frozen=True)
@@ -186,6 +187,8 @@ class Worker:
                 raise Stopped from error
             self._record(task, str(error), final=isinstance(error, ProgramFailure))
             return str(error)
+        if task.file:
+            keep(self._store, task.digest, facts)
         self._store.write(key(task.room, task.digest), packed(facts))
         self._store.remove(key(FAILED, task.digest))
         return None
