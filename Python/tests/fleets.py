@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -13,7 +12,6 @@ from typing import Any
 from registries import Image, Layer, image, layer
 
 import cubinspect
-from cubinspect.fleet.program import Program
 
 FIXTURES = pathlib.Path(__file__).resolve().parent.parent.parent / "Fixtures"
 
@@ -93,14 +91,8 @@ def comparable(facts: Any) -> Any:
     return facts
 
 
-def program() -> Program:
-    return Program(os.environ.get("CUBINSPECT_TEST_PROGRAM"))
-
-
 def command(*arguments: str) -> Sequence[str]:
     """The command line of the fleet."""
-    if arguments[0] in ("work", "watch", "judge", "gate") and "CUBINSPECT_TEST_PROGRAM" in os.environ:
-        arguments = (*arguments, "--program", os.environ["CUBINSPECT_TEST_PROGRAM"])
     return [sys.executable, "-m", "cubinspect.fleet", *arguments]
 
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 import pytest
-from fleets import FIXTURES, fleet, program, run, whole_facts
+from fleets import FIXTURES, fleet, run, whole_facts
 from registries import Image, Layer, Server, digest_of, image, layer
 
 import cubinspect
@@ -41,7 +41,7 @@ def registries(name: str) -> Registry:
 def read(server: Server, store: Store) -> Plan:
     """Everything in a registry, planned and read."""
     plan = Planner(store, registries).make([f"{server.name}/*"])
-    Worker(store, program(), registries, jobs=2).run(plan)
+    Worker(store, Program(), registries, jobs=2).run(plan)
     return plan
 
 
@@ -53,7 +53,7 @@ def query(folder: pathlib.Path, sql: str) -> list[tuple[Any, ...]]:
 
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory: pytest.TempPathFactory) -> tuple[pathlib.Path, str, list[tuple[str, str, list[Image]]]]:
-    """A fleet with one image that cannot be read: the dataset, the name of the registry, and what is in it."""
+    """A fleet with an image that cannot be read, and one that is no image: the dataset, the registry, the other images."""
     folder = tmp_path_factory.mktemp("judged")
     server = Server()
     try:
@@ -66,10 +66,13 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> tuple[pathlib.Path, str,
             images.append((repository, f"top{number}", [one]))
         for repository, tag, several in images:
             server.put(repository, tag, *several)
-        server.put("team/broken", "1", image([Layer(b"FAIL: this is no tar", digest_of(b""))]))
+        lost = layer({"lost": b""})
+        server.put("team/lost", "1", image([lost]))
+        del server.blobs[lost.digest]
+        server.put("team/broken", "1", image([Layer(b"this is no tar", digest_of(b""))]))
         store = open_store(str(folder / "store"))
         plan = read(server, store)
-        Judge(store, program(), jobs=2).run(plan, Question(GPUS, DRIVERS), folder / "dataset")
+        Judge(store, Program(), jobs=2).run(plan, Question(GPUS, DRIVERS), folder / "dataset")
     finally:
         server.close()
     return folder / "dataset", server.name, images
@@ -86,7 +89,7 @@ def test_answers_are_those_of_scans(
         FROM images JOIN answers USING (facts)""")  # fmt: skip
     found = {(digest, driver, gpu): rest for digest, driver, gpu, *rest in rows}
     different = {one.digest: one for _, _, several in images for one in several}
-    assert len(found) == len(different) * len(GPUS) * (len(DRIVERS) + 1)
+    assert len(found) == (len(different) + 1) * len(GPUS) * (len(DRIVERS) + 1)
     answers: Counter[str] = Counter()
     for number, one in enumerate(different.values()):
         whole_facts(one, tmp_path / str(number))
@@ -108,7 +111,7 @@ def test_answers_are_those_of_scans(
 def test_equal_facts_are_judged_once(judged: tuple[pathlib.Path, str, list[tuple[str, str, list[Image]]]]) -> None:
     folder, _, images = judged
     [(names, different)] = query(folder, "SELECT count(*), count(DISTINCT facts) FROM images WHERE state = 'judged'")
-    assert names == sum(len(several) for _, _, several in images)
+    assert names == sum(len(several) for _, _, several in images) + 1
     assert different < names / 2
     assert query(folder, "SELECT count(*) FROM answers") == [(different * len(GPUS) * (len(DRIVERS) + 1),)]
     # What is on top makes no difference, and is told with the image all the same.
@@ -122,8 +125,10 @@ def test_equal_facts_are_judged_once(judged: tuple[pathlib.Path, str, list[tuple
 def test_what_was_not_read_is_told(judged: tuple[pathlib.Path, str, list[tuple[str, str, list[Image]]]]) -> None:
     folder, registry, _ = judged
     [(name, state, cause)] = query(folder, "SELECT name, state, cause FROM images WHERE state <> 'judged'")
-    assert (name, state) == (f"{registry}/team/broken:1", "unread")
-    assert cause.startswith("layer sha256:")
+    assert (name, state) == (f"{registry}/team/lost:1", "unread")
+    assert cause.startswith("layer sha256:") and "BLOB_UNKNOWN" in cause
+    rows = query(folder, "SELECT DISTINCT repository, answer, code FROM images JOIN problems USING (facts) JOIN answers USING (facts)")
+    assert rows == [("team/broken", "unknown", "corruptData")]
 
 
 def test_layers_and_libraries(judged: tuple[pathlib.Path, str, list[tuple[str, str, list[Image]]]]) -> None:
@@ -228,7 +233,7 @@ def test_unknown_gpus_and_drivers(tmp_path: pathlib.Path) -> None:
     store = FolderStore(tmp_path / "store")
     for question in (Question(("Voodoo 2",)), Question(("A100",), ("new",)), Question(("8.0,9.0",))):
         with pytest.raises(ProgramFailure):
-            Judge(store, program()).run(Plan(), question, tmp_path / "dataset")
+            Judge(store, Program()).run(Plan(), question, tmp_path / "dataset")
     assert not (tmp_path / "dataset").exists()
 
 

@@ -10,12 +10,13 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from fleets import fleet, program
+from fleets import fleet
 from registries import Server, digest_of, image, layer
 from test_fleet_work import expect_whole, planned, registries
 
 from cubinspect.fleet import on_ray
 from cubinspect.fleet.on_ray import Recipe, batches
+from cubinspect.fleet.program import Program
 from cubinspect.fleet.progress import Line
 from cubinspect.fleet.registry import Network
 from cubinspect.fleet.store import FAILED, LAYERS, open_store
@@ -69,8 +70,8 @@ def test_a_worker_of_ray_is_killed(
     monkeypatch.setenv("FLEET_TEST", str(os.getpid()))
     monkeypatch.setattr(on_ray, "_BATCH_TASKS", 1)
     server.behaviour.blob_seconds = 0.5
-    worker = Worker(store, program(), registries, jobs=2)
-    recipe = Recipe(address, Network(patience=20), os.environ.get("CUBINSPECT_TEST_PROGRAM"))
+    worker = Worker(store, Program(), registries, jobs=2)
+    recipe = Recipe(address, Network(patience=20))
     outcomes: list[Outcome] = []
 
     def work() -> None:

@@ -15,10 +15,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from fleets import FIXTURES, command, comparable, fleet, program, run, whole_facts
+from fleets import FIXTURES, command, comparable, fleet, run, whole_facts
 from registries import DockerRegistry, Image, Layer, Server, digest_of, image, layer
 
+import cubinspect
 from cubinspect.fleet.plan import Plan, Planner, load, need, save
+from cubinspect.fleet.program import Program
 from cubinspect.fleet.registry import Registry
 from cubinspect.fleet.store import FAILED, IMAGES, LAYERS, FolderStore, Store, key, open_store
 from cubinspect.fleet.work import Outcome, Shard, Task, Worker, largest_first, tasks_of
@@ -51,8 +53,8 @@ def planned(store: Store, *sources: str, **options: Any) -> Plan:
 
 
 def work(store: Store, plan: Plan, **options: Any) -> Outcome:
-    shard = options.pop("shard", None)
-    return Worker(store, program(), registries, jobs=2, **options).run(plan, shard)
+    program = options.pop("program", None)
+    return Worker(store, Program(program), registries, jobs=2, **options).run(plan)
 
 
 def facts_of(store: Store, one: Image) -> Any:
@@ -376,31 +378,55 @@ def test_a_registry_that_stays_away(server: Server, tmp_path: pathlib.Path) -> N
 
 
 def test_what_cannot_be_read_is_recorded(server: Server, store: Store, tmp_path: pathlib.Path) -> None:
-    good = image([layer({"a": b"1"})])
-    lost, changed, broken = layer({"a": b"2"}), layer({"a": b"3"}), Layer(b"FAIL: this is no tar", DIGEST)
-    cases = {"good": good, "lost": image([lost]), "changed": image([changed]), "broken": image([broken])}
+    script = tmp_path / "program"
+    script.write_text(
+        '#!/bin/sh\ncase " $* " in *" --layer "*)\n'
+        'cat >"$0.$$"; if grep -q REFUSED "$0.$$"; then echo "cubinspect: it was refused" >&2; exit 2; fi; exec <"$0.$$";;\nesac\n'
+        f'exec {cubinspect.find_program()} "$@"\n',
+        encoding="utf-8",
+    )
+    script.chmod(0o755)
+    good, broken = image([layer({"a": b"1"})]), image([Layer(b"no tar", DIGEST)])
+    lost, changed, refused = layer({"a": b"2"}), layer({"a": b"3"}), layer({"REFUSED": b"4"}, zipped=False)
+    cases = {"good": good, "broken": broken, "lost": image([lost]), "changed": image([changed]), "refused": image([refused])}
     for tag, one in cases.items():
         server.put("team/app", tag, one)
     del server.blobs[lost.digest]
     server.blobs[changed.digest] = changed.content[:-1] + b"x"
     plan = planned(store, f"{server.name}/*")
-    outcome = work(store, plan)
-    assert store.digests(IMAGES) == {good.digest}
-    assert set(outcome.waiting) == {one.digest for tag, one in cases.items() if tag != "good"}
+    outcome = work(store, plan, program=str(script))
+    # A layer that is no tar is read: that is what its facts say.
+    assert store.digests(IMAGES) == {good.digest, broken.digest}
+    assert facts_of(store, broken)["views"][0]["problems"]
+    assert set(outcome.waiting) == {one.digest for one in cases.values()} - {good.digest, broken.digest}
     causes = {digest: json.loads(store.read(key(FAILED, digest)))["cause"] for digest in store.digests(FAILED)}
-    assert set(causes) == {lost.digest, changed.digest, broken.digest}
+    assert set(causes) == {lost.digest, changed.digest, refused.digest}
     assert "BLOB_UNKNOWN" in causes[lost.digest] and "BLOB_UNKNOWN" in outcome.waiting[cases["lost"].digest]
     assert "the bytes have the digest" in causes[changed.digest]
+    assert causes[refused.digest] == "it was refused"
 
     # What the registry mends is read then; what the program cannot read is not tried for nothing.
     server.blobs[lost.digest], server.blobs[changed.digest] = lost.content, changed.content
     server.log.clear()
     outcome = work(store, plan)
-    assert store.digests(IMAGES) == {one.digest for tag, one in cases.items() if tag != "broken"}
-    assert store.digests(FAILED) == {broken.digest}
-    assert len(outcome.failed) == 1 and broken.digest not in server.fetched()
-    work(store, plan, again=True)
-    assert server.fetched()[broken.digest] == 1
+    assert store.digests(IMAGES) == {one.digest for tag, one in cases.items() if tag != "refused"}
+    assert store.digests(FAILED) == {refused.digest}
+    assert len(outcome.failed) == 1 and refused.digest not in server.fetched()
+    outcome = work(store, plan, again=True)
+    assert server.fetched()[refused.digest] == 1
+    assert store.digests(FAILED) == set() and len(store.digests(IMAGES)) == len(cases)
+
+
+def test_facts_of_another_layer_are_not_kept(server: Server, store: Store, tmp_path: pathlib.Path) -> None:
+    """As of a program that could not read to the end."""
+    script = tmp_path / "program"
+    script.write_text(f'#!/bin/sh\nhead -c 10 | {cubinspect.find_program()} "$@"\n', encoding="utf-8")
+    script.chmod(0o755)
+    one = layer({"a": b"1"})
+    server.put("team/app", "1", image([one]))
+    outcome = work(store, planned(store, f"{server.name}/*"), program=str(script))
+    assert store.digests(LAYERS) == set() and store.digests(FAILED) == {one.digest}
+    assert "other bytes" in next(iter(outcome.failed.values()))
 
 
 def test_watch_reads_what_is_new(server: Server, tmp_path: pathlib.Path) -> None:

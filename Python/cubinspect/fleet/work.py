@@ -205,9 +205,14 @@ class Worker:
                     yield piece
 
             try:
-                return self._program.layer_facts(pieces())
+                facts = self._program.layer_facts(pieces())
             except NotFound as error:
                 missing = error
+                continue
+            if json.loads(facts).get("digest") != task.digest:
+                # As where it could not keep all of what came.
+                raise OSError("the program has read other bytes than the layer's")
+            return facts
         raise missing or NotFound(f"{task.digest}: no repository has it")
 
     def _read(self, task: Task, progress: Progress, outcome: Outcome) -> None:
