@@ -65,7 +65,7 @@ CREATE TEMP VIEW failing AS SELECT * FROM judged WHERE answer IN ('no', 'partly'
 CREATE TEMP VIEW blamed AS
   SELECT failing.name, failing.platform, findings.*, layers.layer AS layer_digest, layers.created_by,
     len(list_filter(failing.reasons, lambda reason: reason.code IN
-      ('driverDoesNotSupportGPU', 'driverTooOldForRuntime', 'imageRefusesDriver', 'libraries'))) = 0 AS curable
+      ('driverDoesNotSupportGPU', 'driverTooOldForRuntime', 'imageRefusesDriver'))) = 0 AS curable
   FROM failing JOIN findings USING (facts, gpu, driver)
     LEFT JOIN layers ON layers.digest = failing.digest AND layers."index" = findings.layer
   WHERE findings.verdict IN ('incompatible', 'partial');
