@@ -74,7 +74,7 @@ let package = Package(
     // What was measured of packages on PyPI.
     .target(name: "CTables", exclude: ["surveyed.ndjson"]),
     library(
-      "Stack", ["Bytes", "ELFFile", "DeviceCode", "Compatibility", "CTables"],
+      "Stack", ["Bytes", "Compression", "ELFFile", "DeviceCode", "Compatibility", "CTables"],
       resources: [
         .embedInCode("Resources/containers.json"), .embedInCode("Resources/errors.json"),
         .embedInCode("Resources/libraries.json"),

@@ -12,6 +12,9 @@ public struct ContainerImage: Sendable {
   /// From the lowest to the uppermost.
   public var layers: [Layer]
 
+  /// A SHA-256 digest as manifests write it: `sha256:` and 64 hexadecimal digits.
+  public static func digestText(_ digest: [UInt8]) -> String { Digest(digest).text }
+
   /// What an image runs on, in the words of Go.
   public struct Platform: Hashable, Sendable, CustomStringConvertible {
     public var operatingSystem: String
@@ -94,15 +97,19 @@ extension ContainerImage.Layer {
       var tar = try TarArchive(
         decompressing: source, digests: tarDigest != nil && !isSame, limits: limits, memory: memory,
         decompression: decompression)
-      if let tarDigest, let found = tar.digest.map({ Digest($0).text }), found != tarDigest {
-        tar.problems.append(
-          Problem(
-            .mismatch, "layer diff_id", expected: printable(String(tarDigest.prefix(256))), observed: found))
-      }
+      tar.problems += tar.digest.flatMap { tarProblem(ContainerImage.digestText($0)) }.map { [$0] } ?? []
       return tar
     }
     try verify(found)
     return tar
+  }
+
+  /// What is wrong where the uncompressed tar has the digest `found`, with its algorithm in front.
+  public func tarProblem(_ found: String) -> Problem? {
+    guard let tarDigest, found != tarDigest else { return nil }
+    return Problem(
+      .mismatch, "layer diff_id", expected: printable(String(tarDigest.prefix(256))),
+      observed: printable(found))
   }
 
   private func verify(_ found: [UInt8]?) throws(Problem) {

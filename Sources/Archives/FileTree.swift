@@ -181,7 +181,7 @@ extension FileTree {
 
   private static func problem(_ code: Problem.Code, _ member: TarMember, expected: String) -> Problem {
     Problem(
-      code, "layer member", at: member.range?.lowerBound, expected: expected,
+      code, "layer member", expected: expected,
       observed: printable(member.path.bytes.prefix(256)))
   }
 
@@ -373,7 +373,12 @@ extension Path {
     return result
   }
 
-  /// The same, with `..` taken as leading back along the path.
+  /// The path without names that stay where they are, and with `..` taken as leading back along it.
+  package var normalised: Path {
+    Path(bytes: Array(normalisedParts.map(\.bytes).joined(separator: [UInt8(ascii: "/")])))
+  }
+
+  /// The names of ``normalised``.
   fileprivate var normalisedParts: [Path] {
     var result = parts
     guard result.contains(Path("..")) else { return result }

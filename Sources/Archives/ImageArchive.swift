@@ -22,11 +22,17 @@ public struct ImageArchive: Sendable {
   /// The images in a folder: an OCI image layout, or what is in an archive of `docker save`. Symbolic links in it are
   /// not followed.
   ///
-  /// - Parameter blobs: a folder that layouts share, in which `sha256` has what is not in `blobs/sha256` of `folder`.
-  /// - Parameter platform: the one that is wanted of an image for several; nil for all of Linux.
+  /// - Parameters:
+  ///   - blobs: a folder that layouts share, in which `sha256` has what is not in `blobs/sha256` of `folder`.
+  ///   - platform: the one that is wanted of an image for several; nil for all of Linux.
+  ///   - isKnown: whether the layer with a digest is known otherwise, so that its blob need not be there.
   /// - Throws: a ``Problem`` when it is no such folder.
-  public init(folder: Path, blobs: Path? = nil, platform: ContainerImage.Platform? = nil) throws(Problem) {
+  public init(
+    folder: Path, blobs: Path? = nil, platform: ContainerImage.Platform? = nil,
+    isKnown: @escaping @Sendable (_ digest: String) -> Bool = { _ in false }
+  ) throws(Problem) {
     var store = try Store(kind: .folder(Folder(folder)))
+    store.isKnown = isKnown
     if let blobs { store.sharedBlobs = try Folder(blobs) }
     try self.init(store, platform)
   }
@@ -232,6 +238,8 @@ private struct Store: Sendable {
   let kind: Kind
   /// Where blobs are that the image has not itself.
   var sharedBlobs: Folder?
+  /// Whether the layer with a digest is known without its blob.
+  var isKnown: @Sendable (String) -> Bool = { _ in false }
   /// Bytes of documents that may still be read.
   private let budget = Budget(ImageArchive.documentsLimit)
 
@@ -371,7 +379,7 @@ private struct Store: Sendable {
       guard layer.mediaType?.hasSuffix("+encrypted") != true else {
         throw Problem(.unsupported, "layer", observed: "encrypted")
       }
-      _ = try blobFile(layer)
+      if !isKnown(layer.digest) { _ = try blobFile(layer) }
       layers.append(
         .init(
           digest: layer.digest, createdBy: commands[index], digestIsOfTar: false,

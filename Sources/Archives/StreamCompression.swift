@@ -18,9 +18,9 @@ extension DecompressedBytes {
       case .gzip: .deflate(.gzip)
       case .zstd: .zstd
       case .xz: .xz
-      // libbz2 takes 4 MB at most.
+      // libbz2 takes 4 MB at most. It gives nothing of a block before it has all of it, and takes 3 to 5 times as long as zlib.
       case .bzip2:
-        Method(isCopyable: false) { (source, _) throws(Problem) in
+        Method(isCopyable: false, startSize: 900_000, slowness: 3) { (source, _) throws(Problem) in
           try FilteredForwardBytes(source, filter: ARCHIVE_FILTER_BZIP2)
         }
       }

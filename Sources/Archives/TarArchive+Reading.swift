@@ -161,7 +161,7 @@ extension TarArchive {
 
 extension TarMember {
   /// Bytes of memory that it takes.
-  fileprivate var memory: Int {
+  var memory: Int {
     let link =
       switch kind {
       case .symbolicLink(let target), .hardLink(let target): target.bytes.count

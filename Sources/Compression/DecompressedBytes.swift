@@ -11,14 +11,20 @@ public final class DecompressedBytes: ByteSource {
   public struct Method: Sendable {
     /// Whether it is cheap to keep copies of its state, so that going back does not mean starting again.
     var isCopyable: Bool
+    /// Bytes that are decompressed before the first of them comes out.
+    var startSize: Int
+    /// How many bytes of deflate are decompressed in the time that one of this takes.
+    var slowness: Int
     /// Starts at the start of a source, with the memory that the decompressor may take.
     var open: @Sendable (any ByteSource, _ memory: UInt64) throws(Problem) -> any ForwardBytes
 
     public init(
-      isCopyable: Bool,
+      isCopyable: Bool, startSize: Int = 0, slowness: Int = 1,
       open: @escaping @Sendable (any ByteSource, _ memory: UInt64) throws(Problem) -> any ForwardBytes
     ) {
       self.isCopyable = isCopyable
+      self.startSize = startSize
+      self.slowness = slowness
       self.open = open
     }
 
@@ -64,7 +70,8 @@ public final class DecompressedBytes: ByteSource {
   ///   - limit: the most bytes that may come out.
   ///   - limitText: what the problem expects that it was passed: "at most 5 bytes (limit x)"; nil for the number alone.
   ///   - memory: bytes that a decompressor may take, where the stream says how many.
-  ///   - budget: bytes that may be decompressed by all that share it, those that are decompressed twice counted twice.
+  ///   - budget: bytes that may be decompressed by all that share it, those that are decompressed twice counted twice, and those of
+  ///     slow formats as often as they are slower.
   /// - Throws: a ``Problem/Code/limitExceeded`` problem when `size` is past `limit`.
   public init(
     _ source: any ByteSource, by method: Method, size: UInt64? = nil, checksum: UInt32? = nil,
@@ -229,6 +236,8 @@ private struct State {
     if forward == nil {
       forward = try method.open(source, memory)
       position = 0
+      // Whoever starts again and again would decompress much of which nothing comes out.
+      try spend(method.startSize)
     }
   }
 
@@ -241,8 +250,7 @@ private struct State {
     let count = try forward.read(into: &bytes, 0..<bytes.count)
     let isNew = position == frontier
     position += UInt64(count)
-    decompressed += UInt64(count)
-    if let budget, !budget.take(count) { throw budgetSpent }
+    try spend(count)
     guard isNew else { return count }
     frontier = position
     if checksum != nil { sum.add(bytes, 0..<count) }
@@ -256,6 +264,12 @@ private struct State {
       if checkpoints.count > DecompressedBytes.checkpointLimit { thinOut() }
     }
     return count
+  }
+
+  /// Counts bytes that were decompressed.
+  private mutating func spend(_ count: Int) throws(Problem) {
+    decompressed += UInt64(count)
+    if let budget, !budget.take(count * method.slowness) { throw budgetSpent }
   }
 
   private func checkEffort() throws(Problem) {

@@ -1,6 +1,7 @@
 import Archives
 import Bytes
 import Compression
+import Stack
 
 /// The files of an archive, in the order of their paths.
 struct ArchiveFiles: Sendable {
@@ -13,12 +14,15 @@ struct ArchiveFiles: Sendable {
 
   private enum Storage: Sendable {
     case zip(ZipArchive)
-    case tree(FileTree)
+    /// The layers of a tree, or one by itself.
+    case tars([TarArchive])
     case squashFS(SquashFSArchive)
   }
 
   private let storage: Storage
   private let layerNumbers: [Int]?
+  /// By the layer what was written down of its members; nil for a layer that is there.
+  private let records: [[Int: LayerFile]?]
   let files: [File]
   let directoryCount: Int
   let symbolicLinks: [(path: Path, target: Path)]
@@ -27,6 +31,7 @@ struct ArchiveFiles: Sendable {
   init(_ archive: ZipArchive) {
     storage = .zip(archive)
     layerNumbers = nil
+    records = []
     problems = archive.problems
     symbolicLinks = []
     files = archive.members.indices.filter { !archive.members[$0].isDirectory }
@@ -47,10 +52,13 @@ struct ArchiveFiles: Sendable {
     return count
   }
 
-  /// - Parameter layerNumbers: which of its image's layers each layer of `tree` is, where some were left out.
-  init(_ tree: FileTree, layerNumbers: [Int]? = nil) {
-    storage = .tree(tree)
+  /// - Parameters:
+  ///   - layerNumbers: which of its image's layers each layer of `tree` is, where some were left out.
+  ///   - records: for each layer of `tree` what was written down of its members, where the layer is not there.
+  init(_ tree: FileTree, layerNumbers: [Int]? = nil, records: [[Int: LayerFile]?] = []) {
+    storage = .tars(tree.layers)
     self.layerNumbers = layerNumbers
+    self.records = records
     problems = tree.problems
     symbolicLinks = tree.symbolicLinks
     files = tree.files.map { File(path: $0.path, layer: $0.layer, member: $0.member) }
@@ -58,9 +66,35 @@ struct ArchiveFiles: Sendable {
     directoryCount = tree.directoryCount
   }
 
+  /// The files of one layer, those that are hidden in it among them: what lies below tells which an image shows. In front of each
+  /// path stands the number of its member, because the same name may be there more than once.
+  init(layer tar: TarArchive) {
+    storage = .tars([tar])
+    layerNumbers = nil
+    records = []
+    problems = tar.problems
+    symbolicLinks = []
+    directoryCount = 0
+    var last: [Path: Int] = [:]
+    var files: [File] = []
+    for (number, member) in tar.members.enumerated() {
+      var contents: Int?
+      switch member.kind {
+      case .file: contents = number
+      case .hardLink(let target): contents = last[target.normalised]
+      case .directory, .symbolicLink, .other: break
+      }
+      last[member.path.normalised] = contents
+      guard let contents else { continue }
+      files.append(File(path: Path("\(number)").appending(member.path.bytes), layer: 0, member: contents))
+    }
+    self.files = files.sorted { $0.path < $1.path }
+  }
+
   init(_ archive: SquashFSArchive) {
     storage = .squashFS(archive)
     layerNumbers = nil
+    records = []
     problems = archive.problems
     directoryCount = archive.directoryCount
     var files: [File] = []
@@ -101,12 +135,28 @@ struct ArchiveFiles: Sendable {
     try archive.verify(archive.members[files[index].member], contents: contents)
   }
 
+  /// Whether a file is known by what was written down of its layer.
+  func isRecorded(_ index: Int) -> Bool {
+    records.indices.contains(files[index].layer) && records[files[index].layer] != nil
+  }
+
+  /// What was written down of a file; nil where there was nothing to say.
+  func record(_ index: Int) -> LayerFile? {
+    isRecorded(index) ? records[files[index].layer]?[files[index].member] : nil
+  }
+
   private func open(_ index: Int) throws(Problem) -> any ByteSource {
     let file = files[index]
+    if isRecorded(index) {
+      guard let contents = record(index)?.contents else {
+        throw Problem(.notFound, "contents", observed: "not among the facts of the layer")
+      }
+      return try contents.open()
+    }
     switch storage {
     case .zip(let archive): return try archive.contents(of: archive.members[file.member])
-    case .tree(let tree):
-      let layer = tree.layers[file.layer]
+    case .tars(let layers):
+      let layer = layers[file.layer]
       return try layer.contents(of: layer.members[file.member])
     case .squashFS(let archive): return try archive.open(file.member)
     }
@@ -160,9 +210,8 @@ struct ArchiveFiles: Sendable {
   func storedSize(_ index: Int) -> UInt64 {
     switch storage {
     case .zip(let archive): archive.members[files[index].member].compressedSize
-    case .tree(let tree):
-      tree.layers[files[index].layer].members[files[index].member].range.map { $0.upperBound - $0.lowerBound }
-        ?? 0
+    case .tars(let layers):
+      layers[files[index].layer].members[files[index].member].range.map { $0.upperBound - $0.lowerBound } ?? 0
     case .squashFS(let archive): archive.contents[files[index].member].size
     }
   }
@@ -171,16 +220,16 @@ struct ArchiveFiles: Sendable {
   private func position(_ index: Int) -> UInt64 {
     switch storage {
     case .zip(let archive): archive.members[files[index].member].headerOffset
-    case .tree(let tree):
-      tree.layers[files[index].layer].members[files[index].member].range?.lowerBound ?? 0
+    case .tars(let layers):
+      layers[files[index].layer].members[files[index].member].range?.lowerBound ?? 0
     case .squashFS(let archive): archive.contents[files[index].member].position
     }
   }
 
   /// The compressed stream that a layer is read from; nil where it can be read in any order.
   private func stream(ofLayer layer: Int) -> DecompressedBytes? {
-    guard case .tree(let tree) = storage else { return nil }
-    return tree.layers[layer].source as? DecompressedBytes
+    guard case .tars(let layers) = storage else { return nil }
+    return layers[layer].source as? DecompressedBytes
   }
 
   /// Where the file at `path` lies in a compressed stream that it shares with others; nil where it shares none.

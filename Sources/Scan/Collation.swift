@@ -1,5 +1,6 @@
 import Archives
 import Bytes
+import Compatibility
 import DeviceCode
 import Stack
 import Synchronization
@@ -47,14 +48,11 @@ extension Walk {
     }
     var found: [ScannedLibrary] = []
     for (identity, entry) in state.files {
-      guard let (file, unit, host, ends, buildID) = entry.contents else { continue }
+      guard let contents = entry.contents else { continue }
       let places = entry.places.sorted()
       let others = (places.dropFirst() + (aliases[identity] ?? [])).sorted()
-      var scanned = ScannedLibrary(place: places[0], aliases: others, file: file, unit: unit)
-      scanned.ends = ends
-      scanned.buildID = buildID
-      found.append(scanned)
-      if var host {
+      found.append(ScannedLibrary(contents, place: places[0], aliases: others))
+      if var host = contents.host {
         for place in places {
           host.path = place.path
           result.surroundings.libraries.append((place, host))
@@ -75,16 +73,14 @@ extension Walk {
         result.recognised.append(RecognisedFile(place: place, what: "device code for \(what)"))
       }
       if file.format == .elf { result.counts.elfFiles += 1 }
-      if !file.inventory.modules.isEmpty {
-        result.libraries.append(library)
-      }
+      if library.hasCode { result.libraries.append(library) }
     }
     progress?.begin(.comparing)
     result.mergeIdentical(jobs: jobs, progress: progress)
     result.problems.sortByPlace()
     result.counts.librariesWithDeviceCode = result.libraries.count
-    result.counts.modules = result.libraries.reduce(0) { $0 + $1.file.inventory.modules.count }
-    result.counts.images = result.libraries.reduce(0) { $0 + $1.file.inventory.images.count }
+    result.counts.modules = result.libraries.reduce(0) { $0 + $1.unit.moduleCount }
+    result.counts.images = result.libraries.reduce(0) { $0 + $1.imageCount }
     return result
   }
 
@@ -100,6 +96,21 @@ extension Walk {
     default: false
     }
   }
+}
+
+extension ScannedLibrary {
+  fileprivate init(_ contents: Walk.Contents, place: FilePlace, aliases: [FilePlace]) {
+    self.init(place: place, aliases: aliases, file: contents.file, unit: contents.unit)
+    ends = contents.ends
+    buildID = contents.buildID
+    guard let recorded = contents.recorded else { return }
+    self.recorded = recorded
+    kernels = recorded.kernels
+    readingProblems = recorded.readingProblems
+    digest = recorded.digest
+  }
+
+  fileprivate var hasCode: Bool { recorded != nil || !file.inventory.modules.isEmpty }
 }
 
 extension Problem {

@@ -1,5 +1,6 @@
 import Archives
 import Bytes
+import Compression
 import DeviceCode
 import Synchronization
 
@@ -15,12 +16,13 @@ extension ScanResult {
     let groups = candidates.values.filter { $0.count > 1 }
     guard !groups.isEmpty else { return }
     let places = libraries.map(\.place)
+    let recorded = libraries.map { $0.recorded == nil ? nil : $0.digest }
     let roots = self.roots
     let same = Mutex<[(first: Int, copy: Int)]>([])
     let queue = WorkQueue<[Int]>()
     for group in groups { queue.add(group) }
     queue.run(jobs: jobs) { group in
-      if group.count == 2 {
+      if group.count == 2, group.allSatisfy({ recorded[$0] == nil }) {
         guard let first = try? roots.open(places[group[0]]), let second = try? roots.open(places[group[1]]),
           haveSameBytes(first, second, progress)
         else { return }
@@ -29,10 +31,12 @@ extension ScanResult {
       // Each file is read once, however many look the same.
       var firsts: [[UInt8]: Int] = [:]
       for index in group {
-        guard let file = try? roots.open(places[index]), let digest = try? SHA256.digest(of: file) else {
-          continue
+        var digest = recorded[index]
+        if digest == nil, let file = try? roots.open(places[index]) {
+          digest = try? SHA256.digest(of: file)
+          progress?.add(bytes: file.size)
         }
-        progress?.add(bytes: file.size)
+        guard let digest else { continue }
         if let first = firsts[digest] {
           same.withLock { $0.append((first, index)) }
         } else {
@@ -56,20 +60,19 @@ extension ScanResult {
 /// What two files with the same contents have in common, as far as it is known without reading them again.
 private struct SizeAndEnds: Hashable {
   var size: UInt64
-  var ends: Int
+  var ends: UInt64
 }
 
 /// Bytes at the start and at the end of a file that are compared first.
 let endSize: UInt64 = 4096
 
-/// A hash of the first and the last bytes of a file, of which the first are `start`.
-func hashOfEnds(_ file: any ByteSource, start: [UInt8]) throws(Problem) -> Int {
+/// The checksums of the first and the last bytes of a file, of which the first are `start`.
+func checksumOfEnds(_ file: any ByteSource, start: [UInt8]) throws(Problem) -> UInt64 {
   let end = try file.bytes(at: file.size - UInt64(start.count), count: start.count, "file")
-  var hasher = Hasher()
-  // At once: an array would be hashed byte by byte.
-  unsafe start.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
-  unsafe end.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
-  return hasher.finalize()
+  var checksums = (Checksum(), Checksum())
+  checksums.0.add(start, start.indices)
+  checksums.1.add(end, end.indices)
+  return UInt64(checksums.0.value) << 32 | UInt64(checksums.1.value)
 }
 
 /// Whether two files have the same contents.

@@ -43,7 +43,7 @@ extension ScanResult {
     progress?.begin(.digesting, of: libraries.count)
     let before = (libraries: libraries, roots: roots)
     let digests = Mutex<[(index: Int, digest: Result<[UInt8], Problem>)]>([])
-    read(Array(libraries.indices), jobs: jobs) { index, _ in
+    read(libraries.indices.filter { libraries[$0].recorded == nil }, jobs: jobs) { index, _ in
       let digest = Result { () throws(Problem) in
         try SHA256.digest(of: before.roots.open(before.libraries[index].place))
       }
@@ -64,5 +64,5 @@ extension ScanResult {
 
 extension ScannedLibrary {
   /// Whether one thread reads it as fast as several.
-  var isSmall: Bool { file.inventory.images.count < 64 }
+  var isSmall: Bool { imageCount < 64 }
 }

@@ -22,6 +22,8 @@ struct RootOpener {
   private(set) var problems: [PlacedProblem] = []
   /// Layers by their digests: images for several platforms, and versions of one image, share them.
   private var layers: [String: TarArchive] = [:]
+  /// What was written down of the members of layers that are not read.
+  private var records: [String: [Int: LayerFile]] = [:]
   /// Layers of all images so far.
   private var layerCount = 0
 
@@ -51,8 +53,11 @@ struct RootOpener {
           try addFile(FileBytes(path: path), at: path)
         }
       case .file(let file): try addFile(FileBytes(again: file), at: path, isNameless: true)
-      case .image(let folder, let blobs):
-        add(try ImageArchive(folder: folder, blobs: blobs, platform: platform), at: path)
+      case .image(let folder, let blobs, let layers):
+        let archive = try ImageArchive(folder: folder, blobs: blobs, platform: platform) { digest in
+          layers?.has(digest) ?? false
+        }
+        add(archive, at: path, layers: layers)
       }
     } catch {
       addRoot(ScanRoot(path: path, kind: .file), problems: [error])
@@ -180,10 +185,12 @@ struct RootOpener {
   /// Copies of decompressors, about 40 KiB each, that are kept of all layers together: 80 MiB.
   private static let checkpointLimit = 2048
 
-  private mutating func add(_ archive: ImageArchive, at path: Path, alsoWrong: [Problem] = []) {
+  private mutating func add(
+    _ archive: ImageArchive, at path: Path, layers: LayerStore? = nil, alsoWrong: [Problem] = []
+  ) {
     let first = roots.count
     layerCount = archive.images.reduce(layerCount) { $0 + $1.layers.count }
-    for image in archive.images { add(image, at: path) }
+    for image in archive.images { add(image, at: path, layers: layers) }
     addProblems(
       alsoWrong + archive.problems, ofRootsFrom: first, at: path, otherPlatforms: archive.otherPlatforms)
   }
@@ -207,9 +214,10 @@ struct RootOpener {
     self.problems += wrong.map { PlacedProblem(place: place, problem: $0) }
   }
 
-  private mutating func add(_ image: ContainerImage, at path: Path) {
+  private mutating func add(_ image: ContainerImage, at path: Path, layers known: LayerStore?) {
     var problems: [Problem] = []
     var wanted: Set<String> = []
+    if let known { take(image.layers, from: known, &wanted, &problems) }
     read(image.layers.filter { layers[$0.digest] == nil && wanted.insert($0.digest).inserted }, &problems)
     var tree = FileTree(limits: limits, steps: steps, memory: memory)
     var applied: [Int] = []
@@ -218,14 +226,37 @@ struct RootOpener {
       tree.apply(tar)
       applied.append(number)
     }
+    let records = applied.map { self.records[image.layers[$0].digest] }
     addRoot(
-      path, .image, ArchiveFiles(tree, layerNumbers: applied),
+      path, .image, ArchiveFiles(tree, layerNumbers: applied, records: records),
       image: ScanRoot.Image(
         names: image.names, platform: image.platform, digest: image.digest,
         layers: image.layers.map { View.Layer(digest: $0.digest, createdBy: $0.createdBy) },
         configuration: image.configuration))
     let place = FilePlace(root: roots.count - 1, path: Path(""))
     self.problems += problems.map { PlacedProblem(place: place, problem: $0) }
+  }
+
+  /// Takes what is known of layers in their place. Those of which nothing is known remain to be read.
+  ///
+  /// - Parameter done: takes the digests of those that are not to be read any more.
+  private mutating func take(
+    _ wanted: [ContainerImage.Layer], from known: LayerStore, _ done: inout Set<String>,
+    _ problems: inout [Problem]
+  ) {
+    for layer in wanted where layers[layer.digest] == nil && known.has(layer.digest) {
+      guard done.insert(layer.digest).inserted else { continue }
+      do throws(Problem) {
+        let facts = try known.facts(of: layer.digest)
+        let problem = facts.tarDigest.flatMap { layer.tarProblem($0) }
+        layers[layer.digest] = TarArchive(
+          members: facts.members, problems: facts.problems + (problem.map { [$0] } ?? []), limits: limits,
+          memory: memory)
+        records[layer.digest] = facts.files
+      } catch {
+        problems.append(withinLimit: error)
+      }
+    }
   }
 
   /// Reads and verifies layers, several at a time.

@@ -7,8 +7,8 @@ public struct ScanInput: Sendable {
     case path
     /// An open file, which may have no name.
     case file(FileBytes)
-    /// A folder with an image, and a folder that has blobs which are not in it.
-    case image(folder: Path, blobs: Path?)
+    /// A folder with an image, a folder that has blobs which are not in it, and what is known of layers.
+    case image(folder: Path, blobs: Path?, layers: LayerStore? = nil)
   }
 
   /// What reports call it.

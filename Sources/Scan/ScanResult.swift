@@ -20,8 +20,10 @@ public struct ScannedLibrary: Sendable {
   var buildID: [UInt8]?
   /// The SHA-256 digest of its bytes; nil where that was not asked for.
   var digest: [UInt8]?
-  /// A hash of how the file starts and ends; nil where that could not be read.
-  var ends: Int?
+  /// A checksum of how the file starts and ends; nil where that could not be read.
+  var ends: UInt64?
+  /// What was written down of the file, whose bytes are not there; nil for a file that was read.
+  var recorded: CodeFile?
 
   public init(place: FilePlace, aliases: [FilePlace] = [], file: InspectedFile, unit: CodeUnit) {
     self.place = place
@@ -29,6 +31,10 @@ public struct ScannedLibrary: Sendable {
     self.file = file
     self.unit = unit
   }
+
+  /// Images and stored bytes by target.
+  var targets: [ImageTarget: TargetTotals] { recorded?.targets ?? file.inventory.targetTotals }
+  var imageCount: Int { recorded?.imageCount ?? file.inventory.images.count }
 }
 
 /// A file that is recognised but whose code is not CUDA device code that could be judged.

@@ -12,13 +12,25 @@ extension ScanResult {
   /// for each of the modules whose names are wanted, and the PTX whose directives are. What cannot be read becomes a problem
   /// of its file, and of facts for all devices one that is told where it matters.
   ///
-  /// - Parameter wanted: indices of the libraries to read; nil for all.
+  /// - Parameters:
+  ///   - wanted: indices of the libraries to read; nil for all.
+  ///   - cubinsTogether: whether cubin files of one folder are judged together, so that no names of theirs are needed.
   mutating func readKernels(
-    for reading: CodeReading, of wanted: Set<Int>? = nil, jobs: Int, progress: ScanProgress?
+    for reading: CodeReading, of wanted: Set<Int>? = nil, cubinsTogether: Bool = true, jobs: Int,
+    progress: ScanProgress?
   ) {
-    // Of cubin files that are judged together no names are needed.
     var cubins: [FilePlace: Int] = [:]
-    for entry in libraries where entry.file.format == .cubin { cubins[entry.place.folder, default: 0] += 1 }
+    for entry in libraries where cubinsTogether && entry.file.format == .cubin {
+      cubins[entry.place.folder, default: 0] += 1
+    }
+    func isTogether(_ entry: ScannedLibrary) -> Bool {
+      entry.file.format == .cubin && roots[entry.place.root].kind != .file
+        && cubins[entry.place.folder, default: 0] > 1
+    }
+    for index in libraries.indices where libraries[index].recorded != nil && isTogether(libraries[index]) {
+      libraries[index].kernels = KernelNames()
+      libraries[index].readingProblems = []
+    }
     /// The modules whose names are wanted first, where that is known already.
     var first: [Int: [Int]] = [:]
     /// The same for units that were met: small libraries are often alike.
@@ -26,11 +38,7 @@ extension ScanResult {
     let candidates = libraries.indices.filter { index in
       guard wanted?.contains(index) ?? true else { return false }
       let entry = libraries[index]
-      if entry.file.format == .cubin, roots[entry.place.root].kind != .file,
-        cubins[entry.place.folder, default: 0] > 1
-      {
-        return false
-      }
+      guard entry.recorded == nil, !isTogether(entry) else { return false }
       if entry.file.inventory.images.contains(where: \.isUnreadPTX),
         !reading.compiledPTX(of: entry.unit).isEmpty
       {

@@ -115,11 +115,7 @@ private struct ViewBuilder {
       let names = ([entry.place] + entry.aliases).filter { roots.contains($0.root) }
       guard let first = names.first else { return nil }
       return CodeFile(
-        path: first.path, aliases: names.dropFirst().map(\.path), layer: root.layer(of: first.path),
-        format: entry.file.format, size: entry.file.size, digest: entry.digest,
-        buildID: entry.buildID, unit: entry.unit, kernels: entry.kernels,
-        targets: entry.file.inventory.targetTotals, imageCount: entry.file.inventory.images.count,
-        problems: entry.file.problems, readingProblems: entry.readingProblems)
+        entry, path: first.path, aliases: names.dropFirst().map(\.path), layer: root.layer(of: first.path))
     }.sorted { $0.path < $1.path }
   }
 
@@ -161,6 +157,17 @@ private struct ViewBuilder {
       of: tree, libraries: libraries, deviceCode: deviceCode.map(\.path).sorted(), images: images,
       steps: result.steps, stepLimit: result.limits.atMost(.pathSteps), by: tables)
     return (facts, problems + found)
+  }
+}
+
+extension CodeFile {
+  /// What is told of a library under some of its names.
+  init(_ library: ScannedLibrary, path: Path, aliases: [Path] = [], layer: Int? = nil) {
+    self.init(
+      path: path, aliases: aliases, layer: layer, format: library.file.format, size: library.file.size,
+      digest: library.digest, buildID: library.buildID, unit: library.unit, kernels: library.kernels,
+      targets: library.targets, imageCount: library.imageCount, problems: library.file.problems,
+      readingProblems: library.readingProblems)
   }
 }
 

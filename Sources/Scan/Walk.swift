@@ -22,9 +22,20 @@ final class Walk: Sendable {
     case member(root: Int, layer: Int, member: Int)
   }
 
+  /// What was read of a file.
+  struct Contents {
+    var file: InspectedFile
+    var unit: CodeUnit
+    var host: HostLibrary?
+    var ends: UInt64?
+    var buildID: [UInt8]?
+    /// What was written down of its device code, where the file itself is not there.
+    var recorded: CodeFile?
+  }
+
   struct File {
     /// nil until it has been read.
-    var contents: (file: InspectedFile, unit: CodeUnit, host: HostLibrary?, ends: Int?, buildID: [UInt8]?)?
+    var contents: Contents?
     var places: [FilePlace] = []
   }
 
@@ -36,23 +47,28 @@ final class Walk: Sendable {
     var surroundings = Surroundings()
     /// Members of archives that are worth reading, and their sizes as stored.
     var members: [(size: UInt64, place: FilePlace)] = []
+    /// What is kept of the contents of files that facts are made of, if that was asked for.
+    var kept: [FilePlace: KeptContents] = [:]
   }
 
   let roots: [ScanRoot]
   let limits: ArchiveLimits
   /// Bytes that may be decompressed.
   let decompression: Budget
+  /// Whether what facts are made of is kept, because the files will not be there.
+  private let keepsContents: Bool
   let queue = WorkQueue<Item>()
   let state: Mutex<State>
   let progress: ScanProgress?
 
   init(
     _ roots: [ScanRoot], limits: ArchiveLimits, decompression: Budget, problems: [PlacedProblem],
-    progress: ScanProgress?
+    keepsContents: Bool = false, progress: ScanProgress?
   ) {
     self.roots = roots
     self.limits = limits
     self.decompression = decompression
+    self.keepsContents = keepsContents
     self.progress = progress
     var state = State(problems: problems)
     let unreadable = Set(problems.map(\.place.root))
@@ -95,6 +111,7 @@ final class Walk: Sendable {
     var bytesRead = 0
     var problems: [PlacedProblem] = []
     var surroundings = Surroundings()
+    var kept: [FilePlace: KeptContents] = [:]
   }
 
   private func add(_ seen: Seen, directories: Int = 0) {
@@ -105,6 +122,7 @@ final class Walk: Sendable {
       $0.problems += seen.problems
       $0.surroundings.files += seen.surroundings.files
       $0.surroundings.links += seen.surroundings.links
+      $0.kept.merge(seen.kept) { first, _ in first }
     }
   }
 
@@ -172,6 +190,13 @@ final class Walk: Sendable {
       seen.files += 1
       if Tree.needs(place.path.lastComponent.bytes, in: place.folder.path) {
         seen.surroundings.files.append(place)
+        if keepsContents {
+          seen.kept[place] = KeptContents(place.path) { () throws(Problem) in try archive.open(place.path) }
+        }
+      }
+      if archive.isRecorded(index) {
+        visit(recorded: archive.record(index), of: archive.files[index], at: place, &seen)
+        continue
       }
       do throws(Problem) {
         var prefix = try archive.prefix(index, count: 64)
@@ -200,6 +225,25 @@ final class Walk: Sendable {
     batch.stream?.release()
     add(seen)
     state.withLock { $0.members += members }
+  }
+
+  /// Takes what was written down of a file for the file.
+  private func visit(
+    recorded file: LayerFile?, of entry: ArchiveFiles.File, at place: FilePlace, _ seen: inout Seen
+  ) {
+    progress?.add(files: 1)
+    guard let file else { return }
+    seen.problems += file.wayProblems.map { PlacedProblem(place: place, problem: $0) }
+    guard let inspected = file.inspected else { return }
+    var contents = Contents(file: inspected, unit: file.code?.unit ?? CodeUnit(Inventory()), host: file.host)
+    contents.ends = file.ends
+    contents.buildID = file.code?.buildID
+    contents.recorded = file.code
+    state.withLock {
+      let identity = Identity.member(root: place.root, layer: entry.layer, member: entry.member)
+      $0.files[identity, default: File()].places.append(place)
+      $0.files[identity]?.contents = contents
+    }
   }
 
   private func visit(file place: FilePlace, isRoot: Bool) {
@@ -264,8 +308,9 @@ final class Walk: Sendable {
       let buildID = file.elf?.buildID
       // It would keep the file open, and of a member all that was decompressed around it.
       file.elf = nil
-      let ends = file.inventory.modules.isEmpty ? nil : start.flatMap { try? hashOfEnds(source, start: $0) }
-      let contents = (file, unit, host, ends, buildID)
+      let ends =
+        file.inventory.modules.isEmpty ? nil : start.flatMap { try? checksumOfEnds(source, start: $0) }
+      let contents = Contents(file: file, unit: unit, host: host, ends: ends, buildID: buildID)
       progress?.add(bytes: source.bytesRead, libraries: file.inventory.modules.isEmpty ? 0 : 1)
       state.withLock {
         $0.files[identity]?.contents = contents

@@ -43,6 +43,13 @@ extension Flag {
       Where blobs are that an OCI layout shares with others: DIR/sha256 has what the layout lacks.
       """,
     group: "Archives and images")
+  static let layers = Flag(
+    "layers", .value("DIR"), values: .directories,
+    documentation: """
+      Where facts of layers are, as facts --layer writes them: DIR/sha256/HEX.json, or HEX.json.gz, by the layer's digest. \
+      Such a layer of an OCI layout is not read, and need not be there.
+      """,
+    group: "Archives and images")
   static let wheelPython = Flag(
     "python", .value("VERSION"), values: .suggestions(["3.10", "3.12"]),
     documentation: "The version of Python for which pypi: fetches a wheel.", defaultValue: "that of pip",
@@ -215,6 +222,13 @@ extension Flag {
       which everything is judged alike. PATH may also be facts that were written down before.
       """,
     group: "What to write")
+  static let layer = Flag(
+    "layer",
+    documentation: """
+      PATH is one layer of images, as a registry has it: write down what it adds and removes, so that images with it can be \
+      judged without it (--layers).
+      """,
+    group: "What to write")
   static let python = Flag(
     "python", .value("VERSION"), values: .suggestions(["3.10", "3.12"]),
     documentation: "Only releases with a wheel for this version of Python.", defaultValue: "any",
@@ -333,7 +347,7 @@ extension Command {
     ],
     flags: [
       .gpu, .driver, .host, .imageConfig, .require, .requireExact, .requirePTX, .failOn, .platform, .blobs,
-      .wheelPython, .limit, .data,
+      .layers, .wheelPython, .limit, .data,
       .details, .scanOutput, .json, .sarifLocation, .jobs,
     ],
     examples: [
@@ -401,7 +415,8 @@ extension Command {
         documentation: "A directory, a wheel or another package, an image, or one file, as for scan.")
     ],
     flags: [
-      .compact, .imageConfig, .platform, .blobs, .wheelPython, .limit, .data, .factsFile, .jobs,
+      .compact, .layer, .imageConfig, .platform, .blobs, .layers, .wheelPython, .limit, .data, .factsFile,
+      .jobs,
     ],
     examples: [
       Example(
@@ -409,6 +424,9 @@ extension Command {
       Example(
         "Does it run there? Without the wheel:", "cubinspect scan torch.json --gpu V100 --driver 535"),
       Example("Ask about many images on many GPUs:", "cubinspect facts images/*.tar -o images.json"),
+      Example(
+        "Read a layer once, for all images that have it:",
+        "cubinspect facts --layer blobs/sha256/4f06e8… -o layers/sha256/4f06e8….json"),
     ])
 
   static let list = Command(

@@ -14,10 +14,20 @@ struct FactsCommand {
   private let output: Output
   private let tables: TableSet
   private let isCompact: Bool
+  private let isLayer: Bool
 
   init(_ arguments: ParsedArguments) throws(UsageError) {
     isCompact = arguments.has(.compact)
+    isLayer = arguments.has(.layer)
     let inputs = try arguments.inputs
+    if isLayer, isCompact || inputs.count != 1 {
+      throw UsageError(
+        .other(
+          isCompact
+            ? "--layer: the facts of a layer cannot be compact, because an image may need all of them; those of the image can"
+            : "--layer: name one layer, because each has facts of its own"),
+        commandPath: arguments.commandPath)
+    }
     output = try Output.json(arguments, .factsFile, reading: inputs.compactMap(\.path))
     images = try arguments.images
     scanner = try arguments.scanner
@@ -27,6 +37,7 @@ struct FactsCommand {
   }
 
   func run() -> ExitStatus {
+    if isLayer { return layer(fetched.inputs[0]) }
     if isCompact, let status = compact() { return status }
     if FactsFile.refuse(among: fetched.inputs) { return .usage }
     var facts = ProgressLine.during(isQuiet: isQuiet) { progress in
@@ -47,6 +58,40 @@ struct FactsCommand {
     }
     if isCompact { facts.views = facts.views.map(\.compact) }
     return write(facts, tables.date) ? status : .usage
+  }
+
+  /// Writes down what the layer `input` adds and removes.
+  private func layer(_ input: ScanInput) -> ExitStatus {
+    do throws(Problem) {
+      let file =
+        switch input.place {
+        case .file(let file): file
+        case .path: try FileBytes(path: input.name)
+        case .image: throw Problem(.unsupported, "layer", expected: "a tar", observed: "an image")
+        }
+      let facts = try ProgressLine.during(isQuiet: isQuiet) { progress in
+        var scanner = scanner
+        scanner.progress = progress
+        return Result { () throws(Problem) in try scanner.layerFacts(of: file, by: tables) }
+      }.get()
+      var status = ExitStatus.success
+      let problems = facts.problems.map { (Path(""), $0) } + facts.fileProblems
+      for (path, problem) in problems {
+        let place = path.bytes.isEmpty ? input.name : input.name.appending(path.bytes)
+        Terminal.report("\(place): \(problem.description)")
+        if problem.isFailure { status = .usage }
+      }
+      let isWritten = [output].write(
+        TextStyle(), text: { _ in [] },
+        json: {
+          LayerDocument.write(
+            facts, toolName: Cubinspect.tool.name, toolVersion: Cubinspect.tool.version, tables: tables.date)
+        })
+      return isWritten ? status : .usage
+    } catch {
+      Terminal.report("\(input.name): \(error.description)")
+      return .usage
+    }
   }
 
   /// - Parameter date: that of the tables by which the facts were found; nil for those of a document.
@@ -87,11 +132,7 @@ enum FactsFile {
       case .file(let file): try? FileBytes(again: file)
       case .image: nil
       }
-    guard let file = opened,
-      let prefix = try? file.bytes(
-        at: 0, count: Int(min(file.size, UInt64(FactsDocument.prefixSize))), "file"),
-      FactsDocument.isDocument(prefix: prefix)
-    else { return nil }
+    guard let file = opened, FactsDocument.isDocument(file) else { return nil }
     return file
   }
 

@@ -1,6 +1,7 @@
 import Archives
 import Bytes
 import CommandLineSyntax
+import Compatibility
 import Glibc
 import Scan
 
@@ -16,6 +17,8 @@ struct Fetcher {
   private let platform: ContainerImage.Platform?
   private let python: String?
   private let blobs: Path?
+  private let layers: Path?
+  private let tables: TableSet
   private let patience: Duration
   private let isQuiet: Bool
 
@@ -28,6 +31,8 @@ struct Fetcher {
     platform = scanner.platform
     python = try arguments.pythonVersion
     blobs = arguments.value(of: .blobs).map { Path(bytes: $0.bytes) }
+    layers = arguments.value(of: .layers).map { Path(bytes: $0.bytes) }
+    tables = try arguments.tables
     let seconds = Terminal.environment(Self.timeoutVariable)
     patience = Int(seconds).flatMap { (1...1_000_000).contains($0) ? .seconds($0) : nil } ?? .seconds(600)
     isQuiet = arguments.isQuiet
@@ -37,9 +42,11 @@ struct Fetcher {
   func fetch(_ input: Input, _ folders: inout [TemporaryFolder]) throws(Failure) -> ScanInput {
     switch input {
     case .path(let path):
-      guard blobs != nil, ImageArchive.isImage(folder: path) else { return ScanInput(name: path) }
-      return ScanInput(name: path, place: .image(folder: path, blobs: blobs))
-    case .layout(let path): return ScanInput(name: path, place: .image(folder: path, blobs: blobs))
+      guard blobs != nil || layers != nil, ImageArchive.isImage(folder: path) else {
+        return ScanInput(name: path)
+      }
+      return try layout(path)
+    case .layout(let path): return try layout(path)
     case .standardInput: return ScanInput(name: Path("standard input"), place: .file(try standardInput()))
     case .engine(let program, let image):
       return ScanInput(name: Path("\(program):\(image)"), place: .file(try saved(image, by: program)))
@@ -48,6 +55,16 @@ struct Fetcher {
       return ScanInput(
         name: Path("registry:\(reference)"), place: try image(inRegistry: reference, &folders))
     }
+  }
+
+  private func layout(_ path: Path) throws(Failure) -> ScanInput {
+    var store: LayerStore?
+    do throws(Problem) {
+      store = try layers.map { (folder) throws(Problem) in try LayerStore(folder, by: tables) }
+    } catch {
+      throw Failure(text: "\(layers ?? path): \(error.description)")
+    }
+    return ScanInput(name: path, place: .image(folder: path, blobs: blobs, layers: store))
   }
 
   // MARK: Standard input

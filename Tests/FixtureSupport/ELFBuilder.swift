@@ -63,6 +63,7 @@ public struct ELFBuilder: Sendable {
   public var needed: [String] = []
   public var soname: String?
   public var runpath: String?
+  public var rpath: String?
   /// The owner and the description of a note, in a segment of its own.
   public var note: (owner: String, description: [UInt8])?
   public var noteType: UInt32 = 1
@@ -125,7 +126,7 @@ public struct ELFBuilder: Sendable {
     hasSegments && type != 1 ? 1 + (hasDynamicSection ? 1 : 0) + (note == nil ? 0 : 1) : 0
   }
 
-  private var hasDynamicSection: Bool { soname != nil || runpath != nil || !needed.isEmpty }
+  private var hasDynamicSection: Bool { soname != nil || runpath != nil || rpath != nil || !needed.isEmpty }
 
   /// The dynamic section and its strings. The address of the strings is still 0.
   private func dynamicSections() -> [Section] {
@@ -136,11 +137,11 @@ public struct ELFBuilder: Sendable {
       table.append(littleEndian: tag)
       table.append(littleEndian: value)
     }
-    // DT_STRTAB, DT_STRSZ, DT_NEEDED, DT_SONAME, DT_RUNPATH
+    // DT_STRTAB, DT_STRSZ, DT_NEEDED, DT_SONAME, DT_RPATH, DT_RUNPATH
     row(5, 0)
     let names =
       needed.map { (UInt64(1), $0) }
-      + [(14, soname), (29, runpath)].compactMap { tag, name in
+      + [(14, soname), (15, rpath), (29, runpath)].compactMap { tag, name in
         name.map { (UInt64(tag), $0) }
       }
     row(10, UInt64(names.reduce(1) { $0 + $1.1.utf8.count + 1 }))

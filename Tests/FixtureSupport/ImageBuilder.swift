@@ -82,6 +82,27 @@ public struct ImageBuilder {
       + zip(digests, tars).map { ($0 + ".tar", $1) }
   }
 
+  /// The files of an OCI layout, whose layers are stored as they are; the configuration and the manifest are blobs.
+  public func layout() throws(Problem) -> [(name: String, contents: [UInt8])] {
+    let configuration = try files()[1].contents
+    func descriptor(_ type: String, _ bytes: [UInt8]) throws(Problem) -> String {
+      #"{"mediaType":"application/vnd.oci.image.\#(type)","digest":"sha256:\#(try Self.digest(bytes))","size":\#(bytes.count)}"#
+    }
+    var descriptors: [String] = []
+    for layer in layers { descriptors.append(try descriptor("layer.v1.tar", layer.tar.bytes)) }
+    let manifest = Array(
+      #"{"schemaVersion":2,"config":\#(try descriptor("config.v1+json", configuration)),"layers":[\#(descriptors.joined(separator: ","))]}"#
+        .utf8)
+    let index = #"{"schemaVersion":2,"manifests":[\#(try descriptor("manifest.v1+json", manifest))]}"#
+    var result = [
+      ("oci-layout", Array(#"{"imageLayoutVersion":"1.0.0"}"#.utf8)), ("index.json", Array(index.utf8)),
+    ]
+    for blob in [configuration, manifest] + layers.map(\.tar.bytes) {
+      result.append(("blobs/sha256/\(try Self.digest(blob))", blob))
+    }
+    return result
+  }
+
   /// The archive.
   public func archive() throws(Problem) -> [UInt8] {
     var tar = TarBuilder()

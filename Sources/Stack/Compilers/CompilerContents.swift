@@ -8,7 +8,7 @@ public import ELFFile
 /// NVIDIA's, those named `lto_90a` and those behind an equals sign, `=compute_90a`, are the list: what both have where
 /// both are there. `compute_90a` alone also stands in messages, and `sm_90a` in tables about older GPUs. In LLVM the
 /// texts `sm_90a` are the list. Source: 76 compilers of CUDA 11.7 to 13.5 and 10 releases of Triton, read and run.
-public struct CompilerContents: Hashable, Sendable {
+public struct CompilerContents: Hashable, Sendable, Codable {
   /// `12.4.99` of `Cuda compilation tools, release 12.4, V12.4.99`; nil where nothing of NVIDIA's is inside, or where the
   /// file names several.
   public var version: String?

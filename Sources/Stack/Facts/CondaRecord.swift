@@ -26,7 +26,7 @@ struct CondaRecord {
   var prefix: Path { path.parent.parent }
 
   /// What a record holds, as far as it is needed.
-  struct Document: Decodable {
+  struct Document: Codable {
     var name: String
     var version: String
     /// From the prefix. The `index.json` of a package that is not installed has none.

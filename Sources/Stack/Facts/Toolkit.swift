@@ -111,7 +111,7 @@ public struct CompatPackage: Hashable, Sendable, Codable {
     folder = path.parent
     self.driver = Fact(driver, in: path, says: "driver libraries of \(driver)")
     note = library.flatMap { library in
-      library.notes.lazy.filter { $0.owner == "NVIDIA Corporation" }.compactMap { Note($0.description) }.first
+      library.notes.lazy.filter(\.isOfDriver).compactMap { Note($0.description) }.first
     }
     cuda =
       note?.cuda.flatMap { CUDAVersion($0) } ?? Toolkit.version(folder: folder.parent).flatMap {

@@ -71,13 +71,18 @@ public struct Tree: Sendable {
       "index.json",
     ].map { Array($0.utf8) })
 
+  /// Files of more bytes are not read.
+  static let contentsLimit: UInt64 = 16 << 20
+
   /// The contents of a small file.
   ///
-  /// - Throws: a ``Problem/Code/limitExceeded`` problem for a file of more than `limit` bytes.
-  func contents(of path: Path, limit: UInt64 = 16 << 20) throws(Problem) -> [UInt8] {
+  /// - Throws: a ``Problem/Code/limitExceeded`` problem for a file of more than ``contentsLimit`` bytes.
+  func contents(of path: Path) throws(Problem) -> [UInt8] {
     let source = try open(path)
-    guard source.size <= limit else {
-      throw Problem(.limitExceeded, Problem.path, observed: "\(source.size) bytes, at most \(limit) are read")
+    guard source.size <= Self.contentsLimit else {
+      throw Problem(
+        .limitExceeded, Problem.path,
+        observed: "\(source.size) bytes, at most \(Self.contentsLimit) are read")
     }
     return try source.bytes(at: 0, count: Int(source.size), "contents")
   }
