@@ -437,7 +437,7 @@ def test_watch_reads_what_is_new(server: Server, tmp_path: pathlib.Path) -> None
     run("plan", "--store", address, f"{server.name}/*")
     run("work", "--store", address)
     server.log.clear()
-    assert "No image is new." in run("watch", "--store", address)
+    assert "Nothing is new." in run("watch", "--store", address)
     assert all("/manifests/" not in request.path and "/blobs/" not in request.path for request in server.log)
     server.put("team/app", "2", images[1])
     server.put("team/new", "1", images[2])
@@ -467,7 +467,10 @@ def test_wheels_and_archives_of_a_folder(tmp_path: pathlib.Path) -> None:
     facts = json.loads(gzip.decompress(store.read(key("files", plan.files[0].digest))))
     assert len(facts["views"][0]["files"]) == 1
     assert "Nothing has to be read." in run("plan", "--store", address, str(tmp_path / "simple"))
-    # A file that was replaced is another one.
+    # A file that was replaced is another one, and so is one that is new.
+    (folder / "new.tar").write_bytes((FIXTURES / "archives" / "oci.tar").read_bytes())
+    assert f"new: {folder}/new.tar\n" in run("watch", "--store", address)
+    (folder / "new.tar").unlink()
     (folder / "image.tar").write_bytes(b"no archive")
     assert "1 known" in run("plan", "--store", address, str(tmp_path / "simple"))
 

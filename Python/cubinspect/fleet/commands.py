@@ -131,17 +131,22 @@ def watch(options: argparse.Namespace) -> int:
     store = open_store(options.store)
     plan = _stored_plan(options, store)
     line = Line(quiet=options.quiet)
-    before = set(plan.images)
+    before = _names(plan)
     plan = _planner(options, line).watch(plan, moved=options.moved)
     line.clear()
     planning.save(plan, store, options.plan)
-    new = [image.name for image in plan.images if image not in before]
+    new = [name for one, name in _names(plan).items() if one not in before]
     for name in new:
-        print(f"new: {name}")
+        print(f"new: {visible(name)}")
     if not new:
-        print("No image is new.")
+        print("Nothing is new.")
     options.shard = options.ray = None
     return _read(options, plan)
+
+
+def _names(plan: Plan) -> dict[object, str]:
+    """What is in a plan, with its names."""
+    return {**{image: image.name for image in plan.images}, **{file: file.path for file in plan.files}}
 
 
 def _read(options: argparse.Namespace, plan: Plan) -> int:

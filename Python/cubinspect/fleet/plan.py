@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -423,7 +424,8 @@ def _patterns(source: str) -> Iterable[Pattern]:
     :raises InvalidReference: a text names no image.
     """
     if source.startswith("list:"):
-        lines = Path(source[len("list:") :]).read_text(encoding="utf-8").splitlines()
+        path = source[len("list:") :]
+        lines = (sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")).splitlines()
         return [Pattern.parse(line.split()[0]) for line in lines if line.strip() and not line.lstrip().startswith("#")]
     pattern = Pattern.parse(source[len("registry:") :] if source.startswith("registry:") else source)
     return [pattern]
