@@ -21,8 +21,8 @@ from cubinspect.fleet.references import Pattern, Reference, is_digest, is_reposi
 from cubinspect.fleet.registry import RawManifest, Registry, RegistryError, Unavailable
 from cubinspect.fleet.store import CONFIGS, FILES, LAYERS, MANIFESTS, PLANS, Store, key, packed
 
-# Bytes of a stored layer that one processor reads in a second; see Docs/Performance.md.
-BYTES_PER_CORE_SECOND = 30e6
+# Bytes of a stored layer, full of device code, that one processor reads in a second: Docs/Performance.md.
+BYTES_PER_CORE_SECOND = 18e6
 
 _VERSION = 1
 _ARCHIVES = (".whl", ".conda", ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.bz2", ".tar.xz", ".sif", ".squashfs", ".sqsh")
