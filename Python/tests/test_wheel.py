@@ -37,7 +37,9 @@ def test_module() -> None:
 def test_metadata() -> None:
     distribution = importlib.metadata.distribution("cubinspect")
     assert distribution.version == cubinspect.__version__
-    assert distribution.requires is None
+    # Nothing is required; extras bring what the fleet takes.
+    assert all("extra ==" in requirement for requirement in distribution.requires or [])
+    assert set(distribution.metadata.get_all("Provides-Extra") or []) == {"fleet"}
     names = {str(file) for file in distribution.files or []}
     assert "cubinspect/py.typed" in names
     for name in ("LICENSE", "licenses.txt", "libraries.txt"):

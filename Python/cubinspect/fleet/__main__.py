@@ -1,0 +1,71 @@
+"""``python -m cubinspect.fleet``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import NoReturn, Optional
+
+from cubinspect.fleet import arguments, commands
+from cubinspect.fleet.credentials import CredentialsError
+from cubinspect.fleet.dataset import DatasetError
+from cubinspect.fleet.documents import visible
+from cubinspect.fleet.gate import NotKnown
+from cubinspect.fleet.program import ProgramFailure
+from cubinspect.fleet.references import InvalidReference
+from cubinspect.fleet.registry import RegistryError, Stopped, Unavailable
+from cubinspect.fleet.report import ReportError
+from cubinspect.fleet.store import StoreError
+
+_COMMANDS: arguments.Commands = {
+    "plan": commands.plan, "work": commands.work, "watch": commands.watch, "judge": commands.judge, "report": commands.report,
+    "gate": commands.gate,
+}  # fmt: skip
+# What is wrong with an input, a registry, a store or a value: one line says it.
+_ERRORS = (
+    CredentialsError, DatasetError, InvalidReference, NotKnown, ProgramFailure, RegistryError, ReportError, StoreError, ValueError,
+    commands.UsageError,
+)  # fmt: skip
+
+
+def main(words: Optional[Sequence[str]] = None) -> int:
+    """Runs a command; returns its exit status."""
+    options = arguments.parser(_COMMANDS).parse_args(words)
+    try:
+        status: int = options.run(options)
+        sys.stdout.flush()
+        return status
+    except (commands.Unfinished, Unavailable) as error:
+        return _fail(f"{error}; the same command goes on")
+    except Stopped:
+        return _fail("it was stopped; the same command goes on")
+    except _ERRORS as error:
+        return _fail(str(error))
+    except BrokenPipeError:
+        # Whoever reads has read enough. Nothing is left to be written when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        return _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+
+
+def _fail(text: str) -> int:
+    print(f"cubinspect.fleet: {visible(text)}", file=sys.stderr)
+    return 2
+
+
+def _exit() -> NoReturn:
+    try:
+        status = main()
+    except KeyboardInterrupt:
+        # Whoever has started it is told by the signal that it was interrupted.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+        status = 130
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    _exit()

@@ -1,0 +1,124 @@
+"""Facts of images, made of those of their layers. Nothing here reads a layer."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cubinspect.fleet.plan import Manifest
+from cubinspect.fleet.program import Program
+from cubinspect.fleet.store import CONFIGS, FAILED, IMAGES, LAYERS, MANIFESTS, Store, key, packed
+from cubinspect.fleet.subjects import keep
+
+# Bytes of facts of layers that are kept in memory.
+_RECENT_BYTES = 256 << 20
+
+
+class Unread(Exception):
+    """Something that an image is made of is not in the store. The text says what, and why."""
+
+
+class Composer:
+    """Lays the facts of layers over each other; threads may share it."""
+
+    def __init__(self, store: Store, program: Program) -> None:
+        self._store = store
+        self._program = program
+        self._recent = _Recent()
+
+    def make(self, manifest: Manifest) -> None:
+        """Puts the facts of an image into the store.
+
+        :raises Unread: a layer, the manifest or the configuration is missing there.
+        :raises ProgramFailure: the layers are no image.
+        """
+        blobs = {
+            manifest.digest: self._read(key(MANIFESTS, manifest.digest), "its manifest"),
+            manifest.config.digest: self._read(key(CONFIGS, manifest.config.digest), "its configuration"),
+        }
+        with tempfile.TemporaryDirectory(prefix="cubinspect-fleet-") as folder:
+            layout = Path(folder) / "image"
+            write_layout(layout, manifest, blobs)
+            layers = self._layers(manifest, Path(folder) / LAYERS)
+            facts = self._program.image_facts(layout, layers)
+        keep(self._store, manifest.digest, facts)
+        self._store.write(key(IMAGES, manifest.digest), packed(facts))
+
+    def _read(self, place: str, what: str) -> bytes:
+        try:
+            return self._store.read(place)
+        except FileNotFoundError:
+            raise Unread(f"{what} was not read") from None
+
+    def _layers(self, manifest: Manifest, folder: Path) -> Path:
+        """The folder with the facts of the layers: that of the store, or the one that is named, with copies."""
+        places = {layer.digest: key(LAYERS, layer.digest) for layer in manifest.layers}
+        missing = []
+        for digest, place in places.items():
+            if self._store.folder is not None:
+                if not self._store.has(place):
+                    missing.append(digest)
+                continue
+            try:
+                content = self._recent.get(place, self._store)
+            except FileNotFoundError:
+                missing.append(digest)
+                continue
+            copy = folder.parent / place
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(content)
+        if missing:
+            raise Unread("; ".join(f"layer {digest}: {self._cause(digest)}" for digest in missing))
+        return folder if self._store.folder is None else self._store.folder / LAYERS
+
+    def _cause(self, digest: str) -> str:
+        try:
+            return str(json.loads(self._store.read(key(FAILED, digest)))["cause"])
+        except FileNotFoundError:
+            return "not read yet"
+
+
+class _Recent:
+    """Objects of a store elsewhere that were read lately, because images share their lower layers."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._objects: OrderedDict[str, bytes] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, place: str, store: Store) -> bytes:
+        """:raises FileNotFoundError: there is no such object."""
+        with self._lock:
+            if place in self._objects:
+                self._objects.move_to_end(place)
+                return self._objects[place]
+        content = store.read(place)
+        with self._lock:
+            if place not in self._objects:
+                self._objects[place] = content
+                self._bytes += len(content)
+            while self._bytes > _RECENT_BYTES:
+                self._bytes -= len(self._objects.popitem(last=False)[1])
+        return content
+
+
+def write_layout(folder: Path, manifest: Manifest, blobs: Mapping[str, bytes]) -> None:
+    """Makes a folder with an OCI image layout: one image, and the blobs that are given.
+
+    https://github.com/opencontainers/image-spec/blob/main/image-layout.md
+    """
+    content = blobs[manifest.digest]
+    media_type = json.loads(content).get("mediaType") or "application/vnd.oci.image.manifest.v1+json"
+    entry: dict[str, Any] = {"mediaType": media_type, "digest": manifest.digest, "size": len(content)}
+    index = {"schemaVersion": 2, "manifests": [entry]}
+    folder.mkdir()
+    (folder / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}', encoding="utf-8")
+    (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")
+    (folder / "blobs" / "sha256").mkdir(parents=True)
+    for digest, blob in blobs.items():
+        (folder / "blobs" / digest.replace(":", "/")).write_bytes(blob)

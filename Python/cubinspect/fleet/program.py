@@ -1,0 +1,171 @@
+"""The program as a fleet runs it: one layer from a stream, one image from its layers, verdicts on many facts."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Optional
+
+import cubinspect
+
+
+class ProgramFailure(Exception):
+    """The program gave no result for an input. The text is what it said."""
+
+
+class Program:
+    """Runs of ``cubinspect``; threads may share it."""
+
+    def __init__(self, path: Optional[str] = None, *, data: Sequence[str] = (), timeout: float = 3600) -> None:
+        """
+        :param path: the program; by default that of this package.
+        :param data: files of tables, as ``--data`` takes them.
+        :param timeout: seconds after which a run is ended.
+        :raises FileNotFoundError: there is no such program.
+        """
+        self.path = path or cubinspect.find_program()
+        if not os.access(self.path, os.X_OK):
+            raise FileNotFoundError(errno.ENOENT, "there is no such program", self.path)
+        self._data = [f"--data={file}" for file in data]
+        self._timeout = timeout
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+
+    def stop(self) -> None:
+        """Ends all runs."""
+        with self._lock:
+            for process in self._running:
+                process.kill()
+
+    def layer_facts(self, pieces: Iterable[bytes]) -> bytes:
+        """The facts of a layer whose bytes come in pieces. All pieces are taken, also those after the end of its tar.
+
+        :raises ProgramFailure: there are no facts. What the pieces raise is raised as it is.
+        """
+        with tempfile.TemporaryDirectory(prefix="cubinspect-fleet-") as folder:
+            result = os.path.join(folder, "facts.json")
+            arguments = ["facts", "--layer", "-", "-o", result, "--jobs=1", "--color=never", *self._data]
+            # A file, because nobody reads a pipe while the layer is written.
+            with open(os.path.join(folder, "messages"), "w+b") as messages:
+                with self._started(arguments, stdin=subprocess.PIPE, stderr=messages) as process:
+                    _feed(process, pieces)
+                    status = process.wait()
+                messages.seek(0)
+                return _result(status, result, messages.read())
+
+    def image_facts(self, layout: Path, layers: Path) -> bytes:
+        """The facts of the image in an OCI layout without blobs of layers, whose facts are in a folder."""
+        return self._facts([f"oci:{layout}", f"--layers={layers}"])
+
+    def file_facts(self, path: str) -> bytes:
+        """The facts of a wheel or an archive."""
+        return self._facts(["--", os.path.abspath(path)])
+
+    def scan(self, facts: Sequence[str], gpus: Sequence[str], driver: Optional[str]) -> dict[str, Any]:
+        """The report on files of facts: one view for each of theirs, in their order.
+
+        :raises ProgramFailure: there is no report.
+        """
+        arguments = ["scan", "--output=json", "--fail-on=never", "--color=never", *(f"--gpu={gpu}" for gpu in gpus)]
+        if driver is not None:
+            arguments.append(f"--driver={driver}")
+        done = self._run([*arguments, *self._data, "--", *facts])
+        try:
+            report: dict[str, Any] = json.loads(done.stdout)
+        except ValueError:
+            raise ProgramFailure(_said(done.returncode, done.stderr)) from None
+        return report
+
+    def check(self, gpus: Sequence[str], drivers: Iterable[str]) -> dict[str, Any]:
+        """The program that judges: its name, its version, and the date of its tables.
+
+        :raises ProgramFailure: it does not know a GPU or a driver, or takes one for several.
+        """
+        with tempfile.TemporaryDirectory(prefix="cubinspect-fleet-") as nothing:
+            for driver in [*drivers, None]:
+                report = self.scan([nothing], gpus, driver)
+                answers = report["answers"]
+                if [answer["query"] for answer in answers] != list(gpus):
+                    raise ProgramFailure(f"{', '.join(gpus)} are {len(answers)} GPUs: name each by itself")
+        tool: dict[str, Any] = report["tool"]
+        return tool
+
+    def _facts(self, arguments: list[str]) -> bytes:
+        with tempfile.TemporaryDirectory(prefix="cubinspect-fleet-") as folder:
+            result = os.path.join(folder, "facts.json")
+            done = self._run(["facts", "-o", result, "--jobs=1", "--color=never", *self._data, *arguments])
+            return _result(done.returncode, result, done.stderr)
+
+    def _run(self, arguments: list[str]) -> subprocess.CompletedProcess[bytes]:
+        with self._started(
+            arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            output, messages = process.communicate()
+        return subprocess.CompletedProcess(arguments, process.returncode, output, messages)
+
+    @contextlib.contextmanager
+    def _started(self, arguments: list[str], **pipes: Any) -> Iterator[subprocess.Popen[bytes]]:
+        """A run, which is ended when its time is over, or what is done with it fails."""
+        process = subprocess.Popen([self.path, *arguments], **pipes)
+        timer = threading.Timer(self._timeout, process.kill)
+        timer.daemon = True
+        timer.start()
+        with self._lock:
+            self._running.add(process)
+        try:
+            yield process
+        finally:
+            with self._lock:
+                self._running.discard(process)
+            timer.cancel()
+            if process.poll() is None:
+                process.kill()
+            if process.stdin is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    process.stdin.close()
+            process.wait()
+
+
+def _feed(process: subprocess.Popen[bytes], pieces: Iterable[bytes]) -> None:
+    assert process.stdin is not None
+    iterator: Iterator[bytes] = iter(pieces)
+    try:
+        for piece in iterator:
+            process.stdin.write(piece)
+        process.stdin.close()
+    except BrokenPipeError:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+        # It needs no more, or has failed. The rest is taken nevertheless, because at its end the digest is verified.
+        if process.wait() == 0:
+            for _ in iterator:
+                pass
+
+
+def _result(status: int, path: str, messages: bytes) -> bytes:
+    """What was written, also where something in the input could not be read: the facts tell what."""
+    try:
+        with open(path, "rb") as file:
+            content = file.read()
+    except FileNotFoundError:
+        content = b""
+    if status < 0 or not content:
+        raise ProgramFailure(_said(status, messages))
+    return content
+
+
+def _said(status: int, messages: bytes) -> str:
+    text = messages.decode("utf-8", "backslashreplace").strip()
+    lines = [line[len("cubinspect: ") :] if line.startswith("cubinspect: ") else line for line in text.splitlines()]
+    said = "; ".join(line for line in lines if not line.startswith("Try 'cubinspect "))
+    if status < 0:
+        return f"the program was ended by {signal.Signals(-status).name}" + (f": {said}" if said else "")
+    return said or f"the program ended with status {status}"

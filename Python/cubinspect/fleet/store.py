@@ -1,0 +1,155 @@
+"""Where facts are kept: one object for each layer and image, written whole or not at all.
+
+There is no lock and no index. What is done is what is there, so that any number of workers share a store, and whoever is
+ended in the middle leaves nothing behind that counts.
+
+    layers/sha256/HEX.json.gz      facts of a layer, by the digest of its blob
+    images/sha256/HEX.json.gz      facts of an image, by the digest of its manifest
+    files/sha256/HEX.json.gz       facts of a wheel or an archive in a folder
+    subjects/sha256/HEX.json       what is judged of the facts of an image or a file
+    manifests/sha256/HEX.json      manifests as the registry has them
+    configs/sha256/HEX.json        configurations of images as the registry has them
+    failed/sha256/HEX.json         why a layer or a file could not be read
+    plans/NAME.json.gz             what belongs to a fleet
+"""
+
+from __future__ import annotations
+
+import gzip
+import importlib
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, Optional, Protocol
+
+LAYERS, IMAGES, FILES, SUBJECTS, MANIFESTS, CONFIGS, FAILED, PLANS = (
+    "layers", "images", "files", "subjects", "manifests", "configs", "failed", "plans",
+)  # fmt: skip
+_SUFFIXES = {LAYERS: ".json.gz", IMAGES: ".json.gz", FILES: ".json.gz"}
+
+
+class StoreError(Exception):
+    """The store cannot be used."""
+
+
+def key(room: str, digest: str) -> str:
+    """The place of the object with a digest, which is ``sha256:`` and 64 hexadecimal digits."""
+    return f"{room}/{digest.replace(':', '/')}{_SUFFIXES.get(room, '.json')}"
+
+
+class Store(Protocol):
+    """Objects by their place, with ``/`` between its parts."""
+
+    #: The folder with the objects, where they are on this machine.
+    folder: Optional[Path]
+
+    def has(self, place: str) -> bool: ...
+
+    def read(self, place: str) -> bytes:
+        """:raises FileNotFoundError: there is no such object."""
+
+    def write(self, place: str, content: bytes) -> None:
+        """Puts an object in its place, whole, in place of one that may be there."""
+
+    def remove(self, place: str) -> None:
+        """Removes an object if it is there."""
+
+    def digests(self, room: str) -> set[str]:
+        """The digests of all objects in a room."""
+
+
+def open_store(address: str) -> Store:
+    """A folder, or a URL that fsspec understands, such as ``s3://bucket/fleet``.
+
+    :raises StoreError: there is no such file system here.
+    """
+    return RemoteStore(address) if "://" in address else FolderStore(Path(address))
+
+
+class FolderStore:
+    """A store in a folder, which may be one that several machines share."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder: Optional[Path] = folder
+        self._root = folder
+
+    def has(self, place: str) -> bool:
+        return (self._root / place).exists()
+
+    def read(self, place: str) -> bytes:
+        return (self._root / place).read_bytes()
+
+    def write(self, place: str, content: bytes) -> None:
+        path = self._root / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                # Else a name could outlive a power failure without its bytes.
+                os.fsync(file.fileno())
+                os.fchmod(file.fileno(), 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+
+    def remove(self, place: str) -> None:
+        (self._root / place).unlink(missing_ok=True)
+
+    def digests(self, room: str) -> set[str]:
+        try:
+            names = os.listdir(self._root / room / "sha256")
+        except FileNotFoundError:
+            return set()
+        return _digests(names, room)
+
+
+class RemoteStore:
+    """A store on a file system of fsspec whose objects appear when they are complete, as those of S3 do."""
+
+    def __init__(self, address: str) -> None:
+        self.folder: Optional[Path] = None
+        try:
+            fsspec: Any = importlib.import_module("fsspec")
+            self._files, self._root = fsspec.core.url_to_fs(address)
+        except ImportError as error:
+            raise StoreError(f"{address}: {error}; pip install 'cubinspect[fleet]' brings fsspec") from error
+        except ValueError as error:
+            raise StoreError(f"{address}: {error}") from error
+
+    def has(self, place: str) -> bool:
+        return bool(self._files.exists(f"{self._root}/{place}"))
+
+    def read(self, place: str) -> bytes:
+        return bytes(self._files.cat_file(f"{self._root}/{place}"))
+
+    def write(self, place: str, content: bytes) -> None:
+        path = f"{self._root}/{place}"
+        self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
+        self._files.pipe_file(path, content)
+
+    def remove(self, place: str) -> None:
+        try:
+            self._files.rm_file(f"{self._root}/{place}")
+        except FileNotFoundError:
+            pass
+
+    def digests(self, room: str) -> set[str]:
+        try:
+            # What others write meanwhile counts too.
+            names = self._files.ls(f"{self._root}/{room}/sha256", detail=False, refresh=True)
+        except FileNotFoundError:
+            return set()
+        return _digests([name.rpartition("/")[2] for name in names], room)
+
+
+def _digests(names: list[str], room: str) -> set[str]:
+    suffix = _SUFFIXES.get(room, ".json")
+    return {f"sha256:{name[:64]}" for name in names if len(name) == 64 + len(suffix) and name.endswith(suffix)}
+
+
+def packed(content: bytes) -> bytes:
+    """The same bytes for the same content."""
+    return gzip.compress(content, mtime=0)
