@@ -66,8 +66,8 @@ struct HelpTests {
         "data", "details", "output", "sarif-location", "jobs",
       ],
       "facts": [
-        "compact", "layer", "image-config", "platform", "blobs", "layers", "python", "limit", "data", "output",
-        "jobs",
+        "compact", "layer", "image-config", "platform", "blobs", "layers", "python", "limit", "data",
+        "output", "jobs",
       ],
       "which": ["gpu", "driver", "host", "python", "cuda", "machine", "data", "output"],
       "list": ["verify", "output", "jobs"],
