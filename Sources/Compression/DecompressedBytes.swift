@@ -12,7 +12,7 @@ public final class DecompressedBytes: ByteSource {
     /// Whether it is cheap to keep copies of its state, so that going back does not mean starting again.
     var isCopyable: Bool
     /// Starts at the start of a source, with the memory that the decompressor may take.
-    var open: @Sendable (any ByteSource, _ memory: UInt64) throws(Problem) -> any ForwardBytes
+    public var open: @Sendable (any ByteSource, _ memory: UInt64) throws(Problem) -> any ForwardBytes
 
     public init(
       isCopyable: Bool,
@@ -22,8 +22,14 @@ public final class DecompressedBytes: ByteSource {
       self.open = open
     }
 
+    /// ISA-L inflates what archives hold, where the program is built with it; zlib the rest.
     public static func deflate(_ framing: Inflater.Framing) -> Method {
-      Method(isCopyable: true) { (source, _) throws(Problem) in try Inflater(source, framing) }
+      Method(isCopyable: true) { (source, _) throws(Problem) in
+        #if ISAL
+          if framing != .zlib { return ISALInflater(source, isGzip: framing == .gzip) }
+        #endif
+        return try Inflater(source, framing)
+      }
     }
 
     public static let zstd = Method(isCopyable: false) { (source, memory) throws(Problem) in
@@ -41,8 +47,8 @@ public final class DecompressedBytes: ByteSource {
   public static let readBlocks = 16
   /// Blocks that are kept because they were passed last: 12 MiB, or 60 MiB where going back means starting again.
   static func recentBlocks(_ method: Method) -> Int { method.isCopyable ? 48 : 240 }
-  /// Copies of a deflate stream that are kept, about 40 KiB each: 10 MiB.
-  public static let checkpointLimit = 256
+  /// Copies of a deflate stream that are kept, 40 or 54 KiB each: 10 MiB.
+  public static let checkpointLimit = 192
 
   /// How often a stream may be decompressed in all, besides ``effort`` bytes: who goes back and forth in a hostile file
   /// ends here.
