@@ -8,8 +8,11 @@ SHELL := /bin/bash
 scripts := Tests/Scripts
 program := build/cubinspect
 static := build/static/cubinspect
-release := swift build $(SWIFT_FLAGS) -c release --static-swift-stdlib
+release = CUBINSPECT_ISAL=$(CUBINSPECT_ISAL) swift build $(SWIFT_FLAGS) -c release --static-swift-stdlib
 objects = $$($(release) --show-bin-path)/cubinspect.product/Objects.LinkFileList
+# Where Packaging/make-isal puts its library, or "no": see Package.swift.
+CUBINSPECT_ISAL ?= $(if $(filter x86_64,$(shell uname -m)),$(CURDIR)/build/isal,no)
+isal = $(if $(filter-out no,$(CUBINSPECT_ISAL)),$(scripts)/setup static; Packaging/make-isal "$(CUBINSPECT_ISAL)")
 # More arguments for every Swift build, such as SWIFT_FLAGS="-j 2".
 SWIFT_FLAGS ?=
 # Where `make install` puts the program.
@@ -61,6 +64,7 @@ test-large: setup fetch-large ## Compare with cuobjdump on torch and CUDA librar
 
 build: ## Build the program, optimised and with the Swift runtime inside: build/cubinspect
 	@$(scripts)/setup build
+	$(isal)
 	$(release) --product cubinspect
 	mkdir -p build
 	strip -o $(program) "$$($(release) --show-bin-path)/cubinspect"

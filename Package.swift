@@ -10,6 +10,21 @@ let settings: [SwiftSetting] = [
   .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+// ISA-L inflates archives on x86-64, where that was measured; elsewhere zlib does. CUBINSPECT_ISAL is "no" where zlib shall do
+// it here as well, or the folder of a static library, which takes less time to start and less memory than the shared one.
+#if arch(x86_64)
+  let isal = Context.environment["CUBINSPECT_ISAL"] ?? ""
+#else
+  let isal = "no"
+#endif
+let hasISAL = isal != "no"
+let linkingISAL: [LinkerSetting] =
+  switch isal {
+  case "no": []
+  case "": [.linkedLibrary("isal")]
+  default: [.unsafeFlags(["-L\(isal)"]), .linkedLibrary(":libisal.a")]
+  }
+
 func library(
   _ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil,
   extraSettings: [SwiftSetting] = [], linkerSettings: [LinkerSetting]? = nil
@@ -56,7 +71,9 @@ let package = Package(
 
     // The one module that returns non-escapable views; its clients need no such feature.
     library("Bytes", extraSettings: [.enableExperimentalFeature("Lifetimes")]),
-    library("Compression", ["Bytes", "CZlib", "CZstd", "CLZ4", "CLzma"]),
+    library(
+      "Compression", ["Bytes", "CZlib", "CZstd", "CLZ4", "CLzma"] + (hasISAL ? ["CIsal"] : []),
+      extraSettings: hasISAL ? [.define("ISAL")] : [], linkerSettings: linkingISAL),
     // The parts of libarchive that read tars, linked statically: the shared library brings an XML parser and 30 MB of
     // Unicode tables, and the program would take half as long again to start.
     library(
@@ -107,8 +124,8 @@ let package = Package(
     .target(
       name: "FuzzSupport",
       dependencies: [
-        "CFuzzCounters", "Bytes", "Demangling", "Archives", "ELFFile", "DeviceCode", "Compatibility",
-        "Stack", "Scan", "Assessment", "Report",
+        "CFuzzCounters", "Bytes", "Demangling", "Compression", "Archives", "ELFFile", "DeviceCode",
+        "Compatibility", "Stack", "Scan", "Assessment", "Report",
       ],
       path: "Tests/Fuzz/Support", swiftSettings: settings),
 
@@ -162,11 +179,17 @@ let package = Package(
   swiftLanguageModes: [.v6]
 )
 
+if hasISAL {
+  // No pkg-config: see the linker settings of Compression.
+  package.targets.append(.systemLibrary(name: "CIsal", providers: [.apt(["libisal-dev"])]))
+}
+
 // The fuzz targets have no main function: they only link with `--sanitize=fuzzer`, see Tests/Fuzz/run.
 if Context.environment["CUBINSPECT_FUZZ"] != nil {
   for name in [
     "FuzzFile", "FuzzFatBinary", "FuzzConcatenated", "FuzzCubin", "FuzzPTX", "FuzzArchive", "FuzzDemangle",
-    "FuzzZip", "FuzzLayer", "FuzzSquashFS", "FuzzMember", "FuzzFacts", "FuzzRecords", "FuzzCost",
+    "FuzzZip", "FuzzInflate", "FuzzLayer", "FuzzSquashFS", "FuzzMember", "FuzzFacts", "FuzzRecords",
+    "FuzzCost",
   ] {
     package.targets.append(
       .executableTarget(

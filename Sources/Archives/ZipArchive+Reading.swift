@@ -1,5 +1,6 @@
 public import Bytes
 import Compression
+import Synchronization
 
 /// Signatures of the records (APPNOTE 4.3), as little-endian words.
 private enum Signature {
@@ -327,6 +328,7 @@ extension ZipArchive {
   /// - Throws: a ``Problem`` when the member is encrypted, compressed in a way that is not supported, larger than the
   ///   limit, or when its own header does not agree with the directory.
   public func contents(of member: ZipMember) throws(Problem) -> any ByteSource {
+    if let stream = largeStreams.reopen(member) { return stream }
     let (stored, compression) = try stored(member)
     guard let compression else { return stored }
     return try DecompressedBytes(
@@ -334,12 +336,15 @@ extension ZipArchive {
       named: .memberSize, memory: DecompressedBytes.memberMemory, budget: decompression)
   }
 
-  /// Reads what was not yet read of a member, and compares its checksum.
+  /// Reads what was not yet read of a member, and compares its checksum; who opens a large one again need not start again.
   ///
   /// - Parameter contents: what ``contents(of:)`` gave.
   /// - Throws: a ``Problem`` when the checksum is another one, and whatever reading throws.
   public func verify(_ member: ZipMember, contents: any ByteSource) throws(Problem) {
-    if let contents = contents as? DecompressedBytes { return try contents.finish() }
+    if let contents = contents as? DecompressedBytes {
+      try contents.finish()
+      return largeStreams.keep(contents, of: member)
+    }
     var sum = Checksum()
     var buffer = [UInt8](repeating: 0, count: 1 << 18)
     var offset: UInt64 = 0
@@ -428,5 +433,28 @@ extension ZipArchive {
     let start = member.headerOffset + UInt64(header.count) + UInt64(try view.u16(28, field))
     guard start <= member.end, member.compressedSize <= member.end - start else { throw member.overlap }
     return start..<start + member.compressedSize
+  }
+}
+
+/// Places in large members that were read, from which reading can go on.
+final class LargeStreams: Sendable {
+  private static let leastSize: UInt64 = 16 << 20
+  /// Members, and checkpoints of each of 54 KiB: 3.5 MB in all.
+  private static let memberLimit = 4
+  private static let checkpointLimit = 16
+
+  /// By the places of the members' headers.
+  private let streams = Mutex<[UInt64: DecompressedBytes]>([:])
+
+  func keep(_ stream: DecompressedBytes, of member: ZipMember) {
+    guard member.method == .deflate, member.size >= Self.leastSize else { return }
+    streams.withLock { streams in
+      guard streams.count < Self.memberLimit else { return }
+      streams[member.headerOffset] = stream.reopened(keepingCheckpoints: Self.checkpointLimit)
+    }
+  }
+
+  func reopen(_ member: ZipMember) -> DecompressedBytes? {
+    streams.withLock { $0[member.headerOffset]?.reopened() }
   }
 }

@@ -6,6 +6,7 @@ public struct ZipArchive: Sendable {
   public let limits: ArchiveLimits
   /// Bytes that may be decompressed of all members; nil for no limit but those of each.
   let decompression: Budget?
+  let largeStreams = LargeStreams()
   /// In the order of the central directory. Where a path occurs twice, the last one counts, as for Python's `zipfile`.
   public internal(set) var members: [ZipMember] = []
   /// What is wrong with the directory. Members that cannot be trusted are left out of ``members``.

@@ -1,4 +1,8 @@
-import CZlib
+#if ISAL
+  import CIsal
+#else
+  import CZlib
+#endif
 
 /// The CRC-32 of zip and gzip (ISO 3309), computed piece by piece.
 public struct Checksum: Sendable {
@@ -12,9 +16,13 @@ public struct Checksum: Sendable {
     // The pointer and the count are those of the part.
     unsafe bytes.withUnsafeBytes { buffer in
       let part = unsafe UnsafeRawBufferPointer(rebasing: buffer[range])
-      let address = unsafe part.baseAddress?.assumingMemoryBound(to: UInt8.self)
       // Without an address zlib answers with the start value of a new sum.
-      if unsafe address != nil { value = UInt32(unsafe crc32_z(uLong(start), address, part.count)) }
+      guard let address = unsafe part.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
+      #if ISAL
+        value = unsafe crc32_gzip_refl(start, address, UInt64(part.count))
+      #else
+        value = UInt32(unsafe crc32_z(uLong(start), address, part.count))
+      #endif
     }
   }
 }

@@ -5,7 +5,7 @@ import Synchronization
 ///
 /// The stream is decompressed forward, as far as somebody reads. Going back costs what lies between the nearest
 /// checkpoint and the place; deflate streams have at most ``checkpointLimit`` of them, others start again. The blocks that
-/// were passed last are kept, so whatever is read within ``recentBlocks`` of them is decompressed once.
+/// were passed last are kept, so whatever is read within them is decompressed once.
 public final class DecompressedBytes: ByteSource {
   /// How a stream is compressed.
   public struct Method: Sendable {
@@ -16,7 +16,7 @@ public final class DecompressedBytes: ByteSource {
     /// How many bytes of deflate are decompressed in the time that one of this takes.
     var slowness: Int
     /// Starts at the start of a source, with the memory that the decompressor may take.
-    var open: @Sendable (any ByteSource, _ memory: UInt64) throws(Problem) -> any ForwardBytes
+    public var open: @Sendable (any ByteSource, _ memory: UInt64) throws(Problem) -> any ForwardBytes
 
     public init(
       isCopyable: Bool, startSize: Int = 0, slowness: Int = 1,
@@ -28,8 +28,14 @@ public final class DecompressedBytes: ByteSource {
       self.open = open
     }
 
+    /// ISA-L inflates what archives hold, where the program is built with it; zlib the rest.
     public static func deflate(_ framing: Inflater.Framing) -> Method {
-      Method(isCopyable: true) { (source, _) throws(Problem) in try Inflater(source, framing) }
+      Method(isCopyable: true) { (source, _) throws(Problem) in
+        #if ISAL
+          if framing != .zlib { return ISALInflater(source, isGzip: framing == .gzip) }
+        #endif
+        return try Inflater(source, framing)
+      }
     }
 
     public static let zstd = Method(isCopyable: false) { (source, memory) throws(Problem) in
@@ -43,12 +49,15 @@ public final class DecompressedBytes: ByteSource {
 
   /// Bytes that are decompressed together.
   public static let blockSize = 256 << 10
-  /// Blocks that are kept because somebody read them: 4 MiB.
-  public static let readBlocks = 16
-  /// Blocks that are kept because they were passed last: 12 MiB, or 60 MiB where going back means starting again.
-  static func recentBlocks(_ method: Method) -> Int { method.isCopyable ? 48 : 240 }
-  /// Copies of a deflate stream that are kept, about 40 KiB each: 10 MiB.
-  public static let checkpointLimit = 256
+  /// How many blocks are kept because somebody read them, and how many because they were passed last: 4 MiB and 8 MiB; 4 MiB and
+  /// 60 MiB where going back means starting again. Of a large stream with checkpoints few, which fit into a processor's cache:
+  /// most of it is out of their reach anyway.
+  static func keptBlocks(_ method: Method, size: UInt64?) -> (read: Int, recent: Int) {
+    if !method.isCopyable { return (16, 240) }
+    return size ?? 0 > 64 << 20 ? (4, 5) : (16, 32)
+  }
+  /// Copies of a deflate stream that are kept, 40 or 54 KiB each: 10 MiB.
+  public static let checkpointLimit = 192
 
   /// How often a stream may be decompressed in all, besides ``effort`` bytes: who goes back and forth in a hostile file
   /// ends here.
@@ -82,6 +91,15 @@ public final class DecompressedBytes: ByteSource {
       limitText: limitText ?? "at most \(limit) bytes", memory: memory, budget: budget)
     if let size, size > limit { throw state.limitExceeded(observed: "\(size)") }
     self.state = Mutex(state)
+  }
+
+  private init(_ state: State) { self.state = Mutex(state) }
+
+  /// Another one of the same stream, which has nothing but at most `count` of the checkpoints.
+  public func reopened(keepingCheckpoints count: Int = checkpointLimit) -> DecompressedBytes {
+    var copy = state.withLock { $0 }
+    copy.release(keepingCheckpoints: count)
+    return DecompressedBytes(copy)
   }
 
   /// The number of bytes that come out, as claimed; without a claim the limit until the end was reached.
@@ -131,7 +149,9 @@ public final class DecompressedBytes: ByteSource {
 }
 
 /// The stream and what is kept of it.
-private struct State {
+///
+/// Two may share checkpoints, which are only copied: that changes nothing in them. Whatever else is no value belongs to one.
+private struct State: @unchecked Sendable {
   let source: any ByteSource
   let method: DecompressedBytes.Method
   let claimed: UInt64?
@@ -140,6 +160,7 @@ private struct State {
   let limitText: String
   let memory: UInt64
   let budget: Budget?
+  private let keptBlocks: (read: Int, recent: Int)
 
   /// Where the stream really ends, once that was seen.
   var end: UInt64?
@@ -159,6 +180,8 @@ private struct State {
   private var recent: [UInt64: [UInt8]] = [:]
   private var order: [UInt64] = []
   private var oldest = 0
+  /// A block that is no longer kept, for the next one.
+  private var spare: [UInt8]?
   /// Why the blocks from an index on cannot be read.
   private var failure: (index: UInt64, problem: Problem)?
 
@@ -174,6 +197,7 @@ private struct State {
     self.memory = memory
     self.limitText = limitText
     self.budget = budget
+    keptBlocks = DecompressedBytes.keptBlocks(method, size: claimed)
   }
 
   mutating func release(keepingCheckpoints count: Int) {
@@ -184,6 +208,7 @@ private struct State {
     recent = [:]
     order = []
     oldest = 0
+    spare = nil
   }
 
   /// The bytes of a block, fewer than its size where the stream ends; none behind the end.
@@ -204,7 +229,7 @@ private struct State {
     guard !overflow else { return [] }
     try seek(to: start)
     while true {
-      var bytes = [UInt8](repeating: 0, count: DecompressedBytes.blockSize)
+      var bytes = spare.take() ?? [UInt8](repeating: 0, count: DecompressedBytes.blockSize)
       let current = position / size
       do {
         let count = try advance(into: &bytes)
@@ -319,16 +344,18 @@ private struct State {
   }
 
   private mutating func keepRead(_ bytes: [UInt8], _ index: UInt64) {
-    if read.count == DecompressedBytes.readBlocks { read.removeFirst() }
+    if read.count == keptBlocks.read { read.removeFirst() }
     read.append((index, bytes))
   }
 
   private mutating func keepRecent(_ bytes: [UInt8], _ index: UInt64) {
     guard recent.updateValue(bytes, forKey: index) == nil else { return }
-    if order.count < DecompressedBytes.recentBlocks(method) {
+    if order.count < keptBlocks.recent {
       order.append(index)
     } else {
-      recent[order[oldest]] = nil
+      spare = recent.removeValue(forKey: order[oldest]).flatMap {
+        $0.count == DecompressedBytes.blockSize ? $0 : nil
+      }
       order[oldest] = index
       oldest = (oldest + 1) % order.count
     }

@@ -21,7 +21,7 @@ struct ForwardInput {
   mutating func fill() throws(Problem) {
     guard pending.isEmpty else { return }
     // Small at first: of most streams only the start is of interest.
-    let size = position == 0 ? 1 << 10 : 64 << 10
+    let size = Int(min(max(position * 8, 1 << 10), 256 << 10))
     if bytes.count < size { bytes = [UInt8](repeating: 0, count: size) }
     let count = try source.read(at: position, count: size, into: &bytes)
     pending = 0..<count

@@ -109,7 +109,7 @@ extension InventoryBuilder {
   }
 
   /// What seems to start at `offset`, by its header; nil where the word that was found is nothing more.
-  private mutating func embeddedKind(at offset: UInt64, limit: UInt64) -> EmbeddedSearch.Kind? {
+  mutating func embeddedKind(at offset: UInt64, limit: UInt64) -> EmbeddedSearch.Kind? {
     let count = Int(min(80, limit - offset))
     let kind = try? window.withBytes(at: offset, count: count, "embedded device code") {
       (view) throws(Problem) -> EmbeddedSearch.Kind? in

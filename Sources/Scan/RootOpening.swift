@@ -182,8 +182,8 @@ struct RootOpener {
     }
   }
 
-  /// Copies of decompressors, about 40 KiB each, that are kept of all layers together: 80 MiB.
-  private static let checkpointLimit = 2048
+  /// Copies of decompressors, 40 or 54 KiB each, that are kept of all layers together: 80 MiB.
+  private static let checkpointLimit = 1536
 
   private mutating func add(
     _ archive: ImageArchive, at path: Path, layers: LayerStore? = nil, alsoWrong: [Problem] = []

@@ -248,7 +248,7 @@ final class Walk: Sendable {
 
   private func visit(file place: FilePlace, isRoot: Bool) {
     do throws(Problem) {
-      let source = try roots.open(place)
+      var source = try roots.open(place)
       let identity: Identity
       var member: (archive: ArchiveFiles, index: Int)?
       if let file = source as? FileBytes {
@@ -285,6 +285,8 @@ final class Walk: Sendable {
         return state.files[identity]?.places.count == 1
       }
       guard isFirst else { return }
+      let contents = (source as? CountedBytes)?.source ?? source
+      if contents.readsForward { source = CountedBytes(PassedBytes(contents)) }
       // Before the reader goes on: some sources are slow to go back.
       let start = try? source.bytes(at: 0, count: Int(min(endSize, source.size)), "file")
       // The bytes of archives were counted when they were opened.
@@ -299,7 +301,7 @@ final class Walk: Sendable {
       }
       if let member {
         do throws(Problem) {
-          try member.archive.verify(member.index, contents: (source as? CountedBytes)?.source ?? source)
+          try member.archive.verify(member.index, contents: contents)
         } catch {
           // Whoever read to the end may have met it.
           if !file.problems.contains(error) { file.problems.append(withinLimit: error) }
@@ -310,10 +312,10 @@ final class Walk: Sendable {
       file.elf = nil
       let ends =
         file.inventory.modules.isEmpty ? nil : start.flatMap { try? checksumOfEnds(source, start: $0) }
-      let contents = Contents(file: file, unit: unit, host: host, ends: ends, buildID: buildID)
+      let found = Contents(file: file, unit: unit, host: host, ends: ends, buildID: buildID)
       progress?.add(bytes: source.bytesRead, libraries: file.inventory.modules.isEmpty ? 0 : 1)
       state.withLock {
-        $0.files[identity]?.contents = contents
+        $0.files[identity]?.contents = found
         $0.counts.bytesRead += source.bytesRead
       }
     } catch {

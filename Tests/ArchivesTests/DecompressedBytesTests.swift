@@ -69,6 +69,19 @@ private func sample(_ count: Int) -> [UInt8] {
     #expect(contents.bytesDecompressed < size + 4 * (3 << 20))
   }
 
+  /// One that is opened again goes on from checkpoints, and has the same bytes.
+  @Test func reopened() throws {
+    let size = UInt64(Self.large.count)
+    let contents = try DecompressedBytes(MemoryBytes(Self.deflated), .deflate, size: size, limit: Self.limit)
+    try contents.finish()
+    let other = contents.reopened(keepingCheckpoints: 16)
+    for place in [size - 1, 20 << 20, 10 << 20, 5 << 20] {
+      #expect(try other.bytes(at: place, count: 1, "part") == [Self.large[Int(place)]])
+    }
+    #expect(other.bytesDecompressed < size + 4 * (6 << 20))
+    #expect(contents.bytesDecompressed == size)
+  }
+
   @Test func onlyTheStartIsRead() throws {
     let source = CountingBytes(Self.deflated)
     let contents = try DecompressedBytes(source, .deflate, size: UInt64(Self.large.count), limit: Self.limit)

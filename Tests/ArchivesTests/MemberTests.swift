@@ -5,6 +5,7 @@ import DeviceCode
 import ELFFile
 import FixtureSupport
 import Foundation
+import FuzzSupport
 import Testing
 
 /// Files with device code, as they are and as members of a zip archive.
@@ -30,7 +31,36 @@ import Testing
         MemoryBytes(HugeArchives.deflated(bytes)), .deflate, size: UInt64(bytes.count), limit: 1 << 30)
       let expected = description(InspectedFile(MemoryBytes(bytes)))
       #expect(description(InspectedFile(member)) == expected, "\(file.lastPathComponent)")
+      let passed = PassedBytes(member.reopened())
+      #expect(description(InspectedFile(passed)) == expected, "\(file.lastPathComponent)")
     }
+  }
+
+  /// The section table lies behind more fat binaries than a stream keeps; their headers are read on the way there.
+  @Test func fatBinariesArePassedOnce() throws {
+    var generator = SeededGenerator(seed: 1)
+    let payload = (0..<500_000).map { _ in UInt8.random(in: 0...255, using: &generator) }
+    let fatBinaries = (0..<20).map { _ in
+      FatBinaryBuilder(
+        [UInt32(80), 90].map { number in
+          var entry = FatBinaryBuilder.Entry(kind: 2, number: number, flags: 0x8011, payload: payload)
+          entry.storedSize = UInt32(payload.count)
+          entry.uncompressedSize = 1 << 20
+          return entry
+        })
+    }
+    let bytes = ELFBuilder(fatBinaries: fatBinaries).bytes
+    let size = UInt64(bytes.count)
+    let stream = try DecompressedBytes(
+      MemoryBytes(HugeArchives.deflated(bytes, level: 1)), .deflate, size: size, limit: size)
+    let file = InspectedFile(PassedBytes(stream))
+    #expect(file.inventory.images.count == 40)
+    #expect(file.problems == [])
+    // All of it, and the way to a few places from the checkpoints before them.
+    #expect(stream.bytesDecompressed < size + size / 4)
+    let other = stream.reopened(keepingCheckpoints: 0)
+    #expect(description(InspectedFile(other)) == description(file))
+    #expect(other.bytesDecompressed > stream.bytesDecompressed + size)
   }
 
   @Test func storedMembersReadLikeFiles() throws {

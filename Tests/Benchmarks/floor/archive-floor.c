@@ -1,10 +1,12 @@
-// archive-floor [-j JOBS] FILE…: the least work that reads archives; a folder stands for the files in it. Of a zip
+// archive-floor [-z] [-j JOBS] FILE…: the least work that reads archives; a folder stands for the files in it. Of a zip
 // archive: 64 bytes of each member, and all of those deflated members that are ELF files, whose tables stand at the end;
 // stored ones are free. Of any other file: all bytes with their SHA-256, and what they decompress to where they are a gzip
-// or zstd stream. The largest first, on JOBS threads (all processors unless told). Links with -lz -lzstd -lnettle -lpthread.
+// or zstd stream. ISA-L inflates, with -z zlib; prefixes are always zlib's, which stops where it is told. The largest first,
+// on JOBS threads (all processors unless told). Links with -lisal -lz -lzstd -lnettle -lpthread.
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
+#include <isa-l/igzip_lib.h>
 #include <nettle/sha2.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -28,6 +30,7 @@ static Task *tasks;
 static size_t count, capacity;
 static atomic_size_t next;
 static atomic_ullong total, elf_files;
+static int with_zlib;
 
 static void fail(const char *what, const char *why) {
   fprintf(stderr, "archive-floor: %s: %s\n", what, why);
@@ -49,6 +52,32 @@ static uint64_t number(const unsigned char *bytes, int size) {
 static void add(Task task) {
   if (count == capacity) tasks = realloc(tasks, (capacity = capacity ? 2 * capacity : 1024) * sizeof *tasks);
   tasks[count++] = task;
+}
+
+// Inflates all of a bare deflate stream, or of one in gzip, into pieces that are thrown away; returns how many bytes came out.
+static uint64_t isal_task(const Task *task, int flag, unsigned char *to, struct sha256_ctx *digest) {
+  static _Thread_local unsigned char from[PIECE];
+  static _Thread_local struct inflate_state stream;
+  uint64_t done = 0, made = 0;
+  isal_inflate_init(&stream);
+  stream.crc_flag = flag;
+  while (stream.block_state != ISAL_BLOCK_FINISH) {
+    if (!stream.avail_in) {
+      uint64_t left = task->stored - done;
+      stream.avail_in = read_at(task->fd, from, left < PIECE ? left : PIECE, task->offset + done);
+      stream.next_in = from;
+      done += stream.avail_in;
+      if (digest) sha256_update(digest, stream.avail_in, from);
+    }
+    uint32_t before = stream.avail_in;
+    stream.next_out = to;
+    stream.avail_out = PIECE;
+    if (isal_inflate(&stream) != ISAL_DECOMP_OK) fail("ISA-L", "corrupt data");
+    if (stream.avail_out == PIECE && stream.avail_in == before && stream.block_state != ISAL_BLOCK_FINISH)
+      fail("ISA-L", "cut off");
+    made += PIECE - stream.avail_out;
+  }
+  return made;
 }
 
 // Inflates at most `limit` bytes into pieces that are thrown away, the last of which stays in `to`; returns how many.
@@ -123,11 +152,12 @@ static void *work(void *unused) {
       made = inflate_task(task, -15, task->size < PREFIX ? task->size : PREFIX, to, NULL);
       if (made >= 4 && !memcmp(to, "\177ELF", 4)) {
         atomic_fetch_add(&elf_files, 1);
-        made = inflate_task(task, -15, task->size, to, NULL);
+        made = with_zlib ? inflate_task(task, -15, task->size, to, NULL) : isal_task(task, ISAL_DEFLATE, to, NULL);
       }
     } else {
       read_at(task->fd, to, 4, 0);
-      if (number(to, 2) == 0x8b1f) made = inflate_task(task, 31, UINT64_MAX, to, &digest);
+      if (number(to, 2) == 0x8b1f)
+        made = with_zlib ? inflate_task(task, 31, UINT64_MAX, to, &digest) : isal_task(task, ISAL_GZIP, to, &digest);
       else if (number(to, 4) == ZSTD_MAGICNUMBER) made = zstd_task(task, to, &digest);
       else made = digest_task(task, &digest);
       sha256_digest(&digest, sizeof result, result);
@@ -175,10 +205,12 @@ static void add_file(int folder, const char *path) {
 
 int main(int argc, char **argv) {
   long jobs = sysconf(_SC_NPROCESSORS_ONLN);
-  int first = 1;
-  if (argc > 2 && !strcmp(argv[1], "-j")) jobs = atol(argv[2]), first = 3;
-  if (first >= argc || jobs < 1 || jobs > 1024) fail("usage", "archive-floor [-j JOBS] FILE...");
-  for (int i = first; i < argc; i++) {
+  for (int option; (option = getopt(argc, argv, "zj:")) != -1;) {
+    if (option == 'j') jobs = atol(optarg);
+    else with_zlib = option == 'z';
+  }
+  if (optind >= argc || jobs < 1 || jobs > 1024) fail("usage", "archive-floor [-z] [-j JOBS] FILE...");
+  for (int i = optind; i < argc; i++) {
     DIR *folder = opendir(argv[i]);
     if (!folder) {
       add_file(AT_FDCWD, argv[i]);

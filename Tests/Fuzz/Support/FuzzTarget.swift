@@ -2,6 +2,7 @@ import Archives
 import Assessment
 import Bytes
 import Compatibility
+import Compression
 import Demangling
 public import DeviceCode
 import ELFFile
@@ -27,6 +28,8 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
   case demangling = "FuzzDemangle"
   /// A zip archive.
   case zip = "FuzzZip"
+  /// A bare deflate stream, one in gzip, or a zip archive with streams; inflated by zlib and as archives are.
+  case inflate = "FuzzInflate"
   /// A layer of an image, compressed or not, or an archive of images.
   case layer = "FuzzLayer"
   /// A SquashFS image, whose magic is put in place, or a SIF image.
@@ -65,6 +68,7 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
       guard let (members, _) = try? ArchiveMember.list(MemoryBytes(bytes)) else { return [] }
       return members.contains { $0.range.upperBound > UInt64(bytes.count) } ? ["a member outside"] : []
     case .zip: return Self.zipViolations(input)
+    case .inflate: return Self.inflateViolations(input)
     case .layer: return Self.layerViolations(input)
     case .squashFS: return Self.squashFSViolations(input)
     case .member:
@@ -103,6 +107,25 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
       if read.count != 32 { found.append("no digest") }
     }
     return found
+  }
+
+  private static func inflateViolations(_ bytes: [UInt8]) -> [String] {
+    // The sizes follow from the input, so that the fuzzer chooses them.
+    let pieces = [Int(bytes.last ?? 0) + 1, Int(bytes.first ?? 0) << 8 + 1]
+    func compare(_ stream: ArraySlice<UInt8>, _ framing: Inflater.Framing) -> [String] {
+      let comparison = InflaterComparison(stream, framing, pieces: pieces, limit: 1 << 20)
+      return comparison.difference.map { ["\(framing): \($0)"] } ?? []
+    }
+    if let archive = try? ZipArchive(MemoryBytes(bytes)) {
+      return archive.members.filter { $0.method == .deflate }.prefix(64).flatMap { member -> [String] in
+        let start = Int(member.headerOffset)
+        guard let extra = bytes[start...].dropFirst(28).first else { return [] }
+        // The extra fields of local headers in fixtures are short.
+        let data = bytes[start...].dropFirst(30 + member.path.bytes.count + Int(extra))
+        return compare(data.prefix(Int(clamping: member.compressedSize)), .none)
+      }
+    }
+    return compare(bytes[...], bytes.starts(with: [0x1F, 0x8B]) ? .gzip : .none)
   }
 
   private static func layerViolations(_ bytes: [UInt8]) -> [String] {
