@@ -1,7 +1,7 @@
 """Where facts are kept: one object for each layer and image, written whole or not at all.
 
-There is no lock and no index. What is done is what is there, so that any number of workers share a store, and whoever is
-ended in the middle leaves nothing behind that counts.
+There is no lock and no index. A layer is done when its object is there, so that any number of workers share a store, and one
+that is ended in the middle leaves nothing that counts.
 
     layers/sha256/HEX.json.gz      facts of a layer, by the digest of its blob
     images/sha256/HEX.json.gz      facts of an image, by the digest of its manifest
