@@ -9,6 +9,7 @@ import pathlib
 import random
 import signal
 import subprocess
+import sys
 import time
 import zipfile
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ import cubinspect
 from cubinspect.fleet.plan import Plan, Planner, load, need, save
 from cubinspect.fleet.program import Program
 from cubinspect.fleet.registry import Registry
-from cubinspect.fleet.store import FAILED, IMAGES, LAYERS, FolderStore, Store, key, open_store
+from cubinspect.fleet.store import FAILED, IMAGES, LAYERS, FolderStore, Store, StoreError, key, open_store
 from cubinspect.fleet.work import Outcome, Shard, Task, Worker, largest_first, tasks_of
 
 
@@ -120,6 +121,14 @@ def test_nothing_is_written_by_halves(tmp_path: pathlib.Path, monkeypatch: pytes
     with pytest.raises(OSError, match="full"):
         store.write(key(LAYERS, DIGEST), b"one")
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_stores_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(StoreError, match="Protocol not known"):
+        open_store("nonsense://bucket/fleet")
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    with pytest.raises(StoreError, match="cubinspect\\[fleet\\]"):
+        open_store("memory://fleet")
 
 
 # Plans

@@ -113,10 +113,12 @@ class RemoteStore:
         self.folder: Optional[Path] = None
         try:
             fsspec: Any = importlib.import_module("fsspec")
-            self._files, self._root = fsspec.core.url_to_fs(address)
         except ImportError as error:
             raise StoreError(f"{address}: {error}; pip install 'cubinspect[fleet]' brings fsspec") from error
-        except ValueError as error:
+        try:
+            # What other workers write meanwhile counts too, so that no listing is kept.
+            self._files, self._root = fsspec.core.url_to_fs(address, use_listings_cache=False)
+        except (ImportError, ValueError) as error:
             raise StoreError(f"{address}: {error}") from error
 
     def has(self, place: str) -> bool:
@@ -138,8 +140,7 @@ class RemoteStore:
 
     def digests(self, room: str) -> set[str]:
         try:
-            # What others write meanwhile counts too.
-            names = self._files.ls(f"{self._root}/{room}/sha256", detail=False, refresh=True)
+            names = self._files.ls(f"{self._root}/{room}/sha256", detail=False)
         except FileNotFoundError:
             return set()
         return _digests([name.rpartition("/")[2] for name in names], room)
