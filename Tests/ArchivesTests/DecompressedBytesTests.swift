@@ -147,6 +147,25 @@ private func sample(_ count: Int) -> [UInt8] {
     }
   }
 
+  /// bzip2 gives nothing before it has decompressed a block, 900 kB of which here come from 69 bytes: whoever starts many streams for
+  /// little of each has spent what is allowed all the same.
+  @Test func startsAreCounted() throws {
+    let block = try #require(
+      [UInt8](
+        hexadecimal:
+          "425a6839314159265359111f2a98036ee301003000200030804d468a84226150844e6282b24ca6b33a29e14600000902006000400041534104cb1c5dc914e14242fcaa964c"
+      ))
+    let budget = Budget(30_000_000, expected: "at most 30000000 bytes")
+    func start() throws(Problem) {
+      let contents = try DecompressedBytes(MemoryBytes(block), .bzip2, limit: 1 << 20, budget: budget)
+      #expect(try contents.bytes(at: 0, count: 4, "start") == Array("abab".utf8))
+    }
+    // Three times as many bytes as of deflate, because they take as long: those of the start, and 256 KiB that were read.
+    for _ in 0..<8 { try start() }
+    let problem = #expect(throws: Problem.self) { try start() }
+    #expect(problem?.code == .limitExceeded)
+  }
+
   /// Streams say how much memory they want, and get so much.
   @Test(arguments: ["zstd", "xz"]) func memoryIsLimited(_ tool: String) throws {
     let bytes = Array(Self.large[..<(9 << 20)])

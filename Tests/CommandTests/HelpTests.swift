@@ -57,13 +57,17 @@ struct HelpTests {
     let own = [
       "scan": [
         "gpu", "driver", "host", "image-config", "require", "require-exact", "require-ptx", "fail-on",
-        "platform", "blobs", "python", "limit",
+        "platform", "blobs", "layers", "python", "limit",
         "data", "details", "output", "sarif-location", "jobs",
       ],
       "check": [
         "gpu", "driver", "host", "image-config", "require", "require-exact", "require-ptx", "fail-on",
         "platform", "blobs", "python", "limit",
         "data", "details", "output", "sarif-location", "jobs",
+      ],
+      "facts": [
+        "compact", "layer", "image-config", "platform", "blobs", "layers", "python", "limit", "data",
+        "output", "jobs",
       ],
       "which": ["gpu", "driver", "host", "python", "cuda", "machine", "data", "output"],
       "list": ["verify", "output", "jobs"],

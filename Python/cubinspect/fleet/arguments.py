@@ -117,7 +117,7 @@ def parser(run: Commands) -> argparse.ArgumentParser:
         "gate", parents=[store, network],
         help="say whether one image runs, or decide about pods",
         description="Answers from the store whether an image runs on some GPUs, and reads it where it is new; or listens as "
-        "the endpoint of a ValidatingWebhookConfiguration of Kubernetes. Exit status with --image: 1 for an answer of --deny.",
+        "the endpoint of a ValidatingWebhookConfiguration of Kubernetes. Exit status with --image: 1 for an answer of --deny, else 2 where something is not known.",
     )  # fmt: skip
     command.add_argument("--image", action="append", default=[], metavar="NAME", help="an image, or the digest of its manifest")
     command.add_argument("--listen", metavar="HOST:PORT", help="decide about pods, with the GPUs that their labels name")

@@ -213,7 +213,7 @@ def gate(options: argparse.Namespace) -> int:
         return _listen(options, one, Rules(gpus, options.driver, _DENIED[options.deny or "never"], options.seconds))
     if not gpus:
         raise UsageError("gate --image needs --gpu")
-    status = 0
+    found: set[str] = set()
     for image in options.image:
         try:
             answers = one.ask(image, gpus, options.driver)
@@ -224,8 +224,8 @@ def gate(options: argparse.Namespace) -> int:
             answers = one.ask(image, gpus, options.driver)
         for answer in answers:
             print(visible(answer.text))
-            status = max(status, answer.answer in _DENIED[options.deny or "no"])
-    return int(status)
+            found.add(answer.answer)
+    return 1 if found & _DENIED[options.deny or "no"] else 2 if "unknown" in found else 0
 
 
 def _listen(options: argparse.Namespace, gate: Gate, rules: Rules) -> int:

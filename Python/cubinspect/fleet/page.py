@@ -199,10 +199,9 @@ h3 { font-size: 1rem; overflow-wrap: anywhere; }
 a { color: inherit; } td a { display: block; text-decoration: none; }
 .wide { overflow-x: auto; }
 table { border-collapse: separate; border-spacing: 0; font-size: .9rem; }
-th, td { padding: .25rem .6rem; text-align: left; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
+th, td { padding: .25rem .6rem; text-align: left; border-bottom: 1px solid var(--line); vertical-align: top; }
 .heat td, .heat thead th { text-align: center; } .heat .text { text-align: left; } .heat tbody tr { content-visibility: auto; }
-.heat th[scope=row] { position: sticky; left: 0; background: var(--paper); min-width: 18rem; font-weight: 500; }
-.heat thead th { overflow-wrap: normal; }
+.heat th[scope=row] { position: sticky; left: 0; background: var(--paper); min-width: min(18rem, 50vw); font-weight: 500; overflow-wrap: anywhere; }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
 .yes { background: var(--yes); } .no { background: var(--no); } .partly, .unknown { background: var(--partly); }
 .nothing { background: var(--nothing); }

@@ -169,7 +169,9 @@ public enum FuzzTarget: String, Sendable, CaseIterable {
   }
 
   private static func factsViolations(_ bytes: [UInt8]) -> [String] {
-    guard let facts = try? FactsDocument.read(MemoryBytes(bytes), by: .shipped) else { return [] }
+    guard let facts = try? FactsDocument.read(MemoryBytes(bytes), by: .shipped) else {
+      return layerDocumentViolations(bytes)
+    }
     return judgementViolations(facts, by: .shipped)
   }
 
