@@ -7,9 +7,9 @@ import pathlib
 import subprocess
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Union
 
-from registries import Image, Layer, image, layer
+from registries import DockerRegistry, Image, Layer, Server, image, layer
 
 import cubinspect
 
@@ -65,6 +65,14 @@ def fleet(count: int) -> list[tuple[str, str, list[Image]]]:
         images = [one, image([arm], architecture="arm64", labels=labels)] if number % 10 == 0 else [one]
         found.append((f"{team}/{app}", f"v{number}", images))
     return found
+
+
+def filled(registry: Union[Server, DockerRegistry], count: int) -> list[tuple[str, str, list[Image]]]:
+    """A fleet that a registry has."""
+    images = fleet(count)
+    for repository, tag, several in images:
+        registry.put(repository, tag, *several)
+    return images
 
 
 def whole_facts(one: Image, folder: pathlib.Path) -> Any:

@@ -16,7 +16,7 @@ from typing import Any, Optional
 
 import pytest
 from fleets import code, command, run
-from registries import Server, image, layer
+from registries import Layer, Server, digest_of, image, layer
 
 from cubinspect.fleet.admission import Decider, Rules, Wish, product_name, wish_of
 from cubinspect.fleet.gate import Answer, Gate
@@ -58,6 +58,16 @@ def test_one_image(store: str, server: Server) -> None:
     assert "is not in the plan" in run("gate", "--store", store, "--image", "sha256:" + 64 * "0", "--gpu", "H100", status=2)
     assert "no GPU is called" in run("gate", "--store", store, "--image", OLD.digest, "--gpu", "Voodoo 2", status=2)
     assert "--gpu" in run("gate", "--store", store, "--image", OLD.digest, status=2)
+
+
+def test_an_image_about_which_nothing_is_known(store: str, server: Server) -> None:
+    """It is not denied, and not let through either."""
+    server.put("team/app", "broken", image([Layer(b"this is no tar", digest_of(b""))]))
+    words = ["gate", "--store", store, "--image", f"{server.name}/team/app:broken", "--gpu", "H100"]
+    for _ in range(2):
+        done = subprocess.run(command(*words), stdout=subprocess.PIPE, text=True, check=False)
+        assert done.returncode == 2
+        assert done.stdout.startswith(f"{server.name}/team/app:broken on H100: unknown")
 
 
 def run_denied(*arguments: str) -> str:

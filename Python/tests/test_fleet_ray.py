@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from fleets import fleet
+from fleets import filled
 from registries import Server, digest_of, image, layer
 from test_fleet_work import expect_whole, planned, registries
 
@@ -57,9 +57,7 @@ def processes_of_tasks() -> list[int]:
 def test_a_worker_of_ray_is_killed(
     server: Server, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    images = fleet(30)
-    for repository, tag, several in images:
-        server.put(repository, tag, *several)
+    images = filled(server, 30)
     # One that is not there.
     lost = image([layer({"lost": b""})])
     server.put("team/lost", "1", lost)

@@ -9,20 +9,21 @@ import pathlib
 import random
 import signal
 import subprocess
+import sys
 import time
 import zipfile
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from fleets import FIXTURES, command, comparable, fleet, run, whole_facts
+from fleets import FIXTURES, command, comparable, filled, run, whole_facts
 from registries import DockerRegistry, Image, Layer, Server, digest_of, image, layer
 
 import cubinspect
 from cubinspect.fleet.plan import Plan, Planner, load, need, save
 from cubinspect.fleet.program import Program
 from cubinspect.fleet.registry import Registry
-from cubinspect.fleet.store import FAILED, IMAGES, LAYERS, FolderStore, Store, key, open_store
+from cubinspect.fleet.store import FAILED, IMAGES, LAYERS, FolderStore, Store, StoreError, key, open_store
 from cubinspect.fleet.work import Outcome, Shard, Task, Worker, largest_first, tasks_of
 
 
@@ -122,13 +123,19 @@ def test_nothing_is_written_by_halves(tmp_path: pathlib.Path, monkeypatch: pytes
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+def test_stores_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(StoreError, match="Protocol not known"):
+        open_store("nonsense://bucket/fleet")
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    with pytest.raises(StoreError, match="cubinspect\\[fleet\\]"):
+        open_store("memory://fleet")
+
+
 # Plans
 
 
 def test_a_plan_of_a_registry(server: Server, store: Store) -> None:
-    images = fleet(30)
-    for repository, tag, several in images:
-        server.put(repository, tag, *several)
+    images = filled(server, 30)
     plan = planned(store, f"{server.name}/*")
     assert {(one.repository, one.tag) for one in plan.images} == {(repository, tag) for repository, tag, _ in images}
     assert len(plan.images) == sum(len(several) for _, _, several in images)
@@ -251,9 +258,7 @@ def test_shards_are_the_whole_and_of_one_size() -> None:
 
 
 def test_every_blob_is_read_once(docker_registry: DockerRegistry, tmp_path: pathlib.Path) -> None:
-    images = fleet(60)
-    for repository, tag, several in images:
-        docker_registry.put(repository, tag, *several)
+    images = filled(docker_registry, 60)
     store = str(tmp_path / "store")
     said = run("plan", "--store", store, f"{docker_registry.name}/*")
     plan = load(open_store(store), "fleet")
@@ -270,9 +275,7 @@ def test_every_blob_is_read_once(docker_registry: DockerRegistry, tmp_path: path
 
 
 def test_a_registry_with_a_token_and_bad_days(server: Server, store: Store, tmp_path: pathlib.Path) -> None:
-    images = fleet(20)
-    for repository, tag, several in images:
-        server.put(repository, tag, *several)
+    images = filled(server, 20)
     server.behaviour.token = True
     server.behaviour.page = 3
     for number, digest in enumerate(server.blobs):
@@ -287,9 +290,7 @@ def test_a_registry_with_a_token_and_bad_days(server: Server, store: Store, tmp_
 
 
 def test_shards_share_a_store(server: Server, tmp_path: pathlib.Path) -> None:
-    images = fleet(30)
-    for repository, tag, several in images:
-        server.put(repository, tag, *several)
+    images = filled(server, 30)
     store = str(tmp_path / "store")
     run("plan", "--store", store, f"{server.name}/*")
     processes = [subprocess.Popen(command("work", "--store", store, "--shard", f"{index}/3")) for index in (1, 2, 3)]
@@ -303,9 +304,7 @@ def test_shards_share_a_store(server: Server, tmp_path: pathlib.Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_worker_is_ended_in_the_middle(server: Server, tmp_path: pathlib.Path, number: signal.Signals) -> None:
-    images = fleet(30)
-    for repository, tag, several in images:
-        server.put(repository, tag, *several)
+    images = filled(server, 30)
     address = str(tmp_path / "store")
     run("plan", "--store", address, f"{server.name}/*")
     store = open_store(address)
@@ -332,9 +331,7 @@ def test_a_worker_is_ended_in_the_middle(server: Server, tmp_path: pathlib.Path,
 
 
 def test_two_workers_on_one_store(server: Server, tmp_path: pathlib.Path) -> None:
-    images = fleet(30)
-    for repository, tag, several in images:
-        server.put(repository, tag, *several)
+    images = filled(server, 30)
     address = str(tmp_path / "store")
     run("plan", "--store", address, f"{server.name}/*")
     server.behaviour.blob_seconds = 0.05
@@ -349,9 +346,7 @@ def test_two_workers_on_one_store(server: Server, tmp_path: pathlib.Path) -> Non
 
 
 def test_a_registry_that_is_away_for_a_while(docker_registry: DockerRegistry, tmp_path: pathlib.Path) -> None:
-    images = fleet(30)
-    for repository, tag, several in images:
-        docker_registry.put(repository, tag, *several)
+    images = filled(docker_registry, 30)
     address = str(tmp_path / "store")
     run("plan", "--store", address, f"{docker_registry.name}/*")
     docker_registry.stop()

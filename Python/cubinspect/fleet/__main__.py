@@ -44,7 +44,7 @@ def main(words: Optional[Sequence[str]] = None) -> int:
     except _ERRORS as error:
         return _fail(str(error))
     except BrokenPipeError:
-        # Whoever reads has read enough. Nothing is left to be written when Python ends.
+        # The reader has closed the pipe. What Python writes when it ends goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
@@ -60,7 +60,7 @@ def _exit() -> NoReturn:
     try:
         status = main()
     except KeyboardInterrupt:
-        # Whoever has started it is told by the signal that it was interrupted.
+        # A shell takes a program as interrupted when the signal has ended it.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
         status = 130

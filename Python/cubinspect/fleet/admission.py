@@ -117,7 +117,7 @@ class Decider:
         """The answer to an ``AdmissionReview``."""
         request = mapping(mapping(document).get("request"))
         response: dict[str, Any] = {"uid": str(request.get("uid", "")), "allowed": True}
-        # Dead threads would be the price of a pool that waits: what takes too long goes on without anybody who waits.
+        # In another thread, because a run of the program that takes too long must not hold up the answer.
         future = self._pool.submit(self._answers, mapping(request.get("object")))
         try:
             answers, notes = future.result(self._rules.seconds)
@@ -196,7 +196,7 @@ def server(address: tuple[str, int], decider: Decider, tell: Tell, tls: Optional
 
         def setup(self) -> None:
             if isinstance(self.request, ssl.SSLSocket):
-                # In the thread of the connection, so that nobody who is silent holds up the others.
+                # In the thread of the connection, so that a client that sends nothing does not hold up the others.
                 self.request.settimeout(self.timeout)
                 self.request.do_handshake()
             super().setup()

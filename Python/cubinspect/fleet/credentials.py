@@ -1,4 +1,4 @@
-"""Who somebody is to a registry: what ``docker login`` and ``podman login`` have kept."""
+"""Credentials for registries, as ``docker login`` and ``podman login`` keep them."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def parsed(content: bytes) -> Any:
-    """:raises ValueError: it is no JSON, or nested so deeply that nobody means it."""
+    """:raises ValueError: it is no JSON, or nested too deeply to be read."""
     try:
         return json.loads(content)
     except RecursionError as error:

@@ -53,7 +53,7 @@ class Program:
         with tempfile.TemporaryDirectory(prefix="cubinspect-fleet-") as folder:
             result = os.path.join(folder, "facts.json")
             arguments = ["facts", "--layer", "-", "-o", result, "--jobs=1", "--color=never", *self._data]
-            # A file, because nobody reads a pipe while the layer is written.
+            # A file, because a pipe could fill up while the layer is written, and the program would wait.
             with open(os.path.join(folder, "messages"), "w+b") as messages:
                 with self._started(arguments, stdin=subprocess.PIPE, stderr=messages) as process:
                     _feed(process, pieces)

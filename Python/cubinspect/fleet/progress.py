@@ -20,7 +20,7 @@ def size_text(count: float) -> str:
 
 
 def time_text(seconds: float) -> str:
-    """A time that nobody counts in seconds: ``2 h 5 min``."""
+    """A time, rounded: ``2 h 5 min``."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

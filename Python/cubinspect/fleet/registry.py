@@ -168,8 +168,8 @@ class Registry:
     def blob(self, repository: str, digest: str, size: int) -> Iterator[bytes]:
         """The bytes of a blob, in pieces; a broken connection is taken up where it broke.
 
-        The digest is verified at the end, after the last piece: whoever has taken the pieces keeps nothing of them
-        before the iterator has ended.
+        The digest is verified at the end, after the last piece: a caller keeps nothing of the pieces before the
+        iterator has ended.
 
         :raises RegistryError: the registry has not this blob, or has another one.
         """
@@ -405,7 +405,7 @@ class Registry:
         """Waits before the next attempt.
 
         :raises RegistryError: patience has ended, while the registry answers other questions.
-        :raises Unavailable: the registry answers nothing; from then on nobody asks it again.
+        :raises Unavailable: the registry answers nothing; from then on it is not asked again.
         """
         pause = patience.pause(asked_for)
         if pause is not None:

@@ -136,7 +136,7 @@ QUESTIONS: Sequence[Question] = (
           FROM images JOIN code USING (facts) JOIN layers ON layers.digest = images.digest AND layers."index" = place
         ),
         once AS (SELECT layer, path, max(unused) AS unused FROM found GROUP BY ALL)
-        SELECT layer AS "layer", any_value(total)::BIGINT AS "bytes nobody runs", max(bytes) AS "bytes of the layer as stored",
+        SELECT layer AS "layer", any_value(total)::BIGINT AS "bytes that none runs", max(bytes) AS "bytes of the layer as stored",
           count(DISTINCT name) AS "images", list_sort(list_distinct(list(package))) AS "packages"
         FROM found JOIN (SELECT layer, sum(unused) AS total FROM once GROUP BY layer) USING (layer)
         GROUP BY layer HAVING any_value(total) > 0 ORDER BY 2 DESC, 1"""),

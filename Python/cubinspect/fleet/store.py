@@ -1,7 +1,7 @@
 """Where facts are kept: one object for each layer and image, written whole or not at all.
 
-There is no lock and no index. What is done is what is there, so that any number of workers share a store, and whoever is
-ended in the middle leaves nothing behind that counts.
+There is no lock and no index. A layer is done when its object is there, so that any number of workers share a store, and one
+that is ended in the middle leaves nothing that counts.
 
     layers/sha256/HEX.json.gz      facts of a layer, by the digest of its blob
     images/sha256/HEX.json.gz      facts of an image, by the digest of its manifest
@@ -113,10 +113,12 @@ class RemoteStore:
         self.folder: Optional[Path] = None
         try:
             fsspec: Any = importlib.import_module("fsspec")
-            self._files, self._root = fsspec.core.url_to_fs(address)
         except ImportError as error:
             raise StoreError(f"{address}: {error}; pip install 'cubinspect[fleet]' brings fsspec") from error
-        except ValueError as error:
+        try:
+            # What other workers write meanwhile counts too, so that no listing is kept.
+            self._files, self._root = fsspec.core.url_to_fs(address, use_listings_cache=False)
+        except (ImportError, ValueError) as error:
             raise StoreError(f"{address}: {error}") from error
 
     def has(self, place: str) -> bool:
@@ -138,8 +140,7 @@ class RemoteStore:
 
     def digests(self, room: str) -> set[str]:
         try:
-            # What others write meanwhile counts too.
-            names = self._files.ls(f"{self._root}/{room}/sha256", detail=False, refresh=True)
+            names = self._files.ls(f"{self._root}/{room}/sha256", detail=False)
         except FileNotFoundError:
             return set()
         return _digests([name.rpartition("/")[2] for name in names], room)

@@ -38,7 +38,7 @@ class Rate:
         self._free = clock()
 
     def wait(self, stop: threading.Event, units: float = 1) -> None:
-        """Waits until the units may be used, or until somebody wants to stop."""
+        """Waits until the units may be used, or until the event is set."""
         with self._lock:
             now = self._clock()
             start = max(self._free, now - 1)
