@@ -4,6 +4,7 @@ import Compatibility
 import Glibc
 import Report
 import Stack
+import Synchronization
 
 extension ParsedArguments {
   /// The tables to judge by, with all rows of `--data` and of `CUBINSPECT_DATA`.
@@ -145,11 +146,15 @@ extension TableSet {
   /// About half a year.
   private static let daysUntilOld = 183
 
-  /// Says that the tables are old, where they are.
+  private static let isAgeReported = Atomic(false)
+
+  /// Says once that the tables are old, where they are.
   fileprivate func reportAge() {
     // Of reproducible builds: what it says is the time.
     let seconds = Int(Terminal.environment("SOURCE_DATE_EPOCH")) ?? time(nil)
-    guard seconds / 86_400 - date.daysSince1970 > Self.daysUntilOld else { return }
+    guard seconds / 86_400 - date.daysSince1970 > Self.daysUntilOld,
+      !Self.isAgeReported.exchange(true, ordering: .relaxed)
+    else { return }
     Terminal.report("the tables of \(date) are more than half a year old; for newer ones: \(Self.update)")
   }
 }

@@ -17,8 +17,8 @@ struct Fetcher {
   private let platform: ContainerImage.Platform?
   private let python: String?
   private let blobs: Path?
-  private let layers: Path?
-  private let tables: TableSet
+  /// Where facts of layers are, and what they are read by.
+  private let layers: (folder: Path, tables: TableSet)?
   private let patience: Duration
   private let isQuiet: Bool
 
@@ -31,8 +31,9 @@ struct Fetcher {
     platform = scanner.platform
     python = try arguments.pythonVersion
     blobs = arguments.value(of: .blobs).map { Path(bytes: $0.bytes) }
-    layers = arguments.value(of: .layers).map { Path(bytes: $0.bytes) }
-    tables = try arguments.tables
+    layers = try arguments.value(of: .layers).map { (folder) throws(UsageError) in
+      (Path(bytes: folder.bytes), try arguments.tables)
+    }
     let seconds = Terminal.environment(Self.timeoutVariable)
     patience = Int(seconds).flatMap { (1...1_000_000).contains($0) ? .seconds($0) : nil } ?? .seconds(600)
     isQuiet = arguments.isQuiet
@@ -60,9 +61,9 @@ struct Fetcher {
   private func layout(_ path: Path) throws(Failure) -> ScanInput {
     var store: LayerStore?
     do throws(Problem) {
-      store = try layers.map { (folder) throws(Problem) in try LayerStore(folder, by: tables) }
+      if let layers { store = try LayerStore(layers.folder, by: layers.tables) }
     } catch {
-      throw Failure(text: "\(layers ?? path): \(error.description)")
+      throw Failure(text: "\(layers?.folder ?? path): \(error.description)")
     }
     return ScanInput(name: path, place: .image(folder: path, blobs: blobs, layers: store))
   }

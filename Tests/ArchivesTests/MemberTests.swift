@@ -63,6 +63,21 @@ import Testing
     #expect(other.bytesDecompressed > stream.bytesDecompressed + size)
   }
 
+  /// What only starts like a fat binary, and fat binaries of a few bytes, cost what they take: nothing is passed over and over.
+  @Test func passingCostsWhatIsThere() throws {
+    let word: [UInt8] = [0x50, 0xED, 0x55, 0xBA]
+    let small = FatBinaryBuilder([FatBinaryBuilder.Entry(kind: 2, number: 80, payload: [1])]).bytes
+    for part in [word, word + [0, 0, 0], small] {
+      let bytes = Array([[UInt8]](repeating: part, count: (2 << 20) / part.count).joined())
+      let counted = CountedBytes(MemoryBytes(bytes))
+      let passed = PassedBytes(counted)
+      _ = try passed.bytes(at: UInt64(bytes.count - 8), count: 8, "end")
+      // Each fat binary is looked at in 512 bytes.
+      let most = part == small ? bytes.count / small.count * 600 : 0
+      #expect(counted.bytesRead <= UInt64(4 * bytes.count + most), "\(part.count) bytes")
+    }
+  }
+
   @Test func storedMembersReadLikeFiles() throws {
     for file in Self.files {
       let bytes = Array(try Data(contentsOf: file))

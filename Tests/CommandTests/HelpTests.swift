@@ -87,8 +87,8 @@ struct HelpTests {
     let manual = try Program.run("man").text.replacing("\\-", with: "-")
     for (command, options) in own {
       let help = try Program.run("help", command).text
-      // It writes text alone.
-      let common = command == "explain" ? common.filter { $0 != "json" } : common
+      // One writes text alone, the other nothing but JSON.
+      let common = ["explain", "facts"].contains(command) ? common.filter { $0 != "json" } : common
       for option in options + common {
         #expect(help.contains("--\(option)"), "\(command) --\(option)")
         #expect(manual.contains("--\(option)"), "man --\(option)")

@@ -144,8 +144,8 @@ struct ReadingCost {
       ("bytes decompressed", decompressed, allowed),
       ("steps", steps, 1 << 22),
       ("bytes for members", memory, 64 << 20 + 10 * size),
-      // Twenty megabytes a second, with the sanitizers.
-      ("milliseconds", milliseconds, Self.slowness * (1000 + allowed / 20_000)),
+      // What may be counted takes half of it with the sanitizers: four million steps, and twenty megabytes a second.
+      ("milliseconds", milliseconds, Self.slowness * (3000 + allowed / 20_000)),
     ]
     for (number, cost) in costs.enumerated() {
       let logarithm = Int.bitWidth - max(0, cost.count).leadingZeroBitCount
