@@ -131,7 +131,7 @@ let package = Package(
 
     tests("Demangling", []),
     tests("Bytes", ["FixtureSupport", "FuzzSupport"]),
-    tests("Compression", ["Bytes", "FuzzSupport", "CZlib", "CZstd", "CLZ4"]),
+    tests("Compression", ["Bytes", "FixtureSupport", "FuzzSupport", "CZlib", "CZstd", "CLZ4"]),
     tests(
       "Archives",
       ["Bytes", "Compression", "ELFFile", "DeviceCode", "FixtureSupport", "FuzzSupport", "CZlib"]),

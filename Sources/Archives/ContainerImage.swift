@@ -12,9 +12,6 @@ public struct ContainerImage: Sendable {
   /// From the lowest to the uppermost.
   public var layers: [Layer]
 
-  /// A SHA-256 digest as manifests write it: `sha256:` and 64 hexadecimal digits.
-  public static func digestText(_ digest: [UInt8]) -> String { Digest(digest).text }
-
   /// What an image runs on, in the words of Go.
   public struct Platform: Hashable, Sendable, CustomStringConvertible {
     public var operatingSystem: String
@@ -97,7 +94,7 @@ extension ContainerImage.Layer {
       var tar = try TarArchive(
         decompressing: source, digests: tarDigest != nil && !isSame, limits: limits, memory: memory,
         decompression: decompression)
-      tar.problems += tar.digest.flatMap { tarProblem(ContainerImage.digestText($0)) }.map { [$0] } ?? []
+      if let found = tar.digest, let problem = tarProblem(Digest(found).text) { tar.problems.append(problem) }
       return tar
     }
     try verify(found)
@@ -121,18 +118,18 @@ extension ContainerImage.Layer {
 }
 
 /// A SHA-256 digest as manifests write it.
-struct Digest: Hashable {
+package struct Digest: Hashable {
   /// 64 hexadecimal digits in lower case.
-  let digits: String
+  package let digits: String
 
-  var text: String { "sha256:\(digits)" }
+  package var text: String { "sha256:\(digits)" }
 
-  init(_ bytes: [UInt8]) {
+  package init(_ bytes: [UInt8]) {
     digits = hexadecimal(bytes)
   }
 
   /// - Throws: a ``Problem/Code/unsupported`` problem for another algorithm, or no digest at all.
-  init(text: String) throws(Problem) {
+  package init(text: String) throws(Problem) {
     let parts = text.split(separator: ":", omittingEmptySubsequences: false)
     guard parts.count == 2, parts[0] == "sha256", parts[1].utf8.count == 64,
       parts[1].utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) })

@@ -78,7 +78,7 @@ private final class Recorder: ByteSource {
 
   func read(at offset: UInt64, count: Int, into buffer: inout MutableRawSpan) throws(Problem) -> Int {
     let count = try source.read(at: offset, count: count, into: &buffer)
-    let bytes = [UInt8](unsafe buffer.bytes.extracting(first: count).withUnsafeBytes { unsafe Array($0) })
+    let bytes = unsafe buffer.bytes.extracting(first: count).withUnsafeBytes { unsafe [UInt8]($0) }
     record.withLock { record in
       guard record.size + count <= Self.limit else { return }
       let index = record.pieces.partitioningIndex { $0.offset > offset }
@@ -99,12 +99,6 @@ private final class Recorder: ByteSource {
     guard let piece, offset - piece.offset <= UInt64(piece.bytes.count) else { return nil }
     let start = Int(offset - piece.offset)
     guard wanted <= piece.bytes.count - start else { return nil }
-    // Both ranges were cut to what is there.
-    unsafe buffer.withUnsafeMutableBytes { target in
-      unsafe piece.bytes.withUnsafeBytes { source in
-        unsafe target.copyMemory(from: UnsafeRawBufferPointer(rebasing: source[start..<start + wanted]))
-      }
-    }
-    return wanted
+    return try? MemoryBytes(piece.bytes).read(at: UInt64(start), count: wanted, into: &buffer)
   }
 }

@@ -9,11 +9,7 @@ public enum LayerDocument {
   /// The version of the documents' schema.
   public static let version = 1
 
-  /// Larger documents are not read.
-  public static let sizeLimit: UInt64 = 256 << 20
-
-  private static let kind = "layer"
-  private static let document = JSONDocument(name: "facts of a layer", sizeLimit: sizeLimit)
+  private static let document = JSONDocument(name: "facts of a layer", kind: "layer", version: version)
 
   /// Keys are written in their order.
   private struct Document: Codable {
@@ -29,7 +25,7 @@ public enum LayerDocument {
     init(_ facts: LayerFacts, by tool: Tool) {
       digest = facts.digest
       files = facts.files.sorted { $0.key < $1.key }.map { File(member: $0.key, file: $0.value) }
-      kind = LayerDocument.kind
+      kind = document.kind
       layerVersion = LayerDocument.version
       members = facts.members.map { Member($0) }
       problems = facts.problems
@@ -41,12 +37,7 @@ public enum LayerDocument {
       let container = try decoder.container(keyedBy: CodingKeys.self)
       layerVersion = try container.decode(Int.self, forKey: .layerVersion)
       kind = try container.decode(String.self, forKey: .kind)
-      guard kind == LayerDocument.kind, layerVersion == LayerDocument.version else {
-        throw Problem(
-          .unsupported, "facts of a layer",
-          expected: "\"kind\": \"\(LayerDocument.kind)\" and \"layerVersion\": \(LayerDocument.version)",
-          observed: "\"\(printable(kind))\" and \(layerVersion)")
-      }
+      try document.check(kind: kind, version: layerVersion)
       digest = try container.decode(String.self, forKey: .digest)
       members = try container.decode([Member].self, forKey: .members)
       files = try container.decode([File].self, forKey: .files)

@@ -27,9 +27,6 @@ public struct LayerFacts: Sendable {
       (file.wayProblems + file.problems).map { (members[index].path, $0) }
     }
   }
-
-  /// Files with device code.
-  public var codeFileCount: Int { files.values.count { $0.code != nil } }
 }
 
 /// What is known of one file of a layer.
@@ -77,7 +74,7 @@ extension Scanner {
       Int(clamping: limits.decompressedSize), expected: limits.atMost(.decompressedSize))
     decompression.addDecompression(for: file.size)
     progress?.begin(.verifyingLayers, of: 1)
-    let digest = try ContainerImage.digestText(SHA256.digest(of: file))
+    let digest = try Digest(SHA256.digest(of: file)).text
     let tar = try TarArchive(
       decompressing: file, digests: true, limits: limits, memory: memory, decompression: decompression)
     progress?.finishStep()
@@ -96,7 +93,7 @@ extension Scanner {
     )
     result.readDigests(jobs: jobs, progress: progress)
     return LayerFacts(
-      digest: digest, tarDigest: tar.digest.map { ContainerImage.digestText($0) }, members: tar.members,
+      digest: digest, tarDigest: tar.digest.map { Digest($0).text }, members: tar.members,
       files: walk.layerFiles(result), problems: tar.problems)
   }
 }
@@ -166,13 +163,10 @@ public struct LayerStore: Sendable {
   }
 
   private func open(_ digest: String) throws(Problem) -> FileBytes? {
-    let parts = digest.split(separator: ":", omittingEmptySubsequences: false)
-    guard parts.count == 2, parts[0] == "sha256", parts[1].utf8.count == 64,
-      parts[1].utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) })
-    else { return nil }
+    guard let digits = (try? Digest(text: digest))?.digits else { return nil }
     for suffix in [".json.gz", ".json"] {
       do {
-        return try FileBytes(in: folder, Path("sha256/\(parts[1])\(suffix)"))
+        return try FileBytes(in: folder, Path("sha256/\(digits)\(suffix)"))
       } catch  where error.code == .notFound {}
     }
     return nil
@@ -181,11 +175,11 @@ public struct LayerStore: Sendable {
   /// Whether there is a document of the layer with this digest.
   func has(_ digest: String) -> Bool { (try? open(digest)) != nil }
 
-  /// What is known of a layer.
+  /// What is known of a layer; nil where there is no document.
   ///
-  /// - Throws: a ``Problem`` when there is no document, it cannot be understood, or is one of another layer.
-  func facts(of digest: String) throws(Problem) -> LayerFacts {
-    guard let file = try open(digest) else { throw Problem(.notFound, "facts of a layer") }
+  /// - Throws: a ``Problem`` when the document cannot be understood, or is one of another layer.
+  func facts(of digest: String) throws(Problem) -> LayerFacts? {
+    guard let file = try? open(digest) else { return nil }
     let facts = try LayerDocument.read(file, by: tables)
     guard facts.digest == digest else {
       throw Problem(

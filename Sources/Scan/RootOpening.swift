@@ -244,18 +244,19 @@ struct RootOpener {
     _ wanted: [ContainerImage.Layer], from known: LayerStore, _ done: inout Set<String>,
     _ problems: inout [Problem]
   ) {
-    for layer in wanted where layers[layer.digest] == nil && known.has(layer.digest) {
-      guard done.insert(layer.digest).inserted else { continue }
+    for layer in wanted where layers[layer.digest] == nil && !done.contains(layer.digest) {
       do throws(Problem) {
-        let facts = try known.facts(of: layer.digest)
-        let problem = facts.tarDigest.flatMap { layer.tarProblem($0) }
+        guard var facts = try known.facts(of: layer.digest) else { continue }
+        if let found = facts.tarDigest, let problem = layer.tarProblem(found) {
+          facts.problems.append(problem)
+        }
         layers[layer.digest] = TarArchive(
-          members: facts.members, problems: facts.problems + (problem.map { [$0] } ?? []), limits: limits,
-          memory: memory)
+          members: facts.members, problems: facts.problems, limits: limits, memory: memory)
         records[layer.digest] = facts.files
       } catch {
         problems.append(withinLimit: error)
       }
+      done.insert(layer.digest)
     }
   }
 

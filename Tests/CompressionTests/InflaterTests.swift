@@ -1,30 +1,9 @@
 import Bytes
 import CZlib
 import Compression
+import FixtureSupport
 import FuzzSupport
 import Testing
-
-/// `input` as bare deflate, as zlib makes it.
-private func deflated(
-  _ input: [UInt8], level: CInt = 6, strategy: CInt = Z_DEFAULT_STRATEGY, memory: CInt = 8, window: CInt = 15
-) -> [UInt8] {
-  var stream = unsafe z_stream()
-  _ = unsafe deflateInit2_(
-    &stream, level, Z_DEFLATED, -window, memory, strategy, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size))
-  defer { _ = unsafe deflateEnd(&stream) }
-  let room = input.count * 2 + 1024
-  var input = input
-  return unsafe [UInt8](unsafeUninitializedCapacity: room) { output, count in
-    unsafe input.withUnsafeMutableBufferPointer { source in
-      unsafe stream.next_in = source.baseAddress
-      unsafe stream.avail_in = CUnsignedInt(source.count)
-      unsafe stream.next_out = output.baseAddress
-      unsafe stream.avail_out = CUnsignedInt(room)
-      _ = unsafe deflate(&stream, Z_FINISH)
-      count = room - Int(unsafe stream.avail_out)
-    }
-  }
-}
 
 /// A gzip member: the flags decide which of the optional fields its header has.
 private func gzip(
@@ -40,7 +19,8 @@ private func gzip(
   if flags & 8 != 0 { member += text + [0] }
   if flags & 16 != 0 { member += text + [0] }
   if flags & 2 != 0 { member += bytes(sum(member) ^ (damageHeader ? 1 : 0), 2) }
-  return member + deflated(input) + bytes(sum(input), 4) + bytes(UInt32(truncatingIfNeeded: input.count), 4)
+  return member + HugeArchives.deflated(input, level: 6) + bytes(sum(input), 4)
+    + bytes(UInt32(truncatingIfNeeded: input.count), 4)
 }
 
 /// The inflater that archives are read with, against zlib. Where the program is built without ISA-L they are the same.
@@ -70,12 +50,12 @@ private func gzip(
     var samples: [Sample] = []
     for (name, bytes) in contents {
       for level: CInt in [0, 1, 6, 9] {
-        let stream = deflated(bytes, level: level)
+        let stream = HugeArchives.deflated(bytes, level: level)
         samples.append(
           Sample(name: "\(name), level \(level)", framing: .none, stream: stream, contents: bytes))
       }
       for (kind, strategy) in [("fixed", Z_FIXED), ("Huffman alone", Z_HUFFMAN_ONLY), ("runs", Z_RLE)] {
-        let stream = deflated(bytes, strategy: strategy, memory: 1, window: 9)
+        let stream = HugeArchives.deflated(bytes, level: 6, strategy: strategy, memory: 1, window: 9)
         samples.append(Sample(name: "\(name), \(kind)", framing: .none, stream: stream, contents: bytes))
       }
       samples.append(Sample(name: "\(name), gzip", framing: .gzip, stream: gzip(bytes), contents: bytes))
@@ -98,7 +78,9 @@ private func gzip(
     samples.append(
       Sample(name: "zeros behind", framing: .gzip, stream: gzip(text) + [0, 0, 0], contents: text))
     samples.append(
-      Sample(name: "bytes behind", framing: .none, stream: deflated(text) + [0x1F, 0x8B, 8], contents: text))
+      Sample(
+        name: "bytes behind", framing: .none,
+        stream: HugeArchives.deflated(text, level: 6) + [0x1F, 0x8B, 8], contents: text))
     return samples
   }()
 
@@ -184,7 +166,9 @@ private func gzip(
   /// A copy goes on where the other was, as often as one likes, and neither disturbs the other.
   @Test(arguments: [Inflater.Framing.none, .gzip]) func copies(_ framing: Inflater.Framing) throws {
     let contents = try #require(Self.contents.last).bytes
-    let stream = framing == .gzip ? gzip(contents, flags: 31) + gzip(contents) : deflated(contents)
+    let stream =
+      framing == .gzip
+      ? gzip(contents, flags: 31) + gzip(contents) : HugeArchives.deflated(contents, level: 6)
     let expected = framing == .gzip ? contents + contents : contents
     func rest(_ inflater: any ForwardBytes, from position: Int) throws {
       var buffer = [UInt8](repeating: 0, count: expected.count + 1)

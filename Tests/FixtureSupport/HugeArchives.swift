@@ -1,4 +1,4 @@
-import CZlib
+public import CZlib
 
 /// Archives that are too large to be committed, or are small and hold too much.
 public enum HugeArchives {
@@ -93,12 +93,15 @@ public enum HugeArchives {
   }
 
   /// `input` as bare deflate, or the start of it, which can be followed by anything.
-  public static func deflated(_ input: [UInt8], level: CInt = 9, isEnd: Bool = true) -> [UInt8] {
+  public static func deflated(
+    _ input: [UInt8], level: CInt = 9, strategy: CInt = Z_DEFAULT_STRATEGY, memory: CInt = 8,
+    window: CInt = 15, isEnd: Bool = true
+  ) -> [UInt8] {
     var stream = unsafe z_stream()
     _ = unsafe deflateInit2_(
-      &stream, level, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size))
+      &stream, level, Z_DEFLATED, -window, memory, strategy, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size))
     defer { _ = unsafe deflateEnd(&stream) }
-    let room = input.count + input.count / 1000 + 1024
+    let room = Int(unsafe deflateBound(&stream, uLong(input.count))) + 1024
     var input = input
     return unsafe [UInt8](unsafeUninitializedCapacity: room) { output, count in
       unsafe input.withUnsafeMutableBufferPointer { source in

@@ -6,12 +6,7 @@ public enum FactsDocument {
   /// The version of the documents' schema.
   public static let version = 1
 
-  /// Larger documents are not read.
-  public static let sizeLimit: UInt64 = 256 << 20
-
-  private static let kind = "facts"
-
-  private static let document = JSONDocument(name: kind, sizeLimit: sizeLimit)
+  private static let document = JSONDocument(name: "facts", kind: "facts", version: version)
 
   /// Keys are written in their order, so that the first tell what it is.
   private struct Document: Codable {
@@ -23,7 +18,7 @@ public enum FactsDocument {
 
     init(_ facts: Facts, by tool: Tool) {
       factsVersion = FactsDocument.version
-      kind = FactsDocument.kind
+      kind = document.kind
       summary = facts.counts
       self.tool = tool
       views = facts.views
@@ -33,12 +28,7 @@ public enum FactsDocument {
       let container = try decoder.container(keyedBy: CodingKeys.self)
       factsVersion = try container.decode(Int.self, forKey: .factsVersion)
       kind = try container.decode(String.self, forKey: .kind)
-      guard kind == FactsDocument.kind, factsVersion == FactsDocument.version else {
-        throw Problem(
-          .unsupported, "facts",
-          expected: "\"kind\": \"\(FactsDocument.kind)\" and \"factsVersion\": \(FactsDocument.version)",
-          observed: "\"\(printable(kind))\" and \(factsVersion)")
-      }
+      try document.check(kind: kind, version: factsVersion)
       summary = try container.decode(ScanCounts.self, forKey: .summary)
       tool = try container.decode(Tool.self, forKey: .tool)
       views = try container.decode([View].self, forKey: .views)
@@ -74,7 +64,7 @@ public enum FactsDocument {
     let spaces: Set<UInt8> = [0x20, 0x09, 0x0A, 0x0D]
     let plain = String(decoding: prefix.filter { !spaces.contains($0) }, as: UTF8.self)
     guard plain.hasPrefix("{") else { return false }
-    return plain.contains("\"factsVersion\":") && plain.contains("\"kind\":\"\(kind)\"")
+    return plain.contains("\"factsVersion\":") && plain.contains("\"kind\":\"\(document.kind)\"")
   }
 
   /// Reads a document, which may be compressed with gzip.

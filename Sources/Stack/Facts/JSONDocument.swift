@@ -5,26 +5,48 @@ import FoundationEssentials
 
 /// How documents are written and read: one line of JSON, which may be compressed with gzip where it is read.
 package struct JSONDocument: Sendable {
-  /// What problems call it: "facts".
+  /// What problems call it: "facts of a layer".
   let name: String
+  /// What it says that it is, in the member `kind`: "layer".
+  package let kind: String
+  /// The version of its schema, in the member `layerVersion`.
+  package let version: Int
+
   /// Larger documents are not read; compressed ones are measured without their compression.
-  let sizeLimit: UInt64
+  private static let sizeLimit: UInt64 = 256 << 20
 
   /// How many modules and kernels a document may stand for: more than the largest image has by far.
   private static let budget = 1 << 24
 
-  package init(name: String, sizeLimit: UInt64) {
+  package init(name: String, kind: String, version: Int) {
     self.name = name
-    self.sizeLimit = sizeLimit
+    self.kind = kind
+    self.version = version
+  }
+
+  /// Compares what a document says that it is.
+  ///
+  /// - Throws: a ``Problem/Code/unsupported`` problem for one of another kind or version.
+  package func check(kind observed: String, version observedVersion: Int) throws(Problem) {
+    guard observed == kind, observedVersion == version else {
+      throw Problem(
+        .unsupported, name, expected: "\"kind\": \"\(kind)\" and \"\(kind)Version\": \(version)",
+        observed: "\"\(printable(observed))\" and \(observedVersion)")
+    }
   }
 
   /// The same value gives the same bytes.
   package func write(_ value: some Encodable) -> [UInt8] {
+    // Every value of a document is text, a number, a list or an object.
+    guard let bytes = Self.encoded(value) else { preconditionFailure("\(name): no JSON") }
+    return bytes.terminalSafeJSON + [UInt8(ascii: "\n")]
+  }
+
+  /// A value as JSON, its keys sorted; nil for what is no JSON.
+  static func encoded(_ value: some Encodable) -> [UInt8]? {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    // Every value of a document is text, a number, a list or an object.
-    guard let data = try? encoder.encode(value) else { preconditionFailure("\(name): no JSON") }
-    return Array(data).terminalSafeJSON + [UInt8(ascii: "\n")]
+    return (try? encoder.encode(value)).map { Array($0) }
   }
 
   /// - Throws: a problem for what does not say what it must: where, and what it should be.
@@ -63,7 +85,7 @@ package struct JSONDocument: Sendable {
   }
 
   private func bytes(of source: any ByteSource) throws(Problem) -> [UInt8] {
-    guard source.size <= sizeLimit else { throw tooLarge("\(source.size)") }
+    guard source.size <= Self.sizeLimit else { throw tooLarge("\(source.size)") }
     guard try Self.isCompressed(source) else {
       return try source.bytes(at: 0, count: Int(source.size), "facts")
     }
@@ -72,13 +94,13 @@ package struct JSONDocument: Sendable {
     var block = [UInt8](repeating: 0, count: 256 << 10)
     while case let count = try inflater.read(into: &block, 0..<block.count), count > 0 {
       bytes += block[..<count]
-      guard bytes.count <= sizeLimit else { throw tooLarge("more") }
+      guard bytes.count <= Self.sizeLimit else { throw tooLarge("more") }
     }
     return bytes
   }
 
   private func tooLarge(_ observed: String) -> Problem {
-    Problem(.limitExceeded, name, expected: "at most \(sizeLimit) bytes", observed: observed)
+    Problem(.limitExceeded, name, expected: "at most \(Self.sizeLimit) bytes", observed: observed)
   }
 
   /// Where in a document something is not as it must be.

@@ -1,5 +1,4 @@
 public import Bytes
-import FoundationEssentials
 
 /// What is kept of a file's contents, so that facts can be made of it without the file: readers get from it what they get from
 /// the file, and what they do not look at is left out.
@@ -147,9 +146,7 @@ public enum KeptContents: Hashable, Sendable {
   /// The name, the version and the files of a record; what is no record stays as it is, to be complained about.
   private static func condaRecord(_ bytes: [UInt8]) -> [UInt8] {
     guard let record = try? CondaRecord.decode(bytes) else { return bytes }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    return (try? encoder.encode(record)).map { Array($0) } ?? bytes
+    return JSONDocument.encoded(record) ?? bytes
   }
 }
 

@@ -54,6 +54,15 @@ static void add(Task task) {
   tasks[count++] = task;
 }
 
+// Reads the next bytes of a task, at most `piece`; returns how many there were.
+static uint32_t refill(const Task *task, uint64_t *done, uint64_t piece, unsigned char *from, struct sha256_ctx *digest) {
+  uint64_t left = task->stored - *done;
+  uint32_t size = read_at(task->fd, from, left < piece ? left : piece, task->offset + *done);
+  *done += size;
+  if (digest) sha256_update(digest, size, from);
+  return size;
+}
+
 // Inflates all of a bare deflate stream, or of one in gzip, into pieces that are thrown away; returns how many bytes came out.
 static uint64_t isal_task(const Task *task, int flag, unsigned char *to, struct sha256_ctx *digest) {
   static _Thread_local unsigned char from[PIECE];
@@ -63,11 +72,8 @@ static uint64_t isal_task(const Task *task, int flag, unsigned char *to, struct 
   stream.crc_flag = flag;
   while (stream.block_state != ISAL_BLOCK_FINISH) {
     if (!stream.avail_in) {
-      uint64_t left = task->stored - done;
-      stream.avail_in = read_at(task->fd, from, left < PIECE ? left : PIECE, task->offset + done);
+      stream.avail_in = refill(task, &done, PIECE, from, digest);
       stream.next_in = from;
-      done += stream.avail_in;
-      if (digest) sha256_update(digest, stream.avail_in, from);
     }
     uint32_t before = stream.avail_in;
     stream.next_out = to;
@@ -91,11 +97,8 @@ static uint64_t inflate_task(const Task *task, int bits, uint64_t limit, unsigne
   uint64_t piece = limit <= PREFIX ? 512 : PIECE;
   while (status == Z_OK && made < limit) {
     if (!stream.avail_in) {
-      uint64_t left = task->stored - done;
-      stream.avail_in = read_at(task->fd, from, left < piece ? left : piece, task->offset + done);
+      stream.avail_in = refill(task, &done, piece, from, digest);
       stream.next_in = from;
-      done += stream.avail_in;
-      if (digest) sha256_update(digest, stream.avail_in, from);
     }
     uint64_t room = limit - made < PIECE ? limit - made : PIECE;
     stream.next_out = to;
