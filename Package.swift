@@ -68,6 +68,8 @@ let package = Package(
     // libiberty has no pkg-config file, and needs limits that only C can give it.
     .target(name: "CDemangle", linkerSettings: [.linkedLibrary("iberty")]),
     library("Demangling", ["Bytes", "CDemangle"]),
+    // toml++ has headers alone, which Debian 11 lacks: without them the program says that it reads no configuration file.
+    .target(name: "CTOML"),
 
     // The one module that returns non-escapable views; its clients need no such feature.
     library("Bytes", extraSettings: [.enableExperimentalFeature("Lifetimes")]),
@@ -107,7 +109,7 @@ let package = Package(
       name: "cubinspect",
       dependencies: [
         "Bytes", "Demangling", "Archives", "ELFFile", "DeviceCode", "Compatibility", "Stack", "Scan",
-        "Assessment", "Report", "CommandLineSyntax",
+        "Assessment", "Report", "CommandLineSyntax", "CTOML",
       ], resources: [.embedInCode("Resources/licenses.txt")], swiftSettings: settings),
 
     .target(

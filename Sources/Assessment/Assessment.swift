@@ -32,6 +32,11 @@ public struct Assessment: Sendable {
         && views.allSatisfy { $0.units.allSatisfy(\.meetsRequirements) } && rulesWithoutLibrary.isEmpty
   }
 
+  /// The rules about what does not matter that name nothing that was found.
+  public var ignoresWithoutSubject: [IgnoreRule] {
+    question.ignores.filter { rule in !views.contains { $0.knownIgnores.contains(rule) } }
+  }
+
   /// The requirements of libraries whose names no library has.
   public var rulesWithoutLibrary: [Requirements.Rule] {
     question.requirements.rules.filter { rule in

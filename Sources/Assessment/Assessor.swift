@@ -7,7 +7,7 @@ struct Assessor {
   let view: View
   /// Every device has to run all of it; one without a driver is on a host whose driver nobody knows.
   var devices: [Device]
-  private let question: Question
+  let question: Question
   private let environments: [Path: PythonEnvironment]
   var units: [AssessedUnit]
   var packages: [AssessedPackage]
@@ -18,6 +18,8 @@ struct Assessor {
   private(set) var runtimes: [RuntimeDemand] = []
 
   var facts: StackFacts { view.stack }
+  /// What does not matter to whoever asks.
+  var ignores: [IgnoreRule] { question.ignores }
   /// What everything is judged by.
   var tables: TableSet { question.tables }
   /// Whether somebody asked about these devices, or they are the generations of an overview.
@@ -77,15 +79,32 @@ struct Assessor {
       }
     }
     for index in packages.indices {
-      let rule = rule(for: packages[index])
-      let own = packages[index].units.map { units[$0] }
-      for device in devices.indices {
-        let (driven, plain) = (own.map { $0.verdicts[device] }, own.map { $0.plain[device] })
-        packages[index].verdicts.append(rule.judge(driven, plain: plain, driven: driven))
-        packages[index].plain.append(rule.judge(plain, plain: plain, driven: driven))
-      }
+      packages[index].ignored = ignoredUnits(of: packages[index])
+      judge(&packages[index])
     }
     setAsideCubinsForOtherGPUs()
+  }
+
+  /// Fills in the verdicts on a package, whose units are judged.
+  func judge(_ package: inout AssessedPackage) {
+    let rule = rule(for: package)
+    let own = package.units.map { units[$0] }
+    package.verdicts = []
+    package.plain = []
+    for device in devices.indices {
+      let (driven, plain) = (own.map { $0.verdicts[device] }, own.map { $0.plain[device] })
+      let ignored = package.ignored.isEmpty ? [:] : package.ignored[device]
+      var verdict = rule.judge(driven, plain: plain, driven: driven, ignoring: ignored.keys)
+      if let rules = ignored.min(by: { $0.key < $1.key }), verdict.code == .noDeviceCode {
+        verdict.ignored = (rule.judge(driven, plain: plain, driven: driven).code, rules.value)
+      }
+      package.verdicts.append(verdict)
+      var inAll = rule.judge(plain, plain: plain, driven: driven, ignoring: ignored.keys)
+      if let first = verdict.ignored {
+        inAll.ignored = (rule.judge(plain, plain: plain, driven: driven).code, first.rule)
+      }
+      package.plain.append(inAll)
+    }
   }
 
   /// By what a package is judged.
@@ -103,7 +122,11 @@ struct Assessor {
   private mutating func setAsideCubinsForOtherGPUs() {
     guard packages.contains(where: { !isPickedFrom($0) || $0.compiles }) else { return }
     for index in packages.indices where isPickedFrom(packages[index]) {
-      for device in devices.indices where packages[index].plain[device].code == .incompatible {
+      for device in devices.indices where packages[index].plain[device].toldCode == .incompatible {
+        if let rule = packages[index].verdicts[device].ignored?.rule {
+          packages[index].verdicts[device].ignored = (.noDeviceCode, rule)
+          continue
+        }
         let aside = PackageVerdict(
           code: .noDeviceCode, verdict: .noDeviceCode,
           standings: packages[index].units.map { _ in .forOtherGPUs })
@@ -126,9 +149,12 @@ struct Assessor {
   /// The Python environment in a folder; nil where there is none.
   func environment(in folder: Path?) -> PythonEnvironment? { folder.flatMap { environments[$0] } }
 
+  /// The checks that count, see ``allChecks()``.
+  func checks() -> [Check] { allChecks().filter { ignoreRule(for: $0) == nil } }
+
   /// All checks, those about the driver first; the order depends on nothing but the facts and the devices. Those of an
   /// overview about code made at run time are in its table, and are made when it is.
-  func checks() -> [Check] {
+  func allChecks() -> [Check] {
     driverChecks() + packageChecks() + deviceCodeChecks()
       + (namesDevices ? runtimeCodeChecks(on: devices.indices) : []) + toolkitChecks()
   }

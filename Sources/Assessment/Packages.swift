@@ -27,6 +27,8 @@ public struct AssessedPackage: Sendable {
   public var verdicts: [PackageVerdict] = []
   /// The same by the code alone, with a driver that supports everything.
   var plain: [PackageVerdict] = []
+  /// For every device the positions of the units that do not count, with the rules that say so.
+  var ignored: [[Int: IgnoreRule]] = []
 }
 
 /// How much a unit counts in its package on a device.
@@ -41,6 +43,8 @@ public enum Standing: Hashable, Sendable {
   case withoutCode
   /// A framework compiled it on an earlier run and compiles it again for another GPU, so that nothing depends on it.
   case cached
+  /// It does not matter to whoever asks.
+  case ignored
 }
 
 extension Standing {
@@ -52,6 +56,7 @@ extension Standing {
     case .notTaken: "notTaken"
     case .withoutCode: "withoutCode"
     case .cached: "cached"
+    case .ignored: "ignored"
     }
   }
 
@@ -93,6 +98,13 @@ public struct PackageVerdict: Sendable {
   var isStoppedByCompilers = false
   /// Which compilers it takes at run time decides, and is not known.
   var isOpen = false
+  /// Of a package of which nothing counts: what its code would be worth, and the rule that says that it does not matter.
+  public var ignored: (code: Verdict, rule: IgnoreRule)?
+
+  /// ``code`` for whoever reads about the package, whether it counts or not.
+  public var toldCode: Verdict { ignored?.code ?? code }
+  /// ``verdict`` for whoever reads about the package: that on its code where it is ignored.
+  public var told: Verdict { ignored?.code ?? verdict }
 
   /// The positions of the units that count.
   var counting: [Int] { standings.indices.filter { standings[$0] == .counts } }
@@ -206,8 +218,12 @@ struct PackageRule {
   ///   - plain: the verdicts with a driver that supports everything.
   ///   - driven: the verdicts with the driver that is there. Where nobody knows the CUDA, the file is taken that runs best by
   ///     them: which GPU there is a program sees, but a CUDA that suits the driver is chosen by whoever installs it.
-  func judge(_ verdicts: [UnitVerdict], plain: [UnitVerdict], driven: [UnitVerdict]) -> PackageVerdict {
-    OnDevice(rule: self, verdicts: verdicts, plain: plain, driven: driven).judge()
+  ///   - ignored: the positions of the units that do not count.
+  func judge(
+    _ verdicts: [UnitVerdict], plain: [UnitVerdict], driven: [UnitVerdict],
+    ignoring ignored: some Collection<Int> = [Int]()
+  ) -> PackageVerdict {
+    OnDevice(rule: self, verdicts: verdicts, plain: plain, driven: driven).judge(ignoring: ignored)
   }
 
   /// Whether there are files for several versions of CUDA, and nobody knows which is there.
@@ -241,9 +257,10 @@ private struct OnDevice {
     return native > 0 ? .native : verdict.portable.runs + verdict.specialised.runs > 0 ? .jit : .notGuaranteed
   }
 
-  func judge() -> PackageVerdict {
+  func judge(ignoring ignored: some Collection<Int>) -> PackageVerdict {
     var result = PackageVerdict(
       code: .noDeviceCode, verdict: .noDeviceCode, standings: package.units.map { _ in .counts })
+    for position in ignored { result.standings[position] = .ignored }
     func setAside(_ isWithoutCode: (Int) -> Bool) {
       for position in result.counting where isWithoutCode(position) {
         result.standings[position] = .withoutCode

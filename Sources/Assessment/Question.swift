@@ -18,6 +18,8 @@ public struct Question: Sendable {
   /// Whether somebody asked about these devices, or they are the generations of an overview.
   public package(set) var namesDevices: Bool
   public var requirements: Requirements
+  /// What does not matter; of several rules for one thing the first counts.
+  public var ignores: [IgnoreRule] = []
   /// What everything is judged by.
   public let tables: TableSet
   /// The drivers that the tables name, oldest first: their releases, and the branches of which they name none. Empty where

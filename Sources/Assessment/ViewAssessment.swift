@@ -10,19 +10,24 @@ public struct ViewAssessment: Sendable {
   /// The packages with device code, PyTorch first.
   public var packages: [AssessedPackage]
   public var checks: [Check]
+  /// What is not as it should be and does not matter to whoever asks.
+  public var ignored: [IgnoredFinding] = []
   /// One for each device of the question.
   public var answers: [Answer]
   /// What to do about what does not run.
   public var plan: Plan
   /// The oldest driver that satisfies everything on all devices; nil where nothing asks for a driver.
   public var demand: DriverDemand?
+  /// The rules of the question that name something in it.
+  private(set) var knownIgnores: Set<IgnoreRule> = []
   /// For each unit the packages that have it, and its position among the units of each.
   private let memberships: [[(package: Int, position: Int)]]
 
   public init(_ view: View, _ question: Question) {
     var assessor = Assessor(view, question)
     self.view = view
-    let all = assessor.checks()
+    let made = assessor.allChecks()
+    let all = made.filter { assessor.ignoreRule(for: $0) == nil }
     checks =
       question.namesDevices
       ? all : all.withoutDevices(assessor.devices, question)
@@ -46,6 +51,10 @@ public struct ViewAssessment: Sendable {
       if question.requirements.isExact, !targets.isEmpty {
         assessor.units[index].unexpectedTargets = code.targets(besides: targets, by: question.tables)
       }
+    }
+    if !question.ignores.isEmpty {
+      ignored = assessor.ignored(among: made) + assessor.ignoredRequirements()
+      knownIgnores = Set(question.ignores.filter { assessor.knows($0) })
     }
     units = assessor.units
     packages = assessor.packages
@@ -101,7 +110,12 @@ extension Assessor {
     for position in compilations.indices {
       one.compilations[position].outcomes = [compilations[position].outcomes[index]]
     }
-    for package in packages.indices { one.packages[package].plain = [packages[package].plain[index]] }
+    for package in packages.indices {
+      one.packages[package].plain = [packages[package].plain[index]]
+      if !packages[package].ignored.isEmpty {
+        one.packages[package].ignored = [packages[package].ignored[index]]
+      }
+    }
     return one.driverDemand()
   }
 
@@ -114,7 +128,11 @@ extension Assessor {
     }
     return devices.indices.map { device in
       answer(
-        on: device, namesDevices ? own[device] : own[device] + runtimeCodeChecks(on: device..<device + 1))
+        on: device,
+        namesDevices
+          ? own[device]
+          : own[device]
+            + runtimeCodeChecks(on: device..<device + 1).filter { ignoreRule(for: $0) == nil })
     }
   }
 
@@ -123,8 +141,8 @@ extension Assessor {
     propagate(on: device)
     let verdicts = packages.map { $0.verdicts[device] }
     var counting = packages.indices.filter { verdicts[$0].verdict != .noDeviceCode }
-    // What nobody calls does not count beside programs.
-    if counting.contains(where: { !packages[$0].isBrought }) {
+    // What nobody calls does not count beside programs, also where those are ignored.
+    if packages.indices.contains(where: { !packages[$0].isBrought && verdicts[$0].told != .noDeviceCode }) {
       counting.removeAll { packages[$0].isBrought }
     }
     // What depends on compilers that are elsewhere leaves nothing open for the rest.
@@ -151,9 +169,15 @@ extension Assessor {
     case .incompatible: return Answer(.no, verdict, reasons: reasons)
     case .noDeviceCode:
       let unread = unread + open
-      return unread.isEmpty
-        ? Answer(.nothing, verdict, reasons: [Reason(.nothingUsesGPU, "nothing here uses a GPU")])
-        : Answer(.unknown, verdict, reasons: unread)
+      guard unread.isEmpty else { return Answer(.unknown, verdict, reasons: unread) }
+      let isIgnored = verdicts.contains { $0.ignored != nil }
+      return Answer(
+        .nothing, verdict,
+        reasons: [
+          Reason(
+            .nothingUsesGPU,
+            isIgnored ? "nothing that counts uses a GPU: the rest is ignored" : "nothing here uses a GPU")
+        ])
     }
   }
 

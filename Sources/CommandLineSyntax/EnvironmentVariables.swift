@@ -1,11 +1,17 @@
 extension Flag {
-  /// Which environment variables stand for a flag.
-  public enum Variables: Hashable, Sendable {
-    /// One of all commands that have it, and one of each command: `CUBINSPECT_GPU`, `CUBINSPECT_SCAN_GPU`.
+  /// What may set a flag besides the command line.
+  public enum Settings: Hashable, Sendable {
+    /// A variable of all commands that have it, and one of each command: `CUBINSPECT_GPU`, `CUBINSPECT_SCAN_GPU`. A
+    /// configuration file likewise.
     case any
-    /// Only those of each command, because it writes files, or means something else in another command.
+    /// Only what is for its command, because the flag means something else in another command.
     case ofCommand
-    /// None: the program reads a variable of that name in its own way, or the flag is another way to type one that has some.
+    /// A variable of its command, and no configuration file, because it writes files.
+    case writesFiles
+    /// A variable of all commands that have it, and one of each command, and no configuration file, because such a file may be part
+    /// of what is scanned.
+    case variable
+    /// Nothing: the program reads a variable of that name in its own way, or the flag is another way to type one that can be set.
     case none
   }
 }
@@ -17,9 +23,9 @@ extension Command {
   public func variables(for flag: Flag, of command: String?) -> [String] {
     guard !flag.replacesCommand else { return [] }
     let own = command.map { variable($0, flag.long) }
-    return switch flag.variables {
-    case .any: [own, variable(flag.long)].compactMap { $0 }
-    case .ofCommand: [own ?? variable(flag.long)]
+    return switch flag.settings {
+    case .any, .variable: [own, variable(flag.long)].compactMap { $0 }
+    case .ofCommand, .writesFiles: [own ?? variable(flag.long)]
     case .none: []
     }
   }
@@ -51,15 +57,15 @@ extension Flag {
     switch kind {
     case .switch:
       switch value.text.lowercased() {
-      case "1", "true", "yes", "on": return [.init(flag: long, variable: variable)]
+      case "1", "true", "yes", "on": return [.init(flag: long, source: variable)]
       case "0", "false", "no", "off": return []
       default: throw .invalidValue(of: variable, value, expected: "1 or 0")
       }
     case .repeated:
       return value.bytes.split(separator: UInt8(ascii: "\n")).map {
-        .init(flag: long, value: Argument(bytes: Array($0)), variable: variable)
+        .init(flag: long, value: Argument(bytes: Array($0)), source: variable)
       }
-    case .value, .optionalValue: return [.init(flag: long, value: value, variable: variable)]
+    case .value, .optionalValue: return [.init(flag: long, value: value, source: variable)]
     }
   }
 }

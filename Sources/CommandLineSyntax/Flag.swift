@@ -7,6 +7,14 @@ public enum Values: Hashable, Sendable {
   case suggestions([String])
   case files
   case directories
+
+  /// - Throws: that `value` of what is called `name` is none of these.
+  func check(_ value: Argument, of name: String, _ commandPath: [String]) throws(UsageError) {
+    guard case .choices(let choices) = self, !choices.contains(value.text) else { return }
+    throw UsageError(
+      .invalidValue(of: name, value, expected: "one of " + choices.joined(separator: ", ")),
+      commandPath: commandPath, suggestions: nearMatches(for: value.text, in: choices, limit: 1))
+  }
 }
 
 /// An option of a command: one row of the table that parsing, help, man page and completions share.
@@ -41,13 +49,13 @@ public struct Flag: Hashable, Sendable {
   public var replacesCommand: Bool
   /// Not listed in help, man page and completions.
   public var isHidden: Bool
-  /// The environment variables that stand for it.
-  public var variables: Variables
+  /// What may set it besides the command line.
+  public var settings: Settings
 
   public init(
     _ long: String, short: Character? = nil, _ kind: Kind = .switch, values: Values = .any,
     documentation: String, defaultValue: String? = nil, group: String = "Options",
-    replacesCommand: Bool = false, isHidden: Bool = false, variables: Variables = .any
+    replacesCommand: Bool = false, isHidden: Bool = false, settings: Settings = .any
   ) {
     self.long = long
     self.short = short
@@ -58,7 +66,7 @@ public struct Flag: Hashable, Sendable {
     self.group = group
     self.replacesCommand = replacesCommand
     self.isHidden = isHidden
-    self.variables = variables
+    self.settings = settings
   }
 
   /// The name of the flag's value; nil for a switch.

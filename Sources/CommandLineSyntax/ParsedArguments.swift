@@ -1,5 +1,5 @@
 /// A command line as it was typed: which command, which flags in which order, which positional arguments; and behind the
-/// flags those that environment variables stand for.
+/// flags those that environment variables and a configuration file set.
 ///
 /// Values are arguments still; what they mean is the program's to say.
 public struct ParsedArguments: Hashable, Sendable {
@@ -9,23 +9,25 @@ public struct ParsedArguments: Hashable, Sendable {
     public var flag: String
     /// The value; nil for a switch, and for an optional value that was left out.
     public var value: Argument?
-    /// The environment variable that it is from; nil for the command line.
-    public var variable: String?
+    /// The environment variable, or the file and the name in it, that it is from; nil for the command line.
+    public var source: String?
 
-    public init(flag: String, value: Argument? = nil, variable: String? = nil) {
+    public init(flag: String, value: Argument? = nil, source: String? = nil) {
       self.flag = flag
       self.value = value
-      self.variable = variable
+      self.source = source
     }
   }
 
   /// The names from the program to the subcommand.
   public var commandPath: [String]
-  /// In the order of the command line, then those of the environment.
+  /// In the order of the command line, then those of the environment, then those of the configuration file.
   public var occurrences: [Occurrence]
   public var positionals: [Argument]
   /// Whether the subcommand was not named, and is the program's default.
   public var isCommandImplied = false
+  /// The configuration file that was read; nil without one.
+  public var configuration: Configuration?
 
   public init(commandPath: [String], occurrences: [Occurrence] = [], positionals: [Argument] = []) {
     self.commandPath = commandPath
@@ -42,10 +44,13 @@ public struct ParsedArguments: Hashable, Sendable {
   /// The last value given; nil when there is none.
   public func value(of flag: Flag) -> Argument? { values(of: flag).last }
 
-  /// The environment variable that gave the flag its values; nil where they were typed.
-  public func variable(of flag: Flag) -> String? {
-    occurrences.first { $0.flag == flag.long }?.variable
+  /// The environment variable, or the file and the name in it, that gave the flag its values; nil where they were typed.
+  public func source(of flag: Flag) -> String? {
+    occurrences.first { $0.flag == flag.long }?.source
   }
+
+  /// Whether the flag was typed.
+  public func isTyped(_ flag: Flag) -> Bool { has(flag) && source(of: flag) == nil }
 
   /// Every value given, in order.
   public func values(of flag: Flag) -> [Argument] {

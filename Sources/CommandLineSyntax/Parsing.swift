@@ -4,16 +4,20 @@ extension Command {
   /// Flags may stand anywhere, as `--flag=value`, `--flag value`, `-f value`, `-fvalue`, and switches together as
   /// `-qv`; `--` ends them, and a lone `-` is a positional argument.
   ///
-  /// - Parameter environment: the values of environment variables, which stand for flags that were not typed; nil for one
-  ///   that is not set. See ``variables(for:of:)``.
+  /// - Parameters:
+  ///   - environment: the values of environment variables, which stand for flags that were not typed; nil for one that is not
+  ///     set. See ``variables(for:of:)``.
+  ///   - configuration: reads the configuration file, which stands for flags that neither was typed nor has a variable; it is given
+  ///     these. Nil where there is none.
   public func parse(
-    _ arguments: [Argument], environment: (String) -> Argument? = { _ in nil }
+    _ arguments: [Argument], environment: (String) -> Argument? = { _ in nil },
+    configuration: (ParsedArguments) throws(UsageError) -> Configuration? = { _ in nil }
   ) throws(UsageError) -> ParsedArguments {
     var parser = Parser(program: self)
     for argument in arguments {
       try parser.read(argument)
     }
-    return try parser.finish(environment)
+    return try parser.finish(environment, configuration)
   }
 }
 
@@ -120,7 +124,7 @@ private struct Parser {
   mutating func record(_ flag: Flag, _ value: Argument?) throws(UsageError) {
     if let value {
       if case .switch = flag.kind { throw failure(.unexpectedValue(flag, value)) }
-      try check(value, flag.values, of: flag.dashed)
+      try flag.values.check(value, of: flag.dashed, result.commandPath)
     }
     switch flag.kind {
     case .value, .optionalValue:
@@ -129,13 +133,6 @@ private struct Parser {
       break
     }
     result.occurrences.append(.init(flag: flag.long, value: value))
-  }
-
-  func check(_ value: Argument, _ values: Values, of name: String) throws(UsageError) {
-    guard case .choices(let choices) = values, !choices.contains(value.text) else { return }
-    throw failure(
-      .invalidValue(of: name, value, expected: "one of " + choices.joined(separator: ", ")),
-      suggestions: nearMatches(for: value.text, in: choices, limit: 1))
   }
 
   /// Adds the flags that environment variables stand for.
@@ -149,12 +146,32 @@ private struct Parser {
       } catch {
         throw failure(error)
       }
-      for case let value? in occurrences.map(\.value) { try check(value, flag.values, of: variable) }
+      for case let value? in occurrences.map(\.value) {
+        try flag.values.check(value, of: variable, result.commandPath)
+      }
       result.occurrences += occurrences
     }
   }
 
-  mutating func finish(_ environment: (String) -> Argument?) throws(UsageError) -> ParsedArguments {
+  /// Adds the flags that a configuration file sets.
+  mutating func readConfiguration(_ configuration: Configuration) throws(UsageError) {
+    try program.check(configuration, result.commandPath)
+    let name = result.commandPath.count > 1 ? command.name : nil
+    for flag in flags where !result.has(flag) {
+      guard let setting = configuration.setting(of: flag, in: name) else { continue }
+      do throws(UsageError.Reason) {
+        result.occurrences += try configuration.occurrences(of: flag, by: setting)
+      } catch {
+        throw failure(error)
+      }
+    }
+    result.configuration = configuration
+  }
+
+  mutating func finish(
+    _ environment: (String) -> Argument?,
+    _ configuration: (ParsedArguments) throws(UsageError) -> Configuration?
+  ) throws(UsageError) -> ParsedArguments {
     if let pending { throw failure(.missingValue(pending)) }
     if flags.contains(where: { $0.replacesCommand && result.has($0) }) { return result }
     if !command.subcommands.isEmpty {
@@ -166,6 +183,7 @@ private struct Parser {
       result.isCommandImplied = true
     }
     try readEnvironment(environment)
+    if let configuration = try configuration(result) { try readConfiguration(configuration) }
 
     let expected = command.positionals
     for (place, positional) in expected.enumerated() where positional.isRequired {
@@ -175,7 +193,7 @@ private struct Parser {
       guard let positional = place < expected.count ? expected[place] : expected.last,
         place < expected.count || positional.repeats
       else { throw failure(.unexpectedArgument(argument)) }
-      try check(argument, positional.values, of: positional.name)
+      try positional.values.check(argument, of: positional.name, result.commandPath)
     }
     return result
   }

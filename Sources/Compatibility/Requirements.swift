@@ -5,7 +5,7 @@ import Glibc
 public struct Requirements: Hashable, Sendable {
   /// Targets that the libraries of some names must carry.
   public struct Rule: Hashable, Sendable, CustomStringConvertible {
-    /// A pattern of the shell for a file's name, or for its path where it has a slash; nil for every library.
+    /// A file's name, or its path where it has a slash, in which `*` stands for any characters; nil for every library.
     public var pattern: String?
     public var targets: [TargetRequirement]
 
@@ -17,10 +17,7 @@ public struct Requirements: Hashable, Sendable {
     /// Whether it holds of a library with these paths.
     public func applies(to paths: [Path]) -> Bool {
       guard let pattern else { return true }
-      let isPath = pattern.contains("/")
-      return paths.contains { path in
-        unsafe fnmatch(pattern, (isPath ? path : path.lastComponent).text, 0) == 0
-      }
+      return paths.contains { $0.matches(pattern) }
     }
 
     /// `libtorch*: sm_80, sm_90`.

@@ -338,6 +338,7 @@ private struct PackageExplanation {
     case .notTaken(let unit): "\(part.name(of: unit)) is taken in its place"
     case .withoutCode: "it holds nothing that a driver loads"
     case .cached: "a framework compiled it on an earlier run and compiles it again"
+    case .ignored: "it is ignored"
     }
   }
 
@@ -356,6 +357,13 @@ private struct PackageExplanation {
       return ""
     }
     var text = style.paint(printable(own.name), .bold) + "\n"
+    if let ignored = verdict.ignored {
+      return text
+        + line(
+          ignored.code.mark, .dim,
+          "\(ignored.code.word) by its code, and ignored: \(ignored.rule.reason) (\(ignored.rule.source))",
+          style)
+    }
     if !own.units.isEmpty,
       verdict.code != .noDeviceCode || verdict.standings.contains(where: { $0 != .withoutCode })
     {

@@ -77,7 +77,7 @@ struct Findings {
     for (device, verdict) in part.units[unit].verdicts.enumerated() {
       // What is set aside is a note, not a finding.
       switch part.standing(of: unit, on: device) {
-      case .cached, .forOtherGPUs, .notTaken: continue
+      case .cached, .forOtherGPUs, .notTaken, .ignored: continue
       case .counts, .withoutCode: break
       }
       // In an overview the table tells which GPUs a library is for.

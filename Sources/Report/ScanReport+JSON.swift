@@ -17,6 +17,15 @@ extension ScanReport {
           writer.member("origin", here.origin.rawValue)
         }
       }
+      if !question.ignores.isEmpty {
+        let idle = assessment.ignoresWithoutSubject
+        writer.rows("ignores", of: question.ignores) { writer, rule in
+          writer.member("isFound", !idle.contains(rule))
+          writer.member("reason", rule.reason)
+          writer.member("source", rule.source)
+          writer.member("subject", rule.subject)
+        }
+      }
       let (requirements, missing) = (question.requirements, assessment.rulesWithoutLibrary)
       let rules = requirements.rules.filter { $0.pattern != nil }
       if !rules.isEmpty {
@@ -85,6 +94,19 @@ extension JSONWriter {
         })
       writer.path(environment.folder)
     }
+    if !part.ignored.isEmpty {
+      rows("ignored", of: part.ignored) { writer, finding in
+        writer.member("detail", finding.detail)
+        if let device = finding.device { writer.member("device", device) }
+        writer.member("id", finding.id)
+        writer.rows("paths", of: finding.paths) { $0.path($1) }
+        writer.member("reason", finding.rule.reason)
+        writer.member("source", finding.rule.source)
+        writer.member("status", finding.status.rawValue)
+        writer.member("subject", finding.subject)
+        writer.member("summary", finding.sentence.text)
+      }
+    }
     if let image = view.image { object("image") { $0.members(of: image) } }
     member("kind", view.kind.rawValue)
     member("label", view.label)
@@ -118,11 +140,12 @@ extension JSONWriter {
     if let owner { place("record", owner.record) }
     rows("verdicts", of: zip(question.devices, package.verdicts)) { writer, entry in
       let (requested, verdict) = entry
-      writer.member("code", verdict.code.rawValue)
+      writer.member("code", verdict.toldCode.rawValue)
       writer.member("computeCapability", requested.device.computeCapability.description)
+      writer.member("ignored", verdict.ignored?.rule.reason)
       writer.member("query", requested.query)
       writer.rows("reasons", of: verdict.reasons) { $0.members(of: $1) }
-      writer.member("verdict", verdict.verdict.rawValue)
+      writer.member("verdict", verdict.told.rawValue)
     }
     member("version", owner?.version ?? package.version)
   }

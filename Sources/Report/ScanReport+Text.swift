@@ -28,6 +28,7 @@ extension ScanReport {
     }
     if assessment.views.isEmpty { text += "No CUDA device code found.\n" }
     text += self.text(of: demandsWithoutLibrary, style)
+    for sentence in ignoredNothing { text += wrapped(sentence, first: "note: ", width: style.width) }
     let last = summary(seconds: seconds, showsDetails: style.showsDetails) + (isCut ? " More: --details" : "")
     return text + (sections.count > 1 ? "" : "\n") + wrapped(last, first: "", width: style.width)
   }
@@ -117,6 +118,7 @@ extension ScanReport {
     if !question.requirements.isEmpty, !question.isAboutTargetsOnly {
       text += (text.isEmpty ? "" : "\n") + self.text(of: demand(on: parts), style)
     }
+    text += ignored(parts, style, &isCut)
     text += parts.map { notes($0, style, &isCut) }.joined()
     for part in parts { text += problemLines(part.view.problems, style) { part.path($0.path) } }
     return text
@@ -157,7 +159,10 @@ extension ScanReport {
   func sentence(_ device: RequestedDevice, _ answer: Answer) -> String {
     let driver = device.device.driver.map { " with driver \($0)" } ?? ""
     let sentence = "\(device.device.label)\(driver): \(answer.kind.word(answer.verdict))"
-    guard let reason = answer.reasons.first, answer.kind != .nothing else { return sentence }
+    guard let reason = answer.reasons.first else { return sentence }
+    if answer.kind == .nothing {
+      return "\(device.device.label)\(driver): \(printable(reason.text))"
+    }
     return "\(sentence). \(printable(reason.sentence.text(gpus: "it")))"
   }
 
@@ -302,6 +307,25 @@ extension ScanReport {
       return style.paint(demand.mark, demand.isMet ? .green : .red) + " " + style.paint(String(lines), .bold)
         + "\n"
     }.joined()
+  }
+
+  /// Lines about what was ignored that are shown without details.
+  private static let shownIgnored = 6
+
+  /// What was ignored.
+  ///
+  /// - Parameter isCut: set where something is left out that the details tell.
+  private func ignored(_ parts: [ViewAssessment], _ style: TextStyle, _ isCut: inout Bool) -> String {
+    let lines = parts.flatMap { ignored(in: $0) }
+    let shown = style.showsDetails ? lines.count : Self.shownIgnored
+    var text = lines.prefix(shown).map {
+      wrapped($0.text, first: "ignored: ", indent: 9, width: style.width)
+    }.joined()
+    if lines.count > shown {
+      text += "ignored: \(grouped(lines.count - shown)) more\n"
+      isCut = true
+    }
+    return text.isEmpty ? "" : "\n" + text
   }
 
   /// What is known besides the answers.
@@ -491,13 +515,14 @@ extension TableRow.Cell {
     switch self {
     case .verdict(let verdict): verdict.mark
     case .setAside: "·"
+    case .ignored(let verdict): "(\(verdict.mark))"
     }
   }
 
   var color: TextStyle.Color {
     switch self {
     case .verdict(let verdict): verdict.color
-    case .setAside: .dim
+    case .setAside, .ignored: .dim
     }
   }
 
@@ -505,6 +530,7 @@ extension TableRow.Cell {
     switch self {
     case .verdict(let verdict): verdict.meaning
     case .setAside: "for other GPUs or another CUDA"
+    case .ignored(let verdict): "\(verdict.meaning), and is ignored"
     }
   }
 }

@@ -9,10 +9,13 @@ public struct ScanReport: Sendable {
   public var assessment: Assessment
   /// How it was found out what to look at; nil where the question says it.
   public var here: Here?
+  /// The configuration file that the question comes from in part, for a person; nil where none does.
+  public var configuration: String?
 
-  public init(_ assessment: Assessment, here: Here? = nil) {
+  public init(_ assessment: Assessment, here: Here? = nil, configuration: String? = nil) {
     self.assessment = assessment
     self.here = here
+    self.configuration = configuration
   }
 
   /// What a command that was told nothing has found out about where it is.
@@ -62,7 +65,8 @@ public struct ScanReport: Sendable {
       + "\(grouped(counts.librariesWithDeviceCode)) with device code"
     if showsDetails { text += ", \(counted(counts.modules, "module")), \(counted(counts.images, "image"))" }
     if problems > 0 { text += ", \(counted(problems, "problem"))" }
-    return text + "; tables of \(assessment.question.tables.date)."
+    text += "; tables of \(assessment.question.tables.date)"
+    return text + (configuration.map { "; options from \($0)." } ?? ".")
   }
 }
 

@@ -12,9 +12,12 @@ struct TableRow {
     case verdict(Verdict)
     /// It is for other GPUs, or another file is taken in its place.
     case setAside
+    /// It does not matter to whoever asks.
+    case ignored(Verdict)
 
     /// Each of them, in the order of a legend.
-    static let all = Verdict.allCases.map { Cell.verdict($0) } + [.setAside]
+    static let all =
+      Verdict.allCases.map { Cell.verdict($0) } + [.setAside] + Verdict.allCases.map { .ignored($0) }
   }
 
   var name: String
@@ -117,11 +120,11 @@ struct TableRows {
   private var everything: [TableRow] {
     rowsOfCode
       + part.packages.filter { package in
-        package.units.isEmpty && package.verdicts.contains { $0.verdict != .noDeviceCode }
+        package.units.isEmpty && package.verdicts.contains { $0.told != .noDeviceCode }
       }.map { package in
         TableRow(
           name: printable(package.name), isPackage: true, modules: 0,
-          cells: package.verdicts.map { .verdict($0.verdict) })
+          cells: package.verdicts.map(\.cell))
       }
   }
 
@@ -206,6 +209,7 @@ struct TableRows {
       case .counts, .withoutCode: .verdict(verdict)
       case .cached: verdict == .incompatible ? .setAside : .verdict(verdict)
       case .forOtherGPUs, .notTaken: .setAside
+      case .ignored: .ignored(part.units[unit].verdicts[device].verdict)
       }
     }
   }
@@ -224,9 +228,7 @@ struct TableRows {
     let head = TableRow(
       name: owner.map { "\(printable($0.name)) \(printable($0.version))" } ?? printable(package.name),
       isPackage: true, modules: moduleCount(units),
-      cells: package.verdicts.map { verdict in
-        verdict.standings.allSatisfy { $0 == .forOtherGPUs } ? .setAside : .verdict(verdict.verdict)
-      })
+      cells: package.verdicts.map(\.cell))
     let groups = Dictionary(grouping: units) { cells(of: $0) }.values.sorted { $0[0] < $1[0] }
     guard groups.count > 1, showsLibraries else { return [head] }
     let folder = owner?.environment ?? package.environment ?? Path("")
@@ -277,6 +279,14 @@ struct TableRows {
     default: return nil
     }
     return Fold(folder: file.path.parent, format: file.format, cells: cells(of: unit))
+  }
+}
+
+extension PackageVerdict {
+  /// What the row of the package says.
+  fileprivate var cell: TableRow.Cell {
+    if let ignored { return .ignored(ignored.code) }
+    return !standings.isEmpty && standings.allSatisfy { $0 == .forOtherGPUs } ? .setAside : .verdict(verdict)
   }
 }
 

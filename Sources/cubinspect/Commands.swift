@@ -154,7 +154,7 @@ extension Flag {
       not know. A row that it knows is replaced. A file with whole tables, as the package cubinspect-data has it, takes \
       the place of the program's. May be given several times; Docs/Data.md describes the files.
       """,
-    group: "Tables", variables: .none)
+    group: "Tables", settings: .none)
   static let failOnLoss = Flag(
     "fail-on", .value("LOSS"),
     values: .suggestions(["never", "lost"] + Loss.allCases.map(\.rawValue)),
@@ -162,7 +162,7 @@ extension Flag {
       Exit with status 1 when this was lost: library, target, kernel, gpu or driver, several separated by commas, or lost \
       for any of them. A PTX version counts as driver.
       """,
-    defaultValue: "never", group: "What to compare")
+    defaultValue: "never", group: "What to compare", settings: .ofCommand)
   static let noKernels = Flag(
     "no-kernels",
     documentation: """
@@ -176,21 +176,21 @@ extension Flag {
       Write the result as text or json, to FILE or to standard output. May be given several times: \
       -o text -o json=report.json does both.
       """,
-    defaultValue: "text", group: "Output", variables: .ofCommand)
+    defaultValue: "text", group: "Output", settings: .writesFiles)
   static let kernelsOutput = Flag(
     "output", short: "o", .repeated("FORMAT[=FILE]"), values: .suggestions(["text", "json", "csv", "tsv"]),
     documentation: """
       Write the result as text or json, or as csv or tsv with a line for each kernel and target, to FILE or to standard \
       output. May be given several times: -o text -o csv=kernels.csv does both.
       """,
-    defaultValue: "text", group: "Output", variables: .ofCommand)
+    defaultValue: "text", group: "Output", settings: .writesFiles)
   static let tableOutput = Flag(
     "output", short: "o", .repeated("FORMAT[=FILE]"),
     values: .suggestions(["text", "markdown", "csv", "tsv", "json"]),
     documentation: """
       Write the table as text, markdown, csv, tsv or json, to FILE or to standard output. May be given several times.
       """,
-    defaultValue: "text", group: "Output", variables: .ofCommand)
+    defaultValue: "text", group: "Output", settings: .writesFiles)
   static let scanOutput = Flag(
     "output", short: "o", .repeated("FORMAT[=FILE]"),
     values: .suggestions(Output.Format.allCases.map(\.rawValue)),
@@ -199,9 +199,9 @@ extension Flag {
       form for other tools: ndjson, csv and tsv (a line for each library and GPU), markdown (for a job's summary or a comment), \
       html (one page), sarif, junit, cyclonedx (a bill of materials). May be given several times: -o text -o json=report.json does both.
       """,
-    defaultValue: "text", group: "Output", variables: .ofCommand)
+    defaultValue: "text", group: "Output", settings: .writesFiles)
   static let sarifLocation = Flag(
-    "sarif-location", .value("FILE"), values: .files,
+    "sarif-location", .value("FILE"), values: .suggestions(["Dockerfile"]),
     documentation: """
       Let every result of -o sarif point to FILE, a path in the repository, and name what was scanned in its message: \
       for images, whose files are in no repository.
@@ -214,7 +214,7 @@ extension Flag {
   static let factsFile = Flag(
     "output", short: "o", .value("FILE"), values: .files,
     documentation: "Write the facts into FILE, which appears whole or not at all.",
-    defaultValue: "standard output", group: "Output", variables: .ofCommand)
+    defaultValue: "standard output", group: "Output", settings: .writesFiles)
   static let compact = Flag(
     "compact",
     documentation: """
@@ -243,7 +243,7 @@ extension Flag {
     documentation: "Only wheels for this processor.",
     defaultValue: "that of the GPU where it is part of one, else x86_64", group: "What to judge for")
   static let json = Flag(
-    "json", documentation: "The same as -o json.", group: "Output", variables: .none)
+    "json", documentation: "The same as -o json.", group: "Output", settings: .none)
   static let limit = Flag(
     "limit", .repeated("NAME=VALUE"),
     values: .suggestions(ArchiveLimits.Name.allCases.map { "\($0.rawValue)=\(defaultLimit($0))" }),
@@ -254,7 +254,7 @@ extension Flag {
       """
         + ArchiveLimits.Name.allCases.map { "  \($0.rawValue)=\(defaultLimit($0))\n    \($0.meaning)" }
         .joined(separator: "\n"),
-    group: "Archives and images")
+    group: "Archives and images", settings: .variable)
   private static func defaultLimit(_ name: ArchiveLimits.Name) -> String {
     let value = ArchiveLimits()[name]
     return name.isSize ? ByteSize(value).description : "\(value)"
@@ -282,10 +282,10 @@ extension Flag {
   static let into = Flag(
     "into", .value("DIR"), values: .directories,
     documentation: "Write the files into this directory; it is made if it is missing.",
-    group: "Where to write", variables: .ofCommand)
+    group: "Where to write", settings: .writesFiles)
   static let force = Flag(
     "force", documentation: "Replace files that are there already.", group: "Where to write",
-    variables: .ofCommand)
+    settings: .writesFiles)
 
   static let color = Flag(
     "color", .value("WHEN"), values: .choices(["auto", "always", "never"]),
@@ -297,6 +297,13 @@ extension Flag {
       Write nothing but errors to standard error: no progress and no summary, which are shown there on a terminal only.
       """,
     group: "General")
+  static let config = Flag(
+    "config", .value("FILE"), values: .files,
+    documentation: """
+      Take options, and what is ignored, from this TOML file, or from [tool.cubinspect] of a pyproject.toml; none leaves out \
+      what would be found. The command config explains it.
+      """,
+    defaultValue: "cubinspect.toml or pyproject.toml here, or above", group: "General", settings: .variable)
   static let help = Flag(
     "help", short: "h", documentation: "Explain the command and exit.", group: "General",
     replacesCommand: true)
@@ -664,15 +671,37 @@ extension Command {
     ])
 
   static let config = Command(
-    "config", summary: "Show which options environment variables set, and for which commands.",
+    "config", summary: "Show which options a configuration file and environment variables set.",
     discussion: """
-      Every option can be set by an environment variable, whose name is its own in capitals: CUBINSPECT_GPU=A100 stands for \
-      --gpu A100 in every command that has this option, and CUBINSPECT_SCAN_GPU=A100 in scan alone. What is typed wins, then \
-      the variable of the command. A switch is set by 1 and not by 0. Several values of an option that may be given several \
-      times stand on lines of their own. The options that write files have variables with the name of a command only: \
-      CUBINSPECT_SCAN_OUTPUT, CUBINSPECT_EXTRACT_INTO.
+      What is typed wins, then an environment variable, then the configuration file.
+
+      The file is cubinspect.toml in the working directory or the nearest folder above it that has one, or the table \
+      [tool.cubinspect] of a pyproject.toml; or the one that --config names. Options stand in it by their names, those of one \
+      command in a table of its name. Paths start from the folder of the file. Options that write files, limits and --data are not set by it.
+
+        gpu = ["H100", "A100"]
+        driver = "535"
+        fail-on = "partial"
+
+        [scan]
+        require = ["sm_80,sm_90"]
+
+        [[ignore]]
+        package = "flash-attn"
+        gpu = "V100"
+        reason = "used for training only, which runs on H100"
+
+      What [[ignore]] names does not count for the answers of scan, check and explain, nor for the exit status, and stays \
+      visible in every report with its reason. It names a package, a library (a name, or a path with a slash), or a check by \
+      its id, as -o json has it, or requirement for what --require asks; * stands for any characters. gpu limits it to GPUs, and \
+      until = "2027-03-31" to the time up to that day. What could not be read is not ignored.
+
+      Every option can also be set by an environment variable, whose name is its own in capitals: CUBINSPECT_GPU=A100 stands for \
+      --gpu A100 in every command that has this option, and CUBINSPECT_SCAN_GPU=A100, which wins, in scan alone. A switch \
+      is set by 1 and not by 0. Several values of an option that may be given several times stand on lines of their own. The \
+      options that write files have variables with the name of a command only: CUBINSPECT_SCAN_OUTPUT, CUBINSPECT_EXTRACT_INTO.
       """,
-    flags: [.tableOutput, .json], examples: [Example("What is in force here?", "cubinspect config")])
+    flags: [.tableOutput, .json, .data], examples: [Example("What is in force here?", "cubinspect config")])
 
   static let help = Command(
     "help", summary: "Explain a command.",
@@ -707,7 +736,7 @@ extension Command {
 
       Without a COMMAND it checks the Python environment that is active here, for the GPUs of this machine.
       """,
-    flags: [.color, .quiet, .help, .version],
+    flags: [.color, .quiet, .config, .help, .version],
     examples: [
       Example("Does what is here run on the GPUs of this machine?", "cubinspect"),
       Example("On which current GPUs does this PyTorch run?", "cubinspect scan torch/lib"),
@@ -736,7 +765,7 @@ extension Command {
         entries: [
           .init(
             "CUBINSPECT_...",
-            "Every option: CUBINSPECT_GPU stands for --gpu of all commands, CUBINSPECT_SCAN_GPU for that of scan. The command config explains it, and shows what is set."
+            "Every option: CUBINSPECT_GPU stands for --gpu of all commands, CUBINSPECT_SCAN_GPU for that of scan. The command config explains it, and the configuration file, and shows what is set."
           ),
           .init("NO_COLOR", "When set and not empty, text is not coloured, unless --color asks for it."),
           .init(

@@ -1,22 +1,30 @@
+import Assessment
 import Bytes
 import CommandLineSyntax
 import Report
 
-/// `cubinspect config`: which options environment variables set.
+/// `cubinspect config`: which options environment variables and the configuration file set, and what that ignores.
 struct ConfigCommand {
   private let output: MatrixOutput
 
   init(_ arguments: ParsedArguments) throws(UsageError) {
-    let settings = Setting.all
+    let configuration = arguments.configuration
+    let settings = Setting.all(configuration)
+    let rules = configuration == nil ? [] : try arguments.ignoreRules(try arguments.tables)
+    let title =
+      configuration.map { "What \($0.name) and environment variables set." }
+      ?? (settings.isEmpty
+        ? "No option is set by an environment variable, and there is no \(ConfigurationFile.fileName)."
+        : "Options that environment variables set.")
     var matrix = Matrix(
-      "config",
-      settings.isEmpty
-        ? "No option is set by an environment variable." : "Options that environment variables set.",
-      ["option", "value", "variable", "commands"],
+      "config", title, ["option", "value", "from", "commands"],
       settings.map { setting in
         let commands = setting.isOfAll ? "all" : setting.commands.joined(separator: ", ")
-        return (["--\(setting.option)", setting.value, setting.variable, commands], setting.variable)
-      })
+        return (["--\(setting.option)", setting.value, setting.source, commands], setting.source)
+      }
+        + rules.map { rule in
+          (["ignored", "\(rule.subject): \(rule.reason)", rule.source, "scan, check, explain"], rule.source)
+        })
     matrix.whenEmpty = nil
     output = try MatrixOutput(arguments, matrix)
   }
@@ -30,11 +38,11 @@ struct ConfigCommand {
   }
 }
 
-/// An option, the variable that sets it, and the commands for which it does.
+/// An option, the variable or the file that sets it, and the commands for which it does.
 private struct Setting {
   var option: String
   var value: String
-  var variable: String
+  var source: String
   var commands: [String]
 
   private static let program = Command.cubinspect
@@ -50,25 +58,32 @@ private struct Setting {
   }
 
   /// All that are in force, in the order of the commands and their options.
-  static var all: [Setting] {
+  static func all(_ configuration: Configuration?) -> [Setting] {
     var settings: [Setting] = []
     for (command, flag) in options {
-      guard let (variable, value) = setting(of: flag, in: command) else { continue }
-      if let known = settings.firstIndex(where: { $0.variable == variable }) {
+      guard let (source, value) = setting(of: flag, in: command, configuration) else { continue }
+      if let known = settings.firstIndex(where: { $0.source == source }) {
         settings[known].commands.append(command)
       } else {
-        settings.append(
-          Setting(option: flag.long, value: value.text, variable: variable, commands: [command]))
+        settings.append(Setting(option: flag.long, value: value, source: source, commands: [command]))
       }
     }
     return settings
   }
 
-  /// The variable that sets an option, with its value; nil where none does. That of `--data` adds to what is typed.
-  private static func setting(of flag: Flag, in command: String) -> (variable: String, value: Argument)? {
-    guard flag == .data else { return program.setting(of: flag, in: command, by: Terminal.variable) }
-    let value = Terminal.variable(DataFile.variable).flatMap { $0.bytes.isEmpty ? nil : $0 }
-    return value.map { (DataFile.variable, $0) }
+  /// The variable that sets an option, or else the file, with the value; nil where neither does. The variable of `--data` adds
+  /// to what is typed.
+  private static func setting(of flag: Flag, in command: String, _ configuration: Configuration?)
+    -> (source: String, value: String)?
+  {
+    if flag == .data {
+      let value = Terminal.environment(DataFile.variable)
+      if !value.isEmpty { return (DataFile.variable, value) }
+    } else if let (variable, value) = program.setting(of: flag, in: command, by: Terminal.variable) {
+      return (variable, value.text)
+    }
+    guard let configuration, let setting = configuration.setting(of: flag, in: command) else { return nil }
+    return (configuration.name(of: setting), setting.value.words)
   }
 
   /// The names of all variables that set something.

@@ -25,7 +25,8 @@ enum Cubinspect {
 
   private static func run(_ arguments: [Argument]) -> ExitStatus {
     do throws(UsageError) {
-      let parsed = try Command.cubinspect.parse(arguments, environment: Terminal.variable)
+      let parsed = try Command.cubinspect.parse(
+        arguments, environment: Terminal.variable, configuration: ConfigurationFile.read)
       let command = parsed.commandPath.dropFirst().first
       if parsed.has(.version) {
         return Terminal.write(

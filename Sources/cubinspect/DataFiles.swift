@@ -150,9 +150,7 @@ extension TableSet {
 
   /// Says once that the tables are old, where they are.
   fileprivate func reportAge() {
-    // Of reproducible builds: what it says is the time.
-    let seconds = Int(Terminal.environment("SOURCE_DATE_EPOCH")) ?? time(nil)
-    guard seconds / 86_400 - date.daysSince1970 > Self.daysUntilOld,
+    guard Terminal.secondsSince1970 / 86_400 - date.daysSince1970 > Self.daysUntilOld,
       !Self.isAgeReported.exchange(true, ordering: .relaxed)
     else { return }
     Terminal.report("the tables of \(date) are more than half a year old; for newer ones: \(Self.update)")

@@ -37,7 +37,7 @@ struct ExplainCommand {
     }
     let facts = isInput ? TargetFacts(words[0].text, by: tables) : nil
     if let flag = [Flag.gpu, .driver, .host, .package].first(where: {
-      arguments.has($0) && (facts == nil || $0 == .package)
+      arguments.isTyped($0) && (facts == nil || $0 == .package)
     }) {
       throw refuse(
         facts == nil

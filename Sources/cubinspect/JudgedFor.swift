@@ -14,8 +14,12 @@ struct JudgedFor {
 
   init(_ arguments: ParsedArguments, _ tables: TableSet) throws(UsageError) {
     let host = try Self.host(tables, arguments)
-    driver = try Self.driver(tables, arguments) ?? host?.driver
-    let queries = arguments.values(of: .gpu)
+    // What is typed wins over what a variable or a file says.
+    func values(of flag: Flag) -> [Argument] {
+      arguments.isTyped(.host) && !arguments.isTyped(flag) ? [] : arguments.values(of: flag)
+    }
+    driver = try Self.driver(values(of: .driver).last, tables, arguments) ?? host?.driver
+    let queries = values(of: .gpu)
     for query in queries {
       let names = GPUCatalogue.queries(in: query.text)
       guard !names.isEmpty else { throw arguments.invalid(.gpu, query, "name a GPU, such as A100") }
@@ -88,10 +92,10 @@ struct JudgedFor {
   }
 
   /// The driver that `--driver` names, or that of this machine; nil without one.
-  private static func driver(_ tables: TableSet, _ arguments: ParsedArguments) throws(UsageError)
-    -> DriverVersion?
+  private static func driver(_ value: Argument?, _ tables: TableSet, _ arguments: ParsedArguments)
+    throws(UsageError) -> DriverVersion?
   {
-    guard let value = arguments.value(of: .driver) else { return nil }
+    guard let value else { return nil }
     if value.text == auto {
       do throws(DetectedHost.Failure) {
         return try DriverProbe.host(by: tables).driver

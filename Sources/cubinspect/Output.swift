@@ -49,7 +49,7 @@ struct Output {
     _ arguments: ParsedArguments, reading inputs: [Path] = [], making folder: Path? = nil
   ) throws(UsageError) -> [Output] {
     // What is typed wins, and --json is a way to type --output.
-    let isReplaced = arguments.has(.json) && arguments.variable(of: .output) != nil
+    let isReplaced = arguments.has(.json) && arguments.source(of: .output) != nil
     let values = isReplaced ? [] : arguments.values(of: .output)
     let formats: [Format] =
       switch arguments.commandPath.last {
@@ -188,7 +188,7 @@ extension ParsedArguments {
 
   /// A usage error about the value of a flag.
   func invalid(_ flag: Flag, _ value: Argument, _ why: String) -> UsageError {
-    let name = variable(of: flag) ?? "--\(flag.long)"
+    let name = source(of: flag) ?? "--\(flag.long)"
     return UsageError(.other("\(name) \(value): \(why)"), commandPath: commandPath)
   }
 

@@ -11,7 +11,7 @@ import Stack
 /// `cubinspect scan`.
 struct ScanCommand {
   private let fetched: Fetched
-  private let question: Question
+  private var question: Question
   private let images: [ImageConfiguration]
   private let failLevel: FailLevel
   private let scanner: Scanner
@@ -21,6 +21,7 @@ struct ScanCommand {
   private let tool: Tool
   private let sarifLocation: String?
   private let here: ScanReport.Here?
+  private let configuration: String?
 
   init(_ arguments: ParsedArguments) throws(UsageError) {
     let tables = try arguments.tables
@@ -41,6 +42,7 @@ struct ScanCommand {
     tool = arguments.tool(tables)
     images = try arguments.images
     self.here = here
+    configuration = arguments.usedConfiguration
 
     var requirements = Requirements()
     for value in arguments.values(of: .require) {
@@ -60,6 +62,7 @@ struct ScanCommand {
     question = Question(
       devices: target.requested(by: tables), namesDevices: target.namesDevices, requirements: requirements,
       tables: tables)
+    question.ignores = try arguments.ignoreRules(tables)
     let level = arguments.value(of: .failOn).flatMap { FailLevel(rawValue: $0.text) }
     failLevel = level ?? (target.namesDevices ? .incompatible : .never)
     // At last, when nothing is wrong with the command line.
@@ -106,7 +109,7 @@ struct ScanCommand {
 
   func run() -> ExitStatus {
     let start = ContinuousClock.now
-    let report = ScanReport(assessment(), here: here)
+    let report = ScanReport(assessment(), here: here, configuration: configuration)
     let elapsed = ContinuousClock.now - start
     let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
     let isWritten = outputs.write(style) { format, style in

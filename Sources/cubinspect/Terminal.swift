@@ -22,6 +22,9 @@ enum Terminal {
   /// Whether escape sequences mean nothing to the terminal.
   static var isDumb: Bool { environment("TERM") == "dumb" }
 
+  /// Now; of reproducible builds what `SOURCE_DATE_EPOCH` says.
+  static var secondsSince1970: Int { Int(environment("SOURCE_DATE_EPOCH")) ?? time(nil) }
+
   /// Now, in the time of the machine: `2026-11-29T17:03:37`.
   static var timestamp: String {
     var seconds = time(nil)

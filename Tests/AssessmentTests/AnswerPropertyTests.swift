@@ -31,6 +31,8 @@ import Testing
 /// 14. Another image in a portable module never makes an answer worse.
 /// 15. Naming a driver never makes an answer better, and under the oldest driver that is recommended the answer is the
 ///     same as without one, as far as that driver tells.
+/// 16. A rule that names nothing ignores nothing. What a package is ignored for changes no verdict on the code of another,
+///     makes no answer worse, and is told; all that still counts keeps 1 to 12.
 @Suite struct AnswerPropertyTests {
   static let stacksPerSeed = 40
 
@@ -81,6 +83,43 @@ import Testing
         checkAnswer(answers[device], assessor, own, device, name)
         for index in assessor.packages.indices { checkPackage(index, assessor, own, device, name) }
         checkRequirements(assessor, device, name)
+      }
+    }
+  }
+
+  @Test(arguments: 0..<8 as Range<UInt64>)
+  func whatIsIgnoredDoesNotCount(_ seed: UInt64) {
+    forEachStack(seed) { generator, stack, name in
+      let view = stack.view()
+      var question = Question(
+        devices: stack.devices.map { RequestedDevice(query: $0.label, device: $0) }, namesDevices: true)
+      let before = ViewAssessment(view, question)
+      question.ignores = [IgnoreRule(package: "no-such-package", reason: "r", source: "s")]
+      let same = ViewAssessment(view, question)
+      #expect(same.answers.map(Gist.init) == before.answers.map(Gist.init), name)
+      #expect(same.checks == before.checks && same.ignored.isEmpty, name)
+
+      guard let chosen = before.packages.randomElement(using: &generator) else { return }
+      question.ignores = [IgnoreRule(package: chosen.distribution ?? chosen.name, reason: "r", source: "s")]
+      let after = ViewAssessment(view, question)
+      var assessor = Assessor(view, question)
+      let checks = assessor.checks()
+      let answers = assessor.answers(checks)
+      for device in stack.devices.indices {
+        let own = checks.filter { $0.device == nil || $0.device == device }
+        for index in assessor.packages.indices { checkPackage(index, assessor, own, device, name) }
+        checkRequirements(assessor, device, name)
+        #expect(Gist(answers[device]) == Gist(after.answers[device]), name)
+        let isWorse = [.no, .partly].contains(after.answers[device].kind)
+        #expect(!isWorse || [.no, .partly].contains(before.answers[device].kind), name)
+        for (old, new) in zip(before.packages, after.packages) {
+          let isChosen = (old.distribution ?? old.name) == (chosen.distribution ?? chosen.name)
+          #expect(new.verdicts[device].toldCode == old.verdicts[device].code, "\(name): \(old.name)")
+          #expect(!isChosen || new.verdicts[device].verdict == .noDeviceCode, "\(name): \(old.name)")
+          if isChosen, old.plain[device].code == .incompatible {
+            #expect(after.ignored.contains { $0.subject == old.name && $0.device == device }, name)
+          }
+        }
       }
     }
   }

@@ -13,7 +13,7 @@ import Testing
     let parsed = try parse(["pick", "oak"], ["FRUIT_RIPENESS": "green", "FRUIT_SORT": "size"])
     #expect(parsed.value(of: .ripeness) == "green")
     #expect(parsed.value(of: .sort) == "size")
-    #expect(parsed.variable(of: .ripeness) == "FRUIT_RIPENESS")
+    #expect(parsed.source(of: .ripeness) == "FRUIT_RIPENESS")
     #expect(parsed.positionals == ["oak"])
   }
 
@@ -22,7 +22,7 @@ import Testing
     #expect(try parse(["pick", "oak"], variables).value(of: .ripeness) == "rotten")
     let typed = try parse(["pick", "oak", "-r", "ripe"], variables)
     #expect(typed.values(of: .ripeness) == ["ripe"])
-    #expect(typed.variable(of: .ripeness) == nil)
+    #expect(typed.source(of: .ripeness) == nil)
   }
 
   @Test(arguments: [("1", 1), ("true", 1), ("ON", 1), ("0", 0), ("no", 0), ("", 0)])

@@ -7,9 +7,11 @@ extension Flag {
     documentation: "How ripe it must be. Anything riper is kept too.", defaultValue: "ripe", group: "Taste")
   static let output = Flag(
     "output", short: "o", .repeated("FORMAT[=FILE]"), values: .suggestions(["text", "json"]),
-    documentation: "Write the result.", variables: .ofCommand)
+    documentation: "Write the result.", settings: .writesFiles)
   static let peel = Flag("peel", short: "p", documentation: "Take the skin off.")
   static let sort = Flag("sort", .optionalValue("KEY"), documentation: "Sort the fruit.")
+  static let basket = Flag(
+    "basket", .repeated("FILE"), values: .files, documentation: "Into what.", isHidden: true)
   static let secret = Flag("secret", documentation: "Not for everyone.", isHidden: true)
   static let verbose = Flag("verbose", short: "v", documentation: "Say more.", group: "General")
   static let help = Flag(
@@ -21,7 +23,7 @@ extension Command {
     "pick", summary: "Pick fruit from trees.",
     discussion: "Trees are climbed one after the other.\n\nTable:\n  apple   red",
     positionals: [Positional("TREE", .oneOrMore, values: .files, documentation: "A tree.")],
-    flags: [.size, .ripeness, .output, .peel, .sort, .secret],
+    flags: [.size, .ripeness, .output, .peel, .sort, .basket, .secret],
     examples: [Example("The big ones:", "fruit pick --size big 'old tree'")])
   static let swap = Command(
     "swap", summary: "Swap two fruits.",

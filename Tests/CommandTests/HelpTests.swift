@@ -83,7 +83,7 @@ struct HelpTests {
         "details", "jobs",
       ],
     ]
-    let common = ["json", "color", "quiet", "help", "version"]
+    let common = ["json", "color", "quiet", "config", "help", "version"]
     let manual = try Program.run("man").text.replacing("\\-", with: "-")
     for (command, options) in own {
       let help = try Program.run("help", command).text

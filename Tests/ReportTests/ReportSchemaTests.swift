@@ -182,7 +182,8 @@ struct ReportSchemaTests {
   /// What is under some paths, for two GPUs.
   private static func judged(
     _ paths: [Path], _ gpus: [String] = ["V100", "A100"], driver: String = "535.54.03",
-    requirements: String? = nil, images: [ImageConfiguration] = [], here: ScanReport.Here? = nil
+    requirements: String? = nil, images: [ImageConfiguration] = [], ignores: [IgnoreRule] = [],
+    here: ScanReport.Here? = nil
   ) throws -> [UInt8] {
     let devices = try gpus.map {
       RequestedDevice(
@@ -199,7 +200,8 @@ struct ReportSchemaTests {
       required.isExact = true
       required.rules.append(.init(targets: [.highestPTX]))
     }
-    let question = Question(devices: devices, namesDevices: true, requirements: required)
+    var question = Question(devices: devices, namesDevices: true, requirements: required)
+    question.ignores = ignores
     return ScanReport(Assessment(facts, question), here: here).json(tool)
   }
 
@@ -220,7 +222,10 @@ struct ReportSchemaTests {
     other.names = ["other:1"]
     other.variables = ["WHO=other"]
     return [
-      layout, try judged([Path(tree.write(builder.archive(), to: "image.tar"))]),
+      layout,
+      try judged(
+        [Path(tree.write(builder.archive(), to: "image.tar"))],
+        ignores: [IgnoreRule(library: "a.so", reason: "is not used", source: "cubinspect.toml")]),
       try judged([Path(tree.write(ImageBuilder.archive(of: [builder, other]), to: "images.tar"))]),
     ]
   }
@@ -537,7 +542,9 @@ struct ReportSchemaTests {
     #expect(listed("answerKind") == Set(Answer.Kind.allCases.map(\.rawValue)))
     #expect(listed("reason", "properties", "code") == Set(Reason.Code.allCases.map(\.rawValue)))
     #expect(listed("rootKind") == Set(View.Kind.allCases.map(\.rawValue)))
-    let standings: [Standing] = [.cached, .counts, .forOtherGPUs, .notTaken(unit: 0), .withoutCode]
+    let standings: [Standing] = [
+      .cached, .counts, .forOtherGPUs, .ignored, .notTaken(unit: 0), .withoutCode,
+    ]
     #expect(
       listed("libraryVerdict", "properties", "standing")
         == Set(standings.map(\.name)))

@@ -6,11 +6,13 @@ import Stack
 extension Assessor {
   /// The checks about the device code itself: they tell the verdicts on the packages that stand.
   func deviceCodeChecks() -> [Check] {
-    packages.flatMap { package in
-      devices.indices.flatMap { device in
-        [codeCheck(package, device)].compactMap { $0 } + driverLimits(package, device)
-      }
-    } + facts.torches.compactMap { flagsContents($0) }
+    packages.flatMap { package in devices.indices.flatMap { codeChecks(package, $0) } }
+      + facts.torches.compactMap { flagsContents($0) }
+  }
+
+  /// The checks about the code of one package on one device.
+  func codeChecks(_ package: AssessedPackage, _ device: Int) -> [Check] {
+    [codeCheck(package, device)].compactMap { $0 } + driverLimits(package, device)
   }
 
   private func check(
@@ -58,8 +60,8 @@ extension Assessor {
     let missing = others.isEmpty ? nil : "\(names(others)) \(others.count == 1 ? "is" : "are") for other GPUs"
     switch verdict.code {
     case .noDeviceCode:
-      guard package.isTorch, let torch = environment(of: package)?.torch,
-        torch.cuda != nil
+      guard package.isTorch, let torch = environment(of: package)?.torch, torch.cuda != nil,
+        package.verdicts[device].ignored == nil
       else { return nil }
       return Check(
         id, .unknown, subject: name, device: device, environment: package.environment,
@@ -119,7 +121,7 @@ extension Assessor {
   /// Whether a package is NVIDIA's and there are programs, which call it for some of their work.
   private func isCalledByOthers(_ package: AssessedPackage, _ device: Int) -> Bool {
     package.isBrought
-      && packages.contains { !$0.isBrought && ($0.verdicts[device].code != .noDeviceCode || $0.isTorch) }
+      && packages.contains { !$0.isBrought && ($0.verdicts[device].toldCode != .noDeviceCode || $0.isTorch) }
   }
 
   /// `sm_50 to sm_90`: what some units carry.
@@ -203,7 +205,11 @@ extension Assessor {
           let own = package.units.map { units[$0] }
           let plain = own.map { $0.plain[index] }
           let driven = own.map { $0.code.verdict(on: device, kernels: $0.kernels) }
-          counting = rule.judge(plain, plain: plain, driven: driven).counting
+          counting =
+            rule.judge(
+              plain, plain: plain, driven: driven,
+              ignoring: package.ignored.isEmpty ? [:].keys : package.ignored[index].keys
+            ).counting
         }
         part.units = counting.map { package.units[$0] }.filter { units[$0].code.dependsOnDriver(by: tables) }
         let verdicts = part.units.map { units[$0].code.verdict(on: device, kernels: units[$0].kernels) }

@@ -37,7 +37,7 @@ extension Assessor {
       let fails =
         next.driverChecks().filter { check in
           check.status == .fail && check.id.dependsOnDriver || check.status == .warn && check.id == .driverGPU
-        } + next.compilationsThatDriversFail()
+        }.filter { next.ignoreRule(for: $0) == nil } + next.compilationsThatDriversFail()
       if fails.isEmpty, next.driverFailures(on: next.devices).isEmpty { return demand(driver) }
       (assessor, failed, isFirst) = (next, fails, false)
     }

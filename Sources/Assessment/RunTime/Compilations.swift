@@ -187,13 +187,16 @@ extension Assessor {
   /// The failed checks of the driver against what is compiled at run time, with the drivers that the devices have now.
   func compilationsThatDriversFail() -> [Check] {
     var seen: Set<[CompilationRule.Outcome]> = []
-    return compilations.filter { $0.row.uses == nil && seen.insert($0.outcomes).inserted }.flatMap {
-      compilation in
+    let distinct = compilations.filter {
+      $0.row.uses == nil && (seen.insert($0.outcomes).inserted || !ignores.isEmpty)
+    }
+    return distinct.flatMap { compilation in
       devices.indices.compactMap { device in
         guard case .fails(let failure) = verdict(of: compilation, on: device), failure.isByDriver else {
           return nil
         }
-        return check(compilation, failure, device)
+        let check = check(compilation, failure, device)
+        return ignoreRule(for: check) == nil ? check : nil
       }
     }
   }

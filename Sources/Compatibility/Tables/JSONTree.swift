@@ -1,8 +1,8 @@
-import Bytes
+package import Bytes
 import FoundationEssentials
 
 /// A JSON document.
-enum JSONTree: Codable {
+package enum JSONTree: Codable {
   case null
   case bool(Bool)
   case integer(Int)
@@ -11,7 +11,7 @@ enum JSONTree: Codable {
   case array([JSONTree])
   case object([String: JSONTree])
 
-  init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()
     if container.decodeNil() {
       self = .null
@@ -30,7 +30,7 @@ enum JSONTree: Codable {
     }
   }
 
-  func encode(to encoder: any Encoder) throws {
+  package func encode(to encoder: any Encoder) throws {
     var container = encoder.singleValueContainer()
     switch self {
     case .null: try container.encodeNil()
@@ -70,7 +70,7 @@ extension JSONTree {
   /// Reads a document.
   ///
   /// - Throws: a problem with the line of the first thing that does not belong there.
-  init(document: [UInt8]) throws(Problem) {
+  package init(document: [UInt8]) throws(Problem) {
     var reader = Reader(bytes: document)
     self = try reader.value(depth: 0)
     guard reader.next() == nil else { throw reader.problem(expected: "the end of the document") }

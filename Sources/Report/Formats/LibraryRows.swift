@@ -53,7 +53,8 @@ extension ScanReport {
           body(
             LibraryRow(
               part: part, device: requested, package: package, unit: nil,
-              verdict: package.verdicts[device].verdict, standing: .counts))
+              verdict: package.verdicts[device].told,
+              standing: package.verdicts[device].ignored == nil ? .counts : .ignored))
         }
       }
     }

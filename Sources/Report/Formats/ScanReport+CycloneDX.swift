@@ -98,7 +98,10 @@ extension ScanReport {
       ]
     }
     for (name, verdict) in zip(gpuNames, package.verdicts) {
-      component.properties.append(("cubinspect:verdict:\(name)", verdict.verdict.rawValue))
+      component.properties.append(("cubinspect:verdict:\(name)", verdict.told.rawValue))
+      if let rule = verdict.ignored?.rule {
+        component.properties.append(("cubinspect:ignored:\(name)", rule.reason))
+      }
       for reason in distinct(verdict.reasons.map(\.text)) {
         component.properties.append(("cubinspect:reason:\(name)", reason))
       }

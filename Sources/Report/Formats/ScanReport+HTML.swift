@@ -236,6 +236,7 @@ extension TableRow.Cell {
     switch self {
     case .verdict(let verdict): verdict.rawValue
     case .setAside: "setAside"
+    case .ignored: "ignored"
     }
   }
 }

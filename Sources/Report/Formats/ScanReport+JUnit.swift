@@ -15,7 +15,7 @@ extension ScanReport {
   public func junit(failingAt level: FailLevel, timestamp: String, seconds: Double) -> [UInt8] {
     var text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
     for (index, part) in assessment.views.enumerated() {
-      var suite = JUnitSuite(part, question, level)
+      var suite = JUnitSuite(part, question, level, ignored: ignored(in: part))
       if index == 0 { suite.add(assessment.rulesWithoutLibrary) }
       let name = part.name.asMarkup
       let time = index == 0 ? "\((seconds * 1000).rounded() / 1000)" : "0"
@@ -52,7 +52,7 @@ private struct JUnitSuite {
 
   private(set) var cases: [Case] = []
 
-  init(_ part: ViewAssessment, _ question: Question, _ level: FailLevel) {
+  init(_ part: ViewAssessment, _ question: Question, _ level: FailLevel, ignored: [IgnoredLine]) {
     for package in part.packages {
       for (device, verdict) in package.verdicts.enumerated() where verdict.verdict != .noDeviceCode {
         var item = Case(name: "\(package.name) on \(question.devices[device].device.label)")
@@ -79,6 +79,8 @@ private struct JUnitSuite {
         cases.append(item)
       }
     }
+    // They pass, because nobody wants them to fail, and say so.
+    cases += ignored.map { Case(name: "ignored: \($0.text)") }
     for entry in part.view.problems where entry.problem.isFailure {
       cases.append(
         Case(

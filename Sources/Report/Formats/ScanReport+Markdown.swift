@@ -15,7 +15,9 @@ extension ScanReport {
         text += "- \(answer.kind.mark) \(sentence(requested, answer).asMarkdown)\n"
       }
       text += demands(demand(on: [part]) + demandsOnLibraries(of: part))
-      text += plan(part) + (question.isAboutTargetsOnly ? "" : table(part)) + reasons(part) + problems(part)
+      text +=
+        plan(part) + (question.isAboutTargetsOnly ? "" : table(part)) + reasons(part) + ignored(part)
+        + problems(part)
     }
     text += demands(demandsWithoutLibrary)
     if assessment.views.isEmpty { text += "No CUDA device code found.\n" }
@@ -82,6 +84,16 @@ extension ScanReport {
     guard !text.isEmpty else { return "" }
     return
       "\n<details><summary>Why</summary>\n\n<pre>\n\(text.split(separator: "\n").map { String($0).asMarkdown }.joined(separator: "\n"))\n</pre>\n\n</details>\n"
+  }
+
+  private func ignored(_ part: ViewAssessment) -> String {
+    let lines = ignored(in: part)
+    guard !lines.isEmpty else { return "" }
+    var text =
+      "\n<details><summary>Ignored: \(grouped(lines.count))</summary>\n\n"
+      + lines.prefix(Self.foldedRows).map { "- \($0.text.asMarkdown)\n" }.joined()
+    if lines.count > Self.foldedRows { text += "- and \(grouped(lines.count - Self.foldedRows)) more\n" }
+    return text + "\n</details>\n"
   }
 
   private func problems(_ part: ViewAssessment) -> String {

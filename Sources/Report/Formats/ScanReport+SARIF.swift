@@ -36,6 +36,12 @@ extension ScanReport {
           writer.object("partialFingerprints") { $0.member("cubinspect/v1", result.fingerprint) }
           writer.member("ruleId", result.rule)
           writer.member("ruleIndex", rules.firstIndex { $0.id == result.rule } ?? 0)
+          if let ignored = result.ignored {
+            writer.array("suppressions", of: [ignored]) { writer, rule in
+              writer.member("justification", "\(rule.reason) (\(rule.source))")
+              writer.member("kind", "external")
+            }
+          }
         }
         writer.object("tool") { writer in
           writer.object("driver") { writer in
@@ -76,6 +82,15 @@ extension ScanReport {
           SARIFResult(
             rule: "requirement", level: "error", part: part, path: unit.path,
             sentence: "\(part.shown(unit.path)) \(clause)", detail: nil, gpus: []))
+      }
+    }
+    for line in ignored(in: part) {
+      let finding = line.finding
+      for path in finding.paths.isEmpty ? [Path("")] : finding.paths {
+        results.append(
+          SARIFResult(
+            rule: finding.id, level: finding.status.level, part: part, path: path, sentence: finding.sentence,
+            detail: finding.detail, gpus: line.gpus, ignored: finding.rule))
       }
     }
     if part.view.paths == assessment.views.first?.view.paths {
@@ -131,6 +146,8 @@ private struct SARIFResult {
   var sentence: Sentence
   var detail: String?
   var gpus: [String]
+  /// The rule that says that it does not matter.
+  var ignored: IgnoreRule?
 
   /// What was named, and the file in it.
   private var place: String {
