@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import gzip
 import html.parser
 import io
 import json
 import os
 import pathlib
+import pty
+import struct
+import subprocess
+import termios
 import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 import pytest
-from fleets import FIXTURES, fleet, run, whole_facts
+from fleets import FIXTURES, command, fleet, run, whole_facts
 from registries import Image, Layer, Server, digest_of, image, layer
 
 import cubinspect
@@ -401,6 +406,34 @@ def test_forms(small: pathlib.Path) -> None:
     assert "| \\<d\\>:1 | linux/amd64 |" in run("report", str(small), "-o", "markdown")
     run("report", str(small), "-o", f"markdown={small.parent}/report.md", "-o", f"html={small.parent}/report.html")
     assert (small.parent / "report.md").read_text(encoding="utf-8").startswith("## How many")
+
+
+def test_tables_fit_into_a_terminal(small: pathlib.Path) -> None:
+    names = [f"registry.example/team/{'application-' * 5}{number}:1.0" for number in (1, 22)]
+    rows = [(name, 1234, f"{name} does not run") for name in names]
+    tables = [report.Table("breaks", "Images that break", ("image", "layers", "because"), rows, 3)]
+    whole = report.text(tables)
+    assert all(name in whole for name in names)
+    lines = report.text(tables, 80).splitlines()
+    assert max(map(len, lines[:-1])) == 80
+    # The ends tell long names from each other; what is short stays as it is.
+    assert lines[1].split() == ["image", "layers", "because"]
+    assert [" 1,234 " in line and "…" in line for line in lines[2:4]] == [True, True] and lines[2] != lines[3]
+    assert report.text(tables, 500) == whole
+    assert max(map(len, report.text(tables, 10).splitlines()[:-1])) == 8 + 6 + 8 + 3 * 2
+    # A terminal, and everything else.
+    words = command("report", str(small), "--question", "unread", "--driver", "580")
+    said = run(*words[3:])
+    master, terminal = pty.openpty()
+    try:
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 50, 0, 0))
+        subprocess.run([*words, "-o", "text", "-o", f"text={small.parent}/report.txt"], stdout=terminal, check=True)
+        shown = os.read(master, 1 << 16).decode().replace("\r\n", "\n")
+    finally:
+        os.close(master)
+        os.close(terminal)
+    assert max(map(len, shown.splitlines())) == 50 < max(map(len, said.splitlines()))
+    assert (small.parent / "report.txt").read_text(encoding="utf-8") == said
 
 
 class Page(html.parser.HTMLParser):

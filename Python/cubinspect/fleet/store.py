@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import gzip
 import importlib
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -144,6 +145,14 @@ class RemoteStore:
         except FileNotFoundError:
             return set()
         return _digests([name.rpartition("/")[2] for name in names], room)
+
+
+def why_missing(store: Store, digest: str) -> str:
+    """Why the store has no facts of something: why it could not be read, or that nobody has tried yet."""
+    try:
+        return str(json.loads(store.read(key(FAILED, digest)))["cause"])
+    except FileNotFoundError:
+        return "not read yet"
 
 
 def _digests(names: list[str], room: str) -> set[str]:
