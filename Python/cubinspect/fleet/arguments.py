@@ -36,16 +36,9 @@ def parser(run: Commands) -> argparse.ArgumentParser:
         "--store", required=True, help="the folder with everything that was read, or its URL for fsspec: s3://bucket/fleet"
     )
     store.add_argument("--plan", default="fleet", metavar="NAME", help="the name of the plan in the store (default: fleet)")
-    store.add_argument("--quiet", action="store_true", help="show no progress")
-
-    network = argparse.ArgumentParser(add_help=False)
-    network.add_argument(
-        "--patience", type=float, default=600, metavar="SECONDS",
-        help="how long a request that gets no further is tried again (default: 600)",
-    )  # fmt: skip
-    network.add_argument("--requests", type=_positive, metavar="N", help="at most N requests a second to each registry")
-    network.add_argument("--bandwidth", type=_positive, metavar="MB", help="at most so many megabytes a second from each registry")
-    network.add_argument("--plain-http", action="append", default=[], metavar="REGISTRY", help="a registry that speaks no TLS")
+    quiet = argparse.ArgumentParser(add_help=False)
+    quiet.add_argument("--quiet", action="store_true", help="show no progress")
+    network = _network(patience=600)
 
     reading = argparse.ArgumentParser(add_help=False)
     reading.add_argument(
@@ -56,7 +49,7 @@ def parser(run: Commands) -> argparse.ArgumentParser:
     reading.add_argument("--program", metavar="PATH", help="another program cubinspect than that of this package")
 
     command = commands.add_parser(
-        "plan", parents=[store, network],
+        "plan", parents=[store, quiet, network],
         help="list images, layers and files, and say what has to be read",
         description="Lists what belongs to a fleet, from the lists and manifests of registries alone, and says what of it has to be read.",
     )  # fmt: skip
@@ -74,7 +67,7 @@ def parser(run: Commands) -> argparse.ArgumentParser:
     command.set_defaults(run=run["plan"])
 
     command = commands.add_parser(
-        "work", parents=[store, network, reading],
+        "work", parents=[store, quiet, network, reading],
         help="read what the plan needs",
         description="Reads each layer of the plan once, as a stream, and keeps its facts. What is there is not read again.",
     )  # fmt: skip
@@ -88,7 +81,7 @@ def parser(run: Commands) -> argparse.ArgumentParser:
     command.set_defaults(run=run["work"])
 
     command = commands.add_parser(
-        "watch", parents=[store, network, reading],
+        "watch", parents=[store, quiet, network, reading],
         help="read what is new in the sources of the plan",
         description="Looks for tags that the sources of the plan have got since, adds them to it, and reads what they need.",
     )  # fmt: skip
@@ -96,7 +89,7 @@ def parser(run: Commands) -> argparse.ArgumentParser:
     command.set_defaults(run=run["watch"])
 
     command = commands.add_parser(
-        "judge", parents=[store],
+        "judge", parents=[store, quiet],
         help="say what runs where, as a dataset",
         description="Judges everything in the plan that was read, for each GPU with each driver and without one, and writes a "
         "dataset of Parquet files. No layer is read, and no registry is asked.",
@@ -114,7 +107,7 @@ def parser(run: Commands) -> argparse.ArgumentParser:
     command.set_defaults(run=run["judge"])
 
     command = commands.add_parser(
-        "gate", parents=[store, network],
+        "gate", parents=[store, quiet, network],
         help="say whether one image runs, or decide about pods",
         description="Answers from the store whether an image runs on some GPUs, and reads it where it is new; or listens as "
         "the endpoint of a ValidatingWebhookConfiguration of Kubernetes. Exit status with --image: 1 for an answer of --deny, else 2 where something is not known.",
@@ -134,6 +127,18 @@ def parser(run: Commands) -> argparse.ArgumentParser:
     command.set_defaults(run=run["gate"])
 
     command = commands.add_parser(
+        "pull", parents=[quiet, _network(patience=60)],
+        help="fetch one image",
+        description="Writes an image of a registry into a folder, as an OCI layout, which 'cubinspect scan oci:DIR' reads.",
+    )  # fmt: skip
+    command.add_argument("image", metavar="IMAGE", help="HOST/REPOSITORY:TAG or HOST/REPOSITORY@DIGEST; without a host, of Docker Hub")
+    command.add_argument("folder", metavar="DIR", help="a folder that is empty, or not there yet")
+    command.add_argument(
+        "--platform", metavar="OS/ARCH", help="of an image for several platforms this one (default: that of this machine)"
+    )
+    command.set_defaults(run=run["pull"])
+
+    command = commands.add_parser(
         "report",
         help="answer questions from a dataset",
         description="Answers ready questions from a dataset: " + ", ".join(one.name for one in reporting.QUESTIONS) + ".",
@@ -149,6 +154,19 @@ def parser(run: Commands) -> argparse.ArgumentParser:
                          help="text, markdown, csv (of one question) or html (one page); several times")  # fmt: skip
     command.set_defaults(run=run["report"])
     return whole
+
+
+def _network(patience: int) -> argparse.ArgumentParser:
+    """The arguments about registries."""
+    network = argparse.ArgumentParser(add_help=False)
+    network.add_argument(
+        "--patience", type=float, default=patience, metavar="SECONDS",
+        help=f"how long a request that gets no further is tried again (default: {patience})",
+    )  # fmt: skip
+    network.add_argument("--requests", type=_positive, metavar="N", help="at most N requests a second to each registry")
+    network.add_argument("--bandwidth", type=_positive, metavar="MB", help="at most so many megabytes a second from each registry")
+    network.add_argument("--plain-http", action="append", default=[], metavar="REGISTRY", help="a registry that speaks no TLS")
+    return network
 
 
 def _positive(text: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import io
 import json
 import os
@@ -11,12 +12,13 @@ import ssl
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Callable, Optional
 
 from cubinspect.fleet import on_ray, page
 from cubinspect.fleet import plan as planning
+from cubinspect.fleet import pull as pulling
 from cubinspect.fleet import report as reporting
 from cubinspect.fleet.admission import Decider, Rules, server
 from cubinspect.fleet.documents import visible
@@ -25,8 +27,8 @@ from cubinspect.fleet.judge import Judge, Question
 from cubinspect.fleet.on_ray import Recipe
 from cubinspect.fleet.plan import BYTES_PER_CORE_SECOND, Need, Plan, Planner
 from cubinspect.fleet.program import Program
-from cubinspect.fleet.progress import Line, size_text, time_text
-from cubinspect.fleet.references import is_digest, is_loopback
+from cubinspect.fleet.progress import Line, size_text, terminal_width, time_text
+from cubinspect.fleet.references import Reference, is_digest, is_loopback
 from cubinspect.fleet.registry import Clients, Network
 from cubinspect.fleet.store import FolderStore, Store, open_store
 from cubinspect.fleet.work import Outcome, Worker
@@ -195,6 +197,22 @@ def judge(options: argparse.Namespace) -> int:
     return 0
 
 
+def pull(options: argparse.Namespace) -> int:
+    stop = _stop_on_signals()
+    reference = Reference.parse(options.image)
+    manifest = pulling.pull(
+        reference,
+        Path(options.folder),
+        Clients(_network(options), stop),
+        platform=options.platform,
+        stop=stop,
+        line=Line(quiet=options.quiet),
+    )
+    print(f"{reference} for {manifest.platform}: {_count(len(manifest.layers), 'layer')}, "
+          f"{size_text(sum(layer.size for layer in manifest.layers))}; {manifest.digest}")  # fmt: skip
+    return 0
+
+
 # By --deny the answers for which it refuses.
 _DENIED: Mapping[str, frozenset[str]] = {
     "no": frozenset({"no"}), "partly": frozenset({"no", "partly"}), "never": frozenset(),
@@ -264,7 +282,9 @@ def _reload(gate: Gate, tell: Callable[[str], None]) -> None:
             tell(f"the plan cannot be read: {error}")
 
 
-_WRITERS = {"text": reporting.text, "markdown": reporting.markdown, "csv": reporting.comma_separated}
+_WRITERS: Mapping[str, Callable[[Iterable[reporting.Table]], str]] = {
+    "text": reporting.text, "markdown": reporting.markdown, "csv": reporting.comma_separated,
+}  # fmt: skip
 
 
 def report(options: argparse.Namespace) -> int:
@@ -280,7 +300,10 @@ def report(options: argparse.Namespace) -> int:
         if form == "html":
             page.write(folder, about, stream)
         else:
-            stream.write(reporting.report(folder, about, options.question, _WRITERS[form]))
+            writer = _WRITERS[form]
+            if form == "text" and not path:
+                writer = functools.partial(reporting.text, width=terminal_width(sys.stdout))
+            stream.write(reporting.report(folder, about, options.question, writer))
         if path:
             FolderStore(Path(path).parent).write(Path(path).name, stream.getvalue().encode("utf-8", "backslashreplace"))
         else:

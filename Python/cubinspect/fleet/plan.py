@@ -259,6 +259,17 @@ class Planner:
         """The plan of the same sources, for which only names that are new are looked at."""
         return self.make(known.sources, platform=known.platform, since=known.since, known=known, moved=moved)
 
+    def one(self, reference: Reference, platform: str) -> Plan:
+        """The plan of one image, for the platforms that match.
+
+        :raises RegistryError: it cannot be had, or there is none for them.
+        """
+        plan = Plan([str(reference)], platform)
+        self._add(plan, [reference], {}, True)
+        if not plan.images:
+            raise RegistryError(next(iter(plan.skipped.values()), f"{reference} has no image for {platform}"))
+        return plan
+
     def _references(self, pattern: Pattern, skipped: dict[str, str]) -> Iterator[Reference]:
         """The images that a pattern names. A repository without tags is in many registries, and is no failure."""
         if pattern.names_one_image:
@@ -319,7 +330,7 @@ class Planner:
         for row in mappings(document.get("manifests")):
             platform = _platform(mapping(row.get("platform")))
             # Statements about an image, such as its origin, are in its index too; their platform is unknown/unknown.
-            if platform.startswith("unknown/") or not fnmatch.fnmatchcase(platform, plan.platform):
+            if platform.startswith("unknown/") or not is_platform(platform, plan.platform):
                 continue
             try:
                 if not is_digest(row.get("digest")):
@@ -353,7 +364,7 @@ class Planner:
         if platform is None or since is not None:
             configuration = configuration_of(self._store, registry, reference.repository, config)
             platform = platform or _platform(configuration)
-            if not fnmatch.fnmatchcase(platform, plan.platform):
+            if not is_platform(platform, plan.platform):
                 return None
             if since is not None and (created(configuration) or since) < since:
                 return None
@@ -393,6 +404,11 @@ def parsed_date(text: str) -> Optional[datetime.datetime]:
     except ValueError:
         return None
     return date if date.tzinfo else date.replace(tzinfo=datetime.timezone.utc)
+
+
+def is_platform(platform: str, pattern: str) -> bool:
+    """Whether a platform is one that a pattern means, which stands for all variants where it names none."""
+    return fnmatch.fnmatchcase(platform, pattern) or fnmatch.fnmatchcase(platform, f"{pattern}/*")
 
 
 def _platform(document: Mapping[str, Any]) -> str:
