@@ -6,7 +6,6 @@ import contextlib
 import errno
 import json
 import os
-import signal
 import subprocess
 import tempfile
 import threading
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 import cubinspect
+from cubinspect._program import how_ended, said
 
 
 class ProgramFailure(Exception):
@@ -81,7 +81,7 @@ class Program:
         try:
             report: dict[str, Any] = json.loads(done.stdout)
         except ValueError:
-            raise ProgramFailure(_said(done.returncode, done.stderr)) from None
+            raise ProgramFailure(how_ended(done.returncode, "; ".join(said(done.stderr)))) from None
         return report
 
     def check(self, gpus: Sequence[str], drivers: Iterable[str]) -> dict[str, Any]:
@@ -158,14 +158,5 @@ def _result(status: int, path: str, messages: bytes) -> bytes:
     except FileNotFoundError:
         content = b""
     if status < 0 or not content:
-        raise ProgramFailure(_said(status, messages))
+        raise ProgramFailure(how_ended(status, "; ".join(said(messages))))
     return content
-
-
-def _said(status: int, messages: bytes) -> str:
-    text = messages.decode("utf-8", "backslashreplace").strip()
-    lines = [line[len("cubinspect: ") :] if line.startswith("cubinspect: ") else line for line in text.splitlines()]
-    said = "; ".join(line for line in lines if not line.startswith("Try 'cubinspect "))
-    if status < 0:
-        return f"the program was ended by {signal.Signals(-status).name}" + (f": {said}" if said else "")
-    return said or f"the program ended with status {status}"
