@@ -38,6 +38,8 @@ def parser(run: Commands) -> argparse.ArgumentParser:
     store.add_argument("--plan", default="fleet", metavar="NAME", help="the name of the plan in the store (default: fleet)")
     quiet = argparse.ArgumentParser(add_help=False)
     quiet.add_argument("--quiet", action="store_true", help="show no progress")
+    program = argparse.ArgumentParser(add_help=False)
+    program.add_argument("--program", metavar="PATH", help="another program cubinspect than that of this package")
     network = _network(patience=600)
 
     reading = argparse.ArgumentParser(add_help=False)
@@ -46,7 +48,6 @@ def parser(run: Commands) -> argparse.ArgumentParser:
         help="how many layers are read at the same time (default: one for each processor)",
     )  # fmt: skip
     reading.add_argument("--again", action="store_true", help="try again what this version could not read")
-    reading.add_argument("--program", metavar="PATH", help="another program cubinspect than that of this package")
 
     command = commands.add_parser(
         "plan", parents=[store, quiet, network],
@@ -67,7 +68,7 @@ def parser(run: Commands) -> argparse.ArgumentParser:
     command.set_defaults(run=run["plan"])
 
     command = commands.add_parser(
-        "work", parents=[store, quiet, network, reading],
+        "work", parents=[store, quiet, network, reading, program],
         help="read what the plan needs",
         description="Reads each layer of the plan once, as a stream, and keeps its facts. What is there is not read again.",
     )  # fmt: skip
@@ -81,7 +82,7 @@ def parser(run: Commands) -> argparse.ArgumentParser:
     command.set_defaults(run=run["work"])
 
     command = commands.add_parser(
-        "watch", parents=[store, quiet, network, reading],
+        "watch", parents=[store, quiet, network, reading, program],
         help="read what is new in the sources of the plan",
         description="Looks for tags that the sources of the plan have got since, adds them to it, and reads what they need.",
     )  # fmt: skip
@@ -89,7 +90,7 @@ def parser(run: Commands) -> argparse.ArgumentParser:
     command.set_defaults(run=run["watch"])
 
     command = commands.add_parser(
-        "judge", parents=[store, quiet],
+        "judge", parents=[store, quiet, program],
         help="say what runs where, as a dataset",
         description="Judges everything in the plan that was read, for each GPU with each driver and without one, and writes a "
         "dataset of Parquet files. No layer is read, and no registry is asked.",
@@ -103,11 +104,10 @@ def parser(run: Commands) -> argparse.ArgumentParser:
     command.add_argument("--team-label", default="team", metavar="LABEL", help="the label of images with their team (default: team)")
     command.add_argument("-o", required=True, dest="output", metavar="DATASET", help="the folder for the dataset")
     command.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="how many runs of the program at a time")
-    command.add_argument("--program", metavar="PATH", help="another program cubinspect than that of this package")
     command.set_defaults(run=run["judge"])
 
     command = commands.add_parser(
-        "gate", parents=[store, quiet, network],
+        "gate", parents=[store, quiet, network, program],
         help="say whether one image runs, or decide about pods",
         description="Answers from the store whether an image runs on some GPUs, and reads it where it is new; or listens as "
         "the endpoint of a ValidatingWebhookConfiguration of Kubernetes. Exit status with --image: 1 for an answer of --deny, else 2 where something is not known.",
@@ -123,7 +123,6 @@ def parser(run: Commands) -> argparse.ArgumentParser:
                          help="refuse for this answer and worse (default: no; never for pods, which are only warned)")  # fmt: skip
     command.add_argument("--seconds", type=_positive, default=5.0, metavar="N", help="let a pod in after N seconds without an answer")
     command.add_argument("--platform", default="linux/amd64", metavar="OS/ARCH", help="of an image for several platforms this one")
-    command.add_argument("--program", metavar="PATH", help="another program cubinspect than that of this package")
     command.set_defaults(run=run["gate"])
 
     command = commands.add_parser(

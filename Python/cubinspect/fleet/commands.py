@@ -66,8 +66,8 @@ def _stop_on_signals(program: Optional[Program] = None) -> threading.Event:
     return stop
 
 
-def _planner(options: argparse.Namespace, line: Line) -> Planner:
-    return Planner(open_store(options.store), Clients(_network(options), _stop_on_signals()), tell=line.tell)
+def _planner(options: argparse.Namespace, store: Store, line: Line) -> Planner:
+    return Planner(store, Clients(_network(options), _stop_on_signals()), tell=line.tell)
 
 
 def plan(options: argparse.Namespace) -> int:
@@ -77,7 +77,7 @@ def plan(options: argparse.Namespace) -> int:
     except (FileNotFoundError, ValueError):
         known = None
     line = Line(quiet=options.quiet)
-    made = _planner(options, line).make(options.sources, platform=options.platform, since=options.since, known=known)
+    made = _planner(options, store, line).make(options.sources, platform=options.platform, since=options.since, known=known)
     line.clear()
     planning.save(made, store, options.plan)
     _tell_plan(made, planning.need(made, store), options.output)
@@ -126,7 +126,8 @@ def _stored_plan(options: argparse.Namespace, store: Store) -> Plan:
 
 
 def work(options: argparse.Namespace) -> int:
-    return _read(options, _stored_plan(options, open_store(options.store)))
+    store = open_store(options.store)
+    return _read(options, store, _stored_plan(options, store))
 
 
 def watch(options: argparse.Namespace) -> int:
@@ -134,7 +135,7 @@ def watch(options: argparse.Namespace) -> int:
     plan = _stored_plan(options, store)
     line = Line(quiet=options.quiet)
     before = _names(plan)
-    plan = _planner(options, line).watch(plan, moved=options.moved)
+    plan = _planner(options, store, line).watch(plan, moved=options.moved)
     line.clear()
     planning.save(plan, store, options.plan)
     new = [name for one, name in _names(plan).items() if one not in before]
@@ -143,7 +144,7 @@ def watch(options: argparse.Namespace) -> int:
     if not new:
         print("Nothing is new.")
     options.shard = options.ray = None
-    return _read(options, plan)
+    return _read(options, store, plan)
 
 
 def _names(plan: Plan) -> dict[object, str]:
@@ -151,12 +152,12 @@ def _names(plan: Plan) -> dict[object, str]:
     return {**{image: image.name for image in plan.images}, **{file: file.path for file in plan.files}}
 
 
-def _read(options: argparse.Namespace, plan: Plan) -> int:
+def _read(options: argparse.Namespace, store: Store, plan: Plan) -> int:
     program = Program(options.program)
     stop = _stop_on_signals(program)
     line = Line(quiet=options.quiet)
     worker = Worker(
-        open_store(options.store),
+        store,
         program,
         Clients(_network(options), stop),
         jobs=max(1, options.jobs),
