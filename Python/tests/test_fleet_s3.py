@@ -15,9 +15,9 @@ from test_fleet_judge import query
 
 from cubinspect.fleet import store as stores
 from cubinspect.fleet.plan import load
-from cubinspect.fleet.store import StoreError, key, open_store
+from cubinspect.fleet.store import key, open_store
 
-pytest.importorskip("s3fs")
+s3fs = pytest.importorskip("s3fs")
 moto_server = pytest.importorskip("moto.server")
 boto3 = pytest.importorskip("boto3")
 
@@ -34,6 +34,8 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     }.items():  # fmt: skip
         monkeypatch.setenv(name, value)
     boto3.client("s3").create_bucket(Bucket="bucket")
+    # What is kept of another server.
+    s3fs.S3FileSystem.clear_instance_cache()
     yield "s3://bucket"
     server.stop()
 
@@ -86,5 +88,3 @@ def test_what_s3_refuses(bucket: str, monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setenv("HOME", str(tmp_path))
     said = run(*plan, f"{bucket}/fleet", status=2)
     assert "redentials" in said and said.count("\n") == 1
-    with pytest.raises(StoreError, match="redentials"):
-        open_store(f"{bucket}/fleet").has("plans/fleet.json.gz")

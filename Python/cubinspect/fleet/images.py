@@ -42,7 +42,7 @@ class Composer:
             manifest.config.digest: self._read(key(CONFIGS, manifest.config.digest), "its configuration"),
         }
         with tempfile.TemporaryDirectory(prefix="cubinspect-fleet-") as folder:
-            layout = Path(folder) / "image"
+            layout = Path(folder) / manifest.digest.replace(":", "-")
             write_layout(layout, manifest, blobs)
             layers = self._layers(manifest, Path(folder) / LAYERS)
             facts = self._program.image_facts(layout, layers)

@@ -31,10 +31,11 @@ class Program:
         :param timeout: seconds after which a run is ended.
         :raises FileNotFoundError: there is no such program.
         """
-        self.path = path or cubinspect.find_program()
+        # Whole paths, because it does not always run in this folder.
+        self.path = os.path.abspath(path or cubinspect.find_program())
         if not os.access(self.path, os.X_OK):
             raise FileNotFoundError(errno.ENOENT, "there is no such program", self.path)
-        self._data = [f"--data={file}" for file in data]
+        self._data = [f"--data={os.path.abspath(file)}" for file in data]
         self._timeout = timeout
         self._lock = threading.Lock()
         self._running: set[subprocess.Popen[bytes]] = set()
@@ -62,8 +63,11 @@ class Program:
                 return _result(status, result, messages.read())
 
     def image_facts(self, layout: Path, layers: Path) -> bytes:
-        """The facts of the image in an OCI layout without blobs of layers, whose facts are in a folder."""
-        return self._facts([f"oci:{layout}", f"--layers={layers}"])
+        """The facts of the image in an OCI layout without blobs of layers, whose facts are in a folder.
+
+        Of the place of the layout they have its last name alone, so that they are the same wherever they are made.
+        """
+        return self._facts([f"oci:{layout.name}", f"--layers={layers.absolute()}"], layout.parent)
 
     def file_facts(self, path: str) -> bytes:
         """The facts of a wheel or an archive."""
@@ -98,23 +102,23 @@ class Program:
         tool: dict[str, Any] = report["tool"]
         return tool
 
-    def _facts(self, arguments: list[str]) -> bytes:
+    def _facts(self, arguments: list[str], working: Optional[Path] = None) -> bytes:
         with tempfile.TemporaryDirectory(prefix="cubinspect-fleet-") as folder:
             result = os.path.join(folder, "facts.json")
-            done = self._run(["facts", "-o", result, "--jobs=1", "--color=never", *self._data, *arguments])
+            done = self._run(["facts", "-o", result, "--jobs=1", "--color=never", *self._data, *arguments], working)
             return _result(done.returncode, result, done.stderr)
 
-    def _run(self, arguments: list[str]) -> subprocess.CompletedProcess[bytes]:
+    def _run(self, arguments: list[str], working: Optional[Path] = None) -> subprocess.CompletedProcess[bytes]:
         with self._started(
-            arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            arguments, cwd=working, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as process:
             output, messages = process.communicate()
         return subprocess.CompletedProcess(arguments, process.returncode, output, messages)
 
     @contextlib.contextmanager
-    def _started(self, arguments: list[str], **pipes: Any) -> Iterator[subprocess.Popen[bytes]]:
+    def _started(self, arguments: list[str], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
         """A run, which is ended when its time is over, or what is done with it fails."""
-        process = subprocess.Popen([self.path, *arguments], **pipes)
+        process = subprocess.Popen([self.path, *arguments], **options)
         timer = threading.Timer(self._timeout, process.kill)
         timer.daemon = True
         timer.start()
