@@ -83,16 +83,29 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> tuple[pathlib.Path, str,
     return folder / "dataset", server.name, images
 
 
+def answers_in(folder: pathlib.Path) -> dict[tuple[str, str, str], list[Any]]:
+    """What a dataset says of each manifest, driver and GPU."""
+    rows = query(folder, """
+        SELECT digest, driver, gpu, answer, verdict, oldest_driver, list_transform(reasons, lambda one: (one.code, one.package)),
+          list_transform(reasons, lambda one: one.text)
+        FROM images JOIN answers USING (facts)""")  # fmt: skip
+    return {(digest, driver, gpu): rest for digest, driver, gpu, *rest in rows}
+
+
+def expect_answer(said: Sequence[Any], answer: cubinspect.Answer) -> None:
+    """What a dataset says is what a scan of the image alone answers; only what they call the image differs."""
+    assert list(said[:3]) == [answer.answer, answer.verdict, answer.oldest_driver.text if answer.oldest_driver else None]
+    assert said[3] == [(reason.code, reason.package) for reason in answer.reasons]
+    names = ("the image", "latest")
+    assert [text.replace(*names) for text in said[4]] == [reason.text.replace(*names) for reason in answer.reasons]
+
+
 def test_answers_are_those_of_scans(
     judged: tuple[pathlib.Path, str, list[tuple[str, str, list[Image]]]], tmp_path: pathlib.Path
 ) -> None:
     """For every image, GPU and driver, and without a driver."""
     folder, registry, images = judged
-    rows = query(folder, """
-        SELECT digest, driver, gpu, answer, verdict, oldest_driver, list_transform(reasons, lambda one: (one.code, one.package)),
-          list_transform(reasons, lambda one: one.text)
-        FROM images JOIN answers USING (facts)""")  # fmt: skip
-    found = {(digest, driver, gpu): rest for digest, driver, gpu, *rest in rows}
+    found = answers_in(folder)
     different = {one.digest: one for _, _, several in images for one in several}
     assert len(found) == (len(different) + 1) * len(GPUS) * (len(DRIVERS) + 1)
     answers: Counter[str] = Counter()
@@ -102,13 +115,7 @@ def test_answers_are_those_of_scans(
             path = tmp_path / str(number) / "facts.json"
             alone = cubinspect.scan(path, gpus=GPUS, driver=driver or None, allow_incomplete=True)
             for answer in alone.answers:
-                texts = [reason.text.replace("the image", "latest") for reason in answer.reasons]
-                said = found[one.digest, driver, answer.query]
-                assert said[:3] == [
-                    answer.answer, answer.verdict, answer.oldest_driver.text if answer.oldest_driver else None,
-                ]  # fmt: skip
-                assert said[3] == [(reason.code, reason.package) for reason in answer.reasons]
-                assert [text.replace("the image", "latest") for text in said[4]] == texts
+                expect_answer(found[one.digest, driver, answer.query], answer)
                 answers[answer.answer] += 1
     assert set(answers) >= {"yes", "partly", "no"}
 

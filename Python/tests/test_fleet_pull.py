@@ -20,10 +20,7 @@ import cubinspect
 from cubinspect.fleet.pull import _MACHINE
 
 BASE = layer({"opt/old.so": code("targets/too-old.so"), "opt/data": None, "opt/data/kept.so": code("units/three.so")})
-IMAGE = image(
-    [BASE, layer({"opt/.wh.old.so": b""}), layer({"opt/new.so": code("host/scale.so")}, zipped=False), BASE],
-    environment=["CUDA_VERSION=12.4.1"],
-)
+IMAGE = image([BASE, layer({"opt/.wh.old.so": b""}), layer({"opt/new.so": code("host/scale.so")}, zipped=False), BASE])
 ARM = image([layer({"opt/arm.so": code("host/aarch64-wrapped.so")})], architecture="arm64")
 
 
