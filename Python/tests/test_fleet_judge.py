@@ -16,7 +16,7 @@ import subprocess
 import termios
 import zipfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 import pytest
@@ -41,6 +41,13 @@ DRIVERS = ("535", "580")
 
 def registries(name: str) -> Registry:
     return Registry(name, patience=20, find_credentials=lambda *_: None)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    one = Server()
+    yield one
+    one.close()
 
 
 def read(server: Server, store: Store) -> Plan:
@@ -239,6 +246,14 @@ def test_facts_that_the_program_cannot_judge(tmp_path: pathlib.Path) -> None:
     rows = query(tmp_path / "dataset", "SELECT regexp_extract(name, '[^/]*$'), state, cause FROM images ORDER BY name")
     assert [row[:2] for row in rows] == [("needs.so", "failed"), ("relr.so", "judged"), ("scale.so", "judged")]
     assert "SIGKILL" in rows[0][2]
+
+
+def test_texts_that_are_no_unicode(server: Server, tmp_path: pathlib.Path) -> None:
+    """Half of a pair of UTF-16, which JSON can write and no file of Parquet."""
+    server.put("team/app", "1", image([layer({"a": b"1"})], labels={"team": "red \ud800"}))
+    store = FolderStore(tmp_path / "store")
+    Judge(store, Program()).run(read(server, store), Question(("H100",)), tmp_path / "dataset")
+    assert query(tmp_path / "dataset", "SELECT team, state FROM images") == [("red ?", "judged")]
 
 
 def test_unknown_gpus_and_drivers(tmp_path: pathlib.Path) -> None:

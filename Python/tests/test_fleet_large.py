@@ -95,12 +95,12 @@ def test_300_images(tmp_path: pathlib.Path) -> None:
     assert store.digests(LAYERS) == set(layers) and store.digests(FAILED) == set()
     assert set(fetched) | set(resumed) == blobs_of(images)
     broken_off = {digest for digest in layers if fetched[digest] == 0}
-    assert len(broken_off) <= 2 * JOBS and all(resumed[digest] == 1 for digest in broken_off)
+    assert 1 <= len(broken_off) <= 2 * JOBS and all(resumed[digest] == 1 for digest in broken_off)
     assert all(fetched[digest] == 1 for digest in done)
     assert sum(count - 1 for digest, count in fetched.items() if count > 1) <= JOBS
 
     # Every image's answers are those of a scan of it alone.
-    driver = DRIVERS[0]
+    driver = DRIVERS[-1]
     run("judge", "--store", address, "--gpu", ",".join(GPUS), "--driver", driver, "-o", str(tmp_path / "dataset"))
     found = answers_in(tmp_path / "dataset")
     different = {one.digest: one for _, _, several in images for one in several}

@@ -249,6 +249,8 @@ def gate(options: argparse.Namespace) -> int:
 
 def _listen(options: argparse.Namespace, gate: Gate, rules: Rules) -> int:
     host, _, port = options.listen.rpartition(":")
+    if not port.isdecimal():
+        raise UsageError(f"--listen {options.listen}: write HOST:PORT")
     tls = None
     if options.tls_cert:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

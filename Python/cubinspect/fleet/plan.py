@@ -27,10 +27,9 @@ BYTES_PER_CORE_SECOND = 18e6
 _VERSION = 1
 _ARCHIVES = (".whl", ".conda", ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.bz2", ".tar.xz", ".sif", ".squashfs", ".sqsh")
 _SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1"
-_CONFIGURATIONS = {
-    "application/vnd.oci.image.config.v1+json",
-    "application/vnd.docker.container.image.v1+json",
-}
+_CONFIGURATIONS = ("application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json")
+# Sizes are numbers of 64 bits, in the specification and in datasets.
+_MOST_BYTES = (1 << 63) - 1
 
 Registries = Callable[[str], Registry]
 Tell = Callable[[str], None]
@@ -424,7 +423,7 @@ def _blob(row: Mapping[str, Any], reference: Reference) -> Blob:
     digest, size = row.get("digest"), row.get("size")
     if not isinstance(digest, str) or not is_digest(digest):
         raise RegistryError(f"{reference}: {digest} is no digest by SHA-256")
-    if type(size) is not int or size < 0:
+    if type(size) is not int or not 0 <= size <= _MOST_BYTES:
         raise RegistryError(f"{reference}: {digest} has no size, but {size}")
     return Blob(digest, size)
 
