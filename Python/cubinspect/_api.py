@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping
 from typing import Optional, Union
 
-from cubinspect._program import find_program
+from cubinspect._program import find_program, how_ended, said
 from cubinspect.report import ReleaseReport, Report
 
 StrPath = Union[str, "os.PathLike[str]"]
@@ -36,7 +35,7 @@ class IncompleteError(Error):
 
     def __init__(self, message: str, *, report: Optional[Report] = None, facts: Optional[Facts] = None) -> None:
         super().__init__(message)
-        #: What was found nevertheless, of :func:`scan` and :func:`judge`.
+        #: What was found nevertheless, of :func:`scan`, :func:`check` and :func:`judge`.
         self.report = report
         #: What was found nevertheless, of :func:`facts`.
         self.facts = facts
@@ -108,20 +107,41 @@ def scan(
     :raises ProgramError: the program is missing or has ended before its time.
     :raises subprocess.TimeoutExpired: it took longer than ``timeout``.
     """
-    arguments = ["scan", "--output=json", "--fail-on=never"]
-    arguments += [f"--gpu={gpu}" for gpu in _several(gpus)]
-    if driver is not None:
-        arguments.append(f"--driver={driver}")
-    if host is not None:
-        arguments.append(f"--host={os.fspath(host)}")
-    arguments += [f"--require={targets}" for targets in _several(require)]
+    arguments = ["scan", *_judging(gpus, driver, host, require)]
     arguments += _reading(image_config, data, platform, blobs, python, limits, jobs)
-    output, messages = _run(arguments, _several(paths), timeout)
-    report = Report.from_json(json.loads(output))
-    problems = [problem for view in report.views for problem in view.problems if problem.code not in _HARMLESS]
-    if problems and not allow_incomplete:
-        raise IncompleteError(messages or "\n".join(problem.message for problem in problems), report=report)
-    return report
+    return _report(arguments, paths, allow_incomplete, timeout)
+
+
+def check(
+    paths: Union[StrPath, Iterable[StrPath]] = (),
+    *,
+    gpus: Union[str, Iterable[str]] = (),
+    driver: Optional[str] = None,
+    host: Optional[StrPath] = None,
+    require: Iterable[str] = (),
+    image_config: Iterable[StrPath] = (),
+    data: Iterable[StrPath] = (),
+    platform: Optional[str] = None,
+    blobs: Optional[StrPath] = None,
+    python: Optional[str] = None,
+    limits: Optional[Mapping[str, Union[int, str]]] = None,
+    jobs: Optional[int] = None,
+    allow_incomplete: bool = False,
+    timeout: Optional[float] = None,
+) -> Report:
+    """Says whether what is here runs here: the active Python environment, on the GPUs and the driver of this machine.
+
+    The arguments are those of ``cubinspect check``, which ``cubinspect help check`` explains; the others and the errors are
+    those of :func:`scan`.
+
+    :param paths: what to look at in place of the environment that ``VIRTUAL_ENV``, ``CONDA_PREFIX`` and ``PATH`` tell.
+    :param gpus: GPUs in place of those of this machine. Where it has none, one of each current generation.
+    :return: the report; :attr:`Report.here` has what was looked at, and how it was found.
+    :raises UsageError: there is no environment, or a value cannot be used.
+    """
+    arguments = ["check", *_judging(gpus, driver, host, require)]
+    arguments += _reading(image_config, data, platform, blobs, python, limits, jobs)
+    return _report(arguments, paths, allow_incomplete, timeout)
 
 
 def facts(
@@ -221,6 +241,18 @@ def _several(values: Union[StrPath, Iterable[StrPath]]) -> list[str]:
     return [os.fspath(value) for value in values]
 
 
+def _judging(
+    gpus: Union[str, Iterable[str]], driver: Optional[str], host: Optional[StrPath], require: Iterable[str]
+) -> list[str]:
+    """The arguments about what is asked."""
+    arguments = ["--output=json", "--fail-on=never", *(f"--gpu={gpu}" for gpu in _several(gpus))]
+    if driver is not None:
+        arguments.append(f"--driver={driver}")
+    if host is not None:
+        arguments.append(f"--host={os.fspath(host)}")
+    return arguments + [f"--require={targets}" for targets in _several(require)]
+
+
 def _reading(
     image_config: Iterable[StrPath],
     data: Iterable[StrPath],
@@ -245,6 +277,18 @@ def _reading(
     return arguments
 
 
+def _report(
+    arguments: list[str], paths: Union[StrPath, Iterable[StrPath]], allow_incomplete: bool, timeout: Optional[float]
+) -> Report:
+    """The report that the program writes."""
+    output, messages = _run(arguments, _several(paths), timeout)
+    report = Report.from_json(json.loads(output))
+    problems = [problem for view in report.views for problem in view.problems if problem.code not in _HARMLESS]
+    if problems and not allow_incomplete:
+        raise IncompleteError(messages or "\n".join(problem.message for problem in problems), report=report)
+    return report
+
+
 def _run(
     arguments: list[str], paths: list[str], timeout: Optional[float], *, result: Optional[str] = None
 ) -> tuple[bytes, str]:
@@ -252,8 +296,6 @@ def _run(
 
     :param result: the file that it writes in place of standard output.
     """
-    if not paths:
-        raise UsageError("no path is given")
     try:
         done = subprocess.run(
             [find_program(), *arguments, "--color=never", "--", *paths],
@@ -265,15 +307,9 @@ def _run(
         )
     except OSError as error:
         raise ProgramError(str(error)) from error
-    lines = done.stderr.decode("utf-8", "backslashreplace").splitlines()
-    messages = "\n".join(line[len("cubinspect: ") :] if line.startswith("cubinspect: ") else line for line in lines)
-    if done.returncode < 0:
-        name = signal.Signals(-done.returncode).name
-        raise ProgramError(f"the program was ended by {name}" + (f": {messages}" if messages else ""))
-    if done.returncode > 2:
-        raise ProgramError(f"the program ended with status {done.returncode}: {messages}")
+    messages = "\n".join(said(done.stderr))
+    if not 0 <= done.returncode <= 2:
+        raise ProgramError(how_ended(done.returncode, messages))
     if not (os.path.exists(result) if result else done.stdout):
-        # The last line says where to read on about the command line.
-        hint = "\nTry 'cubinspect "
-        raise UsageError(messages.split(hint)[0])
+        raise UsageError(messages)
     return done.stdout, messages if done.returncode else ""

@@ -1,8 +1,9 @@
-"""Where the program is."""
+"""Where the program is, and what it says."""
 
 from __future__ import annotations
 
 import os
+import signal
 import sysconfig
 
 
@@ -25,3 +26,17 @@ def find_program() -> str:
         if os.path.isfile(path) and os.access(path, os.X_OK):
             return path
     raise FileNotFoundError(f"the program cubinspect is in none of {', '.join(folders)}: install the package again")
+
+
+def said(messages: bytes) -> list[str]:
+    """The lines that the program wrote on standard error, without its name and without the hint where to read on."""
+    lines = messages.decode("utf-8", "backslashreplace").splitlines()
+    lines = [line[len("cubinspect: ") :] if line.startswith("cubinspect: ") else line for line in lines]
+    return [line for line in lines if line and not line.startswith("Try 'cubinspect ")]
+
+
+def how_ended(status: int, text: str) -> str:
+    """Why there is no result: the signal that has ended the program, else what it said."""
+    if status < 0:
+        return f"the program was ended by {signal.Signals(-status).name}" + (f": {text}" if text else "")
+    return text or f"the program ended with status {status}"

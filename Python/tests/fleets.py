@@ -75,8 +75,8 @@ def filled(registry: Union[Server, DockerRegistry], count: int) -> list[tuple[st
     return images
 
 
-def whole_facts(one: Image, folder: pathlib.Path) -> Any:
-    """The facts of an image by a program that reads its layers."""
+def layout_of(one: Image, folder: pathlib.Path) -> str:
+    """An image as an OCI layout, as the program takes it."""
     blobs = {one.digest: one.manifest, **{part.digest: part.content for part in one.layers}}
     manifest = json.loads(one.manifest)
     blobs[manifest["config"]["digest"]] = one.config
@@ -86,8 +86,14 @@ def whole_facts(one: Image, folder: pathlib.Path) -> Any:
     (folder / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}', encoding="utf-8")
     entry = {"mediaType": manifest["mediaType"], "digest": one.digest, "size": len(one.manifest)}
     (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}), encoding="utf-8")
+    return f"oci:{folder}"
+
+
+def whole_facts(one: Image, folder: pathlib.Path) -> Any:
+    """The facts of an image by a program that reads its layers."""
+    layout = layout_of(one, folder)
     result = folder / "facts.json"
-    subprocess.run([cubinspect.find_program(), "facts", f"oci:{folder}", "-o", result], check=True)
+    subprocess.run([cubinspect.find_program(), "facts", layout, "-o", result], check=True)
     return comparable(json.loads(result.read_bytes()))
 
 

@@ -335,6 +335,8 @@ class DockerRegistry:
         self.port = port or free_port()
         self.name = f"127.0.0.1:{self.port}"
         self.log_path = folder / "log"
+        #: The repositories that have a blob.
+        self.repositories: dict[str, list[str]] = {}
         config = folder / "config.yml"
         config.write_text(
             f"version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: {folder}/data\n"
@@ -364,10 +366,10 @@ class DockerRegistry:
         self.process.kill()
         self.process.wait()
 
-    def fetched(self) -> Counter[str]:
-        """How often each blob was fetched from its start, by the access log."""
+    def fetched(self, status: int = 200) -> Counter[str]:
+        """How often each blob was fetched from its start, by the access log; with status 206, from where it broke."""
         text = self.log_path.read_text(encoding="utf-8", errors="replace")
-        return Counter(re.findall(r'"GET /v2/\S+/blobs/(sha256:[0-9a-f]{64}) HTTP/1.1" 200', text))
+        return Counter(re.findall(rf'"GET /v2/\S+/blobs/(sha256:[0-9a-f]{{64}}) HTTP/1.1" {status}', text))
 
     def put(self, repository: str, tag: str, *images: Image) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self.port)
@@ -385,10 +387,15 @@ class DockerRegistry:
 
     def put_blob(self, connection: http.client.HTTPConnection, repository: str, content: bytes) -> None:
         digest = digest_of(content)
-        head = call(connection, "HEAD", f"/v2/{repository}/blobs/{digest}")
-        if head[0] == 200:
+        others = self.repositories.setdefault(digest, [])
+        if repository in others:
             return
-        status, headers = call(connection, "POST", f"/v2/{repository}/blobs/uploads/")
+        # What another repository has is not sent again.
+        mount = f"?mount={digest}&from={others[0]}" if others else ""
+        others.append(repository)
+        status, headers = call(connection, "POST", f"/v2/{repository}/blobs/uploads/{mount}")
+        if status == 201:
+            return
         assert status == 202, status
         place = urllib.parse.urlsplit(headers["Location"])
         status, _ = call(connection, "PUT", f"{place.path}?{place.query}&digest={digest}", content, "application/octet-stream")

@@ -227,3 +227,36 @@ def test_other_machines(fixtures: pathlib.Path) -> None:
         cubinspect.scan("docker:-x")
     layout = cubinspect.scan(f"oci:{fixtures / 'archives' / 'layout'}", gpus="A100")
     assert layout.views[0].kind == "image"
+
+
+def test_check(fixtures: pathlib.Path, program: Program, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = tmp_path / "env" / "lib" / "python3.12" / "site-packages"
+    site.mkdir(parents=True)
+    (site / "scale.so").write_bytes((fixtures / "host" / "scale.so").read_bytes())
+    monkeypatch.setenv("VIRTUAL_ENV", str(tmp_path / "env"))
+    monkeypatch.delenv("CONDA_PREFIX", raising=False)
+    report = cubinspect.check(gpus=["A100", "V100"], driver="535")
+    expect_same(report, program("check", "--gpu", "A100", "--gpu", "V100", "--driver", "535", "-o", "json"))
+    assert report.here is not None and report.here.origin == "VIRTUAL_ENV"
+    assert str(tmp_path / "env") in report.here.notes[0]
+    assert report.answers == cubinspect.scan(tmp_path / "env", gpus=["A100", "V100"], driver="535").answers
+    # Without GPUs, those of this machine, or of each generation.
+    assert cubinspect.check().answers
+    # Something else in its place, on the machine of an nvidia-smi.
+    report = cubinspect.check(fixtures / "host" / "scale.so", host=fixtures / "nvidia-smi" / "610-table.txt")
+    assert report.here is not None and report.here.origin == "arguments"
+    assert [answer.query for answer in report.answers] == ["NVIDIA B200"]
+
+
+def test_check_without_an_environment(
+    fixtures: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(cubinspect.UsageError, match="PATH leads to no python3"):
+        cubinspect.check(gpus="A100")
+    with pytest.raises(cubinspect.UsageError, match="Voodoo 2"):
+        cubinspect.check(fixtures, gpus="Voodoo 2")
+    with pytest.raises(cubinspect.IncompleteError, match="does not exist"):
+        cubinspect.check(tmp_path / "missing", gpus="A100")

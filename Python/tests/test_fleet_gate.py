@@ -268,4 +268,5 @@ def test_reviews_over_https(store: str, server: Server, tmp_path: pathlib.Path) 
 
 def test_what_an_endpoint_needs(tmp_path: pathlib.Path) -> None:
     assert "TLS" in run("gate", "--store", str(tmp_path), "--listen", "0.0.0.0:1", status=2)
+    assert "HOST:PORT" in run("gate", "--store", str(tmp_path), "--listen", "127.0.0.1:http", status=2)
     assert "--image or --listen" in run("gate", "--store", str(tmp_path), status=2)

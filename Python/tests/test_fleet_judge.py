@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import gzip
 import html.parser
 import io
 import json
 import os
 import pathlib
+import pty
+import struct
+import subprocess
+import termios
 import zipfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 import pytest
-from fleets import FIXTURES, fleet, run, whole_facts
+from fleets import FIXTURES, command, fleet, run, whole_facts
 from registries import Image, Layer, Server, digest_of, image, layer
 
 import cubinspect
@@ -36,6 +41,13 @@ DRIVERS = ("535", "580")
 
 def registries(name: str) -> Registry:
     return Registry(name, patience=20, find_credentials=lambda *_: None)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    one = Server()
+    yield one
+    one.close()
 
 
 def read(server: Server, store: Store) -> Plan:
@@ -78,16 +90,29 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> tuple[pathlib.Path, str,
     return folder / "dataset", server.name, images
 
 
+def answers_in(folder: pathlib.Path) -> dict[tuple[str, str, str], list[Any]]:
+    """What a dataset says of each manifest, driver and GPU."""
+    rows = query(folder, """
+        SELECT digest, driver, gpu, answer, verdict, oldest_driver, list_transform(reasons, lambda one: (one.code, one.package)),
+          list_transform(reasons, lambda one: one.text)
+        FROM images JOIN answers USING (facts)""")  # fmt: skip
+    return {(digest, driver, gpu): rest for digest, driver, gpu, *rest in rows}
+
+
+def expect_answer(said: Sequence[Any], answer: cubinspect.Answer) -> None:
+    """What a dataset says is what a scan of the image alone answers; only what they call the image differs."""
+    assert list(said[:3]) == [answer.answer, answer.verdict, answer.oldest_driver.text if answer.oldest_driver else None]
+    assert said[3] == [(reason.code, reason.package) for reason in answer.reasons]
+    names = ("the image", "latest")
+    assert [text.replace(*names) for text in said[4]] == [reason.text.replace(*names) for reason in answer.reasons]
+
+
 def test_answers_are_those_of_scans(
     judged: tuple[pathlib.Path, str, list[tuple[str, str, list[Image]]]], tmp_path: pathlib.Path
 ) -> None:
     """For every image, GPU and driver, and without a driver."""
     folder, registry, images = judged
-    rows = query(folder, """
-        SELECT digest, driver, gpu, answer, verdict, oldest_driver, list_transform(reasons, lambda one: (one.code, one.package)),
-          list_transform(reasons, lambda one: one.text)
-        FROM images JOIN answers USING (facts)""")  # fmt: skip
-    found = {(digest, driver, gpu): rest for digest, driver, gpu, *rest in rows}
+    found = answers_in(folder)
     different = {one.digest: one for _, _, several in images for one in several}
     assert len(found) == (len(different) + 1) * len(GPUS) * (len(DRIVERS) + 1)
     answers: Counter[str] = Counter()
@@ -97,13 +122,7 @@ def test_answers_are_those_of_scans(
             path = tmp_path / str(number) / "facts.json"
             alone = cubinspect.scan(path, gpus=GPUS, driver=driver or None, allow_incomplete=True)
             for answer in alone.answers:
-                texts = [reason.text.replace("the image", "latest") for reason in answer.reasons]
-                said = found[one.digest, driver, answer.query]
-                assert said[:3] == [
-                    answer.answer, answer.verdict, answer.oldest_driver.text if answer.oldest_driver else None,
-                ]  # fmt: skip
-                assert said[3] == [(reason.code, reason.package) for reason in answer.reasons]
-                assert [text.replace("the image", "latest") for text in said[4]] == texts
+                expect_answer(found[one.digest, driver, answer.query], answer)
                 answers[answer.answer] += 1
     assert set(answers) >= {"yes", "partly", "no"}
 
@@ -227,6 +246,14 @@ def test_facts_that_the_program_cannot_judge(tmp_path: pathlib.Path) -> None:
     rows = query(tmp_path / "dataset", "SELECT regexp_extract(name, '[^/]*$'), state, cause FROM images ORDER BY name")
     assert [row[:2] for row in rows] == [("needs.so", "failed"), ("relr.so", "judged"), ("scale.so", "judged")]
     assert "SIGKILL" in rows[0][2]
+
+
+def test_texts_that_are_no_unicode(server: Server, tmp_path: pathlib.Path) -> None:
+    """Half of a pair of UTF-16, which JSON can write and no file of Parquet."""
+    server.put("team/app", "1", image([layer({"a": b"1"})], labels={"team": "red \ud800"}))
+    store = FolderStore(tmp_path / "store")
+    Judge(store, Program()).run(read(server, store), Question(("H100",)), tmp_path / "dataset")
+    assert query(tmp_path / "dataset", "SELECT team, state FROM images") == [("red ?", "judged")]
 
 
 def test_unknown_gpus_and_drivers(tmp_path: pathlib.Path) -> None:
@@ -401,6 +428,34 @@ def test_forms(small: pathlib.Path) -> None:
     assert "| \\<d\\>:1 | linux/amd64 |" in run("report", str(small), "-o", "markdown")
     run("report", str(small), "-o", f"markdown={small.parent}/report.md", "-o", f"html={small.parent}/report.html")
     assert (small.parent / "report.md").read_text(encoding="utf-8").startswith("## How many")
+
+
+def test_tables_fit_into_a_terminal(small: pathlib.Path) -> None:
+    names = [f"registry.example/team/{'application-' * 5}{number}:1.0" for number in (1, 22)]
+    rows = [(name, 1234, f"{name} does not run") for name in names]
+    tables = [report.Table("breaks", "Images that break", ("image", "layers", "because"), rows, 3)]
+    whole = report.text(tables)
+    assert all(name in whole for name in names)
+    lines = report.text(tables, 80).splitlines()
+    assert max(map(len, lines[:-1])) == 80
+    # The ends tell long names from each other; what is short stays as it is.
+    assert lines[1].split() == ["image", "layers", "because"]
+    assert [" 1,234 " in line and "…" in line for line in lines[2:4]] == [True, True] and lines[2] != lines[3]
+    assert report.text(tables, 500) == whole
+    assert max(map(len, report.text(tables, 10).splitlines()[:-1])) == 8 + 6 + 8 + 3 * 2
+    # A terminal, and everything else.
+    words = command("report", str(small), "--question", "unread", "--driver", "580")
+    said = run(*words[3:])
+    master, terminal = pty.openpty()
+    try:
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 50, 0, 0))
+        subprocess.run([*words, "-o", "text", "-o", f"text={small.parent}/report.txt"], stdout=terminal, check=True)
+        shown = os.read(master, 1 << 16).decode().replace("\r\n", "\n")
+    finally:
+        os.close(master)
+        os.close(terminal)
+    assert max(map(len, shown.splitlines())) == 50 < max(map(len, said.splitlines()))
+    assert (small.parent / "report.txt").read_text(encoding="utf-8") == said
 
 
 class Page(html.parser.HTMLParser):

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from cubinspect.fleet.progress import Line, Progress, size_text, time_text
+from cubinspect.fleet.progress import Line, Progress, elided, size_text, time_text
 
 
 class Terminal(io.StringIO):
@@ -48,6 +48,13 @@ def test_progress_has_an_estimate() -> None:
     for _ in range(1000):
         progress.add(1)
     assert terminal.getvalue() == written
+
+
+def test_a_line_is_one_line() -> None:
+    assert elided("0123456789", 10) == "0123456789" and elided("0123456789", 7) == "01…6789" and elided("0123", 3) == "0123"
+    terminal = Terminal()
+    Line(terminal).tell(40 * "a" + 60 * "b")
+    assert terminal.getvalue() == f"\r\x1b[K{26 * 'a'}…{53 * 'b'}"
 
 
 def test_only_terminals_are_told_and_not_disturbed() -> None:

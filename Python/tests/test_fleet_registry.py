@@ -85,7 +85,6 @@ def test_lists_come_in_pages(server: Server) -> None:
         for tag in ("1", "2", "3"):
             server.put(name, tag, image([]))
     registry = client(server)
-    registry.ping()
     assert list(registry.repositories()) == names
     assert list(registry.tags(names[0])) == ["1", "2", "3"]
     assert sum(request.path == "/v2/_catalog" for request in server.log) == 3
@@ -199,7 +198,7 @@ def test_a_registry_that_is_down(server: Server) -> None:
     server.behaviour.is_down = True
     registry = client(server, patience=0.3)
     with pytest.raises(Unavailable, match="has not answered"):
-        registry.ping()
+        list(registry.repositories())
     # Then nobody asks it again.
     server.behaviour.is_down = False
     with pytest.raises(Unavailable):
@@ -208,7 +207,7 @@ def test_a_registry_that_is_down(server: Server) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         with pytest.raises(Unavailable):
-            Registry(f"127.0.0.1:{closed.getsockname()[1]}", patience=0.1).ping()
+            list(Registry(f"127.0.0.1:{closed.getsockname()[1]}", patience=0.1).repositories())
 
 
 def test_one_broken_blob_is_not_a_registry_that_is_down(server: Server) -> None:
@@ -218,7 +217,7 @@ def test_one_broken_blob_is_not_a_registry_that_is_down(server: Server) -> None:
     with pytest.raises(RegistryError) as error:
         list(registry.blob("team/app", DIGEST, len(BLOB)))
     assert not isinstance(error.value, Unavailable)
-    registry.ping()
+    list(registry.repositories())
 
 
 def test_stop(server: Server) -> None:
@@ -296,6 +295,10 @@ def test_the_storage_gets_no_credentials(server: Server) -> None:
         server.behaviour.storage = "http://storage.example"
         with pytest.raises(RegistryError, match="not encrypted"):
             blob_without_loopback(server)
+        for place in ("http://[bad", "http://storage.example:none"):
+            server.behaviour.storage = place
+            with pytest.raises(RegistryError, match="is no URL"):
+                blob(server)
         server.behaviour.storage = f"http://{server.name}"
         with pytest.raises(RegistryError, match="leads on and on"):
             blob(server)
@@ -372,6 +375,8 @@ def test_helpers_of_credentials(tmp_path: pathlib.Path, monkeypatch: pytest.Monk
     (tmp_path / "config.json").write_text('{"credsStore": "missing"}', encoding="utf-8")
     with pytest.raises(CredentialsError, match="docker-credential-missing"):
         credentials.find("registry.example", "", environment)
+    (tmp_path / "config.json").write_text('{"credHelpers": [], "auths": [1]}', encoding="utf-8")
+    assert credentials.find("registry.example", "", environment) is None
 
 
 def test_credentials_that_cannot_be_read_end_the_work(server: Server) -> None:

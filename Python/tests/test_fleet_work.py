@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from fleets import FIXTURES, command, comparable, filled, run, whole_facts
-from registries import DockerRegistry, Image, Layer, Server, digest_of, image, layer
+from registries import MANIFEST, DockerRegistry, Image, Layer, Server, digest_of, image, layer
 
 import cubinspect
 from cubinspect.fleet.plan import Plan, Planner, load, need, save
@@ -233,6 +233,21 @@ def test_a_plan_that_is_made_again(server: Server, store: Store) -> None:
     server.log.clear()
     assert Planner(store, registries).watch(again) == again
     assert not [request for request in server.log if "/manifests/" in request.path]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"config": []}, {"config": {"mediaType": []}}, {"layers": {}}, {"layers": [[]]}, {"layers": [{"digest": [], "size": 1}]},
+     {"layers": [{"digest": DIGEST, "size": 10**400}]}, {"layers": [{"digest": DIGEST, "size": -1}]}],
+)  # fmt: skip
+def test_manifests_that_are_none(server: Server, store: Store, changes: Any) -> None:
+    """They are left out, and hold up no other image."""
+    good = image([layer({"a": b"1"})])
+    server.put("team/app", "good", good)
+    content = json.dumps({**json.loads(good.manifest), **changes}).encode()
+    server.put_manifest("team/app", "bad", MANIFEST, content)
+    plan = planned(store, f"{server.name}/*")
+    assert [one.tag for one in plan.images] == ["good"] and list(plan.skipped) == [f"{server.name}/team/app:bad"]
 
 
 # Shards

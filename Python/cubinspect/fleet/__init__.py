@@ -10,4 +10,5 @@ tables are questions to the store. The data goes one way, and so do the imports:
 
     documents, references < credentials < transport < registry < plan < images < work < on_ray
     program, store, progress < plan             dataset < judge < report < page      work < gate < admission
+    images < pull
 """

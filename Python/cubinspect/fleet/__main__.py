@@ -14,6 +14,7 @@ from cubinspect.fleet.dataset import DatasetError
 from cubinspect.fleet.documents import visible
 from cubinspect.fleet.gate import NotKnown
 from cubinspect.fleet.program import ProgramFailure
+from cubinspect.fleet.pull import PullError
 from cubinspect.fleet.references import InvalidReference
 from cubinspect.fleet.registry import RegistryError, Stopped, Unavailable
 from cubinspect.fleet.report import ReportError
@@ -21,11 +22,11 @@ from cubinspect.fleet.store import StoreError
 
 _COMMANDS: arguments.Commands = {
     "plan": commands.plan, "work": commands.work, "watch": commands.watch, "judge": commands.judge, "report": commands.report,
-    "gate": commands.gate,
+    "gate": commands.gate, "pull": commands.pull,
 }  # fmt: skip
 # What is wrong with an input, a registry, a store or a value: one line says it.
 _ERRORS = (
-    CredentialsError, DatasetError, InvalidReference, NotKnown, ProgramFailure, RegistryError, ReportError, StoreError, ValueError,
+    CredentialsError, DatasetError, InvalidReference, NotKnown, ProgramFailure, PullError, RegistryError, ReportError, StoreError, ValueError,
     commands.UsageError,
 )  # fmt: skip
 

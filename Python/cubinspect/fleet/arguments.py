@@ -36,16 +36,11 @@ def parser(run: Commands) -> argparse.ArgumentParser:
         "--store", required=True, help="the folder with everything that was read, or its URL for fsspec: s3://bucket/fleet"
     )
     store.add_argument("--plan", default="fleet", metavar="NAME", help="the name of the plan in the store (default: fleet)")
-    store.add_argument("--quiet", action="store_true", help="show no progress")
-
-    network = argparse.ArgumentParser(add_help=False)
-    network.add_argument(
-        "--patience", type=float, default=600, metavar="SECONDS",
-        help="how long a request that gets no further is tried again (default: 600)",
-    )  # fmt: skip
-    network.add_argument("--requests", type=_positive, metavar="N", help="at most N requests a second to each registry")
-    network.add_argument("--bandwidth", type=_positive, metavar="MB", help="at most so many megabytes a second from each registry")
-    network.add_argument("--plain-http", action="append", default=[], metavar="REGISTRY", help="a registry that speaks no TLS")
+    quiet = argparse.ArgumentParser(add_help=False)
+    quiet.add_argument("--quiet", action="store_true", help="show no progress")
+    program = argparse.ArgumentParser(add_help=False)
+    program.add_argument("--program", metavar="PATH", help="another program cubinspect than that of this package")
+    network = _network(patience=600)
 
     reading = argparse.ArgumentParser(add_help=False)
     reading.add_argument(
@@ -53,10 +48,9 @@ def parser(run: Commands) -> argparse.ArgumentParser:
         help="how many layers are read at the same time (default: one for each processor)",
     )  # fmt: skip
     reading.add_argument("--again", action="store_true", help="try again what this version could not read")
-    reading.add_argument("--program", metavar="PATH", help="another program cubinspect than that of this package")
 
     command = commands.add_parser(
-        "plan", parents=[store, network],
+        "plan", parents=[store, quiet, network],
         help="list images, layers and files, and say what has to be read",
         description="Lists what belongs to a fleet, from the lists and manifests of registries alone, and says what of it has to be read.",
     )  # fmt: skip
@@ -74,7 +68,7 @@ def parser(run: Commands) -> argparse.ArgumentParser:
     command.set_defaults(run=run["plan"])
 
     command = commands.add_parser(
-        "work", parents=[store, network, reading],
+        "work", parents=[store, quiet, network, reading, program],
         help="read what the plan needs",
         description="Reads each layer of the plan once, as a stream, and keeps its facts. What is there is not read again.",
     )  # fmt: skip
@@ -88,7 +82,7 @@ def parser(run: Commands) -> argparse.ArgumentParser:
     command.set_defaults(run=run["work"])
 
     command = commands.add_parser(
-        "watch", parents=[store, network, reading],
+        "watch", parents=[store, quiet, network, reading, program],
         help="read what is new in the sources of the plan",
         description="Looks for tags that the sources of the plan have got since, adds them to it, and reads what they need.",
     )  # fmt: skip
@@ -96,7 +90,7 @@ def parser(run: Commands) -> argparse.ArgumentParser:
     command.set_defaults(run=run["watch"])
 
     command = commands.add_parser(
-        "judge", parents=[store],
+        "judge", parents=[store, quiet, program],
         help="say what runs where, as a dataset",
         description="Judges everything in the plan that was read, for each GPU with each driver and without one, and writes a "
         "dataset of Parquet files. No layer is read, and no registry is asked.",
@@ -110,11 +104,10 @@ def parser(run: Commands) -> argparse.ArgumentParser:
     command.add_argument("--team-label", default="team", metavar="LABEL", help="the label of images with their team (default: team)")
     command.add_argument("-o", required=True, dest="output", metavar="DATASET", help="the folder for the dataset")
     command.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="how many runs of the program at a time")
-    command.add_argument("--program", metavar="PATH", help="another program cubinspect than that of this package")
     command.set_defaults(run=run["judge"])
 
     command = commands.add_parser(
-        "gate", parents=[store, network],
+        "gate", parents=[store, quiet, network, program],
         help="say whether one image runs, or decide about pods",
         description="Answers from the store whether an image runs on some GPUs, and reads it where it is new; or listens as "
         "the endpoint of a ValidatingWebhookConfiguration of Kubernetes. Exit status with --image: 1 for an answer of --deny, else 2 where something is not known.",
@@ -130,8 +123,19 @@ def parser(run: Commands) -> argparse.ArgumentParser:
                          help="refuse for this answer and worse (default: no; never for pods, which are only warned)")  # fmt: skip
     command.add_argument("--seconds", type=_positive, default=5.0, metavar="N", help="let a pod in after N seconds without an answer")
     command.add_argument("--platform", default="linux/amd64", metavar="OS/ARCH", help="of an image for several platforms this one")
-    command.add_argument("--program", metavar="PATH", help="another program cubinspect than that of this package")
     command.set_defaults(run=run["gate"])
+
+    command = commands.add_parser(
+        "pull", parents=[quiet, _network(patience=60)],
+        help="fetch one image",
+        description="Writes an image of a registry into a folder, as an OCI layout, which 'cubinspect scan oci:DIR' reads.",
+    )  # fmt: skip
+    command.add_argument("image", metavar="IMAGE", help="HOST/REPOSITORY:TAG or HOST/REPOSITORY@DIGEST; without a host, of Docker Hub")
+    command.add_argument("folder", metavar="DIR", help="a folder that is empty, or not there yet")
+    command.add_argument(
+        "--platform", metavar="OS/ARCH", help="of an image for several platforms this one (default: that of this machine)"
+    )
+    command.set_defaults(run=run["pull"])
 
     command = commands.add_parser(
         "report",
@@ -149,6 +153,19 @@ def parser(run: Commands) -> argparse.ArgumentParser:
                          help="text, markdown, csv (of one question) or html (one page); several times")  # fmt: skip
     command.set_defaults(run=run["report"])
     return whole
+
+
+def _network(patience: int) -> argparse.ArgumentParser:
+    """The arguments about registries."""
+    network = argparse.ArgumentParser(add_help=False)
+    network.add_argument(
+        "--patience", type=float, default=patience, metavar="SECONDS",
+        help=f"how long a request that gets no further is tried again (default: {patience})",
+    )  # fmt: skip
+    network.add_argument("--requests", type=_positive, metavar="N", help="at most N requests a second to each registry")
+    network.add_argument("--bandwidth", type=_positive, metavar="MB", help="at most so many megabytes a second from each registry")
+    network.add_argument("--plain-http", action="append", default=[], metavar="REGISTRY", help="a registry that speaks no TLS")
+    return network
 
 
 def _positive(text: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import io
 import json
 import os
@@ -11,12 +12,13 @@ import ssl
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Callable, Optional
 
 from cubinspect.fleet import on_ray, page
 from cubinspect.fleet import plan as planning
+from cubinspect.fleet import pull as pulling
 from cubinspect.fleet import report as reporting
 from cubinspect.fleet.admission import Decider, Rules, server
 from cubinspect.fleet.documents import visible
@@ -25,8 +27,8 @@ from cubinspect.fleet.judge import Judge, Question
 from cubinspect.fleet.on_ray import Recipe
 from cubinspect.fleet.plan import BYTES_PER_CORE_SECOND, Need, Plan, Planner
 from cubinspect.fleet.program import Program
-from cubinspect.fleet.progress import Line, size_text, time_text
-from cubinspect.fleet.references import is_digest, is_loopback
+from cubinspect.fleet.progress import Line, size_text, terminal_width, time_text
+from cubinspect.fleet.references import Reference, is_digest, is_loopback
 from cubinspect.fleet.registry import Clients, Network
 from cubinspect.fleet.store import FolderStore, Store, open_store
 from cubinspect.fleet.work import Outcome, Worker
@@ -64,8 +66,8 @@ def _stop_on_signals(program: Optional[Program] = None) -> threading.Event:
     return stop
 
 
-def _planner(options: argparse.Namespace, line: Line) -> Planner:
-    return Planner(open_store(options.store), Clients(_network(options), _stop_on_signals()), tell=line.tell)
+def _planner(options: argparse.Namespace, store: Store, line: Line) -> Planner:
+    return Planner(store, Clients(_network(options), _stop_on_signals()), tell=line.tell)
 
 
 def plan(options: argparse.Namespace) -> int:
@@ -75,7 +77,7 @@ def plan(options: argparse.Namespace) -> int:
     except (FileNotFoundError, ValueError):
         known = None
     line = Line(quiet=options.quiet)
-    made = _planner(options, line).make(options.sources, platform=options.platform, since=options.since, known=known)
+    made = _planner(options, store, line).make(options.sources, platform=options.platform, since=options.since, known=known)
     line.clear()
     planning.save(made, store, options.plan)
     _tell_plan(made, planning.need(made, store), options.output)
@@ -124,7 +126,8 @@ def _stored_plan(options: argparse.Namespace, store: Store) -> Plan:
 
 
 def work(options: argparse.Namespace) -> int:
-    return _read(options, _stored_plan(options, open_store(options.store)))
+    store = open_store(options.store)
+    return _read(options, store, _stored_plan(options, store))
 
 
 def watch(options: argparse.Namespace) -> int:
@@ -132,7 +135,7 @@ def watch(options: argparse.Namespace) -> int:
     plan = _stored_plan(options, store)
     line = Line(quiet=options.quiet)
     before = _names(plan)
-    plan = _planner(options, line).watch(plan, moved=options.moved)
+    plan = _planner(options, store, line).watch(plan, moved=options.moved)
     line.clear()
     planning.save(plan, store, options.plan)
     new = [name for one, name in _names(plan).items() if one not in before]
@@ -141,7 +144,7 @@ def watch(options: argparse.Namespace) -> int:
     if not new:
         print("Nothing is new.")
     options.shard = options.ray = None
-    return _read(options, plan)
+    return _read(options, store, plan)
 
 
 def _names(plan: Plan) -> dict[object, str]:
@@ -149,12 +152,12 @@ def _names(plan: Plan) -> dict[object, str]:
     return {**{image: image.name for image in plan.images}, **{file: file.path for file in plan.files}}
 
 
-def _read(options: argparse.Namespace, plan: Plan) -> int:
+def _read(options: argparse.Namespace, store: Store, plan: Plan) -> int:
     program = Program(options.program)
     stop = _stop_on_signals(program)
     line = Line(quiet=options.quiet)
     worker = Worker(
-        open_store(options.store),
+        store,
         program,
         Clients(_network(options), stop),
         jobs=max(1, options.jobs),
@@ -195,6 +198,22 @@ def judge(options: argparse.Namespace) -> int:
     return 0
 
 
+def pull(options: argparse.Namespace) -> int:
+    stop = _stop_on_signals()
+    reference = Reference.parse(options.image)
+    manifest = pulling.pull(
+        reference,
+        Path(options.folder),
+        Clients(_network(options), stop),
+        platform=options.platform,
+        stop=stop,
+        line=Line(quiet=options.quiet),
+    )
+    print(f"{reference} for {manifest.platform}: {_count(len(manifest.layers), 'layer')}, "
+          f"{size_text(sum(layer.size for layer in manifest.layers))}; {manifest.digest}")  # fmt: skip
+    return 0
+
+
 # By --deny the answers for which it refuses.
 _DENIED: Mapping[str, frozenset[str]] = {
     "no": frozenset({"no"}), "partly": frozenset({"no", "partly"}), "never": frozenset(),
@@ -230,6 +249,8 @@ def gate(options: argparse.Namespace) -> int:
 
 def _listen(options: argparse.Namespace, gate: Gate, rules: Rules) -> int:
     host, _, port = options.listen.rpartition(":")
+    if not port.isdecimal():
+        raise UsageError(f"--listen {options.listen}: write HOST:PORT")
     tls = None
     if options.tls_cert:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -264,7 +285,9 @@ def _reload(gate: Gate, tell: Callable[[str], None]) -> None:
             tell(f"the plan cannot be read: {error}")
 
 
-_WRITERS = {"text": reporting.text, "markdown": reporting.markdown, "csv": reporting.comma_separated}
+_WRITERS: Mapping[str, Callable[[Iterable[reporting.Table]], str]] = {
+    "text": reporting.text, "markdown": reporting.markdown, "csv": reporting.comma_separated,
+}  # fmt: skip
 
 
 def report(options: argparse.Namespace) -> int:
@@ -280,7 +303,10 @@ def report(options: argparse.Namespace) -> int:
         if form == "html":
             page.write(folder, about, stream)
         else:
-            stream.write(reporting.report(folder, about, options.question, _WRITERS[form]))
+            writer = _WRITERS[form]
+            if form == "text" and not path:
+                writer = functools.partial(reporting.text, width=terminal_width(sys.stdout))
+            stream.write(reporting.report(folder, about, options.question, writer))
         if path:
             FolderStore(Path(path).parent).write(Path(path).name, stream.getvalue().encode("utf-8", "backslashreplace"))
         else:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
+from cubinspect.fleet.documents import mapping
 from cubinspect.fleet.references import DOCKER_HUB
 
 # What Docker calls Docker Hub in its files.
@@ -75,13 +76,13 @@ def find(registry: str, repository: str = "", environment: Mapping[str, str] = o
 
 def _in_file(document: Mapping[str, Any], path: str, registry: str, repository: str) -> Optional[Credentials]:
     server = _HUB_KEY if registry == DOCKER_HUB else registry
-    helpers = document.get("credHelpers") or {}
+    helpers = mapping(document.get("credHelpers"))
     helper = helpers.get(registry) or helpers.get(server) or document.get("credsStore")
     if helper:
         found = _of_helper(str(helper), server)
         if found is not None:
             return found
-    entries = {_key(name): entry for name, entry in (document.get("auths") or {}).items()}
+    entries = {_key(name): entry for name, entry in mapping(document.get("auths")).items()}
     # podman keeps credentials of parts of a registry too: the longest name that fits counts.
     parts = [registry, *repository.split("/")] if repository else [registry]
     for length in range(len(parts), 0, -1):

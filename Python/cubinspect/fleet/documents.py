@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 
+# Half of a pair of UTF-16, or a whole one.
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
 def parsed(content: bytes) -> Any:
-    """:raises ValueError: it is no JSON, or nested too deeply to be read."""
+    """What a document says, its texts without what no text in UTF-8 can hold.
+
+    :raises ValueError: it is no JSON, or nested too deeply to be read.
+    """
+    text = content.decode("utf-8-sig")
     try:
-        return json.loads(content)
+        value = json.loads(text)
+        if _SURROGATE.search(text):
+            value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+    return value
 
 
 def mapping(value: Any) -> Mapping[str, Any]:

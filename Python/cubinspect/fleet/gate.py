@@ -91,9 +91,7 @@ class Gate:
         :raises NotKnown: a layer cannot be read.
         """
         reference = Reference.parse(image)
-        plan = Planner(self._store, self._registries).make([str(reference)], platform=self._platform)
-        if not plan.images:
-            raise NotKnown(next(iter(plan.skipped.values()), f"{image} has no image for {self._platform}"))
+        plan = Planner(self._store, self._registries).one(reference, self._platform)
         outcome = Worker(self._store, self._program, self._registries, jobs=os.cpu_count() or 1).run(plan)
         causes = [*outcome.waiting.values(), *filter(None, [outcome.ended])]
         if causes:

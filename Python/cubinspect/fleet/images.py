@@ -8,11 +8,11 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from cubinspect.fleet.plan import Manifest
 from cubinspect.fleet.program import Program
-from cubinspect.fleet.store import CONFIGS, FAILED, IMAGES, LAYERS, MANIFESTS, Store, key, packed
+from cubinspect.fleet.store import CONFIGS, IMAGES, LAYERS, MANIFESTS, Store, key, packed, why_missing
 from cubinspect.fleet.subjects import keep
 
 # Bytes of facts of layers that are kept in memory.
@@ -42,7 +42,7 @@ class Composer:
             manifest.config.digest: self._read(key(CONFIGS, manifest.config.digest), "its configuration"),
         }
         with tempfile.TemporaryDirectory(prefix="cubinspect-fleet-") as folder:
-            layout = Path(folder) / "image"
+            layout = Path(folder) / manifest.digest.replace(":", "-")
             write_layout(layout, manifest, blobs)
             layers = self._layers(manifest, Path(folder) / LAYERS)
             facts = self._program.image_facts(layout, layers)
@@ -73,14 +73,8 @@ class Composer:
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(content)
         if missing:
-            raise Unread("; ".join(f"layer {digest}: {self._cause(digest)}" for digest in missing))
+            raise Unread("; ".join(f"layer {digest}: {why_missing(self._store, digest)}" for digest in missing))
         return folder if self._store.folder is None else self._store.folder / LAYERS
-
-    def _cause(self, digest: str) -> str:
-        try:
-            return str(json.loads(self._store.read(key(FAILED, digest)))["cause"])
-        except FileNotFoundError:
-            return "not read yet"
 
 
 class _Recent:
@@ -107,18 +101,25 @@ class _Recent:
         return content
 
 
-def write_layout(folder: Path, manifest: Manifest, blobs: Mapping[str, bytes]) -> None:
+def write_layout(folder: Path, manifest: Manifest, blobs: Mapping[str, bytes], name: Optional[str] = None) -> None:
     """Makes a folder with an OCI image layout: one image, and the blobs that are given.
+
+    What names the image is written last, so that the layout is whole or none.
 
     https://github.com/opencontainers/image-spec/blob/main/image-layout.md
     """
     content = blobs[manifest.digest]
     media_type = json.loads(content).get("mediaType") or "application/vnd.oci.image.manifest.v1+json"
     entry: dict[str, Any] = {"mediaType": media_type, "digest": manifest.digest, "size": len(content)}
-    index = {"schemaVersion": 2, "manifests": [entry]}
-    folder.mkdir()
-    (folder / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}', encoding="utf-8")
-    (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")
-    (folder / "blobs" / "sha256").mkdir(parents=True)
+    if name is not None:
+        entry["annotations"] = {"org.opencontainers.image.ref.name": name}
+    (folder / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
     for digest, blob in blobs.items():
-        (folder / "blobs" / digest.replace(":", "/")).write_bytes(blob)
+        blob_path(folder, digest).write_bytes(blob)
+    (folder / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}', encoding="utf-8")
+    (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}), encoding="utf-8")
+
+
+def blob_path(folder: Path, digest: str) -> Path:
+    """Where a blob is in an OCI image layout."""
+    return folder / "blobs" / digest.replace(":", "/")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import json
 import tempfile
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +16,7 @@ from cubinspect.fleet.images import Composer, Unread
 from cubinspect.fleet.plan import File, Image, Manifest, Plan, created
 from cubinspect.fleet.program import Program, ProgramFailure
 from cubinspect.fleet.progress import Line
-from cubinspect.fleet.store import CONFIGS, FAILED, FILES, IMAGES, Store, key
+from cubinspect.fleet.store import CONFIGS, FILES, IMAGES, Store, key, why_missing
 from cubinspect.fleet.subjects import Subject, document, subjects
 from cubinspect.fleet.targets import runs
 
@@ -160,15 +159,9 @@ class Judge:
             return subjects(self._store, room, digest)
         except FileNotFoundError:
             if manifest is None:
-                raise Unread(self._cause(digest)) from None
+                raise Unread(why_missing(self._store, digest)) from None
         self._composer.make(manifest)
         return subjects(self._store, room, digest)
-
-    def _cause(self, digest: str) -> str:
-        try:
-            return str(json.loads(self._store.read(key(FAILED, digest)))["cause"])
-        except FileNotFoundError:
-            return "not read yet"
 
     def _about(self, manifest: Manifest) -> Mapping[str, Any]:
         """The configuration of an image; empty where it was not read."""

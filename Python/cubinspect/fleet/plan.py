@@ -27,10 +27,9 @@ BYTES_PER_CORE_SECOND = 18e6
 _VERSION = 1
 _ARCHIVES = (".whl", ".conda", ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.bz2", ".tar.xz", ".sif", ".squashfs", ".sqsh")
 _SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1"
-_CONFIGURATIONS = {
-    "application/vnd.oci.image.config.v1+json",
-    "application/vnd.docker.container.image.v1+json",
-}
+_CONFIGURATIONS = ("application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json")
+# Sizes are numbers of 64 bits, in the specification and in datasets.
+_MOST_BYTES = (1 << 63) - 1
 
 Registries = Callable[[str], Registry]
 Tell = Callable[[str], None]
@@ -259,6 +258,17 @@ class Planner:
         """The plan of the same sources, for which only names that are new are looked at."""
         return self.make(known.sources, platform=known.platform, since=known.since, known=known, moved=moved)
 
+    def one(self, reference: Reference, platform: str) -> Plan:
+        """The plan of one image, for the platforms that match.
+
+        :raises RegistryError: it cannot be had, or there is none for them.
+        """
+        plan = Plan([str(reference)], platform)
+        self._add(plan, [reference], {}, True)
+        if not plan.images:
+            raise RegistryError(next(iter(plan.skipped.values()), f"{reference} has no image for {platform}"))
+        return plan
+
     def _references(self, pattern: Pattern, skipped: dict[str, str]) -> Iterator[Reference]:
         """The images that a pattern names. A repository without tags is in many registries, and is no failure."""
         if pattern.names_one_image:
@@ -319,7 +329,7 @@ class Planner:
         for row in mappings(document.get("manifests")):
             platform = _platform(mapping(row.get("platform")))
             # Statements about an image, such as its origin, are in its index too; their platform is unknown/unknown.
-            if platform.startswith("unknown/") or not fnmatch.fnmatchcase(platform, plan.platform):
+            if platform.startswith("unknown/") or not is_platform(platform, plan.platform):
                 continue
             try:
                 if not is_digest(row.get("digest")):
@@ -353,7 +363,7 @@ class Planner:
         if platform is None or since is not None:
             configuration = configuration_of(self._store, registry, reference.repository, config)
             platform = platform or _platform(configuration)
-            if not fnmatch.fnmatchcase(platform, plan.platform):
+            if not is_platform(platform, plan.platform):
                 return None
             if since is not None and (created(configuration) or since) < since:
                 return None
@@ -395,6 +405,11 @@ def parsed_date(text: str) -> Optional[datetime.datetime]:
     return date if date.tzinfo else date.replace(tzinfo=datetime.timezone.utc)
 
 
+def is_platform(platform: str, pattern: str) -> bool:
+    """Whether a platform is one that a pattern means, which stands for all variants where it names none."""
+    return fnmatch.fnmatchcase(platform, pattern) or fnmatch.fnmatchcase(platform, f"{pattern}/*")
+
+
 def _platform(document: Mapping[str, Any]) -> str:
     """Operating system, architecture and variant, in the words of Go: ``linux/arm64``."""
     parts = [document.get("os") or "unknown", document.get("architecture") or "unknown", document.get("variant")]
@@ -408,7 +423,7 @@ def _blob(row: Mapping[str, Any], reference: Reference) -> Blob:
     digest, size = row.get("digest"), row.get("size")
     if not isinstance(digest, str) or not is_digest(digest):
         raise RegistryError(f"{reference}: {digest} is no digest by SHA-256")
-    if type(size) is not int or size < 0:
+    if type(size) is not int or not 0 <= size <= _MOST_BYTES:
         raise RegistryError(f"{reference}: {digest} has no size, but {size}")
     return Blob(digest, size)
 

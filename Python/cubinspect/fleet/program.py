@@ -6,7 +6,6 @@ import contextlib
 import errno
 import json
 import os
-import signal
 import subprocess
 import tempfile
 import threading
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 import cubinspect
+from cubinspect._program import how_ended, said
 
 
 class ProgramFailure(Exception):
@@ -31,10 +31,11 @@ class Program:
         :param timeout: seconds after which a run is ended.
         :raises FileNotFoundError: there is no such program.
         """
-        self.path = path or cubinspect.find_program()
+        # Whole paths, because it does not always run in this folder.
+        self.path = os.path.abspath(path or cubinspect.find_program())
         if not os.access(self.path, os.X_OK):
             raise FileNotFoundError(errno.ENOENT, "there is no such program", self.path)
-        self._data = [f"--data={file}" for file in data]
+        self._data = [f"--data={os.path.abspath(file)}" for file in data]
         self._timeout = timeout
         self._lock = threading.Lock()
         self._running: set[subprocess.Popen[bytes]] = set()
@@ -62,8 +63,11 @@ class Program:
                 return _result(status, result, messages.read())
 
     def image_facts(self, layout: Path, layers: Path) -> bytes:
-        """The facts of the image in an OCI layout without blobs of layers, whose facts are in a folder."""
-        return self._facts([f"oci:{layout}", f"--layers={layers}"])
+        """The facts of the image in an OCI layout without blobs of layers, whose facts are in a folder.
+
+        Of the place of the layout they have its last name alone, so that they are the same wherever they are made.
+        """
+        return self._facts([f"oci:{layout.name}", f"--layers={layers.absolute()}"], layout.parent)
 
     def file_facts(self, path: str) -> bytes:
         """The facts of a wheel or an archive."""
@@ -81,7 +85,7 @@ class Program:
         try:
             report: dict[str, Any] = json.loads(done.stdout)
         except ValueError:
-            raise ProgramFailure(_said(done.returncode, done.stderr)) from None
+            raise ProgramFailure(how_ended(done.returncode, "; ".join(said(done.stderr)))) from None
         return report
 
     def check(self, gpus: Sequence[str], drivers: Iterable[str]) -> dict[str, Any]:
@@ -98,23 +102,23 @@ class Program:
         tool: dict[str, Any] = report["tool"]
         return tool
 
-    def _facts(self, arguments: list[str]) -> bytes:
+    def _facts(self, arguments: list[str], working: Optional[Path] = None) -> bytes:
         with tempfile.TemporaryDirectory(prefix="cubinspect-fleet-") as folder:
             result = os.path.join(folder, "facts.json")
-            done = self._run(["facts", "-o", result, "--jobs=1", "--color=never", *self._data, *arguments])
+            done = self._run(["facts", "-o", result, "--jobs=1", "--color=never", *self._data, *arguments], working)
             return _result(done.returncode, result, done.stderr)
 
-    def _run(self, arguments: list[str]) -> subprocess.CompletedProcess[bytes]:
+    def _run(self, arguments: list[str], working: Optional[Path] = None) -> subprocess.CompletedProcess[bytes]:
         with self._started(
-            arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            arguments, cwd=working, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as process:
             output, messages = process.communicate()
         return subprocess.CompletedProcess(arguments, process.returncode, output, messages)
 
     @contextlib.contextmanager
-    def _started(self, arguments: list[str], **pipes: Any) -> Iterator[subprocess.Popen[bytes]]:
+    def _started(self, arguments: list[str], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
         """A run, which is ended when its time is over, or what is done with it fails."""
-        process = subprocess.Popen([self.path, *arguments], **pipes)
+        process = subprocess.Popen([self.path, *arguments], **options)
         timer = threading.Timer(self._timeout, process.kill)
         timer.daemon = True
         timer.start()
@@ -158,14 +162,5 @@ def _result(status: int, path: str, messages: bytes) -> bytes:
     except FileNotFoundError:
         content = b""
     if status < 0 or not content:
-        raise ProgramFailure(_said(status, messages))
+        raise ProgramFailure(how_ended(status, "; ".join(said(messages))))
     return content
-
-
-def _said(status: int, messages: bytes) -> str:
-    text = messages.decode("utf-8", "backslashreplace").strip()
-    lines = [line[len("cubinspect: ") :] if line.startswith("cubinspect: ") else line for line in text.splitlines()]
-    said = "; ".join(line for line in lines if not line.startswith("Try 'cubinspect "))
-    if status < 0:
-        return f"the program was ended by {signal.Signals(-status).name}" + (f": {said}" if said else "")
-    return said or f"the program ended with status {status}"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
-from typing import Callable, TextIO
+from typing import Callable, Optional, TextIO
 
 from cubinspect.fleet.documents import visible
 
@@ -30,29 +31,47 @@ def time_text(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours < 48 else f"{hours / 24:.0f} days"
 
 
+def terminal_width(stream: TextIO) -> Optional[int]:
+    """Columns of the terminal that a stream writes to; None where it is none."""
+    if not stream.isatty():
+        return None
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except OSError:
+        return 80
+
+
+def elided(text: str, width: int) -> str:
+    """A text cut in the middle to so many columns, as the program cuts names."""
+    if len(text) <= width or width <= 4:
+        return text
+    head = (width - 1) // 3
+    return f"{text[:head]}…{text[head + 1 - width:]}"
+
+
 class Line:
     """One line of a terminal that is written again and again."""
 
     def __init__(self, stream: TextIO = sys.stderr, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
-        self._shows = stream.isatty() and not quiet
+        self._width = None if quiet else terminal_width(stream)
         self._clock = clock
         self._last = float("-inf")
         self._lock = threading.Lock()
 
     def tell(self, text: str) -> None:
         """Shows a text, unless one was shown just now."""
-        if not self._shows:
+        if self._width is None:
             return
         with self._lock:
             if self._clock() - self._last < 0.2:
                 return
             self._last = self._clock()
-            self._stream.write(f"\r\x1b[K{visible(text)}")
+            self._stream.write(f"\r\x1b[K{elided(visible(text), self._width)}")
             self._stream.flush()
 
     def clear(self) -> None:
-        if self._shows and self._last > float("-inf"):
+        if self._width is not None and self._last > float("-inf"):
             self._stream.write("\r\x1b[K")
             self._stream.flush()
 

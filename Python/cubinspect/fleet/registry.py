@@ -115,11 +115,6 @@ class Registry:
 
     # What a registry is asked
 
-    def ping(self) -> None:
-        """Asks whether it is a registry that lets one in."""
-        with self._open("GET", f"{self._base}/v2/", "", {}) as response:
-            _read(response, _ERROR_BYTES, "the answer to /v2/")
-
     def repositories(self) -> Iterator[str]:
         """The names of all repositories.
 
@@ -232,8 +227,8 @@ class Registry:
             yield from (name for name in names if isinstance(name, str)) if isinstance(names, list) else ()
             if link is None:
                 return
-            following = urllib.parse.urljoin(url, link)
-            if origin(following) != origin(self._base):
+            following, place = _led(url, link)
+            if place != origin(self._base):
                 # Behind a proxy a registry may not know its own name; the path and the query are those of the page.
                 parts = urllib.parse.urlsplit(following)
                 following = urllib.parse.urljoin(self._base, urllib.parse.urlunsplit(("", "", parts.path, parts.query, "")))
@@ -299,8 +294,7 @@ class Registry:
             if response.status not in (301, 302, 303, 307, 308) or location is None:
                 return response
             _read(response, _ERROR_BYTES, url)
-            following = urllib.parse.urljoin(url, location)
-            scheme, host, _ = origin(following)
+            following, (scheme, host, _) = _led(url, location)
             if scheme != "https" and not (scheme == "http" and (self._plain or is_loopback(host))):
                 raise RegistryError(f"{self.name} leads to {scheme}://{host}, which is not encrypted")
             stack.close()
@@ -350,7 +344,7 @@ class Registry:
         self, parameters: Mapping[str, str], found: Optional[Credentials], repository: str, patience: Patience
     ) -> str:
         realm = parameters.get("realm", "")
-        scheme, host, _ = origin(realm)
+        _, (scheme, host, _) = _led(realm)
         if scheme != "https" and not (scheme == "http" and (self._plain or is_loopback(host))):
             raise RegistryError(f"{self.name} asks for a token from {realm or 'nowhere'}, which is not encrypted")
         scope = parameters.get("scope") or (f"repository:{repository}:pull" if repository else "")
@@ -447,6 +441,18 @@ def _start(response: http.client.HTTPResponse) -> int:
     if match is None:
         raise http.client.HTTPException("a part of a blob came without its place")
     return int(match[1])
+
+
+def _led(url: str, link: str = "") -> tuple[str, tuple[str, str, int]]:
+    """Where a link of a registry leads, and whose place that is.
+
+    :raises RegistryError: nowhere.
+    """
+    try:
+        whole = urllib.parse.urljoin(url, link)
+        return whole, origin(whole)
+    except ValueError as error:
+        raise RegistryError(f"{link or url} is no URL: {error}") from error
 
 
 def _next_page(link: Optional[str]) -> Optional[str]:

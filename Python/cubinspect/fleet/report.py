@@ -11,7 +11,11 @@ from typing import Any, Callable, Optional
 
 from cubinspect.fleet.dataset import connected, question_of
 from cubinspect.fleet.documents import visible
-from cubinspect.fleet.progress import size_text
+from cubinspect.fleet.progress import elided, size_text
+
+
+# Columns that a cell keeps however narrow the terminal is.
+_LEAST_COLUMNS = 8
 
 
 class ReportError(Exception):
@@ -253,18 +257,32 @@ def cell(column: str, value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else visible(str(value))
 
 
-def text(tables: Iterable[Table]) -> str:
+def text(tables: Iterable[Table], width: Optional[int] = None) -> str:
+    """Tables for a person.
+
+    :param width: columns of a terminal, for which long cells are cut.
+    """
     parts = []
     for table in tables:
         lines = [f"{table.title}:" if table.rows else f"{table.title}: none"]
         cells = [[cell(column, value) for column, value in zip(table.columns, row)] for row in table.rows]
         widths = [max([len(column), *(len(row[index]) for row in cells)]) for index, column in enumerate(table.columns)]
+        if width is not None:
+            widths = _narrowed(widths, width - 2 * len(widths))
         for row in [list(table.columns), *cells] if cells else []:
-            lines.append("  " + "  ".join(value.ljust(width) for value, width in zip(row, widths)).rstrip())
+            lines.append("  " + "  ".join(elided(value, most).ljust(most) for value, most in zip(row, widths)).rstrip())
         if table.left_out:
             lines.append(f"  … and {table.left_out:,} more: --question {table.name} --limit 0")
         parts.append("\n".join(lines) + "\n")
     return "\n".join(parts)
+
+
+def _narrowed(widths: list[int], room: int) -> list[int]:
+    """The widths of columns that together fit: the widest lose first."""
+    widths = list(widths)
+    while sum(widths) > room and max(widths) > _LEAST_COLUMNS:
+        widths[widths.index(max(widths))] -= 1
+    return widths
 
 
 def markdown(tables: Iterable[Table]) -> str:

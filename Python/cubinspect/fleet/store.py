@@ -15,8 +15,10 @@ that is ended in the middle leaves nothing that counts.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import importlib
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -111,6 +113,7 @@ class RemoteStore:
 
     def __init__(self, address: str) -> None:
         self.folder: Optional[Path] = None
+        self._address = address
         try:
             fsspec: Any = importlib.import_module("fsspec")
         except ImportError as error:
@@ -122,28 +125,49 @@ class RemoteStore:
             raise StoreError(f"{address}: {error}") from error
 
     def has(self, place: str) -> bool:
-        return bool(self._files.exists(f"{self._root}/{place}"))
+        return bool(self._call("exists", place))
 
     def read(self, place: str) -> bytes:
-        return bytes(self._files.cat_file(f"{self._root}/{place}"))
+        return bytes(self._call("cat_file", place))
 
     def write(self, place: str, content: bytes) -> None:
-        path = f"{self._root}/{place}"
-        self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
-        self._files.pipe_file(path, content)
+        try:
+            # No folder is made before, because objects need none, and a bucket that is missing would be made too.
+            self._call("pipe_file", place, content)
+        except FileNotFoundError as error:
+            raise StoreError(f"{self._address}: {error}") from error
 
     def remove(self, place: str) -> None:
-        try:
-            self._files.rm_file(f"{self._root}/{place}")
-        except FileNotFoundError:
-            pass
+        with contextlib.suppress(FileNotFoundError):
+            self._call("rm_file", place)
 
     def digests(self, room: str) -> set[str]:
         try:
-            names = self._files.ls(f"{self._root}/{room}/sha256", detail=False)
+            names = self._call("ls", f"{room}/sha256", detail=False)
         except FileNotFoundError:
             return set()
         return _digests([name.rpartition("/")[2] for name in names], room)
+
+    def _call(self, method: str, place: str, *values: Any, **options: Any) -> Any:
+        """What a method of fsspec says of a place.
+
+        :raises FileNotFoundError: there is no such object.
+        :raises StoreError: everything else, because each client has its own errors.
+        """
+        try:
+            return getattr(self._files, method)(f"{self._root}/{place}", *values, **options)
+        except FileNotFoundError:
+            raise
+        except Exception as error:
+            raise StoreError(f"{self._address}: {error}") from error
+
+
+def why_missing(store: Store, digest: str) -> str:
+    """Why the store has no facts of something: why it could not be read, or that nobody has tried yet."""
+    try:
+        return str(json.loads(store.read(key(FAILED, digest)))["cause"])
+    except FileNotFoundError:
+        return "not read yet"
 
 
 def _digests(names: list[str], room: str) -> set[str]:
