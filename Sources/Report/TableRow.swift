@@ -199,7 +199,8 @@ struct TableRows {
     Set(units.flatMap { part.units[$0].files }).reduce(0) { $0 + view.files[$1].unit.loadableCount }
   }
 
-  private func cells(of unit: Int) -> [TableRow.Cell] {
+  /// What a row of one unit says.
+  func cells(of unit: Int) -> [TableRow.Cell] {
     (0..<devices).map { device in
       let verdict = part.verdict(of: unit, on: device)
       return switch part.standing(of: unit, on: device) {
