@@ -15,7 +15,6 @@ struct HTMLPage {
       <link rel="icon" href="data:,">
       <title>\(title.asMarkup) – cubinspect</title>
       <style>\(Self.style)</style>
-      <script>document.documentElement.className = "starting"</script>
       </head>
       <body>
       <main>
@@ -27,13 +26,14 @@ struct HTMLPage {
   mutating func add(_ part: String) { text += part }
 
   func finish(footer: String) -> [UInt8] {
-    Array(
-      (text + "</main>\n<footer>\(footer.asMarkup)</footer>\n<script>\(Self.script)</script>\n</body>\n</html>\n")
-        .utf8)
+    let end =
+      "</main>\n<footer>\(footer.asMarkup)</footer>\n<script>\(Self.script)</script>\n</body>\n</html>\n"
+    return Array((text + end).utf8)
   }
 
-  /// Rows of a table, panels and items of a list that are shown until somebody asks for all: laying out 20,000 takes seconds.
-  private static let shown = 300
+  /// Rows and panels that are elements from the start. A browser with scripts keeps the others as the text of a `noscript`
+  /// element until they are wanted, because to make elements of 20,000 takes it seconds.
+  static let shown = 300
 
   private static let style = """
 
@@ -103,7 +103,6 @@ struct HTMLPage {
       background: linear-gradient(var(--accent) 0 0) 0 / var(--share) 100% no-repeat var(--gray); }
     .unread { background: var(--yellow); border-left: 5px solid var(--yellow-edge); padding: .55rem .8rem; border-radius: 6px; font-weight: 600; }
     footer { border-top: 1px solid var(--line); font-size: .9rem; }
-    .starting .heat tbody tr:nth-child(n+\(shown + 1)), .starting .library:nth-child(n+\(shown + 1)), .starting .long > li:nth-child(n+\(shown + 1)) { display: none; }
     @media (max-width: 40rem) { main, footer { padding: 1rem .75rem; } .library > :not(summary) { margin-left: .75rem; } .targets td:last-child::before { width: 5rem; }
       th, td { padding: .25rem .4rem; } .filter label, .filter input, .filter select { width: 100%; } }
     @media print { body { font-size: 11px; } main, footer { max-width: none; padding: .5rem 0; } .filter, button { display: none; }
@@ -116,88 +115,90 @@ struct HTMLPage {
 
   private static let script = """
 
-    // The content of a panel is text until the panel is opened.
-    const fill = panel => {
-      const content = panel.querySelector(":scope > noscript");
-      if (content) content.outerHTML = content.textContent;
+    const entities = { "&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'" };
+    const decoded = text => text.replace(/&[a-z#0-9]+;/g, entity => entities[entity] ?? entity);
+    const parsed = text => {
+      const template = document.createElement("template");
+      template.innerHTML = text;
+      return template.content.firstElementChild;
     };
-    // A function that shows the first of some nodes, and of them those that fit; with a button that shows all.
-    const pager = (nodes, noun) => {
+    const number = count => count.toLocaleString("en");
+
+    // The rows of a table or the panels of libraries: `start` is how one begins, and `pattern` finds its cells and its names.
+    // What is no element yet is the text of a noscript element. Some of those that fit are shown, with a button for more.
+    const list = (holder, nodes, start, pattern, one, many) => {
+      const item = (text, node) => {
+        const [, cells, ...names] = pattern.exec(text);
+        return { text, node, cells, name: decoded(names.join(" ")).toLowerCase() };
+      };
+      const rest = holder.querySelector(":scope > noscript");
+      const items = [...nodes.children].filter(node => node !== rest).map(node => item(node.outerHTML, node));
+      for (const text of rest?.textContent.split(start).slice(1) ?? []) items.push(item(start + text));
+      rest?.remove();
       const more = document.createElement("button");
-      const last = nodes[nodes.length - 1];
-      const list = last.closest(".wide") ?? last.parentElement;
       more.type = "button";
-      list.after(more);
-      let limit = \(shown), fits = () => true;
+      holder.after(more);
+      let limit = \(shown), fitting = items;
       const show = () => {
-        let fitting = 0;
-        nodes.forEach((node, index) => { node.hidden = !fits(index) || ++fitting > limit; });
-        more.hidden = fitting <= limit;
-        more.textContent = `Show all ${fitting.toLocaleString("en")} ${noun}`;
-        return fitting;
+        nodes.replaceChildren(...fitting.slice(0, limit).map(item => item.node ??= parsed(item.text)));
+        more.hidden = fitting.length <= limit;
+        more.textContent = `Show more: ${number(Math.min(limit, fitting.length))} of ${number(fitting.length)} ${many} are shown`;
       };
       more.addEventListener("click", () => {
-        limit = Infinity;
-        const first = nodes.find(node => node.hidden);
+        const first = limit;
+        limit += 1000;
         show();
-        (first?.querySelector("summary") ?? list).focus();
+        (nodes.children[first].querySelector("summary") ?? holder).focus();
       });
       show();
-      return test => { fits = test; return show(); };
+      // Shows what fits, and says how much that is.
+      return test => {
+        fitting = items.filter(test);
+        show();
+        return `${number(fitting.length)} of ${number(items.length)} ${items.length === 1 ? one : many}`;
+      };
     };
-    const panels = document.querySelectorAll(".library");
-    document.addEventListener("toggle", event => fill(event.target), true);
-    // So that the browser's own search finds what is in them.
-    if (panels.length <= \(shown)) panels.forEach(fill);
-    for (const list of document.querySelectorAll(".long")) {
-      if (list.children.length > \(shown)) pager([...list.children], "items");
-    }
+
     for (const place of document.querySelectorAll(".filtered")) {
       const form = place.querySelector(".filter"), output = form.querySelector("output");
       const { text, gpu, state } = form.elements;
-      const libraries = [...place.querySelectorAll(".library")];
-      const lists = [
-        ["row", "rows", [...place.querySelectorAll(".heat tbody tr")], row => row.cells[0].textContent],
-        ["library", "libraries", libraries, panel => `${panel.dataset.package ?? ""} ${panel.querySelector("code").textContent}`],
-      ].filter(([, , nodes]) => nodes.length).map(([one, many, nodes, name]) => ({
-        one, many, nodes, names: nodes.map(node => name(node).toLowerCase()), show: pager(nodes, many),
-      }));
-      form.hidden = !lists.some(list => list.nodes.length > 1) && !gpu;
-      // Hides the columns of other GPUs.
-      const columns = document.head.appendChild(document.createElement("style"));
-      const apply = () => {
-        const wanted = text.value.trim().toLowerCase(), column = gpu?.value ?? "", letter = state?.value ?? "";
-        columns.textContent = column && `#${place.parentElement.id} .heat tr > :nth-child(n+3):not(:nth-child(${+column + 3})) { display: none }`;
-        output.textContent = lists.map(({ one, many, nodes, names, show }) => {
-          const fitting = show(index => {
-            const cells = nodes[index].dataset.cells;
-            return names[index].includes(wanted) && (!letter || (column ? cells[column] === letter : cells.includes(letter)));
-          });
-          return `${fitting.toLocaleString("en")} of ${nodes.length.toLocaleString("en")} ${nodes.length === 1 ? one : many}`;
-        }).join(", ");
-      };
-      form.addEventListener("input", apply);
-      form.addEventListener("submit", event => event.preventDefault());
-      if (libraries.length) {
+      const table = place.querySelector(".heat"), panels = place.querySelector(".libraries");
+      const lists = [];
+      if (table) {
+        lists.push(list(table.parentElement, table.tBodies[0], "<tr ", /data-cells="(\\w*)"><th[^>]*>([^<]*)/, "row", "rows"));
+        // What a cell means, for the pointer.
+        table.addEventListener("mouseover", ({ target }) => {
+          const cell = target.closest("tbody td:not(.number)");
+          if (cell) cell.title = `${cell.parentElement.cells[0].textContent}: ${cell.querySelector("i").textContent.trim()}`;
+        });
+      }
+      if (panels) {
+        lists.push(list(panels, panels, '<details class="library"',
+          /data-cells="(\\w*)"(?: data-package="([^"]*)")?><summary><code>([^<]*)/, "library", "libraries"));
         const toggle = document.createElement("button");
-        const isOpen = () => libraries.some(panel => panel.open);
+        const isOpen = () => [...panels.children].some(panel => panel.open);
         const name = () => { toggle.textContent = isOpen() ? "Close all panels" : "Open the panels that are shown"; };
         toggle.type = "button";
         toggle.addEventListener("click", () => {
           const opens = !isOpen();
-          for (const panel of libraries) if (!opens || !panel.hidden) panel.open = opens;
+          for (const panel of panels.children) panel.open = opens;
         });
-        place.addEventListener("toggle", name, true);
-        place.querySelector(".libraries").before(toggle);
+        panels.addEventListener("toggle", name, true);
+        panels.before(toggle);
         name();
       }
-      // What a cell means, for the pointer.
-      place.querySelector(".heat")?.addEventListener("mouseover", ({ target }) => {
-        const cell = target.closest("tbody td:not(.number)");
-        if (cell) cell.title = `${cell.parentElement.cells[0].textContent}: ${cell.querySelector("i").textContent.trim()}`;
+      // Hides the columns of other GPUs.
+      const columns = document.head.appendChild(document.createElement("style"));
+      form.hidden = false;
+      form.addEventListener("input", () => {
+        const wanted = text.value.trim().toLowerCase(), column = gpu?.value ?? "", letter = state?.value ?? "";
+        columns.textContent = column && `#${place.parentElement.id} .heat tr > :nth-child(n+3):not(:nth-child(${+column + 3})) { display: none }`;
+        const fits = ({ name, cells }) =>
+          name.includes(wanted) && (!letter || (column ? cells[column] === letter : cells.includes(letter)));
+        output.textContent = lists.map(show => show(fits)).join(", ");
       });
+      form.addEventListener("submit", event => event.preventDefault());
     }
-    document.documentElement.className = "";
 
     """
 }

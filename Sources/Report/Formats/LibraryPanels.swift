@@ -28,18 +28,16 @@ struct LibraryPanels {
 
   var count: Int { part.units.count }
 
-  /// Writes the panels. What is in a panel stands in a `noscript` element, which a browser with scripts keeps as text until
-  /// somebody opens the panel: 20,000 of them would take it seconds otherwise.
-  func write(to text: inout String) {
-    for unit in part.units.indices {
-      let cells = question.isAboutTargetsOnly ? [] : rows.cells(of: unit)
-      let packages = owners[unit].map { self.name(ofPackage: $0) }
-      text +=
-        "<details class=\"library\" data-cells=\"\(cells.letters)\"\(packages.isEmpty ? "" : " data-package=\"\(packages.joined(separator: " ").asMarkup)\"")><summary><code>\(part.name(of: unit).asMarkup)</code> \(signs(of: unit, cells))</summary><noscript>\n"
-      text += facts(of: unit, packages) + modules(of: unit, cells) + targets(of: unit)
-      text += standings(of: unit) + findings(of: unit)
-      text += "</noscript></details>\n"
-    }
+  /// The panels, in the order of the libraries' paths.
+  var all: some Sequence<String> { part.units.indices.lazy.map { panel(of: $0) } }
+
+  private func panel(of unit: Int) -> String {
+    let cells = question.isAboutTargetsOnly ? [] : rows.cells(of: unit)
+    let packages = owners[unit].map { name(ofPackage: $0) }
+    return
+      "<details class=\"library\" data-cells=\"\(cells.letters)\"\(packages.isEmpty ? "" : " data-package=\"\(packages.joined(separator: " ").asMarkup)\"")><summary><code>\(part.name(of: unit).asMarkup)</code> \(signs(of: unit, cells))</summary>\n"
+      + facts(of: unit, packages) + modules(of: unit, cells) + targets(of: unit) + standings(of: unit)
+      + findings(of: unit) + "</details>\n"
   }
 
   private func name(ofPackage index: Int) -> String {
@@ -112,7 +110,8 @@ struct LibraryPanels {
     }
     let columns = Self.columns.indices.filter { column in counts.contains { $0[column] > 0 } }
     let heads = columns.map { "<th>\(Self.columns[$0])</th>" }.joined()
-    var text = "<table class=\"modules\"><thead><tr><th>GPU</th><th>verdict</th>\(heads)</tr></thead><tbody>\n"
+    var text =
+      "<table class=\"modules\"><thead><tr><th>GPU</th><th>verdict</th>\(heads)</tr></thead><tbody>\n"
     for devices in groups(of: cells.indices, by: { RowKey(cell: cells[$0], counts: counts[$0]) }) {
       let cell = cells[devices[0]]
       text +=
@@ -136,7 +135,9 @@ struct LibraryPanels {
   /// The targets, with their bytes as bars.
   private func targets(of unit: Int) -> String {
     let totals = Dictionary(
-      part.units[unit].files.lazy.flatMap { part.view.files[$0].targets.lazy.map { ($0.key.name, $0.value) } },
+      part.units[unit].files.lazy.flatMap {
+        part.view.files[$0].targets.lazy.map { ($0.key.name, $0.value) }
+      },
       uniquingKeysWith: +)
     guard !totals.isEmpty else { return "" }
     let largest = max(1, totals.map(\.value.storedSize).max() ?? 1)
@@ -157,7 +158,8 @@ struct LibraryPanels {
     for device in question.devices.indices {
       switch part.standing(of: unit, on: device) {
       case .counts, .withoutCode: break
-      case .forOtherGPUs: clauses.append((device, "it was made for other GPUs, and what it does is missing here"))
+      case .forOtherGPUs:
+        clauses.append((device, "it was made for other GPUs, and what it does is missing here"))
       case .notTaken(let taken): clauses.append((device, "\(part.name(of: taken)) is taken in its place"))
       case .cached:
         clauses.append(
@@ -165,7 +167,9 @@ struct LibraryPanels {
       }
       guard part.verdict(of: unit, on: device) != part.units[unit].verdicts[device].verdict else { continue }
       for package in owners[unit] {
-        for reason in part.packages[package].verdicts[device].reasons { clauses.append((device, reason.text)) }
+        for reason in part.packages[package].verdicts[device].reasons {
+          clauses.append((device, reason.text))
+        }
       }
     }
     let items = groups(of: clauses, by: \.text).map { group in
@@ -191,7 +195,8 @@ struct LibraryPanels {
       items += finding.todo.map { ($0.isAlternative ? "or: " : "to do: ") + $0.sentence.asMarkup }
       let kernels = findings.kernels(of: finding)
       if !kernels.isEmpty {
-        items.append("\(counted(kernels.count, "missing kernel")): \(list(kernels.prefix(Self.shownKernels)))")
+        items.append(
+          "\(counted(kernels.count, "missing kernel")): \(list(kernels.prefix(Self.shownKernels)))")
         let rest = kernels.dropFirst(Self.shownKernels)
         if !rest.isEmpty {
           let hidden = rest.count - Self.foldedKernels

@@ -62,7 +62,7 @@ extension ScanReport {
     }
     var text = answers(assessment.answers)
     text +=
-      "<section>\n\(WideTable.start("Places and GPUs", "heat"))<thead><tr><th scope=\"col\">place</th>\(columnHeads)</tr></thead>\n<tbody>\n"
+      "<section>\n\(WideTable.start("Places and GPUs"))<table class=\"heat\"><thead><tr><th scope=\"col\">place</th>\(columnHeads)</tr></thead>\n<tbody>\n"
     for (index, parts) in places.enumerated() {
       text += "<tr><th scope=\"row\"><a href=\"#place-\(index + 1)\">\(name(of: parts).asMarkup)</a></th>"
       for answer in answers(on: parts) {
@@ -71,7 +71,7 @@ extension ScanReport {
       }
       text += "</tr>\n"
     }
-    return text + "</tbody>\(WideTable.end)</section>\n"
+    return text + "</tbody></table>\(WideTable.end)</section>\n"
   }
 
   private func answers(_ answers: [Answer]) -> String {
@@ -86,22 +86,15 @@ extension ScanReport {
       })
   }
 
-  /// Demands that are shown before a fold.
-  private static let shownDemands = 10
-
   private func demands(_ demands: [DemandLine]) -> String {
-    func list(_ label: String, _ demands: ArraySlice<DemandLine>) -> String {
-      demands.isEmpty ? "" : lines(label, demands.map { ($0.isMet ? "yes" : "no", $0.mark, $0.text.asMarkup) })
+    folded(demands) { demands in
+      lines("Requirements", demands.map { ($0.isMet ? "yes" : "no", $0.mark, $0.text.asMarkup) })
     }
-    let rest = demands.dropFirst(Self.shownDemands)
-    return list("Requirements", demands.prefix(Self.shownDemands))
-      + (rest.isEmpty
-        ? ""
-        : "<details><summary>and \(grouped(rest.count)) more</summary>\(list("More requirements", rest))</details>\n")
   }
 
   /// A list of sentences in markup, each with a sign, and the class of its colour.
-  private func lines(_ label: String, _ lines: [(className: String, mark: String, markup: String)]) -> String {
+  private func lines(_ label: String, _ lines: [(className: String, mark: String, markup: String)]) -> String
+  {
     let items = lines.map { line in
       "<li class=\"\(line.className)\"><span class=\"mark\" aria-hidden=\"true\">\(line.mark)</span> <span>\(line.markup)</span></li>\n"
     }
@@ -122,10 +115,7 @@ extension ScanReport {
     func paragraph(_ text: String?) -> String { text.map { "<p>\($0.asMarkup)</p>\n" } ?? "" }
     var text =
       paragraph(sentences.headline) + steps(Plan.stepsTitle, plan.steps.count > 1 ? "ol" : "ul", plan.steps)
-    if !plan.obstacles.isEmpty {
-      let items = plan.obstacles.map { "<li>\($0.asMarkup)</li>\n" }.joined()
-      text += "<section>\(heading(plan.obstaclesTitle))<ul class=\"long\">\n\(items)</ul></section>\n"
-    }
+    text += list(plan.obstaclesTitle, plan.obstacles)
     return text + steps("To compile extensions", "ul", plan.building) + paragraph(sentences.oldestDriver)
   }
 
@@ -144,8 +134,11 @@ extension ScanReport {
     }
     if count > 0 {
       text += "<section>\(heading("Libraries"))<div class=\"libraries\">\n"
-      for panels in panels { panels.write(to: &text) }
-      text += "</div></section>\n"
+      for (index, panel) in panels.lazy.flatMap(\.all).enumerated() {
+        if index == HTMLPage.shown { text += "<noscript>\n" }
+        text += panel
+      }
+      text += "\(count > HTMLPage.shown ? "</noscript>" : "")</div></section>\n"
     }
     return text + "</div>\n"
   }
@@ -161,19 +154,22 @@ extension ScanReport {
 
   private func table(_ rows: [TableRow]) -> String {
     let cells = Dictionary(uniqueKeysWithValues: TableRow.Cell.all.map { ($0, $0.tableCell) })
-    var text =
-      WideTable.start("Packages and GPUs", "heat")
-      + "<thead><tr><th scope=\"col\">\(rows.contains(where: \.isPackage) ? "package" : "library")</th><th scope=\"col\" class=\"number\">modules</th>\(columnHeads)</tr></thead>\n<tbody>\n"
-    for row in rows {
+    let start =
+      "<table class=\"heat\">\n<thead><tr><th scope=\"col\">\(rows.contains(where: \.isPackage) ? "package" : "library")</th><th scope=\"col\" class=\"number\">modules</th>\(columnHeads)</tr></thead>\n<tbody>\n"
+    let end = "</tbody></table>"
+    var text = WideTable.start("Packages and GPUs") + start
+    for (index, row) in rows.enumerated() {
+      if index == HTMLPage.shown { text += "\(end)\n<noscript>\(start)" }
       text +=
         "<tr data-cells=\"\(row.cells.letters)\"><th scope=\"row\"\(row.indent > 0 ? " class=\"inner\"" : "")>\(row.name.asMarkup)</th><td class=\"number\">\(grouped(row.modules))</td>"
       for cell in row.cells { text += cells[cell] ?? "" }
       text += "</tr>\n"
     }
+    text += end + (rows.count > HTMLPage.shown ? "</noscript>" : "") + WideTable.end
     let legend = rows.usedCells.map { cell in
       "<span class=\"legend\"><b class=\"\(cell.className)\">\(cell.mark)</b> \(cell.meaning.asMarkup)</span>"
     }.joined(separator: " ")
-    return text + "</tbody>\(WideTable.end)<p class=\"quiet\">\(legend)"
+    return text + "<p class=\"quiet\">\(legend)"
       + (sentenceOnColumns.map { " \($0.asMarkup)" } ?? "") + "</p>\n"
   }
 
@@ -202,8 +198,8 @@ extension ScanReport {
     // That a package fits is told by the table.
     let passed = shown.filter { $0.check.status == .pass && $0.check.line == nil }
     let others = shown.filter { $0.check.status != .pass || $0.check.line != nil }
-    func list(_ shown: [SharedCheck]) -> String {
-      var text = "<ul class=\"checks long\">\n"
+    func list(_ shown: some Sequence<SharedCheck>) -> String {
+      var text = "<ul class=\"checks\">\n"
       for row in shown {
         let check = row.check
         text +=
@@ -218,18 +214,13 @@ extension ScanReport {
       }
       return text + "</ul>\n"
     }
-    func fold(_ title: String, _ folded: [SharedCheck]) -> String {
-      folded.isEmpty ? "" : "<details><summary>\(title)</summary>\(list(folded))</details>\n"
-    }
     guard !shown.isEmpty else { return "" }
-    let rest = Array(others.dropFirst(Self.shownReasons))
-    return "<section>\(heading("Why"))\(others.isEmpty ? "" : list(Array(others.prefix(Self.shownReasons))))"
-      + fold("and \(grouped(rest.count)) more", rest)
-      + fold(passed.count == 1 ? "1 check passed" : "\(grouped(passed.count)) checks passed", passed) + "</section>\n"
+    let fold =
+      passed.isEmpty
+      ? ""
+      : "<details><summary>\(counted(passed.count, "check")) passed</summary>\n\(list(passed))</details>\n"
+    return "<section>\(heading("Why"))\(folded(others, list))\(fold)</section>\n"
   }
-
-  /// Reasons that are shown before a fold.
-  private static let shownReasons = 10
 
   /// The software around the device code: what it is, its version, and the file that says so.
   private func software(_ part: ViewAssessment) -> String {
@@ -238,12 +229,12 @@ extension ScanReport {
     let title = "Software around the device code"
     var text =
       "<section>\(heading(title))"
-      + "\(WideTable.start(title, "software"))<thead><tr><th scope=\"col\">what</th><th scope=\"col\">version</th><th scope=\"col\">evidence</th></tr></thead>\n<tbody>\n"
+      + "\(WideTable.start(title))<table class=\"software\"><thead><tr><th scope=\"col\">what</th><th scope=\"col\">version</th><th scope=\"col\">evidence</th></tr></thead>\n<tbody>\n"
     for row in rows {
       text +=
         "<tr><th scope=\"row\">\(row.what.asMarkup)</th><td>\(row.version.asMarkup)</td><td>\(part.lines(of: [row.evidence]).joined().asMarkup)</td></tr>\n"
     }
-    return text + "</tbody>\(WideTable.end)</section>\n"
+    return text + "</tbody></table>\(WideTable.end)</section>\n"
   }
 
   private func unread(_ parts: [ViewAssessment]) -> String {
@@ -260,9 +251,20 @@ extension ScanReport {
   }
 
   private func list(_ title: String, _ sentences: [String]) -> String {
-    let items = sentences.map { "<li>\($0.asMarkup)</li>\n" }.joined()
-    return items.isEmpty
-      ? "" : "<section>\(heading(title))<ul class=\"long\">\n\(items)</ul></section>\n"
+    sentences.isEmpty
+      ? ""
+      : "<section>\(heading(title))\(folded(sentences) { "<ul>\n\($0.map { "<li>\($0.asMarkup)</li>\n" }.joined())</ul>\n" })</section>\n"
+  }
+
+  /// Items of a list that are shown before a fold.
+  private static let shownItems = 10
+
+  /// A list of the first items, and behind a fold one of the others.
+  private func folded<Item>(_ items: [Item], _ list: (ArraySlice<Item>) -> String) -> String {
+    let (first, rest) = (items.prefix(Self.shownItems), items.dropFirst(Self.shownItems))
+    return (first.isEmpty ? "" : list(first))
+      + (rest.isEmpty
+        ? "" : "<details><summary>and \(grouped(rest.count)) more</summary>\n\(list(rest))</details>\n")
   }
 }
 
@@ -306,13 +308,13 @@ extension StackFacts {
   }
 }
 
-/// A table that may be wider than the page: a group that the keyboard can scroll.
-enum WideTable {
-  static func start(_ label: String, _ className: String) -> String {
-    "<div class=\"wide\" role=\"group\" tabindex=\"0\" aria-label=\"\(label)\"><table class=\"\(className)\">\n"
+/// Around tables that may be wider than the page: a group that the keyboard can scroll.
+private enum WideTable {
+  static func start(_ label: String) -> String {
+    "<div class=\"wide\" role=\"group\" tabindex=\"0\" aria-label=\"\(label)\">"
   }
 
-  static let end = "</table></div>\n"
+  static let end = "</div>\n"
 }
 
 extension TableRow.Cell {
