@@ -62,7 +62,7 @@ extension ScanReport {
     }
     var text = answers(assessment.answers)
     text +=
-      "<section>\n\(WideTable.start("Places and GPUs"))<table class=\"heat\"><thead><tr><th scope=\"col\">place</th>\(columnHeads)</tr></thead>\n<tbody>\n"
+      "\(WideTable.start("Places and GPUs"))<table class=\"heat\"><thead><tr><th scope=\"col\">place</th>\(columnHeads)</tr></thead>\n<tbody>\n"
     for (index, parts) in places.enumerated() {
       text += "<tr><th scope=\"row\"><a href=\"#place-\(index + 1)\">\(name(of: parts).asMarkup)</a></th>"
       for answer in answers(on: parts) {
@@ -71,12 +71,11 @@ extension ScanReport {
       }
       text += "</tr>\n"
     }
-    return text + "</tbody></table>\(WideTable.end)</section>\n"
+    return text + "</tbody></table>\(WideTable.end)"
   }
 
   private func answers(_ answers: [Answer]) -> String {
     lines(
-      "Answers",
       zip(devices, answers).map { requested, answer in
         let (headline, reason) = sentences(requested, answer)
         return (
@@ -88,17 +87,16 @@ extension ScanReport {
 
   private func demands(_ demands: [DemandLine]) -> String {
     folded(demands) { demands in
-      lines("Requirements", demands.map { ($0.isMet ? "yes" : "no", $0.mark, $0.text.asMarkup) })
+      lines(demands.map { ($0.isMet ? "yes" : "no", $0.mark, $0.text.asMarkup) })
     }
   }
 
   /// A list of sentences in markup, each with a sign, and the class of its colour.
-  private func lines(_ label: String, _ lines: [(className: String, mark: String, markup: String)]) -> String
-  {
+  private func lines(_ lines: [(className: String, mark: String, markup: String)]) -> String {
     let items = lines.map { line in
       "<li class=\"\(line.className)\"><span class=\"mark\" aria-hidden=\"true\">\(line.mark)</span> <span>\(line.markup)</span></li>\n"
     }
-    return "<ul class=\"answers\" aria-label=\"\(label)\">\n\(items.joined())</ul>\n"
+    return "<ul class=\"answers\">\n\(items.joined())</ul>\n"
   }
 
   private func plan(_ part: ViewAssessment) -> String {
