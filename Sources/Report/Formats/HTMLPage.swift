@@ -108,7 +108,7 @@ struct HTMLPage {
     @media print { body { font-size: 11px; } main, footer { max-width: none; padding: .5rem 0; } .filter, button { display: none; }
       .wide { overflow: visible; max-height: none; width: auto; } .heat th { position: static !important; } .heat th:first-child { min-width: 8rem; }
       .heat thead th { min-width: 0; } tr, .answers li, .checks > li { break-inside: avoid; } .part, h2 { break-after: avoid; }
-      .checks details::details-content { content-visibility: visible; display: block; } .library { content-visibility: visible; }
+      details:not(.library)::details-content { content-visibility: visible; display: block; } .library { content-visibility: visible; }
       * { print-color-adjust: exact; } }
 
     """
