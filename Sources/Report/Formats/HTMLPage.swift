@@ -44,7 +44,7 @@ struct HTMLPage {
       --quiet: #9da7b3; --accent: #4493f8; --green: #133c22; --blue: #0e335c; --yellow: #443600; --orange: #54300c; --red: #5a1a17; --gray: #262c34;
       --green-edge: #3fb950; --blue-edge: #4493f8; --yellow-edge: #d29922; --red-edge: #f85149; --gray-edge: #6e7681; } }
     * { box-sizing: border-box; }
-    body { margin: 0; font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); }
+    body { margin: 0; font: 1rem/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); }
     main, footer { max-width: 84rem; margin: 0 auto; padding: 1.5rem 1.25rem; }
     h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 1rem; overflow-wrap: anywhere; }
     h2 { font-size: 1.25rem; line-height: 1.3; margin: 0 0 .75rem; overflow-wrap: anywhere; }
@@ -105,7 +105,7 @@ struct HTMLPage {
     footer { border-top: 1px solid var(--line); font-size: .9rem; }
     @media (max-width: 40rem) { main, footer { padding: 1rem .75rem; } .library > :not(summary) { margin-left: .75rem; } .targets td:last-child::before { width: 5rem; }
       th, td { padding: .25rem .4rem; } .filter label, .filter input, .filter select { width: 100%; } }
-    @media print { body { font-size: 11px; } main, footer { max-width: none; padding: .5rem 0; } .filter, button { display: none; }
+    @media print { :root { font-size: 11px; } main, footer { max-width: none; padding: .5rem 0; } .filter, button { display: none; }
       .wide { overflow: visible; max-height: none; width: auto; } .heat th { position: static !important; } .heat th:first-child { min-width: 8rem; }
       .heat thead th { min-width: 0; } tr, .answers li, .checks > li { break-inside: avoid; } .part, h2 { break-after: avoid; }
       details:not(.library)::details-content { content-visibility: visible; display: block; } .library { content-visibility: visible; }
