@@ -51,7 +51,7 @@ test-python: wheel data-wheel ## Test the wheels in a new virtual environment, a
 	@$(scripts)/test-python build/wheels
 	$(scripts)/compare-programs $(program) $(static) Fixtures $$($(scripts)/fetch-test-wheels torchvision)
 
-test-large: setup fetch-large ## Compare with cuobjdump on torch and CUDA libraries, judge cuBLAS, cuDNN, vLLM and two releases of torch, run the compilers of 33 wheels, and judge the wheels of all field reports (21 GB to fetch)
+test-large: build fetch-large ## Compare with cuobjdump on torch and CUDA libraries, judge cuBLAS, cuDNN, vLLM and two releases of torch, run the compilers of 33 wheels, judge the wheels of all field reports, and check HTML pages in Chromium (21 GB to fetch)
 	@$(scripts)/setup views
 	$(scripts)/fetch-test-wheels small compilers dispatch compilers-large field field-large >/dev/null
 	for name in torchvision bitsandbytes; do
@@ -60,6 +60,7 @@ test-large: setup fetch-large ## Compare with cuobjdump on torch and CUDA librar
 	  folder=$${folder##*/}
 	  $(scripts)/make-views "$$cache/wheels/$$folder"-*.whl "$$cache/views/$$folder"
 	done
+	$(scripts)/check-page $(program)
 	CUBINSPECT_TEST_LARGE=1 $(scripts)/swift-test $(SWIFT_FLAGS) --filter Agreement
 
 build: ## Build the program, optimised and with the Swift runtime inside: build/cubinspect

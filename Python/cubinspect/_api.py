@@ -1,4 +1,7 @@
-"""The functions of the package: each runs the program once, and reads what it writes."""
+"""The functions of the package: each runs the program once, and reads what it writes.
+
+What is asked is what their arguments say: neither variables that stand for options nor a ``cubinspect.toml`` change it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from typing import Optional, Union
 
-from cubinspect._program import find_program, how_ended, said
+from cubinspect._program import environment, find_program, how_ended, said
 from cubinspect.report import ReleaseReport, Report
 
 StrPath = Union[str, "os.PathLike[str]"]
@@ -299,6 +302,7 @@ def _run(
     try:
         done = subprocess.run(
             [find_program(), *arguments, "--color=never", "--", *paths],
+            env=environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -28,6 +28,14 @@ def find_program() -> str:
     raise FileNotFoundError(f"the program cubinspect is in none of {', '.join(folders)}: install the package again")
 
 
+def environment() -> dict[str, str]:
+    """The variables of a run: without those that stand for options, and without a configuration file, because what is
+    asked is what the arguments say."""
+    kept = ("CUBINSPECT_DATA", "CUBINSPECT_CLIENT_TIMEOUT")
+    variables = {name: value for name, value in os.environ.items() if name in kept or not name.startswith("CUBINSPECT_")}
+    return {**variables, "CUBINSPECT_CONFIG": "none"}
+
+
 def said(messages: bytes) -> list[str]:
     """The lines that the program wrote on standard error, without its name and without the hint where to read on."""
     lines = messages.decode("utf-8", "backslashreplace").splitlines()

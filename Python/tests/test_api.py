@@ -52,6 +52,17 @@ def camel(field: str, key: str) -> bool:
 
 
 @pytest.mark.parametrize("folder", ["host", "units", "targets", "malformed"])
+def test_what_is_asked_is_what_the_arguments_say(
+    fixtures: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cubinspect.toml").write_text('gpu = ["A100"]\nfail-on = "jit"\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CUBINSPECT_GPU", "H100")
+    report = cubinspect.scan(fixtures / "host" / "aarch64.so", gpus="V100")
+    assert [answer.query for answer in report.answers] == ["V100"]
+    assert len(cubinspect.scan(fixtures / "host" / "aarch64.so").answers) > 2
+
+
 def test_a_report_is_the_documents(fixtures: pathlib.Path, program: Program, folder: str) -> None:
     path = fixtures / folder
     report = cubinspect.scan(path, gpus=["A100", "V100"], driver="535", allow_incomplete=True)

@@ -33,6 +33,20 @@ def server() -> Iterator[Server]:
     one.close()
 
 
+def test_the_program_takes_it_where_no_client_is_installed(
+    server: Server, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As ``registry:``, of the wheel that it was installed from."""
+    layout_of(IMAGE, tmp_path / "layout")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    program = cubinspect.find_program()
+    reports = []
+    for name in (f"registry:{server.name}/team/app:1", f"oci:{tmp_path / 'layout'}"):
+        done = subprocess.run([program, "scan", name, "--gpu=V100", "-o", "json"], stdout=subprocess.PIPE, check=False)
+        reports.append(json.loads(done.stdout)["views"][0]["libraries"])
+    assert reports[0] == reports[1] and reports[0]
+
+
 def expect_pulled(folder: pathlib.Path, one: Image) -> None:
     blobs = {one.manifest, one.config, *(part.content for part in one.layers)}
     assert {path.read_bytes() for path in (folder / "blobs" / "sha256").iterdir()} == blobs

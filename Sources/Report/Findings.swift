@@ -63,14 +63,16 @@ struct Findings {
       }
     }
     for unit in part.units.indices {
-      for finding in requirementFindings(of: unit) { add(finding) }
-      for finding in verdictFindings(of: unit) { add(finding) }
+      for finding in self.findings(of: unit) { add(finding) }
     }
     return findings.enumerated().sorted {
       ($1.element.severity, $0.offset) < ($0.element.severity, $1.offset)
     }
     .map(\.element)
   }
+
+  /// The findings about one unit: what is required of it, then GPU by GPU.
+  func findings(of unit: Int) -> [Finding] { requirementFindings(of: unit) + verdictFindings(of: unit) }
 
   private func verdictFindings(of unit: Int) -> [Finding] {
     var findings: [Finding] = []

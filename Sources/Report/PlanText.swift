@@ -9,7 +9,10 @@ struct PlanText {
   let question: Question
 
   /// Empty where there is nothing to do.
-  func text(_ style: TextStyle) -> String { headline(style) + plan(style) + oldestDriver(style) }
+  func text(_ style: TextStyle) -> String {
+    (headline.map { wrapped($0, first: "", width: style.width) } ?? "") + plan(style)
+      + (oldestDriver.map { "\n" + wrapped(printable($0), first: "", width: style.width) } ?? "")
+  }
 
   /// What to do, in its order, and what no step mends.
   private func plan(_ style: TextStyle) -> String {
@@ -42,27 +45,22 @@ struct PlanText {
   /// Whether something is left out without details.
   var isCut: Bool { part.plan.obstacles.count > Self.shownObstacles }
 
-  /// What can be said without a GPU.
-  private func headline(_ style: TextStyle) -> String {
-    guard !question.namesDevices, part.view.stack.hasStack else { return "" }
+  /// What can be said without a GPU; nil where one is named.
+  var headline: String? {
+    guard !question.namesDevices, part.view.stack.hasStack else { return nil }
     let failed = part.checks.contains { $0.status == .fail && !$0.id.isAboutBuilding }
-    if question.isAboutTargetsOnly, !failed { return "" }
-    return wrapped(
-      failed
-        ? "This does not run. Add --gpu to check a GPU." : "No conflicts found. Add --gpu to check a GPU.",
-      first: "", width: style.width)
+    if question.isAboutTargetsOnly, !failed { return nil }
+    return failed
+      ? "This does not run. Add --gpu to check a GPU." : "No conflicts found. Add --gpu to check a GPU."
   }
 
-  /// The oldest driver that runs everything, where no step installs a driver.
-  private func oldestDriver(_ style: TextStyle) -> String {
+  /// The oldest driver that runs everything; nil where a step installs a driver.
+  var oldestDriver: String? {
     guard part.answers.allSatisfy({ $0.kind == .yes || $0.kind == .partly }),
       !part.plan.steps.contains(where: { $0.driver != nil }),
       let demand = part.demand, let driver = demand.driver, !demand.demands.isEmpty
-    else { return "" }
-    return "\n"
-      + wrapped(
-        printable("The oldest driver for this is \(driver): \(demand.asking)."), first: "", width: style.width
-      )
+    else { return nil }
+    return "The oldest driver for this is \(driver): \(demand.asking)."
   }
 }
 

@@ -73,12 +73,7 @@ struct ReasonRows {
   ) -> (String, Bool) {
     let (check, mark) = (row.check, row.check.status.mark)
     let title = title(of: check).elided(to: titleWidth).padded(to: titleWidth)
-    // The title is the subject's name, or the subject is the only PyTorch.
-    let isNamed = check.line == nil || part.view.stack.torches.count == 1
-    var sentence = printable(row.summary(question, subject: isNamed ? "it" : nil))
-    if part.view.stack.environments.count > 1, let folder = check.environment, check.line == nil {
-      sentence += " (in \(part.shown(folder)))"
-    }
+    let sentence = sentence(of: row)
     let first = "\(title)  \(mark)  "
     let head = style.paint(title, .bold) + "  " + style.paint(mark, check.status.color) + "  "
     guard isWhole else {
@@ -103,8 +98,20 @@ struct ReasonRows {
     return (text, false)
   }
 
+  /// What a row says behind its title.
+  func sentence(of row: SharedCheck) -> String {
+    let check = row.check
+    // The title is the subject's name, or the subject is the only PyTorch.
+    let isNamed = check.line == nil || part.view.stack.torches.count == 1
+    let sentence = printable(row.summary(question, subject: isNamed ? "it" : nil))
+    guard part.view.stack.environments.count > 1, let folder = check.environment, check.line == nil else {
+      return sentence
+    }
+    return sentence + " (in \(part.shown(folder)))"
+  }
+
   /// What stops everything first, then what fails, and so on; in the order of the stack, then of the packages.
-  private func rows(_ showsDetails: Bool) -> [SharedCheck] {
+  func rows(_ showsDetails: Bool) -> [SharedCheck] {
     var rows = part.checks.filter { showsDetails || isOfInterest($0) }.shared
     if !showsDetails { rows = shortened(rows) }
     func rank(_ row: SharedCheck) -> Int {
@@ -146,7 +153,7 @@ struct ReasonRows {
     return !(check.id == .flagsContents && question.namesDevices)
   }
 
-  private func title(of check: Check) -> String {
+  func title(of check: Check) -> String {
     if let line = check.line { return line.title }
     switch check.id {
     case .toolkitGPU, .toolkitTorch: return "compiling"

@@ -54,16 +54,20 @@ extension ScanReport {
 
   /// What was looked at, where nobody said it.
   private func hereText(_ style: TextStyle) -> String {
-    guard let here, !here.notes.isEmpty else { return "" }
-    return here.notes.map { note in
-      let sentence = note.prefix(1).uppercased() + note.dropFirst() + "."
-      return style.paint(String(wrapped(printable(sentence), first: "", width: style.width).dropLast()), .dim)
-        + "\n"
+    let sentences = hereSentences
+    guard !sentences.isEmpty else { return "" }
+    return sentences.map { sentence in
+      style.paint(String(wrapped(printable(sentence), first: "", width: style.width).dropLast()), .dim) + "\n"
     }.joined() + "\n"
   }
 
+  /// What was looked at, where nobody said it, in sentences.
+  var hereSentences: [String] {
+    (here?.notes ?? []).map { $0.prefix(1).uppercased() + $0.dropFirst() + "." }
+  }
+
   /// The views that are shown together: single files in one table, everything else by itself.
-  private var sections: [[Int]] {
+  var sections: [[Int]] {
     let files = assessment.views.indices.filter { assessment.views[$0].view.kind == .file }
     return assessment.views.indices.compactMap { index in
       guard assessment.views[index].view.kind == .file else { return [index] }
@@ -126,27 +130,27 @@ extension ScanReport {
 
   /// The first headline: that something was not read, which is said before what is known of the rest.
   private func unread(_ parts: [ViewAssessment], _ style: TextStyle) -> String {
+    unreadSentence(parts).map { style.paint(wrapped($0, first: "! ", width: style.width), .yellow) } ?? ""
+  }
+
+  /// That something was not read; nil where everything was.
+  func unreadSentence(_ parts: [ViewAssessment]) -> String? {
     let failures = parts.flatMap { part in
       part.view.problems.filter(\.problem.isFailure).map { (part: part, problem: $0) }
     }
-    guard let first = failures.first else { return "" }
+    guard let first = failures.first else { return nil }
     let unreachable: Set<Problem.Code> = [.notFound, .unreadable, .notRegularFile]
     let isNothingRead = parts.allSatisfy { part in
       part.view.kind == .file && part.view.problems.contains { unreachable.contains($0.problem.code) }
     }
-    let sentence: String
     if isNothingRead, failures.count == 1 {
-      sentence =
-        "Nothing could be read: \(first.part.path(first.problem.path)) \(first.problem.problem.reason)."
-    } else if isNothingRead {
-      sentence = "Nothing could be read; \(counted(failures.count, "problem")) below."
-    } else {
-      let found =
-        parts.allSatisfy(\.units.isEmpty) && !question.namesDevices
-        ? "No CUDA device code found in what could be read" : "Not everything could be read as it should"
-      sentence = "\(found); \(counted(failures.count, "problem")) below."
+      return "Nothing could be read: \(first.part.path(first.problem.path)) \(first.problem.problem.reason)."
     }
-    return style.paint(wrapped(sentence, first: "! ", width: style.width), .yellow)
+    if isNothingRead { return "Nothing could be read; \(counted(failures.count, "problem")) below." }
+    let found =
+      parts.allSatisfy(\.units.isEmpty) && !question.namesDevices
+      ? "No CUDA device code found in what could be read" : "Not everything could be read as it should"
+    return "\(found); \(counted(failures.count, "problem")) below."
   }
 
   /// The answer for one GPU, in one sentence: `✗ RTX 5090: no. PyTorch 2.1.2 has no code for it (sm_50 to sm_90)`.
@@ -157,13 +161,17 @@ extension ScanReport {
   }
 
   func sentence(_ device: RequestedDevice, _ answer: Answer) -> String {
+    let (headline, reason) = sentences(device, answer)
+    return headline + (reason.map { ". \($0)" } ?? "")
+  }
+
+  /// The answer for one GPU, and the first reason for it.
+  func sentences(_ device: RequestedDevice, _ answer: Answer) -> (headline: String, reason: String?) {
     let driver = device.device.driver.map { " with driver \($0)" } ?? ""
-    let sentence = "\(device.device.label)\(driver): \(answer.kind.word(answer.verdict))"
-    guard let reason = answer.reasons.first else { return sentence }
-    if answer.kind == .nothing {
-      return "\(device.device.label)\(driver): \(printable(reason.text))"
-    }
-    return "\(sentence). \(printable(reason.sentence.text(gpus: "it")))"
+    let reason = answer.reasons.first.map { printable($0.sentence.text(gpus: "it")) }
+    let name = "\(device.device.label)\(driver): "
+    if answer.kind == .nothing { return (name + (reason ?? answer.kind.word(answer.verdict)), nil) }
+    return (name + answer.kind.word(answer.verdict), reason)
   }
 
   private func table(_ rows: [(row: TableRow, part: ViewAssessment)], _ style: TextStyle) -> String {
@@ -237,14 +245,15 @@ extension ScanReport {
     // The signs for code that runs and for code that does not need no legend.
     let isPlain = used.allSatisfy { [.verdict(.native), .verdict(.incompatible)].contains($0) }
     var text = isPlain && question.namesDevices ? "" : "\n" + lines.map { $0.text + "\n" }.joined()
-    if !question.namesDevices {
-      let example = devices.first { $0.device.computeCapability == ComputeCapability(8, 0) } ?? devices.first
-      text += wrapped(
-        "Columns are compute capabilities; cubinspect gpus \(example?.query ?? "") lists the GPUs of one.",
-        first: "",
-        width: style.width)
-    }
+    if let sentence = sentenceOnColumns { text += wrapped(sentence, first: "", width: style.width) }
     return text
+  }
+
+  /// What the columns of an overview are; nil where GPUs were named.
+  var sentenceOnColumns: String? {
+    guard !question.namesDevices else { return nil }
+    let example = devices.first { $0.device.computeCapability == ComputeCapability(8, 0) } ?? devices.first
+    return "Columns are compute capabilities; cubinspect gpus \(example?.query ?? "") lists the GPUs of one."
   }
 
   private func text(of finding: Finding, _ findings: Findings, _ style: TextStyle) -> String {
@@ -332,8 +341,17 @@ extension ScanReport {
   ///
   /// - Parameter isCut: set where something is left out that the details tell.
   private func notes(_ part: ViewAssessment, _ style: TextStyle, _ isCut: inout Bool) -> String {
-    var text = ""
-    func note(_ sentence: String) { text += wrapped(sentence, first: "note: ", width: style.width) }
+    let (notes, assumptions) = notes(on: part)
+    if !style.showsDetails, !assumptions.isEmpty { isCut = true }
+    let shown = notes + (style.showsDetails ? assumptions : [])
+    return shown.isEmpty
+      ? "" : "\n" + shown.map { wrapped($0, first: "note: ", width: style.width) }.joined()
+  }
+
+  /// What is known besides the answers, and what was assumed for them, in clauses.
+  func notes(on part: ViewAssessment) -> (notes: [String], assumptions: [String]) {
+    var notes: [String] = []
+    func note(_ sentence: String) { notes.append(sentence) }
     if let image = part.view.image {
       let name = image.names.first.map { " \(printable($0))" } ?? ""
       note(
@@ -355,18 +373,14 @@ extension ScanReport {
         "\(part.name(of: index)) was compiled on earlier runs, for \(targets), and decides nothing: "
           + "\(framework) compiles again for another GPU")
     }
-    if question.namesDevices {
-      for sentence in sentences({ aside(part, $0) }) { note(sentence) }
-      let assumed = sentences { assumptions(part, $0) }
-      if style.showsDetails { assumed.forEach(note) } else if !assumed.isEmpty { isCut = true }
-    }
+    if question.namesDevices { notes += sentences { aside(part, $0) } }
     if part.view.linksOutside > 0 {
       note(
         part.view.linksOutside == 1
           ? "a symbolic link leads outside and was not followed"
           : "\(grouped(part.view.linksOutside)) symbolic links lead outside and were not followed")
     }
-    return text.isEmpty ? "" : "\n" + text
+    return (notes, question.namesDevices ? sentences { assumptions(part, $0) } : [])
   }
 
   /// Sentences about each device, those that several share once with all of their names.

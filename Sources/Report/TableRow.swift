@@ -15,6 +15,8 @@ struct TableRow {
     /// It does not matter to whoever asks.
     case ignored(Verdict)
 
+    var isIgnored: Bool { if case .ignored = self { true } else { false } }
+
     /// Each of them, in the order of a legend.
     static let all =
       Verdict.allCases.map { Cell.verdict($0) } + [.setAside] + Verdict.allCases.map { .ignored($0) }
@@ -202,7 +204,8 @@ struct TableRows {
     Set(units.flatMap { part.units[$0].files }).reduce(0) { $0 + view.files[$1].unit.loadableCount }
   }
 
-  private func cells(of unit: Int) -> [TableRow.Cell] {
+  /// What a row of one unit says.
+  func cells(of unit: Int) -> [TableRow.Cell] {
     (0..<devices).map { device in
       let verdict = part.verdict(of: unit, on: device)
       return switch part.standing(of: unit, on: device) {

@@ -345,7 +345,8 @@ extension Command {
             docker:app:latest    an image that docker has; podman: likewise
             registry:HOST/REPO:TAG
                                  an image in a registry, through skopeo, docker
-                                 or podman
+                                 or podman, or the Python package of this
+                                 program
             oci:DIR              a folder with an OCI image layout
             pypi:torch==2.9.1    a wheel that pip downloads
 

@@ -104,16 +104,7 @@ private enum InstalledTables {
   }
 
   private static var places: [Path] {
-    var places: [Path] = []
-    if let prefix = programPrefix {
-      // Of `pip install --target`, and of environments.
-      places.append(Path("\(prefix)/cubinspect_data/\(name)"))
-      for python in fileNames(in: "\(prefix)/lib").sorted() where python.hasPrefix("python3") {
-        for packages in ["site-packages", "dist-packages"] {
-          places.append(Path("\(prefix)/lib/\(python)/\(packages)/cubinspect_data/\(name)"))
-        }
-      }
-    }
+    var places = PythonPackage.folders.map { Path("\($0)/cubinspect_data/\(name)") }
     let home = Terminal.environment("HOME")
     let data = Terminal.environment("XDG_DATA_HOME")
     if data.hasPrefix("/") {
@@ -122,20 +113,6 @@ private enum InstalledTables {
       places.append(Path("\(home)/.local/share/cubinspect/\(name)"))
     }
     return places
-  }
-
-  /// The folder above the `bin` that the program is in; nil where it cannot be told.
-  private static var programPrefix: String? {
-    var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
-    let count = unsafe buffer.withUnsafeMutableBytes { bytes in
-      unsafe readlink("/proc/self/exe", bytes.baseAddress!, bytes.count)
-    }
-    guard count > 0, count < buffer.count else { return nil }
-    var parts = String(decoding: buffer[..<count], as: UTF8.self).split(
-      separator: "/", omittingEmptySubsequences: false)
-    guard parts.count > 2, parts.suffix(2).first == "bin" else { return nil }
-    parts.removeLast(2)
-    return parts.joined(separator: "/")
   }
 }
 

@@ -154,8 +154,40 @@ struct Fetcher {
     for program in ["docker", "podman"] {
       if let file = try pulled(reference, name, by: program) { return .file(file) }
     }
+    if let place = try written(reference, name, &folders) { return place }
     throw Failure(
       text: "\(name): none of skopeo, docker and podman is installed; apt-get install skopeo installs one")
+  }
+
+  /// What the Python side of this program fetches; nil where it is not installed beside the program.
+  private func written(
+    _ reference: String, _ name: String, _ folders: inout [TemporaryFolder]
+  ) throws(Failure) -> ScanInput.Place? {
+    guard let (packages, python) = PythonPackage.fleet else { return nil }
+    let folder = try temporaryFolder(name)
+    let layout = folder.path.appending("image".utf8)
+    // In isolated mode Python takes nothing from the working directory, nor from variables.
+    let script =
+      "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); sys.argv[0] = 'cubinspect'; "
+      + "runpy.run_module('cubinspect.fleet', run_name='__main__')"
+    var arguments = ["-I", "-c", script, packages, "pull", "--quiet"]
+    if let platform { arguments += ["--platform", platform.description] }
+    announce("python -m cubinspect.fleet pull \(reference)")
+    do throws(ChildProcess.Failure) {
+      try ChildProcess(
+        program: python, arguments: arguments + ["--", reference, layout.text],
+        environment: [("TMPDIR", folder.path.text)], patience: patience
+      ).run(limit: limit) { folder.size }
+    } catch {
+      if case .notStarted = error { return nil }
+      throw failure(
+        name, "python", error,
+        help:
+          "python -m cubinspect.fleet pull \(reference) DIR asks for it alone, and skopeo would be taken first"
+      )
+    }
+    folders.append(folder)
+    return .image(folder: layout, blobs: nil)
   }
 
   /// What skopeo copies, each layer as it is stored; nil where there is no skopeo.

@@ -1,5 +1,6 @@
 import FixtureSupport
 import Glibc
+import JSONSchemaSupport
 import Testing
 
 /// Inputs that clients fetch: docker and podman, skopeo, pip.
@@ -330,6 +331,48 @@ struct ClientTests {
         == "cubinspect: registry:example.org/app:1: none of skopeo, docker and podman is installed; apt-get install skopeo installs one\n"
     )
     #expect(none.remains == [])
+  }
+
+  /// The Python side of the program fetches where no client is installed, from where pip has put it, and from nowhere else.
+  @Test func registryByThePythonPackage() throws {
+    let clients = try FakeClients(onlyWith: ["cp", "env"])
+    try clients.tree.write(try #require(fileContents(Program.path)), to: "prefix/bin/cubinspect")
+    try clients.tree.setMode(0o755, of: "prefix/bin/cubinspect")
+    try clients.tree.write([], to: "cubinspect/fleet/pull.py")
+    func scan() throws -> Program.Outcome {
+      try Program.spawn(
+        [
+          clients.tree("prefix/bin/cubinspect"), "scan", "registry:localhost:5000/app:1", "--platform",
+          "linux/amd64", "-o", "json",
+        ]
+        .map { Array($0.utf8) }, in: clients.tree.path, clients.environment)
+    }
+    #expect(try scan().messages.contains("none of skopeo, docker and podman is installed"))
+
+    let packages = "prefix/lib/python3.12/site-packages"
+    try clients.tree.write([], to: "\(packages)/cubinspect/fleet/pull.py")
+    try clients.add("python3", "for word; do last=$word; done; cp -r \"$FIXTURES/archives/layout\" \"$last\"")
+    let run = try scan()
+    #expect(run.status == 0, "\(run.messages)")
+    let layout = try Program.run(
+      "scan", "oci:\(GoldenTests.fixtures)/archives/layout", "--platform", "linux/amd64", "-o", "json")
+    #expect(
+      try run.document()["views"]?.elements?.first?["libraries"]
+        == layout.document()["views"]?.elements?.first?["libraries"])
+    let call = try #require(clients.calls.first)
+    #expect(clients.calls.count == 1)
+    #expect(call.hasPrefix("python3 <-I> <-c> <import runpy, sys; "))
+    #expect(
+      call.contains(
+        "> <\(clients.tree(packages))> <pull> <--quiet> <--platform> <linux/amd64> <--> <localhost:5000/app:1> </"
+      ))
+    #expect(clients.remains == [])
+
+    try clients.add("python3", "echo 'cubinspect.fleet: there is no such image' >&2; exit 2")
+    let failed = try scan()
+    #expect(failed.status == 2)
+    #expect(failed.messages.contains("failed with status 2: cubinspect.fleet: there is no such image; "))
+    #expect(clients.remains == [])
   }
 
   @Test func registryImageThatIsTooLarge() throws {

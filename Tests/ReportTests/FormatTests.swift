@@ -83,6 +83,9 @@ import Testing
     let short = about.text(TextStyle(), seconds: 1)
     #expect(short.contains(sentence) && !short.contains("H100") && !short.contains("No conflicts"))
     #expect(about.markdown().contains(sentence) && !about.markdown().contains("H100"))
+    let aboutPage = String(decoding: about.html(tool, seconds: 1), as: UTF8.self)
+    #expect(aboutPage.contains("not as required"))
+    #expect(!aboutPage.contains("H100") && !aboutPage.contains("name=\"state\""))
   }
 
   @Test func markdown() {
@@ -196,12 +199,21 @@ import Testing
     #expect(properties(views[0])["cubinspect:verdict:A100"] == ["native"])
   }
 
+  /// A page without its script, which names elements too.
+  private func markup(_ report: ScanReport) -> String {
+    String(decoding: report.html(tool, seconds: 1), as: UTF8.self).replacing(
+      /<script>(?:[^<]|<[^\/])*<\/script>/, with: "")
+  }
+
   @Test func page() {
-    let text = String(decoding: report.html(tool, seconds: 1), as: UTF8.self)
+    let text = markup(report)
     #expect(!text.contains("<script>alert"))
     #expect(text.contains("&lt;script&gt;alert(1)&lt;/script&gt;"))
-    // Nothing is loaded.
-    for attribute in ["src=", "href=", "url(", "@import"] { #expect(!text.contains(attribute)) }
+    // Nothing is loaded: links lead to the page itself, and its icon is empty.
+    for attribute in ["src=", "url(", "@import"] { #expect(!text.contains(attribute)) }
+    for link in text.matches(of: /href="([^"]*)"/).map(\.output.1) {
+      #expect(link.hasPrefix("#") || link == "data:,")
+    }
     #expect(text.contains("<li class=\"partly\">"))
     for tag in ["section", "details", "table", "ul", "ol", "li", "tr", "p"] {
       let opened = text.matches(of: try! Regex("<\(tag)[ >]")).count
@@ -250,8 +262,8 @@ import Testing
   /// What holds of several GPUs is said once, with the names of all.
   @Test func reasonsOnThePage() throws {
     let text = String(decoding: report.html(tool, seconds: 1), as: UTF8.self)
-    #expect(text.contains("lib has PTX instead of machine code for A100 and H100 in old.so; the driver"))
-    #expect(text.matches(of: /!<\/span> lib has PTX instead of machine code/).count == 1)
+    #expect(text.contains("it has PTX instead of machine code for A100 and H100 in old.so; the driver"))
+    #expect(text.matches(of: /<b>lib<\/b>: it has PTX instead of machine code/).count == 1)
   }
 
   /// Facts that somebody wrote may claim any number of bytes for a target.
@@ -267,7 +279,64 @@ import Testing
     view.files = [file]
     let report = ScanReport(Assessment(Facts(views: [view]), report.assessment.question))
     let text = String(decoding: report.html(tool, seconds: 1), as: UTF8.self)
-    #expect(text.contains("value=\"100\">100 %") && text.contains("value=\"0\">0 %"))
+    #expect(text.contains("--share:100%") && text.contains("--share:0%"))
+  }
+
+  /// Each panel tells of its own library: how its modules fare, and which of its kernels are missing.
+  @Test func panels() throws {
+    let tree = try TemporaryTree()
+    for name in ["one", "two"] {
+      func module(_ target: Target, _ kernel: String) -> FatBinaryBuilder {
+        var cubin = CubinBuilder(target)
+        cubin.kernels = [kernel]
+        return FatBinaryBuilder([.cubin(target, payload: cubin.bytes)])
+      }
+      try tree.sharedLibrary(
+        "lib/\(name).so", modules: [module("sm_80", "runs_\(name)"), module("sm_90", "fails_\(name)")])
+    }
+    let text = markup(try report(tree.path))
+    let panels = text.split(separator: "<details class=\"library\"").dropFirst().map {
+      $0.split(separator: "</section>")[0]
+    }
+    #expect(panels.count == 2)
+    for (panel, name) in zip(panels, ["one", "two"]) {
+      #expect(panel.contains("<code>lib/\(name).so</code>") && panel.contains("data-cells=\"d\""))
+      #expect(panel.contains("<td class=\"partial\">◐ some kernels fail</td><td>1</td><td>1</td></tr>"))
+      #expect(panel.contains("1 missing kernel: <code>fails_\(name)</code>"), "\(panel)")
+      #expect(panel.contains("<tr><th>sm_80</th><td>1</td><td style=\"--share:100%\">"))
+    }
+  }
+
+  /// Files that are named one by one share a table; several places are an index of links above all.
+  @Test func places() throws {
+    let question = report.assessment.question
+    func page(_ paths: [String]) -> String {
+      let facts = Scanner(jobs: 1).scan(paths.map { Path($0) }).facts(
+        for: .devices(question.devices.map(\.device)), by: question.tables, images: [], jobs: 1)
+      return markup(ScanReport(Assessment(facts, question)))
+    }
+    let files = page([tree("lib/both.so"), tree("lib/old.so")])
+    #expect(files.contains("<h1>2 files</h1>") && files.matches(of: /<table class="heat">/).count == 1)
+    #expect(files.matches(of: /<details class="library"/).count == 2 && !files.contains("href=\"#"))
+    let places = page([tree("lib"), tree("lib/old.so")])
+    for index in 1...2 {
+      #expect(places.contains("href=\"#place-\(index)\"") && places.contains("id=\"place-\(index)\""))
+    }
+  }
+
+  /// What follows the first rows and panels stands in `noscript` elements, which hold whole tables and panels.
+  @Test func manyLibraries() {
+    var view = View(kind: .directory, paths: [Path("app")])
+    view.files = (0..<400).map { index in
+      CodeFile(path: Path("lib\(1000 + index).so"), unit: CodeUnit(Inventory()), targets: [:])
+    }
+    let report = ScanReport(Assessment(Facts(views: [view]), report.assessment.question))
+    let text = markup(report)
+    let parts = text.split(separator: "<noscript>")
+    #expect(parts.map { $0.matches(of: /<tr data-cells=/).count } == [300, 100, 0])
+    #expect(parts.map { $0.matches(of: /<details class="library"/).count } == [0, 300, 100])
+    #expect(text.matches(of: /<table class="heat">/).count == 2)
+    #expect(text.matches(of: /<\/noscript>/).count == 2)
   }
 
   @Test func shortText() {

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 import cubinspect
-from cubinspect._program import how_ended, said
+from cubinspect._program import environment, how_ended, said
 
 
 class ProgramFailure(Exception):
@@ -118,7 +118,7 @@ class Program:
     @contextlib.contextmanager
     def _started(self, arguments: list[str], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
         """A run, which is ended when its time is over, or what is done with it fails."""
-        process = subprocess.Popen([self.path, *arguments], **options)
+        process = subprocess.Popen([self.path, *arguments], env=environment(), **options)
         timer = threading.Timer(self._timeout, process.kill)
         timer.daemon = True
         timer.start()

@@ -5,307 +5,344 @@ import DeviceCode
 import Stack
 
 extension ScanReport {
-  /// The report as one page that loads nothing: the answers and the plan first, then packages × GPUs, the reasons with their
-  /// evidence, and a panel for each library. It can be read without scripts; with them rows can be filtered.
+  /// The report as one page that loads nothing: the answers and the plan first, then packages × GPUs, the reasons and the
+  /// software with their evidence, and a panel for each library. It can be read without scripts; with them rows and panels
+  /// can be filtered.
   public func html(_ tool: Tool, seconds: Double) -> [UInt8] {
+    let places = sections.map { $0.map { assessment.views[$0] } }
     let title =
-      assessment.views.count == 1 ? assessment.views[0].name : counted(assessment.views.count, "place")
-    var page = HTMLPage(title: "\(title) – cubinspect")
-    page.add("<h1>\(title.asMarkup)</h1>\n")
-    if assessment.views.count != 1 { page.add(answers(assessment.answers)) }
-    for part in assessment.views {
-      if assessment.views.count > 1 { page.add("<h2>\(part.name.asMarkup)</h2>\n") }
-      page.add(unread(part))
-      if question.namesDevices { page.add(answers(part.answers)) }
-      page.add(demands(demand(on: [part]) + demandsOnLibraries(of: part)))
-      page.add(plan(part) + (question.isAboutTargetsOnly ? "" : table(part)))
-      page.add(reasons(part) + libraries(part) + problems(part))
+      switch places.count {
+      case 0: "No CUDA device code found"
+      case 1: name(of: places[0])
+      default: counted(places.count, "place")
+      }
+    var page = HTMLPage(title: title)
+    page.add(hereSentences.map { "<p>\($0.asMarkup)</p>\n" }.joined())
+    if places.count > 1 { page.add(overview(of: places)) }
+    for (index, parts) in places.enumerated() {
+      let id = "place-\(index + 1)"
+      page.add(
+        places.count > 1
+          ? "<section class=\"place\" id=\"\(id)\" aria-labelledby=\"\(id)-name\">\n<h2 id=\"\(id)-name\">\(name(of: parts).asMarkup)</h2>\n"
+          : "<div class=\"place\" id=\"\(id)\">\n")
+      page.add(unread(parts))
+      if question.namesDevices { page.add(answers(answers(on: parts))) }
+      page.add(demands(demand(on: parts) + parts.flatMap { demandsOnLibraries(of: $0) }))
+      page.add(parts.map { plan($0) + reasons($0) }.joined() + libraries(parts))
+      page.add(parts.map { ignored($0) + software($0) + notes($0) + problems($0) }.joined())
+      page.add(places.count > 1 ? "</section>\n" : "</div>\n")
     }
-    page.add(demands(demandsWithoutLibrary))
-    if assessment.views.isEmpty { page.add("<p>No CUDA device code found.</p>\n") }
-    page.add(
-      "<footer>\(summary(seconds: seconds, showsDetails: true).asMarkup) \(tool.name.asMarkup) \(tool.version.asMarkup)</footer>\n"
-    )
-    return page.finish()
+    page.add(demands(demandsWithoutLibrary) + ignoredNothing.map { "<p>\($0.asMarkup)</p>\n" }.joined())
+    if places.isEmpty { page.add("<p>There is nothing to judge.</p>\n") }
+    return page.finish(
+      footer: summary(seconds: seconds, showsDetails: true) + " \(tool.name) \(tool.version)")
   }
 
-  /// The heading of a section, below that of its view where there are several.
+  private func name(of parts: [ViewAssessment]) -> String {
+    parts.count == 1 ? parts[0].name : counted(parts.count, "file")
+  }
+
+  private func answers(on parts: [ViewAssessment]) -> [Answer] {
+    devices.indices.map { device in Answer.combined(parts.map { $0.answers[device] }, by: question.tables) }
+  }
+
+  /// The heading of a section, below that of its place where there are several.
   private func heading(_ title: String) -> String {
-    let tag = assessment.views.count > 1 ? "h3" : "h2"
-    return "<\(tag) class=\"part\">\(title)</\(tag)>"
+    let tag = sections.count > 1 ? "h3" : "h2"
+    return "<\(tag) class=\"part\">\(title)</\(tag)>\n"
+  }
+
+  /// The answers over several places, and which of them gives which.
+  private func overview(of places: [[ViewAssessment]]) -> String {
+    guard question.namesDevices else {
+      let items = places.enumerated().map { index, parts in
+        "<li><a href=\"#place-\(index + 1)\">\(name(of: parts).asMarkup)</a></li>\n"
+      }
+      return "<nav aria-label=\"Places\"><ul>\n\(items.joined())</ul></nav>\n"
+    }
+    var text = answers(assessment.answers)
+    text +=
+      "\(WideTable.start("Places and GPUs"))<table class=\"heat\"><thead><tr><th scope=\"col\">place</th>\(columnHeads)</tr></thead>\n<tbody>\n"
+    for (index, parts) in places.enumerated() {
+      text += "<tr><th scope=\"row\"><a href=\"#place-\(index + 1)\">\(name(of: parts).asMarkup)</a></th>"
+      for answer in answers(on: parts) {
+        text +=
+          "<td class=\"\(answer.kind.rawValue)\">\(answer.kind.mark)<i> \(answer.kind.word(answer.verdict).asMarkup)</i></td>"
+      }
+      text += "</tr>\n"
+    }
+    return text + "</tbody></table>\(WideTable.end)"
   }
 
   private func answers(_ answers: [Answer]) -> String {
     lines(
-      "Answers",
       zip(devices, answers).map { requested, answer in
-        (answer.kind.rawValue, answer.kind.mark, sentence(requested, answer))
+        let (headline, reason) = sentences(requested, answer)
+        return (
+          answer.kind.rawValue, answer.kind.mark,
+          "<b>\(headline.asMarkup)</b>" + (reason.map { ". \($0.asMarkup)" } ?? "")
+        )
       })
   }
 
   private func demands(_ demands: [DemandLine]) -> String {
-    demands.isEmpty
-      ? "" : lines("Requirements", demands.map { ($0.isMet ? "yes" : "no", $0.mark, $0.text) })
+    folded(demands) { demands in
+      lines(demands.map { ($0.isMet ? "yes" : "no", $0.mark, $0.text.asMarkup) })
+    }
   }
 
-  /// A list of sentences, each with a sign, and the class of its colour.
-  private func lines(_ label: String, _ lines: [(className: String, mark: String, text: String)]) -> String {
+  /// A list of sentences in markup, each with a sign, and the class of its colour.
+  private func lines(_ lines: [(className: String, mark: String, markup: String)]) -> String {
     let items = lines.map { line in
-      "<li class=\"\(line.className)\"><span class=\"mark\" aria-hidden=\"true\">\(line.mark)</span> \(line.text.asMarkup)</li>\n"
+      "<li class=\"\(line.className)\"><span class=\"mark\" aria-hidden=\"true\">\(line.mark)</span> <span>\(line.markup)</span></li>\n"
     }
-    return "<ul class=\"answers\" aria-label=\"\(label)\">\n\(items.joined())</ul>\n"
+    return "<ul class=\"answers\">\n\(items.joined())</ul>\n"
   }
 
   private func plan(_ part: ViewAssessment) -> String {
     let plan = part.plan
-    var text = ""
-    if !plan.steps.isEmpty {
-      let steps = plan.steps.map { step in
+    let sentences = PlanText(part: part, question: question)
+    func steps(_ title: String, _ tag: String, _ steps: [Plan.Step]) -> String {
+      guard !steps.isEmpty else { return "" }
+      let items = steps.map { step in
         "<li>\(step.text.asMarkup)" + (step.command.map { "<pre><code>\($0.asMarkup)</code></pre>" } ?? "")
           + "</li>\n"
       }
-      text += "<section>\(heading(Plan.stepsTitle))\n<ol>\n\(steps.joined())</ol></section>\n"
+      return "<section>\(heading(title))<\(tag)>\n\(items.joined())</\(tag)></section>\n"
     }
-    if !plan.obstacles.isEmpty {
-      let items = plan.obstacles.map { "<li>\($0.asMarkup)</li>\n" }.joined()
-      text += "<section>\(heading(plan.obstaclesTitle))\n<ul>\n\(items)</ul></section>\n"
-    }
-    return text
+    func paragraph(_ text: String?) -> String { text.map { "<p>\($0.asMarkup)</p>\n" } ?? "" }
+    var text =
+      paragraph(sentences.headline) + steps(Plan.stepsTitle, plan.steps.count > 1 ? "ol" : "ul", plan.steps)
+    text += list(plan.obstaclesTitle, plan.obstacles)
+    return text + steps("To compile extensions", "ul", plan.building) + paragraph(sentences.oldestDriver)
   }
 
-  private func table(_ part: ViewAssessment) -> String {
-    guard part.hasGPUCode else {
+  /// The table of packages and GPUs, the panels of the libraries, and what filters both.
+  private func libraries(_ parts: [ViewAssessment]) -> String {
+    guard parts.contains(where: \.hasGPUCode) else {
       return question.namesDevices ? "" : "<p>No CUDA device code found.</p>\n"
     }
-    let rows = TableRows(part: part, question: question, showsDetails: true).all
-    var text =
-      "<section>\(heading("Packages and GPUs"))\n\(filter)<div class=\"wide\"><table class=\"heat\">\n<thead><tr><th scope=\"col\">package</th>"
-    text += "<th scope=\"col\" class=\"number\">modules</th>"
-    for device in devices {
-      text += "<th scope=\"col\">\(device.query.asMarkup)"
-      if device.query != device.device.computeCapability.description {
-        text += "<br><small>\(device.device.computeCapability)</small>"
-      }
-      text += "</th>"
+    let tables = parts.map { TableRows(part: $0, question: question, showsDetails: true) }
+    let rows = tables.flatMap(\.all)
+    let panels = zip(parts, tables).map { LibraryPanels($0, question, $1) }
+    let count = panels.reduce(0) { $0 + $1.count }
+    var text = "<div class=\"filtered\">\n" + filter(rows, panels: count)
+    if !question.isAboutTargetsOnly {
+      text += "<section>\(heading("Packages and GPUs"))" + table(rows) + "</section>\n"
     }
-    text += "</tr></thead>\n<tbody>\n"
-    for row in rows {
-      let states = Set(row.cells.map(\.className)).sorted().joined(separator: " ")
-      text +=
-        "<tr data-states=\"\(states)\"><th scope=\"row\"\(row.indent > 0 ? " class=\"inner\"" : "")>\(row.name.asMarkup)</th><td class=\"number\">\(grouped(row.modules))</td>"
-      for cell in row.cells {
-        text +=
-          "<td class=\"\(cell.className)\"><span title=\"\(cell.meaning.asMarkup)\">\(cell.mark)</span><span class=\"sr\"> \(cell.meaning.asMarkup)</span></td>"
+    if count > 0 {
+      text += "<section>\(heading("Libraries"))<div class=\"libraries\">\n"
+      for (index, panel) in panels.lazy.flatMap(\.all).enumerated() {
+        if index == HTMLPage.shown { text += "<noscript>\n" }
+        text += panel
       }
+      text += "\(count > HTMLPage.shown ? "</noscript>" : "")</div></section>\n"
+    }
+    return text + "</div>\n"
+  }
+
+  /// The heads of the columns of the GPUs.
+  private var columnHeads: String {
+    devices.map { device in
+      let capability = device.device.computeCapability.description
+      return "<th scope=\"col\">\(device.query.asMarkup)"
+        + (device.query == capability ? "" : " <small>\(capability)</small>") + "</th>"
+    }.joined()
+  }
+
+  private func table(_ rows: [TableRow]) -> String {
+    let cells = Dictionary(uniqueKeysWithValues: TableRow.Cell.all.map { ($0, $0.tableCell) })
+    let start =
+      "<table class=\"heat\">\n<thead><tr><th scope=\"col\">\(rows.contains(where: \.isPackage) ? "package" : "library")</th><th scope=\"col\" class=\"number\">modules</th>\(columnHeads)</tr></thead>\n<tbody>\n"
+    let end = "</tbody></table>"
+    var text = WideTable.start("Packages and GPUs") + start
+    for (index, row) in rows.enumerated() {
+      if index == HTMLPage.shown { text += "\(end)\n<noscript>\(start)" }
+      text +=
+        "<tr data-cells=\"\(row.cells.letters)\"><th scope=\"row\"\(row.indent > 0 ? " class=\"inner\"" : "")>\(row.name.asMarkup)</th><td class=\"number\">\(grouped(row.modules))</td>"
+      for cell in row.cells { text += cells[cell] ?? "" }
       text += "</tr>\n"
     }
-    return text + "</tbody></table></div>\n\(legend(rows))</section>\n"
+    text += end + (rows.count > HTMLPage.shown ? "</noscript>" : "") + WideTable.end
+    let legend = rows.usedCells.map { cell in
+      "<span class=\"legend\"><b class=\"\(cell.className)\">\(cell.mark)</b> \(cell.meaning.asMarkup)</span>"
+    }.joined(separator: " ")
+    return text + "<p class=\"quiet\">\(legend)"
+      + (sentenceOnColumns.map { " \($0.asMarkup)" } ?? "") + "</p>\n"
   }
 
-  private func legend(_ rows: [TableRow]) -> String {
-    let entries = rows.usedCells.map { cell in
-      "<span class=\"\(cell.className)\">\(cell.mark)</span> \(cell.meaning.asMarkup)"
+  /// The form that chooses rows and panels, which is hidden until the script of the page runs.
+  private func filter(_ rows: [TableRow], panels: Int) -> String {
+    var text =
+      "<form class=\"filter\" hidden><label>Package or library <input type=\"search\" name=\"text\" autocomplete=\"off\" spellcheck=\"false\"></label>"
+    if !question.isAboutTargetsOnly {
+      if devices.count > 1 {
+        let gpus = devices.enumerated().map { "<option value=\"\($0)\">\($1.query.asMarkup)</option>" }
+        text +=
+          "<label>GPU <select name=\"gpu\"><option value=\"\">all</option>\(gpus.joined())</select></label>"
+      }
+      let used = Set(rows.usedCells)
+      let offered = TableRow.Cell.all.filter { !$0.isIgnored || used.contains($0) }
+      let states = offered.map { cell in
+        "<option value=\"\([cell].letters)\">\(cell.mark) \(cell.meaning.asMarkup)</option>"
+      }
+      text +=
+        "<label>Verdict <select name=\"state\"><option value=\"\">any</option>\(states.joined())</select></label>"
     }
-    return "<p class=\"legend\">\(entries.joined(separator: " &nbsp; "))</p>\n"
-  }
-
-  /// The form that chooses rows, which is hidden until the script of the page runs.
-  private var filter: String {
-    let states = TableRow.Cell.all.map { cell in
-      "<option value=\"\(cell.className)\">\(cell.mark) \(cell.meaning.asMarkup)</option>"
-    }
-    return
-      "<form class=\"filter\" hidden><label>Package <input type=\"search\" name=\"text\"></label> <label>Verdict <select name=\"state\"><option value=\"\">any</option>\(states.joined())</select></label> <output></output></form>\n"
+    return text + "<output></output></form>\n"
   }
 
   private func reasons(_ part: ViewAssessment) -> String {
-    let items = part.checks.filter { !$0.isOutside(question) }.shared
-    guard !items.isEmpty else { return "" }
-    let order: [Check.Status] = [.fail, .warn, .unknown, .pass]
-    var text = "<section>\(heading("Why"))\n<ul class=\"checks\">\n"
-    for status in order {
-      for item in items where item.check.status == status {
+    let rows = ReasonRows(part: part, question: question)
+    let shown = rows.rows(true).filter { !$0.check.isOutside(question) }
+    // That a package fits is told by the table.
+    let passed = shown.filter { $0.check.status == .pass && $0.check.line == nil }
+    let others = shown.filter { $0.check.status != .pass || $0.check.line != nil }
+    func list(_ shown: some Sequence<SharedCheck>) -> String {
+      var text = "<ul class=\"checks\">\n"
+      for row in shown {
+        let check = row.check
         text +=
-          "<li class=\"\(status.rawValue)\"><span class=\"mark\" aria-hidden=\"true\">\(status.mark)</span> "
-        if let line = item.check.line { text += "<b>\(line.title.asMarkup)</b>: " }
-        text += item.summary(question).asMarkup
-        if let detail = item.check.detail { text += "; \(detail.asMarkup)" }
-        if !item.evidence.isEmpty {
-          let evidence = part.lines(of: item.evidence).map { "<li>\($0.asMarkup)</li>" }.joined()
-          text += "<details><summary>evidence</summary><ul>\(evidence)</ul></details>"
-        }
-        text += "</li>\n"
-      }
-    }
-    return text + "</ul></section>\n"
-  }
-
-  private func libraries(_ part: ViewAssessment) -> String {
-    guard !part.units.isEmpty else { return "" }
-    var text = "<section>\(heading("Libraries"))\n"
-    let findings = Findings(part: part, question: question)
-    var byUnit: [Int: [Finding]] = [:]
-    for finding in findings.all { for unit in finding.units { byUnit[unit, default: []].append(finding) } }
-    for (index, unit) in part.units.enumerated() {
-      let files = unit.files.map { part.view.files[$0] }
-      let verdicts = devices.indices.map { part.verdict(of: index, on: $0) }
-      let marks = verdicts.map(\.mark).joined(separator: " ")
-      let words = zip(devices, verdicts).map { "\($0.device.label): \($1.meaning)" }.joined(separator: ", ")
-      text +=
-        "<details class=\"library\"><summary><code>\(part.name(of: index).asMarkup)</code> <span class=\"marks\" role=\"img\" aria-label=\"\(words.asMarkup)\">\(marks)</span></summary>\n"
-      text +=
-        "<p>\(counted(unit.code.moduleCount, "module")), \(byteCount(files.reduce(0) { $0 + $1.size }))</p>\n"
-      let totals = Dictionary(
-        files.lazy.flatMap { $0.targets.lazy.map { ($0.key.name, $0.value) } }, uniquingKeysWith: +)
-      let largest = max(1, totals.map(\.value.storedSize).max() ?? 1)
-      if !totals.isEmpty {
-        text +=
-          "<table class=\"targets\"><thead><tr><th scope=\"col\">target</th><th scope=\"col\">images</th><th scope=\"col\">bytes</th></tr></thead><tbody>\n"
-        for (name, total) in totals.sorted(by: { $0.key.targetOrder < $1.key.targetOrder }) {
-          let share = largest.dividingFullWidth(total.storedSize.multipliedFullWidth(by: 100)).quotient
+          "<li class=\"\(check.status.rawValue)\"><span class=\"mark\" aria-hidden=\"true\">\(check.status.mark)</span><div><b>\(rows.title(of: check).asMarkup)</b>: \(rows.sentence(of: row).asMarkup)"
+        if let detail = check.detail { text += "; \(detail.asMarkup)" }
+        let evidence = part.lines(of: row.evidence)
+        if !evidence.isEmpty {
           text +=
-            "<tr><th scope=\"row\">\(name.asMarkup)</th><td class=\"number\">\(grouped(total.images))</td><td><meter min=\"0\" max=\"100\" value=\"\(share)\">\(share) %</meter> \(byteCount(total.storedSize))</td></tr>\n"
+            "<details><summary>evidence</summary><ul>\(evidence.map { "<li>\($0.asMarkup)</li>" }.joined())</ul></details>"
         }
-        text += "</tbody></table>\n"
+        text += "</div></li>\n"
       }
-      for finding in byUnit[index] ?? [] {
-        let on =
-          finding.devices.isEmpty ? "" : " on \(listed(finding.devices.map { devices[$0].device.label }))"
-        text +=
-          "<p>\(finding.verdict?.mark ?? "✗") \((finding.verdict?.word ?? "not as required").asMarkup)\(on.asMarkup): \(finding.what.asMarkup)</p>\n<ul>"
-        text += finding.why.map { "<li>\($0.asMarkup)</li>" }.joined()
-        let kernels = findings.kernels(of: finding)
-        if !kernels.isEmpty {
-          text +=
-            "<li>kernels: \(kernels.prefix(20).map { "<code>\($0.asMarkup)</code>" }.joined(separator: ", "))"
-          text += kernels.count > 20 ? " and \(grouped(kernels.count - 20)) more</li>" : "</li>"
-        }
-        text += "</ul>\n"
-      }
-      text += "</details>\n"
+      return text + "</ul>\n"
     }
-    return text + "</section>\n"
-  }
-
-  private func unread(_ part: ViewAssessment) -> String {
-    let count = part.view.problems.count { $0.problem.isFailure }
-    return count == 0
+    guard !shown.isEmpty else { return "" }
+    let fold =
+      passed.isEmpty
       ? ""
-      : "<p class=\"unread\">! Not everything could be read as it should: \(counted(count, "problem")) below.</p>\n"
+      : "<details><summary>\(counted(passed.count, "check")) passed</summary>\n\(list(passed))</details>\n"
+    return "<section>\(heading("Why"))\(folded(others, list))\(fold)</section>\n"
+  }
+
+  /// The software around the device code: what it is, its version, and the file that says so.
+  private func software(_ part: ViewAssessment) -> String {
+    let rows = part.view.stack.software
+    guard !rows.isEmpty else { return "" }
+    let title = "Software around the device code"
+    var text =
+      "<section>\(heading(title))"
+      + "\(WideTable.start(title))<table class=\"software\"><thead><tr><th scope=\"col\">what</th><th scope=\"col\">version</th><th scope=\"col\">evidence</th></tr></thead>\n<tbody>\n"
+    for row in rows {
+      text +=
+        "<tr><th scope=\"row\">\(row.what.asMarkup)</th><td>\(row.version.asMarkup)</td><td>\(part.lines(of: [row.evidence]).joined().asMarkup)</td></tr>\n"
+    }
+    return text + "</tbody></table>\(WideTable.end)</section>\n"
+  }
+
+  private func unread(_ parts: [ViewAssessment]) -> String {
+    unreadSentence(parts).map { "<p class=\"unread\">! \($0.asMarkup)</p>\n" } ?? ""
+  }
+
+  private func ignored(_ part: ViewAssessment) -> String {
+    list("Ignored", ignored(in: part).map(\.text))
+  }
+
+  private func notes(_ part: ViewAssessment) -> String {
+    let (notes, assumptions) = notes(on: part)
+    return list("Notes", notes + assumptions)
   }
 
   private func problems(_ part: ViewAssessment) -> String {
-    let sentences = part.view.problems.sentences { part.path($0.path) }
-    return sentences.isEmpty
+    list("Problems", part.view.problems.sentences { part.path($0.path) })
+  }
+
+  private func list(_ title: String, _ sentences: [String]) -> String {
+    sentences.isEmpty
       ? ""
-      : "<section>\(heading("Problems"))\n<ul>\n\(sentences.map { "<li>\($0.asMarkup)</li>\n" }.joined())</ul></section>\n"
+      : "<section>\(heading(title))\(folded(sentences) { "<ul>\n\($0.map { "<li>\($0.asMarkup)</li>\n" }.joined())</ul>\n" })</section>\n"
+  }
+
+  /// Items of a list that are shown before a fold.
+  private static let shownItems = 10
+
+  /// A list of the first items, and behind a fold one of the others.
+  private func folded<Item>(_ items: [Item], _ list: (ArraySlice<Item>) -> String) -> String {
+    let (first, rest) = (items.prefix(Self.shownItems), items.dropFirst(Self.shownItems))
+    return (first.isEmpty ? "" : list(first))
+      + (rest.isEmpty
+        ? "" : "<details><summary>and \(grouped(rest.count)) more</summary>\n\(list(rest))</details>\n")
   }
 }
 
-/// A page that is built from its top to its end.
-private struct HTMLPage {
-  private var text: String
+extension StackFacts {
+  /// What is known of the software, each with the evidence for its version.
+  fileprivate var software: [(what: String, version: String, evidence: Evidence)] {
+    struct Row: Hashable {
+      var what: String
+      var version: String
+      var evidence: Evidence
+    }
+    var rows: [Row] = []
+    func add<Value>(_ what: String, _ fact: Fact<Value>?) {
+      guard let fact else { return }
+      rows.append(Row(what: what, version: "\(fact.value)", evidence: fact.evidence))
+    }
+    for environment in environments {
+      add("Python", environment.python)
+      if let torch = environment.torch {
+        add("PyTorch", torch.version)
+        add("CUDA of PyTorch", torch.cuda)
+        add("ROCm of PyTorch", torch.rocm)
+        add("targets that PyTorch names", torch.flags)
+      }
+      for framework in environment.frameworks {
+        let name = "\(framework.name) \(framework.version)"
+        add("CUDA of \(name)", framework.cuda)
+        if framework.cuda == nil { add("CUDA of \(name)", framework.cudaMajor) }
+        add("cuDNN of \(name)", framework.cudnn)
+        add("PyTorch of \(name)", framework.torch)
+        add("targets that \(name) names", framework.flags)
+      }
+      for component in environment.components { add(component.name, component.version) }
+    }
+    for component in components { add(component.name, component.version) }
+    for toolkit in toolkits { add("CUDA toolkit", toolkit.version) }
+    for package in compatPackages { add("driver for older hosts (cuda-compat)", package.driver) }
+    for compiler in compilers { add("compiler \(compiler.kind.rawValue)", compiler.version) }
+    add("Jetson Linux", jetsonLinux)
+    return distinct(rows).map { ($0.what, $0.version, $0.evidence) }
+  }
+}
 
-  init(title: String) {
-    text = """
-      <!DOCTYPE html>
-      <html lang="en">
-      <head>
-      <meta charset="utf-8">
-      <meta name="viewport" content="width=device-width, initial-scale=1">
-      <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-      <title>\(title.asMarkup)</title>
-      <style>\(pageStyle)</style>
-      </head>
-      <body>
-      <main>
-
-      """
+/// Around tables that may be wider than the page: a group that the keyboard can scroll.
+private enum WideTable {
+  static func start(_ label: String) -> String {
+    "<div class=\"wide\" role=\"group\" tabindex=\"0\" aria-label=\"\(label)\">"
   }
 
-  mutating func add(_ part: String) { text += part }
-
-  func finish() -> [UInt8] {
-    Array((text + "</main>\n<script>\(pageScript)</script>\n</body>\n</html>\n").utf8)
-  }
+  static let end = "</div>\n"
 }
 
 extension TableRow.Cell {
-  /// The class of its elements, which gives it its color.
-  fileprivate var className: String {
+  /// The class of its elements, which gives it its colour.
+  var className: String {
     switch self {
     case .verdict(let verdict): verdict.rawValue
     case .setAside: "setAside"
     case .ignored: "ignored"
     }
   }
-}
 
-extension String {
-  /// By what names of targets are ordered: the number in them, then all of it.
-  fileprivate var targetOrder: (Int, String) { (Int(filter(\.isNumber)) ?? 0, self) }
-}
-
-private let pageStyle = """
-
-  :root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --line: #d0d7de; --soft: #f6f8fa; --quiet: #57606a;
-    --native: #dafbe1; --jit: #ddf4ff; --partial: #fff8c5; --notGuaranteed: #fff8c5; --incompatible: #ffd8d3; --none: #eaeef2; }
-  @media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --paper: #0d1117; --line: #30363d; --soft: #161b22; --quiet: #9198a1;
-    --native: #12361f; --jit: #0c2d4d; --partial: #3b2e00; --notGuaranteed: #3b2e00; --incompatible: #4f1412; --none: #21262d; } }
-  * { box-sizing: border-box; }
-  body { margin: 0; font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); }
-  main { max-width: 76rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; }
-  h1 { font-size: 1.4rem; margin: 0 0 1rem; overflow-wrap: anywhere; }
-  h2 { font-size: 1.2rem; margin: 2.5rem 0 .75rem; border-top: 1px solid var(--line); padding-top: 1.5rem; overflow-wrap: anywhere; }
-  .part { font-size: 1rem; margin: 1.75rem 0 .5rem; border: 0; padding: 0; }
-  ul, ol { padding-left: 1.4rem; } li { margin: .2rem 0; overflow-wrap: anywhere; }
-  .answers, .checks { list-style: none; padding: 0; }
-  .answers li { font-size: 1.1rem; font-weight: 600; padding: .5rem .75rem; border-radius: 6px; margin: .4rem 0; background: var(--none); }
-  .answers .yes { background: var(--native); } .answers .no { background: var(--incompatible); }
-  .answers .partly, .answers .unknown { background: var(--partial); }
-  .checks li { padding: .15rem 0; } .checks > li > .mark { display: inline-block; width: 1.2rem; font-weight: 700; }
-  pre { background: var(--soft); border: 1px solid var(--line); border-radius: 6px; padding: .6rem .75rem; overflow-x: auto; margin: .4rem 0; }
-  code, pre { font-family: ui-monospace, monospace; font-size: .875rem; }
-  .wide { overflow-x: auto; }
-  table { border-collapse: separate; border-spacing: 0; font-size: .9rem; }
-  th, td { padding: .25rem .6rem; text-align: center; border-bottom: 1px solid var(--line); }
-  th[scope=row], thead th:first-child { text-align: left; font-weight: 500; overflow-wrap: anywhere; }
-  .heat th[scope=row] { position: sticky; left: 0; background: var(--paper); min-width: 14rem; }
-  th.inner { padding-left: 1.8rem; color: var(--quiet); } th small { color: var(--quiet); font-weight: 400; }
-  .number { text-align: right; font-variant-numeric: tabular-nums; }
-  .native { background: var(--native); } .jit { background: var(--jit); } .partial { background: var(--partial); }
-  .notGuaranteed { background: var(--notGuaranteed); } .incompatible { background: var(--incompatible); }
-  .noDeviceCode, .setAside { background: var(--none); color: var(--quiet); }
-  .legend span { padding: .1rem .4rem; border-radius: 4px; } .legend, footer, .filter { color: var(--quiet); font-size: .9rem; }
-  .filter { display: flex; gap: 1rem; flex-wrap: wrap; margin: .5rem 0; } .filter[hidden] { display: none; }
-  .library { border-bottom: 1px solid var(--line); padding: .3rem 0; content-visibility: auto; contain-intrinsic-size: auto 2rem; }
-  .heat tbody tr { content-visibility: auto; }
-  .marks { letter-spacing: .1em; color: var(--quiet); white-space: nowrap; } summary { cursor: pointer; overflow-wrap: anywhere; }
-  meter { width: 8rem; vertical-align: middle; } .unread { background: var(--partial); padding: .5rem .75rem; border-radius: 6px; }
-  .sr { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
-  footer { margin-top: 2.5rem; border-top: 1px solid var(--line); padding-top: .75rem; }
-  @media print { .filter { display: none; } details::details-content { content-visibility: visible; } body { font-size: 11px; } }
-
-  """
-
-private let pageScript = """
-
-  for (const form of document.querySelectorAll(".filter")) {
-    const rows = [...form.parentElement.querySelectorAll(".heat tbody tr")];
-    const names = rows.map(row => row.cells[0].textContent.toLowerCase());
-    form.hidden = rows.length < 2;
-    const apply = () => {
-      const text = form.elements.text.value.toLowerCase(), state = form.elements.state.value;
-      let shown = 0;
-      rows.forEach((row, index) => {
-        const fits = names[index].includes(text) && (!state || row.dataset.states.split(" ").includes(state));
-        row.hidden = !fits;
-        shown += fits;
-      });
-      form.querySelector("output").textContent = shown === rows.length ? "" : `${shown} of ${rows.length} rows`;
-    };
-    form.addEventListener("input", apply);
-    form.addEventListener("submit", event => event.preventDefault());
+  /// In a row of a table; the words are for screen readers.
+  fileprivate var tableCell: String {
+    "<td class=\"\(className)\">\(mark)<i> \(meaning.asMarkup)</i></td>"
   }
+}
 
-  """
+extension [TableRow.Cell] {
+  /// A letter for each, by which the script of the page filters.
+  var letters: String {
+    let all = TableRow.Cell.all
+    return String(
+      String.UnicodeScalarView(
+        map { Unicode.Scalar(UInt8(ascii: "a") + UInt8(all.firstIndex(of: $0) ?? 0)) }))
+  }
+}
