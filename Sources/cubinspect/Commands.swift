@@ -206,6 +206,12 @@ extension Flag {
       Let every result of -o sarif point to FILE, a path in the repository, and name what was scanned in its message: \
       for images, whose files are in no repository.
       """, group: "Output")
+  static let bom = Flag(
+    "bom", .value("FILE"), values: .files,
+    documentation: """
+      Let -o cyclonedx write this bill of materials (CycloneDX as JSON) with what was found: targets and verdicts of its packages, \
+      which are found by their package URLs, and the packages with device code that it lacks.
+      """, group: "Output", settings: .variable)
   static let details = Flag(
     "details",
     documentation: """
@@ -356,7 +362,7 @@ extension Command {
     flags: [
       .gpu, .driver, .host, .imageConfig, .require, .requireExact, .requirePTX, .failOn, .platform, .blobs,
       .layers, .wheelPython, .limit, .data,
-      .details, .scanOutput, .json, .sarifLocation, .jobs,
+      .details, .scanOutput, .json, .sarifLocation, .bom, .jobs,
     ],
     examples: [
       Example("Does this environment run on an A100?", "cubinspect scan site-packages --gpu A100"),
@@ -398,7 +404,7 @@ extension Command {
       .gpu.defaulting(to: "the GPUs of this machine, else one of each current generation"), .driver, .host,
       .imageConfig, .require, .requireExact, .requirePTX, .failOn, .platform, .blobs,
       .wheelPython, .limit, .data,
-      .details, .scanOutput, .json, .sarifLocation, .jobs,
+      .details, .scanOutput, .json, .sarifLocation, .bom, .jobs,
     ],
     examples: [
       Example("Does what is here run here?", "cubinspect check"),

@@ -101,7 +101,9 @@ struct Output {
   ) throws(UsageError) {
     let inputs =
       inputs
-      + [Flag.imageConfig, .data, .host].flatMap { arguments.values(of: $0) }.map { Path(bytes: $0.bytes) }
+      + [Flag.imageConfig, .data, .host, .bom].flatMap { arguments.values(of: $0) }.map {
+        Path(bytes: $0.bytes)
+      }
     for output in outputs {
       let conflict: String
       if let input = output.destination.input(among: inputs) {

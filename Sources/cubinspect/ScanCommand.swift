@@ -20,6 +20,7 @@ struct ScanCommand {
   private let style: TextStyle
   private let tool: Tool
   private let sarifLocation: String?
+  private let bill: BillOfMaterials?
   private let here: ScanReport.Here?
   private let configuration: String?
 
@@ -37,6 +38,7 @@ struct ScanCommand {
     outputs = try Output.all(arguments, reading: inputs.compactMap(\.path))
     style = Terminal.style(arguments)
     sarifLocation = arguments.value(of: .sarifLocation)?.text
+    bill = try arguments.billOfMaterials(for: outputs)
     scanner = try arguments.scanner
     isQuiet = arguments.isQuiet
     tool = arguments.tool(tables)
@@ -123,7 +125,7 @@ struct ScanCommand {
       case .markdown: Array(report.markdown().utf8)
       case .html: report.html(tool, seconds: seconds)
       case .sarif: report.sarif(tool, location: sarifLocation)
-      case .cyclonedx: report.cycloneDX(tool)
+      case .cyclonedx: bill.map { report.cycloneDX(enriching: $0) } ?? report.cycloneDX(tool)
       case .junit: report.junit(failingAt: failLevel, timestamp: Terminal.timestamp, seconds: seconds)
       }
     }
@@ -141,6 +143,24 @@ struct ScanCommand {
     let assessment = report.assessment
     if assessment.reaches(failLevel) || !assessment.meetsRequirements { return .finding }
     return assessment.hasFailures ? .usage : .success
+  }
+}
+
+extension ParsedArguments {
+  /// The bill that `--bom` names.
+  fileprivate func billOfMaterials(for outputs: [Output]) throws(UsageError) -> BillOfMaterials? {
+    guard let value = value(of: .bom) else { return nil }
+    guard outputs.contains(where: { $0.format == .cyclonedx }) else {
+      throw UsageError(
+        .other("--bom is for -o cyclonedx, which writes the bill with what was found"),
+        commandPath: commandPath)
+    }
+    do throws(Problem) {
+      return try BillOfMaterials(
+        readAll(Path(bytes: value.bytes), limit: BillOfMaterials.sizeLimit))
+    } catch {
+      throw invalid(.bom, value, error.description)
+    }
   }
 }
 

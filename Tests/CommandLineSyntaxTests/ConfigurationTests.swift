@@ -11,9 +11,8 @@ import Testing
     _ words: [Argument], _ settings: [Configuration.Setting], _ variables: [String: Argument] = [:],
     folder: String = ""
   ) throws(UsageError) -> ParsedArguments {
-    try Command.fruit.parse(words, environment: { variables[$0] }) { _ in
-      configuration(settings, folder: folder)
-    }
+    try Command.fruit.parse(
+      words, environment: { variables[$0] }, configuration: { _ in configuration(settings, folder: folder) })
   }
 
   private func message(_ settings: Configuration.Setting...) -> String {

@@ -58,12 +58,12 @@ struct HelpTests {
       "scan": [
         "gpu", "driver", "host", "image-config", "require", "require-exact", "require-ptx", "fail-on",
         "platform", "blobs", "layers", "python", "limit",
-        "data", "details", "output", "sarif-location", "jobs",
+        "data", "details", "output", "sarif-location", "bom", "jobs",
       ],
       "check": [
         "gpu", "driver", "host", "image-config", "require", "require-exact", "require-ptx", "fail-on",
         "platform", "blobs", "python", "limit",
-        "data", "details", "output", "sarif-location", "jobs",
+        "data", "details", "output", "sarif-location", "bom", "jobs",
       ],
       "facts": [
         "compact", "layer", "image-config", "platform", "blobs", "layers", "python", "limit", "data",

@@ -30,6 +30,29 @@ struct OutputTests {
     #expect(fileText(tree("out/list.txt")) == (try run("list", "lib/a.so")).text)
   }
 
+  /// `--bom` names the bill that `-o cyclonedx` writes with what was found.
+  @Test func billOfMaterials() throws {
+    let bill = #"{"bomFormat": "CycloneDX", "specVersion": "1.6", "components": []}"#
+    try tree.write(Array(bill.utf8), to: "bom.json")
+    let run = try run("scan", "lib", "--gpu", "A100", "-o", "cyclonedx=out/bom.json", "--bom", "bom.json")
+    #expect(run.status == 0 && run.messages == "")
+    let document = try JSONValue(parsing: Array((fileText(tree("out/bom.json")) ?? "").utf8))
+    #expect(document["components"]?.elements?.map { $0["name"] } == [.string("a.so")])
+    for (arguments, message) in [
+      (
+        ["-o", "cyclonedx=bom.json", "--bom", "bom.json"],
+        "bom.json: is the input bom.json too, and would be lost"
+      ),
+      (["--bom", "bom.json"], "--bom is for -o cyclonedx"),
+      (["-o", "cyclonedx", "--bom", "lib/a.so"], "--bom 'lib/a.so': "),
+    ] {
+      let run = try Program.run((["scan", "lib"] + arguments).map { Array($0.utf8) }, in: tree.path)
+      #expect(run.status == 2)
+      #expect(run.messages.hasPrefix("cubinspect: " + message), "\(run.messages)")
+    }
+    #expect(fileText(tree("bom.json")) == bill)
+  }
+
   /// `--sarif-location` names the file that each result points to.
   @Test func sarifLocation() throws {
     let run = try run("scan", "lib", "--gpu", "V100", "-o", "sarif", "--sarif-location", "Dockerfile")

@@ -40,8 +40,11 @@ import Testing
     #expect(lines.count == 1 + 3 * 2)
     #expect(lines[0].hasPrefix("view,package,version,library,"))
     #expect(
-      text.contains(#","a & b/<script>alert(1)</script>,""|`*.so",1,sm_80,H100,9.0,,incompatible,counts"#))
-    #expect(text.contains(#",lib/old.so,1,"sm_70 compute_70",A100,8.0,,jit,counts"#))
+      text.contains(#","a & b/<script>alert(1)</script>,""|`*.so",1,sm_80,H100,9.0,,incompatible,counts,met"#)
+    )
+    #expect(
+      text.contains(
+        #",lib/old.so,1,"sm_70 compute_70",A100,8.0,,jit,counts,"does not carry sm_80, which is required""#))
   }
 
   /// Readers take the end of a line for that of the row, unless its cell stands in quotation marks.
@@ -65,6 +68,27 @@ import Testing
       libraries.compactMap { $0["verdict"]?.string }.sorted() == [
         "incompatible", "jit", "jit", "native", "native", "native",
       ])
+  }
+
+  /// Where somebody asks what libraries carry there are no GPUs.
+  @Test func rowsWithoutGPUs() throws {
+    var question = Question(
+      devices: report.assessment.question.devices, namesDevices: false,
+      requirements: try Requirements("sm_80"))
+    question.ignores = [IgnoreRule(.requirement, library: "old.so", reason: "r", source: "s")]
+    let facts = Scanner(jobs: 1).scan([Path(tree("lib"))]).facts(
+      for: .devices(question.devices.map(\.device)), by: question.tables, images: [], jobs: 1)
+    let report = ScanReport(Assessment(facts, question))
+    let lines = String(decoding: report.csv(), as: UTF8.self).split(separator: "\r\n")
+    #expect(lines.count == 3)
+    #expect(lines[1].hasSuffix(#",both.so,1,"sm_80 sm_90",,,,,,met"#))
+    #expect(lines[2].hasSuffix(#",old.so,1,"sm_70 compute_70",,,,,,"#))
+    let objects = try report.ndjson().split(separator: UInt8(ascii: "\n")).map {
+      try JSONValue(parsing: Array($0))
+    }
+    #expect(objects.map { $0["kind"] } == [.string("library"), .string("library")])
+    #expect(objects.map { $0["requirement"] } == [.string("met"), nil])
+    #expect(objects.allSatisfy { $0["verdict"] == nil && $0["query"] == nil })
   }
 
   /// What is required is told where a table of GPUs is not.
@@ -197,6 +221,64 @@ import Testing
     let packages = views.flatMap { $0["components"]?.elements ?? [] }
     #expect(views.count == 2 && packages.compactMap { $0["bom-ref"]?.string } == [url, url + "#2"])
     #expect(properties(views[0])["cubinspect:verdict:A100"] == ["native"])
+  }
+
+  /// A bill that another tool made keeps all that is in it, and gets what is known of its packages, and those that it lacks.
+  @Test func enrichedBill() throws {
+    let tree = try TemporaryTree()
+    try tree.distribution("Plain_One", "2.1+cu128", files: ["plain/_C.so"], in: "")
+    try tree.sharedLibrary("plain/_C.so", modules: [FatBinaryBuilder("sm_80")])
+    try tree.sharedLibrary("other/lib.so", modules: [FatBinaryBuilder("sm_90")])
+    let bill = try BillOfMaterials(
+      Array(
+        #"""
+        {"bomFormat": "CycloneDX", "specVersion": "1.5", "serialNumber": "urn:uuid:1", "version": 1, "strange": [1, 2.5, null, true],
+         "metadata": {"timestamp": "t", "properties": [{"name": "cubinspect:tables", "value": "old"}, {"name": "k", "value": "v"}]},
+         "components": [
+           {"type": "library", "name": "app", "bom-ref": "other", "components": [
+             {"type": "library", "name": "plain.one", "bom-ref": "x", "purl": "pkg:pypi/Plain.One@2.1+cu128?file_name=a.whl#sub",
+              "licenses": [], "properties": [{"name": "cubinspect:verdict:A100", "value": "jit"}, {"name": "a", "value": "b"}]}]},
+           {"type": "library", "name": "plain-one", "purl": "pkg:pypi/plain-one@2.2"},
+           {"type": "library", "name": "plain-one", "purl": "pkg:npm/plain-one@2.1+cu128"}, 7]}
+        """#.utf8))
+    let facts = Scanner(jobs: 1).scan([Path(tree.path)]).facts(
+      for: .devices(report.assessment.question.devices.map(\.device)),
+      by: report.assessment.question.tables, images: [], jobs: 1)
+    let report = ScanReport(Assessment(facts, report.assessment.question))
+    let bytes = report.cycloneDX(enriching: bill)
+    let document = try JSONValue(parsing: bytes)
+    #expect(document["serialNumber"] == .string("urn:uuid:1") && document["version"] == .integer(2))
+    #expect(document["strange"] == (try JSONValue(parsing: Array("[1, 2.5, null, true]".utf8))))
+    let metadata = try #require(document["metadata"])
+    #expect(metadata["timestamp"] == .string("t"))
+    #expect(properties(metadata)["cubinspect:tables"] == ["\(report.assessment.question.tables.date)"])
+    #expect(
+      properties(metadata)["k"] == ["v"] && properties(metadata)["cubinspect:answer:A100"] == ["partly"])
+    let components = try #require(document["components"]?.elements)
+    #expect(components.count == 5 && components[3] == .integer(7))
+    let inner = try #require(components[0]["components"]?.elements?.first)
+    #expect(properties(inner)["cubinspect:verdict:A100"] == ["native"] && properties(inner)["a"] == ["b"])
+    #expect(properties(inner)["cubinspect:targets"] == ["sm_80"] && inner["licenses"] != nil)
+    #expect(components[1]["properties"] == nil && components[2]["properties"] == nil)
+    #expect(components[4]["name"]?.string?.hasPrefix("other") == true)
+    #expect(components[4]["bom-ref"] != components[0]["bom-ref"])
+    #expect(properties(components[4])["cubinspect:verdict:A100"] == ["incompatible"])
+    // Again, and all of it is there once.
+    let again = try JSONValue(parsing: report.cycloneDX(enriching: BillOfMaterials(bytes)))
+    #expect(again["version"] == .integer(3))
+    #expect(again["components"]?.elements?[0] == components[0])
+  }
+
+  @Test(arguments: [
+    (#"{"bomFormat": "CycloneDX", "specVersion": "1.2"}"#, "specVersion"), ("{}", "bill of materials"),
+    ("<bom/>", "line 1"), ("[]", "bill of materials"),
+  ]) func billsThatCannotBeRead(_ text: String, _ field: String) {
+    do {
+      _ = try BillOfMaterials(Array(text.utf8))
+      Issue.record("\(text) was read")
+    } catch {
+      #expect(error.field == field)
+    }
   }
 
   /// A page without its script, which names elements too.

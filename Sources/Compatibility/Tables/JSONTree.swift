@@ -67,6 +67,15 @@ package enum JSONTree: Codable {
 }
 
 extension JSONTree {
+  /// The value as a document, whose keys are in their order.
+  package var document: [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+    // Its numbers come from a document, so that each can be written.
+    let data = (try? encoder.encode(self)) ?? Data("null".utf8)
+    return Array(data).terminalSafeJSON + [UInt8(ascii: "\n")]
+  }
+
   /// Reads a document.
   ///
   /// - Throws: a problem with the line of the first thing that does not belong there.

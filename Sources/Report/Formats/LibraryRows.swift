@@ -7,13 +7,14 @@ import Stack
 /// What a report says of one library, or of a package without libraries, on one GPU: a line of the formats that are tables.
 struct LibraryRow {
   let part: ViewAssessment
-  let device: RequestedDevice
+  /// Nil where somebody asks what libraries carry, and about no GPU; so are the verdict and the standing.
+  let device: RequestedDevice?
   /// The package among those of the view; nil for what was set aside before packages were judged.
   let package: AssessedPackage?
   /// Nil for a package that holds no device code and only compiles.
   let unit: AssessedUnit?
-  let verdict: Verdict
-  let standing: Standing
+  let verdict: Verdict?
+  let standing: Standing?
 
   /// The name and the version of the package.
   var packageName: (name: String, version: String?) {
@@ -21,6 +22,12 @@ struct LibraryRow {
   }
 
   var targets: [String] { unit?.targets.map(\.targetName) ?? [] }
+
+  /// Whether the library carries what is required of it: `met`, or what is missing; nil where nothing is required.
+  var requirement: String? {
+    guard let unit, !unit.requirements.isEmpty || !unit.unexpectedTargets.isEmpty else { return nil }
+    return unit.meetsRequirements ? "met" : unit.requirementClauses.joined(separator: "; ")
+  }
 }
 
 extension ViewAssessment {
@@ -41,6 +48,12 @@ extension ScanReport {
         for unit in package.units where owners[unit] == nil { owners[unit] = package }
       }
       for (index, unit) in part.units.enumerated() {
+        guard !question.isAboutTargetsOnly else {
+          body(
+            LibraryRow(
+              part: part, device: nil, package: owners[index], unit: unit, verdict: nil, standing: nil))
+          continue
+        }
         for (device, requested) in devices.enumerated() {
           body(
             LibraryRow(
@@ -48,7 +61,7 @@ extension ScanReport {
               verdict: part.verdict(of: index, on: device), standing: part.standing(of: index, on: device)))
         }
       }
-      for package in part.packages where package.units.isEmpty {
+      for package in part.packages where package.units.isEmpty && !question.isAboutTargetsOnly {
         for (device, requested) in devices.enumerated() {
           body(
             LibraryRow(

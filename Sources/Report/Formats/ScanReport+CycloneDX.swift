@@ -28,7 +28,7 @@ extension ScanReport {
           writer.object("component") { $0.members(of: root) }
         }
         writer.rows(
-          "properties", of: [("cubinspect:tables", assessment.question.tables.date.description)] + drivers
+          "properties", of: cycloneDXProperties
         ) { $0.members(ofProperty: $1) }
         writer.object("tools") { writer in
           writer.rows("components", of: [tool]) { writer, tool in
@@ -52,9 +52,28 @@ extension ScanReport {
     }
   }
 
-  private var drivers: [(String, String)] {
-    zip(gpuNames, devices).compactMap { name, device in
-      device.device.driver.map { ("cubinspect:driver:\(name)", $0.description) }
+  /// The components of the packages of each view.
+  var cycloneDXComponents: [(part: ViewAssessment, components: [CycloneDXComponent])] {
+    var references = References()
+    return assessment.views.map { part in
+      (part, part.packages.map { component(of: $0, in: part, &references) })
+    }
+  }
+
+  /// What holds of all of the bill.
+  var cycloneDXProperties: [(name: String, value: String)] {
+    [("cubinspect:tables", assessment.question.tables.date.description)]
+      + zip(gpuNames, devices).compactMap { name, device in
+        device.device.driver.map { ("cubinspect:driver:\(name)", $0.description) }
+      }
+  }
+
+  func answerProperties(_ answers: [Answer]) -> [(name: String, value: String)] {
+    zip(gpuNames, answers).flatMap { name, answer in
+      [
+        ("cubinspect:answer:\(name)", answer.kind.rawValue),
+        ("cubinspect:verdict:\(name)", answer.verdict.rawValue),
+      ] + (answer.oldestDriver.map { [("cubinspect:oldestDriver:\(name)", $0.description)] } ?? [])
     }
   }
 
@@ -69,13 +88,7 @@ extension ScanReport {
       }
     var component = CycloneDXComponent(
       type: type, name: part.name, reference: references.next(part.name), components: components)
-    for (name, answer) in zip(gpuNames, part.answers) {
-      component.properties.append(("cubinspect:answer:\(name)", answer.kind.rawValue))
-      component.properties.append(("cubinspect:verdict:\(name)", answer.verdict.rawValue))
-      if let driver = answer.oldestDriver {
-        component.properties.append(("cubinspect:oldestDriver:\(name)", driver.description))
-      }
-    }
+    component.properties = answerProperties(part.answers)
     return component
   }
 
@@ -121,7 +134,7 @@ private struct References {
   }
 }
 
-private struct CycloneDXComponent {
+struct CycloneDXComponent {
   var type: String
   var name: String
   var version: String?
