@@ -49,7 +49,8 @@ public struct BillOfMaterials: Sendable {
     metadata.addProperties(properties)
     document["metadata"] = .object(metadata)
     var components: [JSONTree] = if case .array(let own)? = document["components"] { own } else { [] }
-    for var (key, component) in packages where key.map({ !found.contains($0) }) ?? true {
+    for (key, own) in packages where key.map({ !found.contains($0) }) ?? true {
+      var component = own
       while !references.insert(component.reference).inserted { component.reference += "#" }
       components.append(component.tree)
     }
