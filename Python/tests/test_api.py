@@ -51,7 +51,6 @@ def camel(field: str, key: str) -> bool:
     return key.lower() == field.replace("_", "").lower()
 
 
-@pytest.mark.parametrize("folder", ["host", "units", "targets", "malformed"])
 def test_what_is_asked_is_what_the_arguments_say(
     fixtures: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -63,6 +62,7 @@ def test_what_is_asked_is_what_the_arguments_say(
     assert len(cubinspect.scan(fixtures / "host" / "aarch64.so").answers) > 2
 
 
+@pytest.mark.parametrize("folder", ["host", "units", "targets", "malformed"])
 def test_a_report_is_the_documents(fixtures: pathlib.Path, program: Program, folder: str) -> None:
     path = fixtures / folder
     report = cubinspect.scan(path, gpus=["A100", "V100"], driver="535", allow_incomplete=True)
