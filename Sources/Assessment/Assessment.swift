@@ -41,7 +41,7 @@ public struct Assessment: Sendable {
   public var rulesWithoutLibrary: [Requirements.Rule] {
     question.requirements.rules.filter { rule in
       rule.pattern != nil
-        && !views.contains { $0.view.files.contains { rule.applies(to: [$0.path] + $0.aliases) } }
+        && !views.contains { $0.view.files.contains { rule.applies(to: $0.names) } }
     }
   }
 }

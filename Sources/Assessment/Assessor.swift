@@ -93,16 +93,17 @@ struct Assessor {
     package.plain = []
     for device in devices.indices {
       let (driven, plain) = (own.map { $0.verdicts[device] }, own.map { $0.plain[device] })
-      let ignored = package.ignored.isEmpty ? [:] : package.ignored[device]
-      var verdict = rule.judge(driven, plain: plain, driven: driven, ignoring: ignored.keys)
-      if let rules = ignored.min(by: { $0.key < $1.key }), verdict.code == .noDeviceCode {
-        verdict.ignored = (rule.judge(driven, plain: plain, driven: driven).code, rules.value)
+      let ignored = package.ignored(on: device)
+      func judged(_ verdicts: [UnitVerdict], ignoring positions: some Collection<Int>) -> PackageVerdict {
+        rule.judge(verdicts, plain: plain, driven: driven, ignoring: positions)
+      }
+      var verdict = judged(driven, ignoring: ignored.keys)
+      var inAll = judged(plain, ignoring: ignored.keys)
+      if let first = ignored.min(by: { $0.key < $1.key })?.value, verdict.code == .noDeviceCode {
+        verdict.ignored = (judged(driven, ignoring: []).code, first)
+        inAll.ignored = (judged(plain, ignoring: []).code, first)
       }
       package.verdicts.append(verdict)
-      var inAll = rule.judge(plain, plain: plain, driven: driven, ignoring: ignored.keys)
-      if let first = verdict.ignored {
-        inAll.ignored = (rule.judge(plain, plain: plain, driven: driven).code, first.rule)
-      }
       package.plain.append(inAll)
     }
   }

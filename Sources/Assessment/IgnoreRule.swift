@@ -101,11 +101,12 @@ extension Assessor {
   }
 
   private func paths(ofUnit unit: Int) -> [Path] {
-    units[unit].files.flatMap { [view.files[$0].path] + view.files[$0].aliases }
+    units[unit].files.flatMap { view.files[$0].names }
   }
 
   /// For every device the positions of the units of a package that do not count; empty where no rule is about it.
   func ignoredUnits(of package: AssessedPackage) -> [[Int: IgnoreRule]] {
+    guard !ignores.isEmpty else { return [] }
     let names = names(of: package)
     let rules = ignores.filter { rule in
       rule.what == .everything && (rule.package != nil || rule.library != nil) && rule.isFor(packages: names)

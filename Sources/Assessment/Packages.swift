@@ -27,8 +27,11 @@ public struct AssessedPackage: Sendable {
   public var verdicts: [PackageVerdict] = []
   /// The same by the code alone, with a driver that supports everything.
   var plain: [PackageVerdict] = []
-  /// For every device the positions of the units that do not count, with the rules that say so.
+  /// For every device the positions of the units that do not count, with the rules that say so; empty where no rule is about it.
   var ignored: [[Int: IgnoreRule]] = []
+
+  /// The positions of the units that do not count on a device, with the rules that say so.
+  func ignored(on device: Int) -> [Int: IgnoreRule] { ignored.isEmpty ? [:] : ignored[device] }
 }
 
 /// How much a unit counts in its package on a device.
@@ -150,7 +153,7 @@ extension View {
       }
       let file = files[unit.files[0]]
       // A copy counts in each package and each environment that has it.
-      for path in unit.isCollection ? [unit.path] : [file.path] + file.aliases {
+      for path in unit.isCollection ? [unit.path] : file.names {
         let package = unit.isCollection ? unit.packages.first : stack.packageIndex(of: path)
         if path != unit.path, package == nil, stack.environment(of: path) == nil { continue }
         add(index, at: path, package: package)

@@ -101,7 +101,7 @@ extension View {
     for (index, file) in files.enumerated() {
       var packages: [Int] = []
       var own: [Owner: Path] = [:]
-      for path in [file.path] + file.aliases {
+      for path in file.names {
         guard let package = stack.packageIndex(of: path) else { continue }
         if !packages.contains(package) { packages.append(package) }
         own[.package(package)] = own[.package(package)] ?? path

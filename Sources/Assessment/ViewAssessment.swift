@@ -45,7 +45,7 @@ public struct ViewAssessment: Sendable {
     plan = planner.make(all, answers)
     for index in assessor.units.indices {
       let files = assessor.units[index].files.map { view.files[$0] }
-      let targets = question.requirements.targets(of: files.flatMap { [$0.path] + $0.aliases })
+      let targets = question.requirements.targets(of: files.flatMap(\.names))
       let code = assessor.units[index].code
       assessor.units[index].requirements = targets.map { code.check($0, by: question.tables) }
       if question.requirements.isExact, !targets.isEmpty {

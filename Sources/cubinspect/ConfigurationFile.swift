@@ -20,7 +20,8 @@ struct ConfigurationFile {
   static let fileName = Path("cubinspect.toml")
   private static let projectName = Path("pyproject.toml")
   private static let projectTables = ["tool", "cubinspect"]
-  private static let ignoreTable = "ignore"
+  /// The list of tables that say what does not matter.
+  fileprivate static let ignoreTable = "ignore"
   /// Bytes of a file; those of projects have the settings of other tools too.
   private static let sizeLimit = 1 << 20
 
@@ -124,7 +125,7 @@ extension ParsedArguments {
   var usedConfiguration: String? {
     guard let configuration else { return nil }
     let isUsed = occurrences.contains { $0.source?.hasPrefix(configuration.name + ": ") ?? false }
-    return isUsed || configuration.tables["ignore"] != nil ? configuration.name : nil
+    return isUsed || configuration.tables[ConfigurationFile.ignoreTable] != nil ? configuration.name : nil
   }
 
   /// What the configuration file wants ignored. Rules whose day is over are left out, and said to be.
@@ -133,7 +134,7 @@ extension ParsedArguments {
   func ignoreRules(_ tables: TableSet) throws(UsageError) -> [IgnoreRule] {
     guard let configuration else { return [] }
     var rules: [IgnoreRule] = []
-    for (index, table) in (configuration.tables["ignore"] ?? []).enumerated() {
+    for (index, table) in (configuration.tables[ConfigurationFile.ignoreTable] ?? []).enumerated() {
       let place = "\(configuration.name): ignore \(index + 1)"
       func failure(_ text: String, _ near: [String] = []) -> UsageError {
         UsageError(.unusable("\(place): \(text)"), commandPath: commandPath, suggestions: near)

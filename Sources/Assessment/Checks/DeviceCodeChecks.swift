@@ -206,10 +206,8 @@ extension Assessor {
           let plain = own.map { $0.plain[index] }
           let driven = own.map { $0.code.verdict(on: device, kernels: $0.kernels) }
           counting =
-            rule.judge(
-              plain, plain: plain, driven: driven,
-              ignoring: package.ignored.isEmpty ? [:].keys : package.ignored[index].keys
-            ).counting
+            rule.judge(plain, plain: plain, driven: driven, ignoring: package.ignored(on: index).keys)
+            .counting
         }
         part.units = counting.map { package.units[$0] }.filter { units[$0].code.dependsOnDriver(by: tables) }
         let verdicts = part.units.map { units[$0].code.verdict(on: device, kernels: units[$0].kernels) }

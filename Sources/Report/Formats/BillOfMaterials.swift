@@ -42,7 +42,7 @@ public struct BillOfMaterials: Sendable {
       }
       found.insert(key)
       // The same package in several places is judged in each.
-      for name in own { component.addProperties(name.properties) }
+      for one in own { component.addProperties(one.properties) }
     }
     var metadata: [String: JSONTree] = if case .object(let own)? = document["metadata"] { own } else { [:] }
     metadata.removeProperties()
@@ -65,8 +65,8 @@ extension ScanReport {
   /// the answers, and the packages with device code that it lacks. Properties of an earlier report are replaced.
   public func cycloneDX(enriching bill: BillOfMaterials) -> [UInt8] {
     var packages: [(PackageKey?, CycloneDXComponent)] = []
-    for (part, components) in cycloneDXComponents {
-      for (package, component) in zip(part.packages, components) {
+    for (part, view) in zip(assessment.views, cycloneDXViews) {
+      for (package, component) in zip(part.packages, view.components) {
         let owner = package.package.map { part.view.stack.packages[$0] }
         packages.append((owner.map { PackageKey($0) }, component))
       }

@@ -11,11 +11,7 @@ extension ScanReport {
   ///
   /// One view is what the bill is about; of several each is a component that holds its packages.
   public func cycloneDX(_ tool: Tool) -> [UInt8] {
-    var references = References()
-    let views = assessment.views.map { part in
-      let packages = part.packages.map { component(of: $0, in: part, &references) }
-      return component(of: part, holding: packages, &references)
-    }
+    let views = cycloneDXViews
     let root = views.count == 1 ? views[0] : nil
     var writer = JSONWriter()
     writer.object { writer in
@@ -52,11 +48,12 @@ extension ScanReport {
     }
   }
 
-  /// The components of the packages of each view.
-  var cycloneDXComponents: [(part: ViewAssessment, components: [CycloneDXComponent])] {
+  /// A component for each view, which holds those of its packages, in their order.
+  var cycloneDXViews: [CycloneDXComponent] {
     var references = References()
     return assessment.views.map { part in
-      (part, part.packages.map { component(of: $0, in: part, &references) })
+      let packages = part.packages.map { component(of: $0, in: part, &references) }
+      return component(of: part, holding: packages, &references)
     }
   }
 

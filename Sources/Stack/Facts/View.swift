@@ -139,6 +139,8 @@ public struct CodeFile: Sendable {
   public var path: Path
   /// Other names of the file in the view: hard links, symbolic links, and files with the same contents.
   public var aliases: [Path]
+  /// All names of the file, ``path`` first.
+  public var names: [Path] { [path] + aliases }
   /// The layer of the image that brought it, counted from the lowest one.
   public var layer: Int?
   public var format: InspectedFile.Format
