@@ -14,20 +14,29 @@ public struct FileTree: Sendable {
   }
 
   private struct Node: Sendable {
+    /// From the root, links not among its folders; that of the layer's member, where it is the same.
+    var path: Path
     var parent: Int
     var entry: Entry
-    /// Bytes of the path from the root.
-    var pathLength = 0
-    var children: [Path: Int] = [:]
+    /// Whether its folder still has it.
+    var isThere = true
+
+    var isDirectory: Bool { if case .directory = entry { true } else { false } }
   }
 
-  /// Nodes are named by their index, the root is 0. What was removed stays here, but no folder names it.
-  private var nodes = [Node(parent: 0, entry: .directory)]
+  /// Nodes are named by their index. What was removed stays here, but its folder does not have it.
+  private var nodes: [Node] = []
+  /// The folder that has everything.
+  private var root = 0
+  /// The node that was made last at each path. It may be gone, and so may be a folder on the way to it.
+  private var newest: [Path: Int] = [:]
   private let limits: ArchiveLimits
   private let steps: Budget
   private let memory: Budget
   /// The nodes that symbolic links lead to, by those of the links, and how many other links are followed on the way.
   private var known: [Int: (node: Int, links: Int)] = [:]
+  /// The way to what was added last: what is added next is near, mostly.
+  private var way = Way()
   public private(set) var layers: [TarArchive] = []
   public private(set) var problems: [Problem] = []
 
@@ -40,6 +49,7 @@ public struct FileTree: Sendable {
     self.limits = limits
     self.steps = steps ?? Budget(limits.pathSteps)
     self.memory = memory ?? limits.memory(for: 0)
+    nodes = [Node(path: Path(""), parent: 0, entry: .directory)]
   }
 
   /// A file of the tree.
@@ -51,45 +61,37 @@ public struct FileTree: Sendable {
     public var member: Int
   }
 
-  /// All files in the order of their paths, component by component. A file with several names is listed under each.
+  /// Calls `body` with everything but the root, in the order in which the layers brought it: with its number, which grows,
+  /// its path and its kind. A file with several names comes under each.
+  public func forEach(_ body: (_ number: Int, _ path: Path, _ entry: Entry) -> Void) {
+    // A folder comes before what is in it. What was in one that is gone is gone with it.
+    var isThere = nodes.map(\.isThere)
+    for (number, node) in nodes.enumerated() {
+      isThere[number] = isThere[number] && isThere[node.parent]
+      if isThere[number], !node.path.bytes.isEmpty { body(number, node.path, node.entry) }
+    }
+  }
+
+  /// The number of what is at `path`, no link followed; nil where there is nothing.
+  public func number(of path: Path) -> Int? {
+    guard let number = newest[path] else { return nil }
+    var node = number
+    while nodes[node].isThere {
+      if node == root { return number }
+      node = nodes[node].parent
+    }
+    return nil
+  }
+
+  /// All files, in the order in which the layers brought them. A file with several names is listed under each.
   public var files: [File] {
-    var found: [File] = []
-    visit { path, node in
-      if case .file(let layer, let member) = node.entry {
-        found.append(File(path: path, layer: layer, member: member))
+    var files: [File] = []
+    forEach { _, path, entry in
+      if case .file(let layer, let member) = entry {
+        files.append(File(path: path, layer: layer, member: member))
       }
     }
-    return found
-  }
-
-  /// All symbolic links in the order of their paths, with what they lead to.
-  public var symbolicLinks: [(path: Path, target: Path)] {
-    var found: [(path: Path, target: Path)] = []
-    visit(inOrder: false) { path, node in
-      if case .symbolicLink(let target) = node.entry { found.append((path, target)) }
-    }
-    return found.sorted { $0.path < $1.path }
-  }
-
-  /// How many folders there are, the root among them.
-  public var directoryCount: Int {
-    var count = 0
-    visit(inOrder: false) { _, node in if node.entry == .directory { count += 1 } }
-    return count
-  }
-
-  private func visit(inOrder: Bool = true, _ body: (Path, Node) -> Void) {
-    var waiting = [(index: 0, path: Path(""))]
-    while let (index, path) = waiting.popLast() {
-      body(path, nodes[index])
-      if inOrder {
-        for (name, child) in nodes[index].children.sorted(by: { $0.key > $1.key }) {
-          waiting.append((child, path.appending(name.bytes)))
-        }
-      } else {
-        for (name, child) in nodes[index].children { waiting.append((child, path.appending(name.bytes))) }
-      }
-    }
+    return files
   }
 
   /// What a file holds.
@@ -127,38 +129,34 @@ extension FileTree {
     let index = layers.count
     layers.append(layer)
     for problem in layer.problems { problems.append(withinLimit: problem) }
+    // Most of them are new names.
+    newest.reserveCapacity(newest.count + layer.members.count)
     // Whiteouts concern what is below, wherever in the layer they stand.
-    let whiteouts = layer.members.indices.filter { layer.members[$0].isWhiteout }
-    for member in whiteouts.lazy.map({ layer.members[$0] }) {
-      guard !member.path.leavesRoot(absolute: false) else {
-        report(.outOfBounds, member, expected: "a path inside the root")
-        continue
-      }
-      var parts = member.path.normalisedParts
-      guard let name = parts.popLast() else { continue }
-      do {
-        try hide(name, in: parts, member)
-      } catch {
-        problems.append(withinLimit: error)
-        if isLast(error) { return }
-      }
+    let whiteouts = layer.members.indices.filter { layer.members[$0].path.isWhiteout }
+    for number in whiteouts {
+      guard tries({ (tree) throws(Problem) in try tree.hide(layer.members[number]) }) else { return }
     }
     var hidden = whiteouts[...]
-    for (number, member) in layer.members.enumerated() {
+    for number in layer.members.indices {
       if number == hidden.first {
         hidden.removeFirst()
         continue
       }
-      guard !member.path.leavesRoot(absolute: false) else {
-        report(.outOfBounds, member, expected: "a path inside the root")
-        continue
+      let goesOn = tries { (tree) throws(Problem) in
+        try tree.add(layer.members[number], number, layer: index)
       }
-      do {
-        try add(member, number, layer: index)
-      } catch {
-        problems.append(withinLimit: error)
-        if isLast(error) { return }
-      }
+      guard goesOn else { return }
+    }
+  }
+
+  /// Does something for a member; returns whether the next one can follow.
+  private mutating func tries(_ body: (inout FileTree) throws(Problem) -> Void) -> Bool {
+    do throws(Problem) {
+      try body(&self)
+      return true
+    } catch {
+      problems.append(withinLimit: error)
+      return ![tooManyNodes, Self.tooManySteps(limits), TarArchive.tooMuchMemory(limits)].contains(error)
     }
   }
 
@@ -166,17 +164,8 @@ extension FileTree {
     Problem(.limitExceeded, "files of an image", expected: limits.atMost(.nodes))
   }
 
-  /// Whether nothing can be added after this problem.
-  private func isLast(_ problem: Problem) -> Bool {
-    [tooManyNodes, Self.tooManySteps(limits), TarArchive.tooMuchMemory(limits)].contains(problem)
-  }
-
   private static func tooManySteps(_ limits: ArchiveLimits) -> Problem {
     Problem(.limitExceeded, "names that are looked up", expected: limits.atMost(.pathSteps))
-  }
-
-  private mutating func report(_ code: Problem.Code, _ member: TarMember, expected: String) {
-    problems.append(withinLimit: Self.problem(code, member, expected: expected))
   }
 
   private static func problem(_ code: Problem.Code, _ member: TarMember, expected: String) -> Problem {
@@ -185,94 +174,124 @@ extension FileTree {
       observed: printable(member.path.bytes.prefix(256)))
   }
 
-  private mutating func hide(_ name: Path, in parent: [Path], _ member: TarMember) throws(Problem) {
+  private static func outside(_ member: TarMember) -> Problem {
+    problem(.outOfBounds, member, expected: "a path inside the root")
+  }
+
+  private mutating func hide(_ member: TarMember) throws(Problem) {
+    guard !member.path.leavesRoot(absolute: false) else { throw Self.outside(member) }
+    var parent = member.path.normalisedParts
+    guard let name = parent.popLast() else { return }
     let hidden = Path(bytes: name.bytes.dropFirst(whiteoutPrefix.count))
     guard !hidden.bytes.isEmpty, hidden != Path("."), hidden != Path("..") else {
       throw Self.problem(.invalidValue, member, expected: "a whiteout with a name")
     }
     guard let folder = try findAndLearn(parent) else { return }
-    known = [:]
+    forgetWays()
     // Other names that start with .wh..wh. are one file system driver's notes to itself; they hide nothing.
     if name == Self.opaqueWhiteout {
-      nodes[folder].children = [:]
-    } else {
-      nodes[folder].children[hidden] = nil
+      // In its place comes a folder that has nothing.
+      let empty = try append(nodes[folder])
+      if folder == root {
+        nodes[folder].isThere = false
+        nodes[empty].parent = empty
+        root = empty
+      }
+    } else if let child = child(of: folder, at: nodes[folder].path.appending(hidden.bytes)) {
+      nodes[child].isThere = false
     }
   }
 
   private mutating func add(_ member: TarMember, _ number: Int, layer: Int) throws(Problem) {
-    var parent = member.path.normalisedParts
+    guard way.turn(to: member.path) else { throw Self.outside(member) }
     // The root itself needs no adding.
-    guard let name = parent.popLast() else { return }
-    guard let folder = try makeDirectory(parent) else {
+    guard let name = way.last else { return }
+    guard let folder = try makeFolder() else {
       throw Self.problem(.invalidValue, member, expected: "folders on the way")
     }
+    let path = way.isPlain ? member.path : nodes[folder].path.appending(name)
     let entry: Entry
     switch member.kind {
     case .file: entry = .file(layer: layer, member: number)
-    case .directory: entry = .directory
+    case .directory:
+      // A folder keeps what lower layers put into it.
+      if let node = child(of: folder, at: path), nodes[node].isDirectory { return }
+      entry = .directory
     case .symbolicLink(let target): entry = .symbolicLink(target)
     case .other(let kind): entry = .other(kind)
     case .hardLink(let target):
       let node =
         target.leavesRoot(absolute: false)
         ? nil : try findAndLearn(target.normalisedParts, followsLast: false)
-      guard let node, nodes[node].entry != .directory else {
+      guard let node, !nodes[node].isDirectory else {
         throw Self.problem(.notFound, member, expected: "a link to a file of the image")
       }
       entry = nodes[node].entry
     }
-    // A folder keeps what lower layers put into it.
-    if entry == .directory, let node = nodes[folder].children[name], nodes[node].entry == .directory {
-      return
-    }
-    _ = try append(Node(parent: folder, entry: entry), name)
+    _ = try append(Node(path: path, parent: folder, entry: entry))
   }
 
-  /// Puts `node` into its parent as `name`, in the place of what has the name.
-  private mutating func append(_ node: Node, _ name: Path) throws(Problem) -> Int {
+  /// The node at `path` in a folder that is there, of which it is the folder's path and a name; nil where there is none.
+  private func child(of folder: Int, at path: Path) -> Int? {
+    guard let child = newest[path], nodes[child].parent == folder, nodes[child].isThere else { return nil }
+    return child
+  }
+
+  /// Puts `node` into its parent, in the place of what has its name.
+  private mutating func append(_ node: Node) throws(Problem) -> Int {
     guard nodes.count < limits.nodes else { throw tooManyNodes }
-    var node = node
     // Through links, folders can be made that are deeper than any path.
-    node.pathLength = nodes[node.parent].pathLength + 1 + name.bytes.count
-    guard node.pathLength <= limits.pathLength else {
+    let length = node.path.bytes.count
+    guard length <= limits.pathLength else {
       throw Problem(
-        .limitExceeded, "path in an image", expected: limits.atMost(.pathLength),
-        observed: "\(node.pathLength)")
+        .limitExceeded, "path in an image", expected: limits.atMost(.pathLength), observed: "\(length)")
     }
-    // The path of what is no folder is kept as well.
-    let pathMemory = node.entry == .directory ? 0 : 2 * (node.pathLength + 32)
-    guard memory.take(2 * MemoryLayout<Node>.stride + 64 + name.bytes.count + pathMemory) else {
+    guard memory.take(2 * (MemoryLayout<Node>.stride + 48) + 32 + length) else {
       throw TarArchive.tooMuchMemory(limits)
     }
+    let old = newest.updateValue(nodes.count, forKey: node.path)
+    if let old, nodes[old].parent == node.parent, nodes[old].isThere {
+      nodes[old].isThere = false
+      // Ways may have led through it.
+      forgetWays()
+    }
     nodes.append(node)
-    // Links may have led through what had the name.
-    if nodes[node.parent].children.updateValue(nodes.count - 1, forKey: name) != nil { known = [:] }
     return nodes.count - 1
   }
 
-  /// The folder at `parts`, made where it is missing; nil where something else is in the way.
-  private mutating func makeDirectory(_ parts: [Path]) throws(Problem) -> Int? {
-    var walk = Walk(parts: parts)
+  private mutating func forgetWays() {
+    known = [:]
+    way.forget()
+  }
+
+  /// The folder that the last name of ``way`` is in, made where it is missing; nil where something else is in the way.
+  private mutating func makeFolder() throws(Problem) -> Int? {
+    var walk = Walk(from: way.folders.last ?? root, parts: way.rest)
     while let name = walk.next() {
-      guard nodes[walk.node].entry == .directory else { return nil }
+      guard nodes[walk.node].isDirectory else { return nil }
       if try !walk.enter(name, in: self, followsLink: true) {
-        walk.node = try append(Node(parent: walk.node, entry: .directory), name)
+        let path = nodes[walk.node].path.appending(name.bytes)
+        walk.node = try append(Node(path: path, parent: walk.node, entry: .directory))
+      }
+      if walk.hasFollowedLinks {
+        way.isPlain = false
+      } else if nodes[walk.node].isDirectory {
+        way.folders.append(walk.node)
       }
     }
     learn(walk)
-    return nodes[walk.node].entry == .directory ? walk.node : nil
+    return nodes[walk.node].isDirectory ? walk.node : nil
   }
 
   /// The node at `parts`; nil where there is none.
   private func find(_ parts: [Path]) throws(Problem) -> Int? {
-    var walk = Walk(parts: parts)
+    var walk = Walk(from: root, parts: parts)
     return try walk.finish(in: self, followsLast: true) ? walk.node : nil
   }
 
   /// The same, and what was learned of links on the way is kept.
   private mutating func findAndLearn(_ parts: [Path], followsLast: Bool = true) throws(Problem) -> Int? {
-    var walk = Walk(parts: parts)
+    var walk = Walk(from: root, parts: parts)
     guard try walk.finish(in: self, followsLast: followsLast) else { return nil }
     learn(walk)
     return walk.node
@@ -282,9 +301,63 @@ extension FileTree {
     for (link, destination) in walk.learned { known[link] = destination }
   }
 
+  /// The names of a path that counts from the root, without those that stay where they are, and with `..` taken as leading
+  /// back along it; and the folders that the first of them lead to, as far as the path before had the same.
+  private struct Way: Sendable {
+    private var path = Path("")
+    /// Where the names are in the path.
+    private var names: [Range<Int>] = []
+    private var namesBefore: [Range<Int>] = []
+    /// The folders that the first names lead to, without following links.
+    var folders: [Int] = []
+    /// Whether the path is made of the names and of one slash between two of them, and follows no links.
+    var isPlain = false
+
+    /// - Returns: false where the path leaves the root.
+    mutating func turn(to path: Path) -> Bool {
+      swap(&names, &namesBefore)
+      names.removeAll(keepingCapacity: true)
+      let (old, new) = (self.path.bytes, path.bytes)
+      self.path = path
+      var start = 0
+      while start < new.count {
+        var end = start
+        while end < new.count, new[end] != UInt8(ascii: "/") { end += 1 }
+        switch end - start {
+        case 0: break
+        case 1 where new[start] == UInt8(ascii: "."): break
+        case 2 where new[start] == UInt8(ascii: ".") && new[start + 1] == UInt8(ascii: "."):
+          if names.popLast() == nil {
+            forget()
+            return false
+          }
+        default: names.append(start..<end)
+        }
+        start = end + 1
+      }
+      var shared = 0
+      while shared < folders.count, shared + 1 < names.count, names[shared] == namesBefore[shared],
+        old[names[shared]] == new[names[shared]]
+      {
+        shared += 1
+      }
+      folders.removeLast(folders.count - shared)
+      isPlain = names.reduce(names.count - 1) { $0 + $1.count } == new.count
+      return true
+    }
+
+    /// The last name; nil for the root itself.
+    var last: ArraySlice<UInt8>? { names.last.map { path.bytes[$0] } }
+
+    /// The names in front of the last one, of which the folders are not known.
+    var rest: [Path] { names[folders.count...].dropLast().map { Path(bytes: path.bytes[$0]) } }
+
+    mutating func forget() { folders.removeAll(keepingCapacity: true) }
+  }
+
   /// The state of following a path through the tree.
   private struct Walk {
-    var node = 0
+    var node: Int
     /// Links that were followed to their end.
     private(set) var learned: [(link: Int, destination: (node: Int, links: Int))] = []
     /// What is still to be followed, the next part last.
@@ -299,7 +372,10 @@ extension FileTree {
       case end(link: Int, number: Int)
     }
 
-    init(parts: [Path]) {
+    var hasFollowedLinks: Bool { links > 0 }
+
+    init(from node: Int, parts: [Path]) {
+      self.node = node
       rest = parts.reversed().map { .name($0) }
       namesLeft = rest.count
     }
@@ -326,12 +402,13 @@ extension FileTree {
 
     /// Goes to what is called `name`, or where that leads to; returns false where there is nothing.
     mutating func enter(_ name: Path, in tree: FileTree, followsLink: Bool) throws(Problem) -> Bool {
-      guard tree.steps.take(1 + name.bytes.count / 64) else { throw FileTree.tooManySteps(tree.limits) }
+      let path = tree.nodes[node].path.appending(name.bytes)
+      guard tree.steps.take(1 + path.bytes.count / 64) else { throw FileTree.tooManySteps(tree.limits) }
       if name == Path("..") {
         node = tree.nodes[node].parent
         return true
       }
-      guard let next = tree.nodes[node].children[name] else { return false }
+      guard let next = tree.child(of: node, at: path) else { return false }
       guard followsLink, case .symbolicLink(let target) = tree.nodes[next].entry else {
         node = next
         return true
@@ -348,7 +425,7 @@ extension FileTree {
         return true
       }
       rest.append(.end(link: next, number: links))
-      if target.bytes.first == UInt8(ascii: "/") { node = 0 }
+      if target.bytes.first == UInt8(ascii: "/") { node = tree.root }
       let parts = target.parts
       rest += parts.reversed().map { .name($0) }
       namesLeft += parts.count
@@ -357,12 +434,15 @@ extension FileTree {
   }
 }
 
-extension TarMember {
-  /// Whether the name stands for the absence of what is below (OCI image specification, "Whiteouts").
-  fileprivate var isWhiteout: Bool { path.normalisedParts.last?.bytes.starts(with: whiteoutPrefix) == true }
-}
-
 extension Path {
+  /// Whether its last name stands for the absence of what is below (OCI image specification, "Whiteouts").
+  fileprivate var isWhiteout: Bool {
+    // Every member is asked for it, and few have it anywhere.
+    let isPlain = bytes.last != UInt8(ascii: "/") && bytes.last != UInt8(ascii: ".")
+    let name = isPlain ? self.name : normalisedParts.last?.bytes[...] ?? []
+    return name.starts(with: whiteoutPrefix)
+  }
+
   /// The names between the slashes, without those that stay where they are.
   fileprivate var parts: [Path] {
     var result: [Path] = []

@@ -157,6 +157,14 @@ extension TarArchive {
     }
     return SubrangeBytes(source, range)
   }
+
+  /// Where ``source`` has what ``contents(of:)`` gives; nil where that throws.
+  public func range(of member: TarMember) -> Range<UInt64>? {
+    guard let range = member.range, range.upperBound <= source.size,
+      range.upperBound - range.lowerBound <= limits.memberSize
+    else { return nil }
+    return range
+  }
 }
 
 extension TarMember {

@@ -12,7 +12,7 @@ struct TensorRTEngine {
   /// The tag and the place of the version are those of `samples/common/sampleEngines.cpp` in NVIDIA/TensorRT. Ultralytics puts
   /// metadata in front: the number of bytes and a JSON object.
   init?(_ prefix: ArraySlice<UInt8>) {
-    let tag = Array("ftrt".utf8)
+    let tag = "ftrt".utf8
     let start = prefix.startIndex
     if prefix.starts(with: tag) {
       if prefix.count >= 28, prefix[(start + 4)..<(start + 8)].allSatisfy({ $0 == 0 }) {

@@ -16,7 +16,8 @@ public enum UnreadFile {
   ///   - decompression: bytes that may be decompressed to list what is in an archive.
   ///   - open: opens the file, where its start does not tell.
   public static func problem(
-    _ name: [UInt8], prefix: ArraySlice<UInt8>, isNamed: Bool, limits: ArchiveLimits, decompression: Budget,
+    _ name: ArraySlice<UInt8>, prefix: ArraySlice<UInt8>, isNamed: Bool, limits: ArchiveLimits,
+    decompression: Budget,
     open: () throws(Problem) -> any ByteSource
   ) -> Problem? {
     guard let first = prefix.first else { return nil }
@@ -53,7 +54,7 @@ public enum UnreadFile {
   }
 
   /// Whether files of this name hold device code, or other files.
-  public static func mayHoldCode(_ name: [UInt8]) -> Bool { FileName(name).mayHoldCode }
+  public static func mayHoldCode(_ name: ArraySlice<UInt8>) -> Bool { FileName(name).mayHoldCode }
 
   private static func notRead(_ format: String, isInside: Bool = false) -> Problem {
     Problem(
@@ -73,7 +74,7 @@ public enum UnreadFile {
     let archive = try ZipArchive(source, limits: limits)
     let mayHoldCode =
       archive.members.count == limits.zipMembers
-      || archive.members.contains { FileName($0.path.lastComponent.bytes).mayHoldCode }
+      || archive.members.contains { FileName($0.path.name).mayHoldCode }
     return mayHoldCode ? notRead("zip archive", isInside: true) : nil
   }
 
@@ -93,7 +94,7 @@ public enum UnreadFile {
       let tar = try? TarArchive(decompressing: source, limits: limits, decompression: decompression),
       tar.problems.isEmpty, tar.members.count <= membersOfInnerArchive
     else { return true }
-    return tar.members.contains { FileName($0.path.lastComponent.bytes).mayHoldCode }
+    return tar.members.contains { FileName($0.path.name).mayHoldCode }
   }
 
   private static func problem(
@@ -217,43 +218,47 @@ private struct FileName {
     case zip, tar, compressedTar, diskImage, otherArchive, code, compressed
   }
 
-  private let bytes: [UInt8]
+  private let bytes: ArraySlice<UInt8>
   /// By the part from the last dot on.
   private let kind: Kind?
 
-  init(_ bytes: [UInt8]) {
+  init(_ bytes: ArraySlice<UInt8>) {
     self.bytes = bytes
-    let suffix = bytes.lastIndex(of: UInt8(ascii: ".")).map { bytes[$0...] }
-    kind = suffix.flatMap { $0.count <= Self.longestSuffix ? Self.kinds[$0] : nil }
+    let dot = bytes.lastIndex(of: UInt8(ascii: "."))
+    kind = dot.flatMap { Self.number(bytes[($0 + 1)...]) }.flatMap { Self.kinds[$0] }
   }
 
-  private static let kinds: [ArraySlice<UInt8>: Kind] = {
+  /// By their suffixes without the dot, as ``number(_:)`` has them.
+  private static let kinds: [UInt64: Kind] = {
     let suffixes: [(Kind, String)] = [
-      (.zip, ".whl .conda .zip .egg .jar"), (.tar, ".tar"),
-      (.compressedTar, ".tgz .tbz .tbz2 .txz .tzst .tlz"),
-      (.diskImage, ".iso .img .raw .ext3 .ext4 .erofs"),
-      (.otherArchive, ".7z .rar .sif .sqfs .squashfs .deb .rpm .qcow2"),
-      (.code, ".cubin .fatbin .ptx .ltoir .a .o"),
-      (.compressed, ".gz .xz .zst .bz2 .lz4 .lz .Z .lzma .lzo"),
+      (.zip, "whl conda zip egg jar"), (.tar, "tar"), (.compressedTar, "tgz tbz tbz2 txz tzst tlz"),
+      (.diskImage, "iso img raw ext3 ext4 erofs"),
+      (.otherArchive, "7z rar sif sqfs squashfs deb rpm qcow2"), (.code, "cubin fatbin ptx ltoir a o"),
+      (.compressed, "gz xz zst bz2 lz4 lz Z lzma lzo"),
     ]
     let entries = suffixes.flatMap { kind, list in
-      list.split(separator: " ").map { (Array($0.utf8)[...], kind) }
+      list.split(separator: " ").compactMap { suffix in number(Array(suffix.utf8)[...]).map { ($0, kind) } }
     }
     return Dictionary(uniqueKeysWithValues: entries)
   }()
-  private static let longestSuffix = kinds.keys.map(\.count).max() ?? 0
-  private static let imageLayout = Array("oci-layout".utf8)
+
+  /// Up to eight bytes as a number, which is looked up faster; nil for more, or for none.
+  private static func number(_ suffix: ArraySlice<UInt8>) -> UInt64? {
+    (1...8).contains(suffix.count) ? suffix.reduce(0) { $0 << 8 | UInt64($1) } : nil
+  }
+
+  private static let imageLayout = Array("oci-layout".utf8)[...]
   private static let compressedTar = Array(".tar.".utf8)
 
   var isZip: Bool { kind == .zip }
   var isTar: Bool { kind == .tar }
   var isDiskImage: Bool { kind == .diskImage }
   var isImageLayout: Bool { bytes == Self.imageLayout }
-  var isCompressedTar: Bool { kind == .compressedTar || bytes[...].contains(Self.compressedTar) }
+  var isCompressedTar: Bool { kind == .compressedTar || bytes.contains(Self.compressedTar) }
 
   /// `libcudart.so.12`, `_C.so`.
   var isLibrary: Bool {
-    var rest = bytes[...]
+    var rest = bytes
     while let dot = rest.firstIndex(of: UInt8(ascii: ".")) {
       rest = rest[(dot + 1)...]
       if rest.starts(with: "so".utf8), rest.count == 2 || rest[dot + 3] == UInt8(ascii: ".") { return true }
@@ -270,8 +275,8 @@ private struct FileName {
   }
 
   /// The name without the suffix of a compression; empty where it has none.
-  var withoutCompression: [UInt8] {
-    kind == .compressed ? Array(bytes.prefix(upTo: bytes.lastIndex(of: UInt8(ascii: ".")) ?? 0)) : []
+  var withoutCompression: ArraySlice<UInt8> {
+    kind == .compressed ? bytes.prefix(upTo: bytes.lastIndex(of: UInt8(ascii: ".")) ?? bytes.startIndex) : []
   }
 
   /// Whether files of this name without the suffix of a compression hold device code.

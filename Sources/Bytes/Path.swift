@@ -27,6 +27,11 @@ public struct Path: Hashable, Sendable {
   }
 
   /// The part after the last slash.
+  public var name: ArraySlice<UInt8> {
+    bytes[(bytes.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0)...]
+  }
+
+  /// The part after the last slash but those at the end.
   public var lastComponent: Path {
     var end = bytes.endIndex
     while end > 1, bytes[end - 1] == UInt8(ascii: "/") { end -= 1 }
@@ -54,14 +59,22 @@ public struct Path: Hashable, Sendable {
 extension Path: Comparable {
   /// By bytes, so that the order depends on no locale.
   public static func < (left: Path, right: Path) -> Bool {
-    // A million names are sorted by this.
-    let order = unsafe left.bytes.withUnsafeBytes { left in
+    let order = commonBytes(left, right)
+    return order == 0 ? left.bytes.count < right.bytes.count : order < 0
+  }
+
+  public static func == (left: Path, right: Path) -> Bool {
+    left.bytes.count == right.bytes.count && commonBytes(left, right) == 0
+  }
+
+  /// How as many bytes compare as both have: a million names are sorted and looked up by this.
+  private static func commonBytes(_ left: Path, _ right: Path) -> CInt {
+    unsafe left.bytes.withUnsafeBytes { left in
       unsafe right.bytes.withUnsafeBytes { right in
-        guard let first = left.baseAddress, let second = right.baseAddress else { return CInt(0) }
+        guard let first = left.baseAddress, let second = right.baseAddress else { return 0 }
         return unsafe memcmp(first, second, min(left.count, right.count))
       }
     }
-    return order == 0 ? left.bytes.count < right.bytes.count : order < 0
   }
 }
 

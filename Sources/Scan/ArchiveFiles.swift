@@ -3,7 +3,7 @@ import Bytes
 import Compression
 import Stack
 
-/// The files of an archive, in the order of their paths.
+/// The files of an archive.
 struct ArchiveFiles: Sendable {
   struct File: Sendable {
     var path: Path
@@ -24,6 +24,8 @@ struct ArchiveFiles: Sendable {
   /// By the layer what was written down of its members; nil for a layer that is there.
   private let records: [[Int: LayerFile]?]
   let files: [File]
+  /// The tree that the files are in, and the number that each has there; nil where ``files`` are in the order of their paths.
+  private let tree: (FileTree, numbers: [Int])?
   let directoryCount: Int
   let symbolicLinks: [(path: Path, target: Path)]
   let problems: [Problem]
@@ -36,6 +38,7 @@ struct ArchiveFiles: Sendable {
     symbolicLinks = []
     files = archive.members.indices.filter { !archive.members[$0].isDirectory }
       .map { File(path: archive.members[$0].path, layer: 0, member: $0) }.sorted { $0.path < $1.path }
+    tree = nil
     directoryCount = Self.directoryCount(archive.members.map(\.path).sorted()) + 1
   }
 
@@ -60,10 +63,24 @@ struct ArchiveFiles: Sendable {
     self.layerNumbers = layerNumbers
     self.records = records
     problems = tree.problems
-    symbolicLinks = tree.symbolicLinks
-    files = tree.files.map { File(path: $0.path, layer: $0.layer, member: $0.member) }
-      .sorted { $0.path < $1.path }
-    directoryCount = tree.directoryCount
+    var files: [File] = []
+    var numbers: [Int] = []
+    var links: [(path: Path, target: Path)] = []
+    var directoryCount = 1
+    tree.forEach { number, path, entry in
+      switch entry {
+      case .file(let layer, let member):
+        files.append(File(path: path, layer: layer, member: member))
+        numbers.append(number)
+      case .symbolicLink(let target): links.append((path, target))
+      case .directory: directoryCount += 1
+      case .other: break
+      }
+    }
+    self.files = files
+    self.tree = (tree, numbers)
+    symbolicLinks = links
+    self.directoryCount = directoryCount
   }
 
   /// The files of one layer, those that are hidden in it among them: what lies below tells which an image shows. In front of each
@@ -89,6 +106,7 @@ struct ArchiveFiles: Sendable {
       files.append(File(path: Path("\(number)").appending(member.path.bytes), layer: 0, member: contents))
     }
     self.files = files.sorted { $0.path < $1.path }
+    tree = nil
   }
 
   init(_ archive: SquashFSArchive) {
@@ -106,7 +124,8 @@ struct ArchiveFiles: Sendable {
       }
     }
     self.files = files.sorted { $0.path < $1.path }
-    symbolicLinks = links.sorted { $0.path < $1.path }
+    tree = nil
+    symbolicLinks = links
   }
 
   /// Which of its image's layers brought a file, counted from the lowest one.
@@ -114,6 +133,11 @@ struct ArchiveFiles: Sendable {
 
   /// The index of the file with this path; nil where there is none.
   func index(of path: Path) -> Int? {
+    if let (tree, numbers) = tree {
+      guard let number = tree.number(of: path) else { return nil }
+      let index = numbers.partitioningIndex { $0 >= number }
+      return index < numbers.count && numbers[index] == number ? index : nil
+    }
     let index = files.partitioningIndex { $0.path >= path }
     return index < files.count && files[index].path == path ? index : nil
   }
@@ -162,17 +186,6 @@ struct ArchiveFiles: Sendable {
     }
   }
 
-  /// The first bytes of a file, up to `count`.
-  ///
-  /// - Throws: a ``Problem`` when it cannot be read.
-  func prefix(_ index: Int, count: Int) throws(Problem) -> [UInt8] {
-    if case .zip(let archive) = storage {
-      return try archive.prefix(of: archive.members[files[index].member], count: count)
-    }
-    let source = try open(index)
-    return try source.bytes(at: 0, count: Int(min(UInt64(count), source.size)), "file")
-  }
-
   /// Files that are best read one after the other, or in any order.
   struct Batch: Sendable {
     /// Indices of files, in the order in which their contents lie in the archive.
@@ -183,21 +196,18 @@ struct ArchiveFiles: Sendable {
 
   /// All files in batches: those of one compressed layer together, others in small ones.
   var batches: [Batch] {
-    let inOrder = files.indices.sorted { first, second in
-      (files[first].layer, position(first), first) < (files[second].layer, position(second), second)
-    }
+    let inOrder = files.indices.map { (layer: files[$0].layer, position: position($0), index: $0) }
+      .sorted { ($0.layer, $0.position, $0.index) < ($1.layer, $1.position, $1.index) }
     var batches: [Batch] = []
     var start = 0
     while start < inOrder.count {
-      let layer = files[inOrder[start]].layer
+      let layer = inOrder[start].layer
       let stream = stream(ofLayer: layer)
       var end = start + 1
-      while end < inOrder.count, files[inOrder[end]].layer == layer,
-        stream != nil || end - start < Self.batchSize
-      {
+      while end < inOrder.count, inOrder[end].layer == layer, stream != nil || end - start < Self.batchSize {
         end += 1
       }
-      batches.append(Batch(files: Array(inOrder[start..<end]), stream: stream))
+      batches.append(Batch(files: inOrder[start..<end].map(\.index), stream: stream))
       start = end
     }
     return batches
@@ -236,5 +246,81 @@ struct ArchiveFiles: Sendable {
   func streamPosition(of path: Path) -> (stream: DecompressedBytes, offset: UInt64)? {
     guard let index = index(of: path), let stream = stream(ofLayer: files[index].layer) else { return nil }
     return (stream, position(index))
+  }
+}
+
+/// The first bytes of the files of a batch, read one after the other.
+struct BatchStarts {
+  /// How far apart in a tar the first and the last file are whose starts are read at once.
+  private static let reach: UInt64 = 64 << 10
+  /// Bytes of each that are read.
+  private static let startSize: UInt64 = 64
+
+  private let archive: ArchiveFiles
+  private let files: [Int]
+  /// The tar that the files are in, where it can be read in any order, and where in it each of them is; nil for one that cannot
+  /// be opened.
+  private let tar: (source: any ByteSource, ranges: [Range<UInt64>?])?
+  /// What was read last, and where in the tar it is.
+  private var bytes: [UInt8] = []
+  private var range: Range<UInt64> = 0..<0
+
+  init(of batch: ArchiveFiles.Batch, in archive: ArchiveFiles) {
+    self.archive = archive
+    files = batch.files
+    tar = batch.stream == nil ? archive.rangesInTar(batch.files) : nil
+  }
+
+  /// The first bytes of the file at `position` of the batch, up to `count`.
+  ///
+  /// - Throws: a ``Problem`` when it cannot be read.
+  mutating func prefix(_ position: Int, count: UInt64) throws(Problem) -> ArraySlice<UInt8> {
+    guard let file = tar?.ranges[position] else {
+      return try archive.prefix(files[position], count: Int(count))[...]
+    }
+    let wanted = file.prefix(count)
+    if !range.contains(wanted) { try read(wanted, position) }
+    let start = Int(wanted.lowerBound - range.lowerBound)
+    return bytes[start..<start + wanted.count]
+  }
+
+  /// Reads what is wanted of the file at `position`, and the starts of those that are near.
+  private mutating func read(_ wanted: Range<UInt64>, _ position: Int) throws(Problem) {
+    guard let (source, ranges) = tar else { return }
+    var end = wanted.upperBound
+    for case let file? in ranges[(position + 1)...] {
+      guard file.lowerBound - wanted.lowerBound < Self.reach else { break }
+      end = max(end, file.prefix(Self.startSize).upperBound)
+    }
+    bytes = try source.bytes(at: wanted.lowerBound, count: Int(end - wanted.lowerBound), "file")
+    range = wanted.lowerBound..<end
+  }
+}
+
+extension ArchiveFiles {
+  /// The tar that the files of a batch are in, and where each is that can be opened; nil for files of no tar.
+  fileprivate func rangesInTar(_ indices: [Int]) -> (source: any ByteSource, ranges: [Range<UInt64>?])? {
+    guard case .tars(let layers) = storage, let first = indices.first, !isRecorded(first) else { return nil }
+    let layer = layers[files[first].layer]
+    let ranges = indices.map { layer.range(of: layer.members[files[$0].member]) }
+    return (layer.source, ranges)
+  }
+
+  /// The first bytes of a file, up to `count`.
+  ///
+  /// - Throws: a ``Problem`` when it cannot be read.
+  fileprivate func prefix(_ index: Int, count: Int) throws(Problem) -> [UInt8] {
+    if case .zip(let archive) = storage {
+      return try archive.prefix(of: archive.members[files[index].member], count: count)
+    }
+    let source = try open(index)
+    return try source.bytes(at: 0, count: Int(min(UInt64(count), source.size)), "file")
+  }
+}
+
+extension Range<UInt64> {
+  /// Its first `count` elements, or all.
+  fileprivate func prefix(_ count: UInt64) -> Self {
+    lowerBound..<lowerBound + Swift.min(upperBound - lowerBound, count)
   }
 }

@@ -90,9 +90,8 @@ extension Walk {
     switch try? FileKind.of(destination) {
     case .directory: true
     case .regular, nil:
-      Tree.needs(place.path.lastComponent.bytes, in: place.folder.path)
-        || UnreadFile.mayHoldCode(place.path.lastComponent.bytes)
-        || UnreadFile.mayHoldCode(destination.lastComponent.bytes)
+      Tree.needs(place.path) || UnreadFile.mayHoldCode(place.path.name)
+        || UnreadFile.mayHoldCode(destination.lastComponent.bytes[...])
     default: false
     }
   }

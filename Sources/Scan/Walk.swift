@@ -138,7 +138,7 @@ final class Walk: Sendable {
         case .directory: queue.add(.directory(entryPlace))
         case .regular:
           seen.files += 1
-          if Tree.needs(entry.name, in: place.path) { seen.surroundings.files.append(entryPlace) }
+          if Tree.needs(entryPlace.path) { seen.surroundings.files.append(entryPlace) }
           do throws(Problem) {
             // Most files are told by their first word; only what may be PTX text needs more.
             let count = try directory.prefix(
@@ -150,7 +150,7 @@ final class Walk: Sendable {
               isRoot
               ? nil
               : UnreadFile.problem(
-                entry.name, prefix: start, isNamed: false, limits: limits, decompression: decompression
+                entry.name[...], prefix: start, isNamed: false, limits: limits, decompression: decompression
               ) {
                 () throws(Problem) in try roots.open(entryPlace)
               }
@@ -185,10 +185,11 @@ final class Walk: Sendable {
     guard let archive = roots[root].archive else { return }
     var seen = Seen()
     var members: [(size: UInt64, place: FilePlace)] = []
-    for index in batch.files {
+    var starts = BatchStarts(of: batch, in: archive)
+    for (position, index) in batch.files.enumerated() {
       let place = FilePlace(root: root, path: archive.files[index].path)
       seen.files += 1
-      if Tree.needs(place.path.lastComponent.bytes, in: place.folder.path) {
+      if Tree.needs(place.path) {
         seen.surroundings.files.append(place)
         if keepsContents {
           seen.kept[place] = KeptContents(place.path) { () throws(Problem) in try archive.open(place.path) }
@@ -199,18 +200,18 @@ final class Walk: Sendable {
         continue
       }
       do throws(Problem) {
-        var prefix = try archive.prefix(index, count: 64)
+        var prefix = try starts.prefix(position, count: 64)
         if let first = prefix.first, prefix.count == 64, InspectedFile.needsLongPrefix(first) {
-          prefix = try archive.prefix(index, count: InspectedFile.prefixSize)
+          prefix = try starts.prefix(position, count: UInt64(InspectedFile.prefixSize))
         }
         seen.bytesRead += prefix.count
         progress?.add(files: 1, bytes: UInt64(prefix.count))
         let unread = UnreadFile.problem(
-          place.path.lastComponent.bytes, prefix: prefix[...], isNamed: false, limits: limits,
+          place.path.name, prefix: prefix, isNamed: false, limits: limits,
           decompression: decompression
         ) { () throws(Problem) in try archive.open(place.path) }
         if let unread { seen.problems.append(PlacedProblem(place: place, problem: unread)) }
-        guard Self.isCandidate(prefix[...], unread) else { continue }
+        guard Self.isCandidate(prefix, unread) else { continue }
       } catch {
         seen.problems.append(PlacedProblem(place: place, problem: error))
         continue
@@ -266,7 +267,8 @@ final class Walk: Sendable {
         let file = try roots.open(place)
         let prefix = try file.bytes(at: 0, count: Int(min(file.size, UInt64(UnreadFile.prefixSize))), "file")
         let unread = UnreadFile.problem(
-          place.path.bytes, prefix: prefix[...], isNamed: true, limits: limits, decompression: decompression
+          place.path.bytes[...], prefix: prefix[...], isNamed: true, limits: limits,
+          decompression: decompression
         ) { file }
         if let unread {
           state.withLock {

@@ -16,9 +16,8 @@ extension FileBytes {
     if !isZip, !isTar { isZip = try ZipArchive.endsAsZip(file) }
     let isImage = SquashFSArchive.start(prefix: prefix[...]) != nil || SIFImage.isSIF(prefix: prefix[...])
     guard isZip || isTar || isImage else {
-      let name = path.lastComponent.bytes
       let unread = UnreadFile.problem(
-        name, prefix: prefix[...], isNamed: true, limits: ArchiveLimits(),
+        path.name, prefix: prefix[...], isNamed: true, limits: ArchiveLimits(),
         decompression: Budget(Int(clamping: ArchiveLimits().decompressedSize))
       ) {
         file

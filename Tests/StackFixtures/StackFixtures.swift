@@ -111,11 +111,6 @@ public struct TreeBuilder {
     libraries.append(library)
   }
 
-  private func needs(_ path: Path) -> Bool {
-    let name = path.lastComponent.bytes
-    return Tree.needs(name, in: Path(bytes: path.bytes.dropLast(name.count + 1)))
-  }
-
   /// What the collector finds, every library taken to hold device code; `reversed` hands the files over in another order.
   public func facts(reversed: Bool = false) -> StackFacts { collect(reversed: reversed).facts }
 
@@ -125,7 +120,7 @@ public struct TreeBuilder {
   private func collect(reversed: Bool) -> (facts: StackFacts, problems: [FileProblem]) {
     let files = files
     // As a scan hands them over: without the files that no fact depends on.
-    let order = files.keys.filter { needs($0) }.sorted {
+    let order = files.keys.filter { Tree.needs($0) }.sorted {
       reversed ? $1 < $0 : $0 < $1
     }
     let tree = Tree(files: order, links: links) { (path) throws(Problem) in

@@ -49,10 +49,12 @@ public struct Tree: Sendable {
     self.open = open
   }
 
-  /// Whether facts may depend on a file of this name in this folder; a tree may leave out all others, which are most.
-  public static func needs(_ name: [UInt8], in folder: Path) -> Bool {
-    if names.contains(name) || name[...].contains(".so") || name.starts(with: "ptxas".utf8) { return true }
-    let file = name[...]
+  /// Whether facts may depend on the file at `path`; a tree may leave out all others, which are most.
+  public static func needs(_ path: Path) -> Bool {
+    let file = path.name
+    if file.count < names.count, names[file.count].contains(file) { return true }
+    if file.contains(".so") || file.starts(with: "ptxas".utf8) { return true }
+    let folder = path.bytes[..<file.startIndex].dropLast()
     // The records of packages; see `CondaRecord` and `DebianPackage`.
     return file.hasSuffix(".json") && folder.hasSuffix("conda-meta")
       || file.hasSuffix(".list") && folder.hasSuffix("var/lib/dpkg/info")
@@ -60,8 +62,9 @@ public struct Tree: Sendable {
       || folder.hasSuffix("var/lib/dpkg/status.d")
   }
 
-  private static let names = Set(
-    [
+  /// By their lengths, because every file is looked up.
+  private static let names: [[ArraySlice<UInt8>]] = {
+    let names = [
       // Of distributions and packages.
       "METADATA", "PKG-INFO", "RECORD", "WHEEL", "version.py", "build_info.py", "build_and_package_info.py",
       "cpp_lib.json", "top_level.txt",
@@ -69,7 +72,9 @@ public struct Tree: Sendable {
       "nvcc", "version.json", "version.txt", "cuda.h", "os-release", "nv_tegra_release",
       // Of a conda package that is not installed, in its folder `info`.
       "index.json",
-    ].map { Array($0.utf8) })
+    ].map { Array($0.utf8)[...] }
+    return (0...(names.map(\.count).max() ?? 0)).map { count in names.filter { $0.count == count } }
+  }()
 
   /// Files of more bytes are not read.
   static let contentsLimit: UInt64 = 16 << 20
@@ -89,11 +94,6 @@ public struct Tree: Sendable {
 }
 
 extension Path {
-  /// The part after the last slash.
-  var name: ArraySlice<UInt8> {
-    bytes[(bytes.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0)...]
-  }
-
   /// `name` inside this directory; of the root just the name.
   package func child(_ name: some StringProtocol) -> Path { appending(name.utf8) }
 
@@ -109,6 +109,8 @@ extension Path {
 
 extension ArraySlice<UInt8> {
   func hasSuffix(_ text: String) -> Bool {
+    // The last byte tells most of them apart.
+    guard last == text.utf8.last else { return false }
     let count = text.utf8.count
     return self.count >= count && suffix(count).elementsEqual(text.utf8)
   }

@@ -49,7 +49,7 @@ struct ReadingCost {
     let (wholeDecompression, wholeMemory) = (decompression.rest, allMemory.rest)
     let prefix = bytes.prefix(UnreadFile.prefixSize)
     _ = UnreadFile.problem(
-      Array("a.iso".utf8), prefix: prefix, isNamed: true, limits: limits, decompression: decompression
+      Path("a.iso").name, prefix: prefix, isNamed: true, limits: limits, decompression: decompression
     ) { file }
     func inspect(_ source: any ByteSource) {
       let counted = CountedBytes(source)
@@ -64,9 +64,8 @@ struct ReadingCost {
     if let zip = try? ZipArchive(file, limits: limits, decompression: decompression) {
       for member in zip.members {
         guard let prefix = try? zip.prefix(of: member, count: 64) else { continue }
-        let name = member.path.lastComponent.bytes
         _ = UnreadFile.problem(
-          name, prefix: prefix[...], isNamed: false, limits: limits, decompression: decompression
+          member.path.name, prefix: prefix[...], isNamed: false, limits: limits, decompression: decompression
         ) {
           () throws(Problem) in try zip.contents(of: member)
         }
