@@ -63,7 +63,7 @@ public struct FileTree: Sendable {
 
   /// Calls `body` with everything but the root, in the order in which the layers brought it: with its number, which grows,
   /// its path and its kind. A file with several names comes under each.
-  public func forEach(_ body: (_ number: Int, _ path: Path, _ entry: Entry) -> Void) {
+  public func visit(_ body: (_ number: Int, _ path: Path, _ entry: Entry) -> Void) {
     // A folder comes before what is in it. What was in one that is gone is gone with it.
     var isThere = nodes.map(\.isThere)
     for (number, node) in nodes.enumerated() {
@@ -86,7 +86,7 @@ public struct FileTree: Sendable {
   /// All files, in the order in which the layers brought them. A file with several names is listed under each.
   public var files: [File] {
     var files: [File] = []
-    forEach { _, path, entry in
+    visit { _, path, entry in
       if case .file(let layer, let member) = entry {
         files.append(File(path: path, layer: layer, member: member))
       }
@@ -187,7 +187,8 @@ extension FileTree {
       throw Self.problem(.invalidValue, member, expected: "a whiteout with a name")
     }
     guard let folder = try findAndLearn(parent) else { return }
-    forgetWays()
+    known = [:]
+    way.forget()
     // Other names that start with .wh..wh. are one file system driver's notes to itself; they hide nothing.
     if name == Self.opaqueWhiteout {
       // In its place comes a folder that has nothing.
@@ -252,16 +253,11 @@ extension FileTree {
     let old = newest.updateValue(nodes.count, forKey: node.path)
     if let old, nodes[old].parent == node.parent, nodes[old].isThere {
       nodes[old].isThere = false
-      // Ways may have led through it.
-      forgetWays()
+      // Links may have led through it. The way to its folder does not.
+      known = [:]
     }
     nodes.append(node)
     return nodes.count - 1
-  }
-
-  private mutating func forgetWays() {
-    known = [:]
-    way.forget()
   }
 
   /// The folder that the last name of ``way`` is in, made where it is missing; nil where something else is in the way.

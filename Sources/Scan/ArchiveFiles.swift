@@ -67,7 +67,7 @@ struct ArchiveFiles: Sendable {
     var numbers: [Int] = []
     var links: [(path: Path, target: Path)] = []
     var directoryCount = 1
-    tree.forEach { number, path, entry in
+    tree.visit { number, path, entry in
       switch entry {
       case .file(let layer, let member):
         files.append(File(path: path, layer: layer, member: member))
@@ -279,6 +279,8 @@ struct BatchStarts {
       return try archive.prefix(files[position], count: Int(count))[...]
     }
     let wanted = file.prefix(count)
+    // No bytes are in every range.
+    if wanted.isEmpty { return [] }
     if !range.contains(wanted) { try read(wanted, position) }
     let start = Int(wanted.lowerBound - range.lowerBound)
     return bytes[start..<start + wanted.count]
