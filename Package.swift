@@ -176,7 +176,8 @@ let package = Package(
         "Bytes", "Compression", "Archives", "DeviceCode", "Compatibility", "Stack", "Scan",
         "Assessment", "Report", "FuzzSupport", "StackFixtures", "cubinspect",
       ],
-      resources: [.embedInCode("Resources/fieldReports.json")], swiftSettings: settings),
+      exclude: ["Transcripts"], resources: [.embedInCode("Resources/fieldReports.json")],
+      swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]
 )

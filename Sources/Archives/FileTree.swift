@@ -131,6 +131,7 @@ extension FileTree {
     for problem in layer.problems { problems.append(withinLimit: problem) }
     // Most of them are new names.
     newest.reserveCapacity(newest.count + layer.members.count)
+    nodes.reserveCapacity(nodes.count + layer.members.count)
     // Whiteouts concern what is below, wherever in the layer they stand.
     let whiteouts = layer.members.indices.filter { layer.members[$0].path.isWhiteout }
     for number in whiteouts {

@@ -221,14 +221,32 @@ private struct FileName {
   private let bytes: ArraySlice<UInt8>
   /// By the part from the last dot on.
   private let kind: Kind?
+  /// `libcudart.so.12`, `_C.so`.
+  let isLibrary: Bool
+  let isCompressedTar: Bool
 
   init(_ bytes: ArraySlice<UInt8>) {
     self.bytes = bytes
-    let dot = bytes.lastIndex(of: UInt8(ascii: "."))
-    kind = dot.flatMap { Self.number(bytes[($0 + 1)...]) }.flatMap { Self.kinds[$0] }
+    var (isLibrary, isCompressedTar) = (false, false)
+    // The bytes behind the last dot, eight of them at most.
+    var (suffix, suffixSize): (UInt64, Int?) = (0, nil)
+    for byte in bytes {
+      if byte == UInt8(ascii: ".") {
+        if suffixSize == 2, suffix == Self.library { isLibrary = true }
+        if suffixSize == 3, suffix == Self.tar { isCompressedTar = true }
+        (suffix, suffixSize) = (0, 0)
+      } else {
+        suffix = suffix << 8 | UInt64(byte)
+        suffixSize = suffixSize.map { $0 + 1 }
+      }
+    }
+    let kind = suffixSize.map { 1...8 ~= $0 } == true ? Self.kinds[suffix] : nil
+    self.kind = kind
+    self.isLibrary = isLibrary || suffixSize == 2 && suffix == Self.library
+    self.isCompressedTar = isCompressedTar || kind == .compressedTar
   }
 
-  /// By their suffixes without the dot, as ``number(_:)`` has them.
+  /// By their suffixes without the dot, as numbers.
   private static let kinds: [UInt64: Kind] = {
     let suffixes: [(Kind, String)] = [
       (.zip, "whl conda zip egg jar"), (.tar, "tar"), (.compressedTar, "tgz tbz tbz2 txz tzst tlz"),
@@ -236,35 +254,23 @@ private struct FileName {
       (.otherArchive, "7z rar sif sqfs squashfs deb rpm qcow2"), (.code, "cubin fatbin ptx ltoir a o"),
       (.compressed, "gz xz zst bz2 lz4 lz Z lzma lzo"),
     ]
-    let entries = suffixes.flatMap { kind, list in
-      list.split(separator: " ").compactMap { suffix in number(Array(suffix.utf8)[...]).map { ($0, kind) } }
-    }
+    let entries = suffixes.flatMap { kind, list in list.split(separator: " ").map { (number($0), kind) } }
     return Dictionary(uniqueKeysWithValues: entries)
   }()
 
-  /// Up to eight bytes as a number, which is looked up faster; nil for more, or for none.
-  private static func number(_ suffix: ArraySlice<UInt8>) -> UInt64? {
-    (1...8).contains(suffix.count) ? suffix.reduce(0) { $0 << 8 | UInt64($1) } : nil
+  /// Up to eight bytes as a number, which is compared and looked up faster.
+  private static func number(_ text: some StringProtocol) -> UInt64 {
+    text.utf8.reduce(0) { $0 << 8 | UInt64($1) }
   }
 
+  private static let library = number("so")
+  private static let tar = number("tar")
   private static let imageLayout = Array("oci-layout".utf8)[...]
-  private static let compressedTar = Array(".tar.".utf8)
 
   var isZip: Bool { kind == .zip }
   var isTar: Bool { kind == .tar }
   var isDiskImage: Bool { kind == .diskImage }
   var isImageLayout: Bool { bytes == Self.imageLayout }
-  var isCompressedTar: Bool { kind == .compressedTar || bytes.contains(Self.compressedTar) }
-
-  /// `libcudart.so.12`, `_C.so`.
-  var isLibrary: Bool {
-    var rest = bytes
-    while let dot = rest.firstIndex(of: UInt8(ascii: ".")) {
-      rest = rest[(dot + 1)...]
-      if rest.starts(with: "so".utf8), rest.count == 2 || rest[dot + 3] == UInt8(ascii: ".") { return true }
-    }
-    return false
-  }
 
   /// Whether files of this name hold device code, or other files.
   var mayHoldCode: Bool {

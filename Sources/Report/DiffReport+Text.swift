@@ -58,7 +58,7 @@ extension DiffReport {
       + (same > 0 ? ", \(grouped(same)) \(same == 1 ? "is" : "are") the same." : ".")
   }
 
-  /// One line at the end.
+  /// What it comes to, at the end: one line where it is not wider than a terminal.
   private func answer(_ style: TextStyle) -> String {
     var parts: [String] = []
     func add(_ count: Int, _ singular: String, _ plural: String? = nil) {
@@ -81,7 +81,8 @@ extension DiffReport {
       : count(.notCompared) > 0 || failures > 0
         ? ("?", .yellow, "not everything could be compared; nothing else was lost")
         : ("✓", .green, "nothing was lost")
-    return style.paint(mark, color) + " " + style.paint(sentence, .bold) + "\n"
+    let lines = wrapped(sentence, first: "  ", width: style.width).dropFirst(2).dropLast()
+    return style.paint(mark, color) + " " + style.paint(String(lines), .bold) + "\n"
   }
 
   private func notCompared(_ style: TextStyle) -> String {

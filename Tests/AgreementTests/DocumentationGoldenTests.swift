@@ -1,7 +1,9 @@
 import Foundation
 import Testing
 
-/// The commands in the README and in Docs do what is written beside them.
+/// The commands in the README, in Docs and in the transcripts do what is written beside them.
+///
+/// A transcript is one use from its first command to its last, as a terminal of 80 columns shows it.
 ///
 /// A command is a line of a code block that starts with `$ `, and what follows it up to the next one is what it prints: to
 /// its standard output, or where that is nothing, its messages. A line `…` stands for any lines. Times and dates may
@@ -11,12 +13,16 @@ import Testing
 @Suite struct DocumentationGoldenTests {
   private static let root = TestInputs.fixtures.deletingLastPathComponent()
 
-  /// The README and all pages of Docs, by their paths from the root folder of the project.
+  /// The README, all pages of Docs and the transcripts, by their paths from the root folder of the project.
   static let documents: [String] = {
     let docs = FileManager.default.enumerator(atPath: root.appending(path: "Docs").path)
     let pages = (docs?.compactMap { $0 as? String } ?? []).filter { $0.hasSuffix(".md") }.sorted()
-    return ["README.md"] + pages.map { "Docs/\($0)" }
+    return ["README.md"] + pages.map { "Docs/\($0)" } + transcripts
   }()
+
+  private static let transcripts = ["failing-job", "release-check"].map {
+    "Tests/AgreementTests/Transcripts/\($0).md"
+  }
 
   static let documentsWithExamples = documents.filter { !(examples(in: $0) ?? []).isEmpty }
 
@@ -136,6 +142,17 @@ import Testing
     )
   }
 
+  /// Runs a command whose output goes to a terminal of 80 columns, and its messages too, where it prints nothing else.
+  private static func terminal(_ command: String, in folder: URL) throws -> ProgramOutput {
+    try "stty cols 80; (\(command)) 2>messages".write(
+      to: folder.appending(path: "command"), atomically: true, encoding: .utf8)
+    var result = try shell(
+      "TERM=xterm NO_COLOR=1 script -qec 'sh command' /dev/null </dev/null; cat messages >&2; rm -f messages command",
+      in: folder)
+    result.output = result.output.replacing("\r\n", with: "\n")
+    return result
+  }
+
   private static func isLarge(_ example: Example) throws -> Bool {
     try example.wheels.contains {
       !["small", "compilers", "field"].contains(try TestInputs.group(ofWheel: $0))
@@ -167,7 +184,11 @@ import Testing
     var lines = try #require(Self.lines(of: document))
     let isUpdate = ProcessInfo.processInfo.environment["CUBINSPECT_UPDATE_GOLDENS"] != nil
     // In their order, because one may write what the next one reads; the document is changed from its end.
-    let results = try examples.map { try Self.shell($0.command, in: folder) }
+    let isTranscript = Self.transcripts.contains(document)
+    let results = try examples.map { example in
+      try isTranscript
+        ? Self.terminal(example.command, in: folder) : Self.shell(example.command, in: folder)
+    }
     for (example, result) in zip(examples, results).reversed() {
       var printed = (result.output.isEmpty ? result.messages : result.output)
         .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
@@ -188,6 +209,13 @@ import Testing
     if isUpdate {
       try lines.joined(separator: "\n")
         .write(to: Self.root.appending(path: document), atomically: true, encoding: .utf8)
+    }
+  }
+
+  /// One line for each GPU is as long as it is.
+  @Test(arguments: transcripts) func transcriptsFitATerminal(_ document: String) throws {
+    for example in try #require(Self.examples(in: document)) where !example.command.hasSuffix("-o short") {
+      for line in example.shown { #expect(line.count <= 80, "\(example.command): \(line)") }
     }
   }
 
@@ -219,8 +247,10 @@ import Testing
       })
   }
 
-  /// Commands whose output is not shown are at least of the form that the program takes.
-  @Test(arguments: documents) func whatIsNotShownIsUnderstood(_ document: String) throws {
+  /// Commands whose output is not shown are at least of the form that the program takes. In a transcript all is shown.
+  @Test(arguments: documents.filter { !transcripts.contains($0) }) func whatIsNotShownIsUnderstood(
+    _ document: String
+  ) throws {
     let folder = try Self.inputs(for: [])
     defer { try? FileManager.default.removeItem(at: folder) }
     for command in Self.commands(in: document) {
