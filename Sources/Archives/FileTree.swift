@@ -29,7 +29,7 @@ public struct FileTree: Sendable {
   /// The folder that has everything.
   private var root = 0
   /// The node that was made last at each path. It may be gone, and so may be a folder on the way to it.
-  private var newest: [Path: Int] = [:]
+  private var newest = PathIndex()
   private let limits: ArchiveLimits
   private let steps: Budget
   private let memory: Budget
@@ -74,7 +74,7 @@ public struct FileTree: Sendable {
 
   /// The number of what is at `path`, no link followed; nil where there is nothing.
   public func number(of path: Path) -> Int? {
-    guard let number = newest[path] else { return nil }
+    guard let number = newest.find(path, in: nodes) else { return nil }
     var node = number
     while nodes[node].isThere {
       if node == root { return number }
@@ -130,8 +130,8 @@ extension FileTree {
     layers.append(layer)
     for problem in layer.problems { problems.append(withinLimit: problem) }
     // Most of them are new names.
-    newest.reserveCapacity(newest.count + layer.members.count)
     nodes.reserveCapacity(nodes.count + layer.members.count)
+    newest.reserveCapacity(nodes.count + layer.members.count)
     // Whiteouts concern what is below, wherever in the layer they stand.
     let whiteouts = layer.members.indices.filter { layer.members[$0].path.isWhiteout }
     for number in whiteouts {
@@ -235,23 +235,25 @@ extension FileTree {
 
   /// The node at `path` in a folder that is there, of which it is the folder's path and a name; nil where there is none.
   private func child(of folder: Int, at path: Path) -> Int? {
-    guard let child = newest[path], nodes[child].parent == folder, nodes[child].isThere else { return nil }
+    guard let child = newest.find(path, in: nodes), nodes[child].parent == folder, nodes[child].isThere else {
+      return nil
+    }
     return child
   }
 
   /// Puts `node` into its parent, in the place of what has its name.
   private mutating func append(_ node: Node) throws(Problem) -> Int {
-    guard nodes.count < limits.nodes else { throw tooManyNodes }
+    guard nodes.count < min(limits.nodes, Int(UInt32.max) - 1) else { throw tooManyNodes }
     // Through links, folders can be made that are deeper than any path.
     let length = node.path.bytes.count
     guard length <= limits.pathLength else {
       throw Problem(
         .limitExceeded, "path in an image", expected: limits.atMost(.pathLength), observed: "\(length)")
     }
-    guard memory.take(2 * (MemoryLayout<Node>.stride + 48) + 32 + length) else {
+    guard memory.take(2 * (MemoryLayout<Node>.stride + 32) + 32 + length) else {
       throw TarArchive.tooMuchMemory(limits)
     }
-    let old = newest.updateValue(nodes.count, forKey: node.path)
+    let old = newest.add(nodes.count, at: node.path, in: nodes)
     if let old, nodes[old].parent == node.parent, nodes[old].isThere {
       nodes[old].isThere = false
       // Links may have led through it. The way to its folder does not.
@@ -350,6 +352,61 @@ extension FileTree {
     var rest: [Path] { names[folders.count...].dropLast().map { Path(bytes: path.bytes[$0]) } }
 
     mutating func forget() { folders.removeAll(keepingCapacity: true) }
+  }
+
+  /// Finds nodes by their paths. Images have millions of them: a dictionary would be twice as large and as slow, because it
+  /// keeps the paths once more, and compares them wherever two are near.
+  private struct PathIndex: Sendable {
+    /// An open-addressing table, half full at most: in each slot 32 bits of a path's hash, and below them the number of the
+    /// node, counted from 1; 0 where it is free.
+    private var slots = [UInt64](repeating: 0, count: 16)
+    private var count = 0
+
+    private static func hash(_ path: Path) -> UInt64 {
+      var hasher = Hasher()
+      hasher.combine(path)
+      return UInt64(truncatingIfNeeded: hasher.finalize()) >> 32
+    }
+
+    /// The slot of a path: the one with its node, or the free one where that would be.
+    private func slot(of path: Path, _ hash: UInt64, in nodes: [Node]) -> Int {
+      var slot = Int(hash) & (slots.count - 1)
+      while slots[slot] != 0, slots[slot] >> 32 != hash || nodes[Self.node(slots[slot])].path != path {
+        slot = (slot + 1) & (slots.count - 1)
+      }
+      return slot
+    }
+
+    private static func node(_ slot: UInt64) -> Int { Int(slot & 0xFFFF_FFFF) - 1 }
+
+    func find(_ path: Path, in nodes: [Node]) -> Int? {
+      let found = slots[slot(of: path, Self.hash(path), in: nodes)]
+      return found == 0 ? nil : Self.node(found)
+    }
+
+    /// Takes a node for its path, which is not among `nodes` yet; returns the one that was taken before.
+    mutating func add(_ node: Int, at path: Path, in nodes: [Node]) -> Int? {
+      reserveCapacity(count + 1)
+      let hash = Self.hash(path)
+      let slot = slot(of: path, hash, in: nodes)
+      let old = slots[slot]
+      slots[slot] = hash << 32 | UInt64(node + 1)
+      if old == 0 { count += 1 }
+      return old == 0 ? nil : Self.node(old)
+    }
+
+    mutating func reserveCapacity(_ capacity: Int) {
+      var size = slots.count
+      while size < 2 * capacity { size *= 2 }
+      guard size > slots.count else { return }
+      let old = slots
+      slots = [UInt64](repeating: 0, count: size)
+      for entry in old where entry != 0 {
+        var slot = Int(entry >> 32) & (size - 1)
+        while slots[slot] != 0 { slot = (slot + 1) & (size - 1) }
+        slots[slot] = entry
+      }
+    }
   }
 
   /// The state of following a path through the tree.
