@@ -289,12 +289,19 @@ struct BatchStarts {
   /// Reads what is wanted of the file at `position`, and the starts of those that are near.
   private mutating func read(_ wanted: Range<UInt64>, _ position: Int) throws(Problem) {
     guard let (source, ranges) = tar else { return }
+    range = 0..<0
     var end = wanted.upperBound
     for case let file? in ranges[(position + 1)...] {
       guard file.lowerBound - wanted.lowerBound < Self.reach else { break }
       end = max(end, file.prefix(Self.startSize).upperBound)
     }
-    bytes = try source.bytes(at: wanted.lowerBound, count: Int(end - wanted.lowerBound), "file")
+    let count = Int(end - wanted.lowerBound)
+    // What was read last is not looked at any more, so that the room for it is free.
+    if bytes.count < count { bytes = [UInt8](repeating: 0, count: count) }
+    let found = try source.read(at: wanted.lowerBound, count: count, into: &bytes)
+    guard found == count else {
+      throw Problem(.changedWhileReading, "file", at: wanted.lowerBound + UInt64(found))
+    }
     range = wanted.lowerBound..<end
   }
 }
