@@ -241,6 +241,19 @@ import Testing
     #expect(ContainerImage.Platform(text) == nil)
   }
 
+  /// The members of a folder stand together in nearly every tar: none of them is looked up from the root.
+  @Test func whatIsNearIsNotLookedUp() {
+    let members = (0..<2000).map { number in
+      TarMember(path: Path("./usr/share/folder\(number / 100)/file\(number)"), kind: .file, range: 0..<0)
+    }
+    let steps = Budget(1000)
+    var tree = FileTree(steps: steps)
+    tree.apply(TarArchive(members: members, problems: []))
+    #expect(tree.files.count == 2000)
+    // One for each folder.
+    #expect(1000 - steps.rest == 22)
+  }
+
   @Test func nodesPastLimit() throws {
     var limits = ArchiveLimits()
     limits.nodes = 5
