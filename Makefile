@@ -8,7 +8,7 @@ SHELL := /bin/bash
 scripts := Tests/Scripts
 program := build/cubinspect
 static := build/static/cubinspect
-release = CUBINSPECT_ISAL=$(CUBINSPECT_ISAL) swift build $(SWIFT_FLAGS) -c release --static-swift-stdlib
+release = CUBINSPECT_ISAL=$(CUBINSPECT_ISAL) swift build $(SWIFT_FLAGS) -c release --static-swift-stdlib --disable-local-rpath
 objects = $$($(release) --show-bin-path)/cubinspect.product/Objects.LinkFileList
 # Where Packaging/make-isal puts its library, or "no": see Package.swift.
 CUBINSPECT_ISAL ?= $(if $(filter x86_64,$(shell uname -m)),$(CURDIR)/build/isal,no)
@@ -69,6 +69,8 @@ build: ## Build the program, optimised and with the Swift runtime inside: build/
 	$(release) --product cubinspect
 	mkdir -p build
 	strip -o $(program) "$$($(release) --show-bin-path)/cubinspect"
+	# Libraries come from where the system keeps them, never from beside the program.
+	if readelf -d $(program) | grep -E '\((RPATH|RUNPATH)\)'; then exit 1; fi
 	echo "Built $(program)"
 
 install: ## Install the program with its manual page and completions: PREFIX=/usr/local, DESTDIR=
