@@ -256,8 +256,12 @@ extension FileTree {
     let old = newest.add(nodes.count, at: node.path, in: nodes)
     if let old, nodes[old].parent == node.parent, nodes[old].isThere {
       nodes[old].isThere = false
-      // Links may have led through it. The way to its folder does not.
-      known = [:]
+      switch nodes[old].entry {
+      case .directory, .symbolicLink:
+        // Links may have led through it. The way to its folder does not.
+        known = [:]
+      case .file, .other: break
+      }
     }
     nodes.append(node)
     return nodes.count - 1
@@ -456,18 +460,19 @@ extension FileTree {
 
     /// Goes to what is called `name`, or where that leads to; returns false where there is nothing.
     mutating func enter(_ name: Path, in tree: FileTree, followsLink: Bool) throws(Problem) -> Bool {
-      let path = tree.nodes[node].path.appending(name.bytes)
-      guard tree.steps.take(1 + path.bytes.count / 64) else { throw FileTree.tooManySteps(tree.limits) }
       if name == Path("..") {
+        guard tree.steps.take() else { throw FileTree.tooManySteps(tree.limits) }
         node = tree.nodes[node].parent
         return true
       }
+      let path = tree.nodes[node].path.appending(name.bytes)
+      guard tree.steps.take(1 + path.bytes.count / 64) else { throw FileTree.tooManySteps(tree.limits) }
       guard let next = tree.child(of: node, at: path) else { return false }
       guard followsLink, case .symbolicLink(let target) = tree.nodes[next].entry else {
         node = next
         return true
       }
-      let known = tree.known[next]
+      let known = tree.known[next].flatMap { tree.nodes[$0.node].isThere ? $0 : nil }
       links += 1 + (known?.links ?? 0)
       guard links <= Path.linkLimit else {
         throw Problem(

@@ -14,11 +14,17 @@ public struct Path: Hashable, Sendable {
   }
 
   /// `name` inside this directory; of an empty path just the name.
-  public func appending(_ name: some Sequence<UInt8>) -> Path {
-    var joined = bytes
-    if let last = joined.last, last != UInt8(ascii: "/") { joined.append(UInt8(ascii: "/")) }
-    joined.append(contentsOf: name)
-    return Path(bytes: joined)
+  public func appending(_ name: some Sequence<UInt8>) -> Path { appending(Array(name)[...]) }
+  public func appending(_ name: [UInt8]) -> Path { appending(name[...]) }
+
+  /// The same, not generic: a scan makes millions of paths, and trees of names take as many steps.
+  public func appending(_ name: ArraySlice<UInt8>) -> Path {
+    var result = Path(bytes: [])
+    result.bytes.reserveCapacity(bytes.count + 1 + name.count)
+    result.bytes += bytes
+    if let last = bytes.last, last != UInt8(ascii: "/") { result.bytes.append(UInt8(ascii: "/")) }
+    result.bytes += name
+    return result
   }
 
   /// The part before the last slash; empty for a name at the root.

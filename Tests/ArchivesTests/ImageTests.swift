@@ -254,6 +254,21 @@ import Testing
     #expect(1000 - steps.rest == 22)
   }
 
+  /// A layer that brings the files of the one below again follows the links on the way to them no more often.
+  @Test func filesThatAreReplacedLeaveLinksKnown() {
+    let target = Path(String(repeating: "d/../", count: 500) + "d")
+    let link = TarMember(path: Path("link"), kind: .symbolicLink(target))
+    let files = (0..<100).map { TarMember(path: Path("link/file\($0)"), kind: .file, range: 0..<0) }
+    let steps = Budget(1_000_000)
+    var tree = FileTree(steps: steps)
+    tree.apply(
+      TarArchive(members: [TarMember(path: Path("d"), kind: .directory), link] + files, problems: []))
+    let first = 1_000_000 - steps.rest
+    tree.apply(TarArchive(members: files, problems: []))
+    #expect(tree.files.count == 100)
+    #expect(first > 1000 && 1_000_000 - steps.rest <= 2 * first)
+  }
+
   @Test func nodesPastLimit() throws {
     var limits = ArchiveLimits()
     limits.nodes = 5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ from cubinspect.fleet.progress import elided, size_text
 
 # Columns that a cell keeps however narrow the terminal is.
 _LEAST_COLUMNS = 8
+# In front of a sentence below its row, which has at least so many columns.
+_INDENT = " " * 6
+_LEAST_SENTENCE = 20
 
 
 class ReportError(Exception):
@@ -260,17 +264,23 @@ def cell(column: str, value: Any) -> str:
 def text(tables: Iterable[Table], width: Optional[int] = None) -> str:
     """Tables for a person.
 
-    :param width: columns of a terminal, for which long cells are cut.
+    :param width: columns of a terminal, for which long cells are cut, and sentences stand below their rows.
     """
     parts = []
     for table in tables:
         lines = [f"{table.title}:" if table.rows else f"{table.title}: none"]
-        cells = [[cell(column, value) for column, value in zip(table.columns, row)] for row in table.rows]
-        widths = [max([len(column), *(len(row[index]) for row in cells)]) for index, column in enumerate(table.columns)]
-        if width is not None:
+        columns = list(table.columns)
+        cells = [[cell(column, value) for column, value in zip(columns, row)] for row in table.rows]
+        widths = [max([len(column), *(len(row[index]) for row in cells)]) for index, column in enumerate(columns)]
+        sentences = [""] * len(cells)
+        if width is not None and sum(widths) > width - 2 * len(widths):
+            if columns[-1] == "because":
+                columns, widths, sentences = columns[:-1], widths[:-1], [row.pop() for row in cells]
             widths = _narrowed(widths, width - 2 * len(widths))
-        for row in [list(table.columns), *cells] if cells else []:
+        for row, sentence in zip([columns, *cells] if cells else [], ["", *sentences]):
             lines.append("  " + "  ".join(elided(value, most).ljust(most) for value, most in zip(row, widths)).rstrip())
+            most = max(width or 0, _LEAST_SENTENCE)
+            lines += textwrap.wrap(sentence, most, initial_indent=_INDENT, subsequent_indent=_INDENT)
         if table.left_out:
             lines.append(f"  … and {table.left_out:,} more: --question {table.name} --limit 0")
         parts.append("\n".join(lines) + "\n")
