@@ -192,11 +192,10 @@ extension JSONWriter {
       writer.member("target", result.requirement.description)
     }
     member("size", files.reduce(0) { $0 + $1.size })
-    let totals = files.reduce(into: [:]) { totals, file in totals.merge(file.targets) { $0 + $1 } }
-    rows("targets", of: totals.sorted { $0.key < $1.key }) { writer, target in
-      writer.member("images", target.value.images)
-      writer.member("storedSize", target.value.storedSize)
-      writer.member("target", target.key.name)
+    rows("targets", of: part.targets(of: unit)) { writer, target in
+      writer.member("images", target.totals.images)
+      writer.member("storedSize", target.totals.storedSize)
+      writer.member("target", target.target.name)
     }
     if question.requirements.isExact { array("unexpectedTargets", unit.unexpectedTargets.map(\.name)) }
     array("verdicts", of: question.devices.indices) { writer, device in

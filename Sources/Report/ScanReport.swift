@@ -71,6 +71,12 @@ public struct ScanReport: Sendable {
 }
 
 extension ViewAssessment {
+  /// What the files of a unit hold for each target, machine code first.
+  func targets(of unit: AssessedUnit) -> [(target: ImageTarget, totals: TargetTotals)] {
+    let totals = unit.files.reduce(into: [:]) { $0.merge(view.files[$1].targets) { $0 + $1 } }
+    return totals.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+  }
+
   /// The view for a person: what was named, with the platform or the name of an image where several are in one archive.
   var name: String {
     let first = view.paths.first ?? Path("")

@@ -134,19 +134,15 @@ struct LibraryPanels {
 
   /// The targets, with their bytes as bars.
   private func targets(of unit: Int) -> String {
-    let totals = Dictionary(
-      part.units[unit].files.lazy.flatMap {
-        part.view.files[$0].targets.lazy.map { ($0.key.name, $0.value) }
-      },
-      uniquingKeysWith: +)
-    guard !totals.isEmpty else { return "" }
-    let largest = max(1, totals.map(\.value.storedSize).max() ?? 1)
+    let targets = part.targets(of: part.units[unit])
+    guard !targets.isEmpty else { return "" }
+    let largest = max(1, targets.map(\.totals.storedSize).max() ?? 1)
     var text =
       "<table class=\"targets\"><thead><tr><th>target</th><th>images</th><th>size in the file</th></tr></thead><tbody>\n"
-    for (name, total) in totals.sorted(by: { $0.key.targetOrder < $1.key.targetOrder }) {
+    for (target, total) in targets {
       let share = largest.dividingFullWidth(total.storedSize.multipliedFullWidth(by: 100)).quotient
       text +=
-        "<tr><th>\(name.asMarkup)</th><td>\(grouped(total.images))</td><td style=\"--share:\(share)%\">\(byteCount(total.storedSize))</td></tr>\n"
+        "<tr><th>\(target.name.asMarkup)</th><td>\(grouped(total.images))</td><td style=\"--share:\(share)%\">\(byteCount(total.storedSize))</td></tr>\n"
     }
     return text + "</tbody></table>\n"
   }
@@ -214,9 +210,4 @@ struct LibraryPanels {
   private func list(_ kernels: some Sequence<String>) -> String {
     kernels.map { "<code>\($0.asMarkup)</code>" }.joined(separator: ", ")
   }
-}
-
-extension String {
-  /// By what names of targets are ordered: the number in them, then all of it.
-  fileprivate var targetOrder: (Int, String) { (Int(filter(\.isNumber)) ?? 0, self) }
 }
