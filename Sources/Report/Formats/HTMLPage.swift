@@ -66,7 +66,7 @@ struct HTMLPage {
     th, td { padding: .3rem .6rem; text-align: left; border-bottom: 1px solid var(--line); vertical-align: top; }
     th { font-weight: 500; } tbody th { overflow-wrap: anywhere; } .library th { overflow-wrap: normal; } thead th { font-weight: 600; } small, .quiet, footer { color: var(--quiet); } small { font-weight: 400; }
     .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; } thead .number { white-space: normal; }
-    .wide { overflow: auto; max-height: 85vh; width: fit-content; max-width: 100%; }
+    .wide { position: relative; overflow: auto; max-height: 85vh; width: fit-content; max-width: 100%; }
     .heat { border-spacing: 2px; margin: 0; } .heat th, .heat td { border: 0; vertical-align: middle; }
     .heat td { text-align: center; border-radius: 4px; } .heat .number { text-align: right; }
     .heat thead th { position: sticky; top: 0; z-index: 1; background: var(--paper); text-align: center; min-width: 3.6rem; vertical-align: bottom; }
