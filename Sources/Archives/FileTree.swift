@@ -122,7 +122,7 @@ private let whiteoutPrefix = Array(".wh.".utf8)
 
 extension FileTree {
   /// A whiteout of all that lower layers have in a folder.
-  private static let opaqueWhiteout = Path(".wh..wh..opq")
+  private static let opaqueWhiteout = Array(".wh..wh..opq".utf8)
 
   /// Puts `layer` on top: what it hides goes, then what it brings comes.
   public mutating func apply(_ layer: TarArchive) {
@@ -180,18 +180,18 @@ extension FileTree {
   }
 
   private mutating func hide(_ member: TarMember) throws(Problem) {
-    guard !member.path.leavesRoot(absolute: false) else { throw Self.outside(member) }
-    var parent = member.path.normalisedParts
-    guard let name = parent.popLast() else { return }
-    let hidden = Path(bytes: name.bytes.dropFirst(whiteoutPrefix.count))
+    // What is hidden may be on the way.
+    way.forget()
+    guard way.turn(to: member.path) else { throw Self.outside(member) }
+    guard let name = way.last else { return }
+    let hidden = Path(bytes: name.dropFirst(whiteoutPrefix.count))
     guard !hidden.bytes.isEmpty, hidden != Path("."), hidden != Path("..") else {
       throw Self.problem(.invalidValue, member, expected: "a whiteout with a name")
     }
-    guard let folder = try findAndLearn(parent) else { return }
+    guard let folder = try findAndLearn(way.rest) else { return }
     known = [:]
-    way.forget()
     // Other names that start with .wh..wh. are one file system driver's notes to itself; they hide nothing.
-    if name == Self.opaqueWhiteout {
+    if name.elementsEqual(Self.opaqueWhiteout) {
       // In its place comes a folder that has nothing.
       let empty = try append(nodes[folder])
       if folder == root {

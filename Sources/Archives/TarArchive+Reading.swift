@@ -138,6 +138,13 @@ extension TarArchive {
   ///   ``Problem/Code/limitExceeded`` when it is larger than the limit, ``Problem/Code/truncated`` when the tar ends before
   ///   it does.
   public func contents(of member: TarMember) throws(Problem) -> any ByteSource {
+    SubrangeBytes(source, try range(of: member))
+  }
+
+  /// Where ``source`` has what ``contents(of:)`` gives.
+  ///
+  /// - Throws: the same.
+  public func range(of member: TarMember) throws(Problem) -> Range<UInt64> {
     func problem(_ code: Problem.Code, expected: String? = nil, observed: String) -> Problem {
       Problem(
         code, "tar member \(printable(member.path.bytes.prefix(256)))", at: member.range?.lowerBound,
@@ -155,14 +162,6 @@ extension TarArchive {
         .truncated, expected: "\(size) bytes",
         observed: "\(source.size - min(range.lowerBound, source.size))")
     }
-    return SubrangeBytes(source, range)
-  }
-
-  /// Where ``source`` has what ``contents(of:)`` gives; nil where that throws.
-  public func range(of member: TarMember) -> Range<UInt64>? {
-    guard let range = member.range, range.upperBound <= source.size,
-      range.upperBound - range.lowerBound <= limits.memberSize
-    else { return nil }
     return range
   }
 }

@@ -25,7 +25,7 @@ struct ArchiveFiles: Sendable {
   private let records: [[Int: LayerFile]?]
   let files: [File]
   /// The tree that the files are in, and the number that each has there; nil where ``files`` are in the order of their paths.
-  private let tree: (FileTree, numbers: [Int])?
+  private var tree: (FileTree, numbers: [Int])?
   let directoryCount: Int
   let symbolicLinks: [(path: Path, target: Path)]
   let problems: [Problem]
@@ -38,7 +38,6 @@ struct ArchiveFiles: Sendable {
     symbolicLinks = []
     files = archive.members.indices.filter { !archive.members[$0].isDirectory }
       .map { File(path: archive.members[$0].path, layer: 0, member: $0) }.sorted { $0.path < $1.path }
-    tree = nil
     directoryCount = Self.directoryCount(archive.members.map(\.path).sorted()) + 1
   }
 
@@ -106,7 +105,6 @@ struct ArchiveFiles: Sendable {
       files.append(File(path: Path("\(number)").appending(member.path.bytes), layer: 0, member: contents))
     }
     self.files = files.sorted { $0.path < $1.path }
-    tree = nil
   }
 
   init(_ archive: SquashFSArchive) {
@@ -124,7 +122,6 @@ struct ArchiveFiles: Sendable {
       }
     }
     self.files = files.sorted { $0.path < $1.path }
-    tree = nil
     symbolicLinks = links
   }
 
@@ -253,8 +250,8 @@ struct ArchiveFiles: Sendable {
 struct BatchStarts {
   /// How far apart in a tar the first and the last file are whose starts are read at once.
   private static let reach: UInt64 = 64 << 10
-  /// Bytes of each that are read.
-  private static let startSize: UInt64 = 64
+  /// Bytes of each that are read with it.
+  static let size = 64
 
   private let archive: ArchiveFiles
   private let files: [Int]
@@ -274,9 +271,9 @@ struct BatchStarts {
   /// The first bytes of the file at `position` of the batch, up to `count`.
   ///
   /// - Throws: a ``Problem`` when it cannot be read.
-  mutating func prefix(_ position: Int, count: UInt64) throws(Problem) -> ArraySlice<UInt8> {
+  mutating func prefix(_ position: Int, count: Int) throws(Problem) -> ArraySlice<UInt8> {
     guard let file = tar?.ranges[position] else {
-      return try archive.prefix(files[position], count: Int(count))[...]
+      return try archive.prefix(files[position], count: count)[...]
     }
     let wanted = file.prefix(count)
     // No bytes are in every range.
@@ -293,7 +290,7 @@ struct BatchStarts {
     var end = wanted.upperBound
     for case let file? in ranges[(position + 1)...] {
       guard file.lowerBound - wanted.lowerBound < Self.reach else { break }
-      end = max(end, file.prefix(Self.startSize).upperBound)
+      end = max(end, file.prefix(Self.size).upperBound)
     }
     let count = Int(end - wanted.lowerBound)
     // What was read last is not looked at any more, so that the room for it is free.
@@ -311,7 +308,7 @@ extension ArchiveFiles {
   fileprivate func rangesInTar(_ indices: [Int]) -> (source: any ByteSource, ranges: [Range<UInt64>?])? {
     guard case .tars(let layers) = storage, let first = indices.first, !isRecorded(first) else { return nil }
     let layer = layers[files[first].layer]
-    let ranges = indices.map { layer.range(of: layer.members[files[$0].member]) }
+    let ranges = indices.map { try? layer.range(of: layer.members[files[$0].member]) }
     return (layer.source, ranges)
   }
 
@@ -329,7 +326,7 @@ extension ArchiveFiles {
 
 extension Range<UInt64> {
   /// Its first `count` elements, or all.
-  fileprivate func prefix(_ count: UInt64) -> Self {
-    lowerBound..<lowerBound + Swift.min(upperBound - lowerBound, count)
+  fileprivate func prefix(_ count: Int) -> Self {
+    lowerBound..<lowerBound + Swift.min(upperBound - lowerBound, UInt64(count))
   }
 }

@@ -200,9 +200,9 @@ final class Walk: Sendable {
         continue
       }
       do throws(Problem) {
-        var prefix = try starts.prefix(position, count: 64)
-        if let first = prefix.first, prefix.count == 64, InspectedFile.needsLongPrefix(first) {
-          prefix = try starts.prefix(position, count: UInt64(InspectedFile.prefixSize))
+        var prefix = try starts.prefix(position, count: BatchStarts.size)
+        if let first = prefix.first, prefix.count == BatchStarts.size, InspectedFile.needsLongPrefix(first) {
+          prefix = try starts.prefix(position, count: InspectedFile.prefixSize)
         }
         seen.bytesRead += prefix.count
         progress?.add(files: 1, bytes: UInt64(prefix.count))

@@ -277,10 +277,10 @@ def text(tables: Iterable[Table], width: Optional[int] = None) -> str:
             if columns[-1] == "because":
                 columns, widths, sentences = columns[:-1], widths[:-1], [row.pop() for row in cells]
             widths = _narrowed(widths, width - 2 * len(widths))
+        room = max(width or 0, _LEAST_SENTENCE)
         for row, sentence in zip([columns, *cells] if cells else [], ["", *sentences]):
             lines.append("  " + "  ".join(elided(value, most).ljust(most) for value, most in zip(row, widths)).rstrip())
-            most = max(width or 0, _LEAST_SENTENCE)
-            lines += textwrap.wrap(sentence, most, initial_indent=_INDENT, subsequent_indent=_INDENT)
+            lines += textwrap.wrap(sentence, room, initial_indent=_INDENT, subsequent_indent=_INDENT)
         if table.left_out:
             lines.append(f"  … and {table.left_out:,} more: --question {table.name} --limit 0")
         parts.append("\n".join(lines) + "\n")
