@@ -81,6 +81,7 @@ def scan(
     require: Iterable[str] = (),
     image_config: Iterable[StrPath] = (),
     data: Iterable[StrPath] = (),
+    follow_links: Iterable[StrPath] = (),
     platform: Optional[str] = None,
     blobs: Optional[StrPath] = None,
     python: Optional[str] = None,
@@ -101,6 +102,7 @@ def scan(
     :param host: a file with what ``nvidia-smi`` has printed, whose GPUs and driver are meant.
     :param require: targets that every library must carry, as ``--require`` takes them; a view's libraries tell what is
         missing.
+    :param follow_links: folders that symbolic links out of directories are followed into.
     :param blobs: a folder with the blobs that OCI layouts share.
     :param python: the version of Python for which ``pypi:`` fetches a wheel.
     :param allow_incomplete: return the report also where something could not be read; :attr:`View.problems` tells what.
@@ -111,7 +113,7 @@ def scan(
     :raises subprocess.TimeoutExpired: it took longer than ``timeout``.
     """
     arguments = ["scan", *_judging(gpus, driver, host, require)]
-    arguments += _reading(image_config, data, platform, blobs, python, limits, jobs)
+    arguments += _reading(image_config, data, follow_links, platform, blobs, python, limits, jobs)
     return _report(arguments, paths, allow_incomplete, timeout)
 
 
@@ -124,6 +126,7 @@ def check(
     require: Iterable[str] = (),
     image_config: Iterable[StrPath] = (),
     data: Iterable[StrPath] = (),
+    follow_links: Iterable[StrPath] = (),
     platform: Optional[str] = None,
     blobs: Optional[StrPath] = None,
     python: Optional[str] = None,
@@ -143,7 +146,7 @@ def check(
     :raises UsageError: there is no environment, or a value cannot be used.
     """
     arguments = ["check", *_judging(gpus, driver, host, require)]
-    arguments += _reading(image_config, data, platform, blobs, python, limits, jobs)
+    arguments += _reading(image_config, data, follow_links, platform, blobs, python, limits, jobs)
     return _report(arguments, paths, allow_incomplete, timeout)
 
 
@@ -152,6 +155,7 @@ def facts(
     *,
     image_config: Iterable[StrPath] = (),
     data: Iterable[StrPath] = (),
+    follow_links: Iterable[StrPath] = (),
     platform: Optional[str] = None,
     blobs: Optional[StrPath] = None,
     python: Optional[str] = None,
@@ -161,7 +165,7 @@ def facts(
     timeout: Optional[float] = None,
 ) -> Facts:
     """Reads once what :func:`judge` judges often. The arguments and the errors are those of :func:`scan`."""
-    arguments = ["facts", *_reading(image_config, data, platform, blobs, python, limits, jobs)]
+    arguments = ["facts", *_reading(image_config, data, follow_links, platform, blobs, python, limits, jobs)]
     with tempfile.TemporaryDirectory(prefix="cubinspect-") as folder:
         # A file, so that the exit status alone tells whether there is a document.
         path = os.path.join(folder, "facts.json")
@@ -259,6 +263,7 @@ def _judging(
 def _reading(
     image_config: Iterable[StrPath],
     data: Iterable[StrPath],
+    follow_links: Iterable[StrPath],
     platform: Optional[str],
     blobs: Optional[StrPath],
     python: Optional[str],
@@ -269,6 +274,7 @@ def _reading(
     arguments = [f"--image-config={path}" for path in _several(image_config)]
     arguments += [f"--data={path}" for path in _several(data)]
     arguments += [f"--limit={name}={value}" for name, value in (limits or {}).items()]
+    arguments += [f"--follow-links={os.fspath(path)}" for path in _several(follow_links)]
     if platform is not None:
         arguments.append(f"--platform={platform}")
     if blobs is not None:

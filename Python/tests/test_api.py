@@ -154,6 +154,19 @@ def test_what_cannot_be_read(fixtures: pathlib.Path, tmp_path: pathlib.Path) -> 
     assert [problem.code for problem in problems] == ["notFound"]
 
 
+def test_links(fixtures: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    environment, cache = tmp_path / "environment", tmp_path / "cache"
+    environment.mkdir()
+    cache.mkdir()
+    (cache / "scale.so").write_bytes((fixtures / "host" / "scale.so").read_bytes())
+    (environment / "scale.so").symlink_to(cache / "scale.so")
+    with pytest.raises(cubinspect.IncompleteError, match="--follow-links"):
+        cubinspect.scan(environment)
+    report = cubinspect.scan(environment, follow_links=[cache])
+    assert [library.path for library in report.views[0].libraries] == ["scale.so"]
+    assert cubinspect.judge(cubinspect.facts(environment, follow_links=[cache])).answers == report.answers
+
+
 def test_names_of_any_kind(fixtures: pathlib.Path, tmp_path: pathlib.Path) -> None:
     content = (fixtures / "host" / "scale.so").read_bytes()
     names = [b"--gpu", b"-", b"bad\xff.so", "grüß.so".encode()]

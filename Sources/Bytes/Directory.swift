@@ -67,14 +67,7 @@ import Glibc
     let flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW
     let file = unsafe Path(bytes: name).withCString { unsafe openat(descriptor, $0, flags) }
     guard file >= 0 else { throw Problem.opening(errno) }
-    defer { close(file) }
-    // Both reads stay within the buffer.
-    var count = unsafe buffer.withUnsafeMutableBytes { unsafe read(file, $0.baseAddress!, min(64, $0.count)) }
-    if count == 64, needsMore(buffer[0]) {
-      count = unsafe buffer.withUnsafeMutableBytes { unsafe pread(file, $0.baseAddress!, $0.count, 0) }
-    }
-    guard count >= 0 else { throw Problem(.unreadable, "file", at: 0, observed: errorText(errno)) }
-    return count
+    return try readPrefix(closing: file, into: &buffer, needsMore: needsMore)
   }
 
   /// What the symbolic link `name` says, word for word; nil when it cannot be read.
@@ -91,7 +84,42 @@ import Glibc
   }
 }
 
+/// Reads the start of the open file `file`, as ``Directory/prefix(of:into:needsMore:)`` says, and closes it.
+///
+/// - Throws: a ``Problem/Code/unreadable`` problem when the operating system refuses.
+private func readPrefix(
+  closing file: CInt, into buffer: inout [UInt8], needsMore: (UInt8) -> Bool
+) throws(Problem) -> Int {
+  defer { close(file) }
+  // Both reads stay within the buffer.
+  var count = unsafe buffer.withUnsafeMutableBytes { unsafe read(file, $0.baseAddress!, min(64, $0.count)) }
+  if count == 64, needsMore(buffer[0]) {
+    count = unsafe buffer.withUnsafeMutableBytes { unsafe pread(file, $0.baseAddress!, $0.count, 0) }
+  }
+  guard count >= 0 else { throw Problem(.unreadable, "file", at: 0, observed: errorText(errno)) }
+  return count
+}
+
+extension Folder {
+  /// Reads the start of the regular file at `path`, as ``Directory/prefix(of:into:needsMore:)`` does; no symbolic link is
+  /// followed.
+  ///
+  /// - Throws: a ``Problem`` when it cannot be opened or read.
+  public func prefix(
+    of path: Path, into buffer: inout [UInt8], needsMore: (UInt8) -> Bool
+  ) throws(Problem) -> Int {
+    try readPrefix(closing: openFile(path), into: &buffer, needsMore: needsMore)
+  }
+}
+
 extension Path {
+  /// The path of the host without links and `..`; nil, and `errno`, where there is nothing.
+  public var resolved: Path? {
+    guard let resolved = unsafe withCString({ unsafe realpath($0, nil) }) else { return nil }
+    defer { unsafe free(resolved) }
+    return unsafe Path(bytes: UnsafeRawBufferPointer(start: resolved, count: strlen(resolved)))
+  }
+
   /// What the symbolic link with this path says, word for word; nil, and `errno`, when it cannot be read.
   public var linkContents: Path? { linkContents(in: AT_FDCWD) }
 

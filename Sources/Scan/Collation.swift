@@ -123,8 +123,10 @@ extension Problem {
     let folder = Path(bytes: [UInt8(ascii: "/")] + shared.joined(separator: [UInt8(ascii: "/")]))
     var count = destinations.count == 1 ? "1 that leads to" : "\(destinations.count) that lead into"
     if shared.isEmpty { count += " \(destinations[0].parent) and other folders of" }
+    let option = shared.isEmpty ? "DIR" : "\(destinations.count == 1 ? folder.parent : folder)"
     return Problem(
-      .outOfBounds, "symbolic links", expected: "none that lead outside, or what they lead to named as well",
+      .outOfBounds, "symbolic links",
+      expected: "none that lead outside (--follow-links \(option) reads what they lead to)",
       observed: "\(count) \(folder)")
   }
 }

@@ -1,5 +1,4 @@
 import Bytes
-import Glibc
 import Stack
 
 /// Says where symbolic links lead, by their words and the names that a scan has seen: the host is never asked.
@@ -97,14 +96,5 @@ struct LinkResolver {
 
   private static func path(_ parts: ArraySlice<ArraySlice<UInt8>>) -> Path {
     Path(bytes: parts.joined(separator: [UInt8(ascii: "/")]))
-  }
-}
-
-extension Path {
-  /// The path without links and `..`; nil where there is nothing.
-  fileprivate var resolved: Path? {
-    guard let resolved = unsafe withCString({ unsafe realpath($0, nil) }) else { return nil }
-    defer { unsafe free(resolved) }
-    return unsafe Path(bytes: UnsafeRawBufferPointer(start: resolved, count: strlen(resolved)))
   }
 }

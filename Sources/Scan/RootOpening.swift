@@ -16,6 +16,8 @@ struct RootOpener {
   private let decompression: Budget
   /// The platform that is wanted of images for several; nil for all of Linux.
   let platform: ContainerImage.Platform?
+  /// The folders that symbolic links of directories are followed into.
+  private let linkedFolders: [LinkedFolder]
   let jobs: Int
   let progress: ScanProgress?
   private(set) var roots: [ScanRoot] = []
@@ -29,13 +31,14 @@ struct RootOpener {
 
   init(
     limits: ArchiveLimits, steps: Budget, decompression: Budget, platform: ContainerImage.Platform?,
-    jobs: Int, progress: ScanProgress?
+    linkedFolders: [LinkedFolder], jobs: Int, progress: ScanProgress?
   ) {
     self.decompression = decompression
     self.limits = limits
     self.steps = steps
     memory = Budget(Int(clamping: limits.nameMemory))
     self.platform = platform
+    self.linkedFolders = linkedFolders
     self.jobs = jobs
     self.progress = progress
   }
@@ -85,18 +88,24 @@ struct RootOpener {
     }
     let folder = try Folder(path)
     let directory = try Directory(in: folder)
+    let followed = FollowedLinks(path, into: linkedFolders)
     var hasSystemFolder = false
     var packages: [[UInt8]] = []
     // What cannot be listed is told when the directory is walked.
     while let entry = try? directory.next() {
       if entry.name.elementsEqual("usr".utf8) { hasSystemFolder = true }
-      if entry.kind == .regular, Self.isPackage(entry.name) {
+      guard Self.isPackage(entry.name[...]) else { continue }
+      if entry.kind == .regular
+        || entry.kind == .symbolicLink && followed?.leadsToFile(Path(bytes: entry.name)) == true
+      {
         packages.append(entry.name)
       }
     }
     // Every Linux has this folder, and packages of Python and conda do not.
     var root = ScanRoot(path: path, kind: hasSystemFolder ? .rootFileSystem : .directory)
     root.folder = folder
+    // Links in the file system of another machine lead nowhere on this one.
+    if !hasSystemFolder { root.followed = followed }
     addRoot(root)
     for name in packages.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
       add(ScanInput(name: path.appending(name)))
@@ -107,7 +116,7 @@ struct RootOpener {
   private static let packageSuffixes = [".whl", ".conda"].map { Array($0.utf8) }
 
   /// Whether a file of this name, directly in a folder that was named, is opened as a root of its own.
-  static func isPackage(_ name: [UInt8]) -> Bool {
+  static func isPackage(_ name: ArraySlice<UInt8>) -> Bool {
     packageSuffixes.contains { name.suffix($0.count) == $0[...] }
   }
 

@@ -13,6 +13,8 @@ public struct ScanRoot: Sendable {
   var archive: ArchiveFiles?
   /// The directory that is walked; nil for everything else.
   var folder: Folder?
+  /// The symbolic links that lead out of the directory and are followed; nil where none are.
+  var followed: FollowedLinks?
   /// The root itself where it is a file that its path does not lead to; nil for everything else.
   var file: FileBytes?
 
@@ -32,6 +34,11 @@ public struct ScanRoot: Sendable {
     public var layers: [View.Layer]
     /// The image configuration, JSON as written; empty where there is none.
     public var configuration: [UInt8]
+  }
+
+  /// The folder, and the path in it, where what the directory has as `path` is; nil if the root is no directory.
+  func place(of path: Path) -> (folder: Folder, path: Path)? {
+    folder.map { followed?.place(of: path) ?? ($0, path) }
   }
 
   /// The name of the distribution in a wheel; nil where no file tells.
@@ -100,7 +107,7 @@ extension [ScanRoot] {
   func open(_ place: FilePlace) throws(Problem) -> any CountingByteSource {
     let root = self[place.root]
     if let archive = root.archive { return CountedBytes(try archive.open(place.path)) }
-    if let folder = root.folder { return try FileBytes(in: folder, place.path) }
+    if let (folder, path) = root.place(of: place.path) { return try FileBytes(in: folder, path) }
     return if let file = root.file { try FileBytes(again: file) } else { try FileBytes(path: root.path) }
   }
 }

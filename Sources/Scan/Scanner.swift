@@ -9,22 +9,26 @@ public struct Scanner: Sendable {
   public var limits: ArchiveLimits
   /// The platform that is wanted of images for several; nil for all of Linux.
   public var platform: ContainerImage.Platform?
+  /// The folders that symbolic links of directories are followed into.
+  public var linkedFolders: [LinkedFolder]
   /// What counts while a scan is under way.
   public var progress: ScanProgress?
 
   public init(
     jobs: Int, limits: ArchiveLimits = ArchiveLimits(), platform: ContainerImage.Platform? = nil,
-    progress: ScanProgress? = nil
+    linkedFolders: [LinkedFolder] = [], progress: ScanProgress? = nil
   ) {
     self.jobs = max(1, jobs)
     self.limits = limits
     self.platform = platform
+    self.linkedFolders = linkedFolders
     self.progress = progress
   }
 
   /// Scans `paths`: directories with all that is below them, single files, wheels and other packages, images.
   ///
-  /// A symbolic link is never followed on the host: what it leads to is found under its own name, or it is outside.
+  /// A symbolic link is not followed on the host but into ``linkedFolders``: what else it leads to is found under its own
+  /// name, or it is outside.
   /// Nothing ends a scan; what cannot be read is among the result's problems.
   public func scan(_ paths: [Path]) -> ScanResult { scan(paths.map { ScanInput(name: $0) }) }
 
@@ -34,8 +38,8 @@ public struct Scanner: Sendable {
     let decompression = Budget(
       Int(clamping: limits.decompressedSize), expected: limits.atMost(.decompressedSize))
     var opener = RootOpener(
-      limits: limits, steps: steps, decompression: decompression, platform: platform, jobs: jobs,
-      progress: progress)
+      limits: limits, steps: steps, decompression: decompression, platform: platform,
+      linkedFolders: linkedFolders, jobs: jobs, progress: progress)
     var seen: Set<Path> = []
     for input in inputs where seen.insert(input.name).inserted {
       progress?.begin(.opening)

@@ -45,6 +45,8 @@ final class Walk: Sendable {
     /// Everything that was read, by what it is; every name that it has.
     var files: [Identity: File] = [:]
     var surroundings = Surroundings()
+    /// Symbolic links that lead to folders outside, and where those are on the host.
+    var linkedFolders: [(location: Path, link: FilePlace)] = []
     /// Members of archives that are worth reading, and their sizes as stored.
     var members: [(size: UInt64, place: FilePlace)] = []
     /// What is kept of the contents of files that facts are made of, if that was asked for.
@@ -90,11 +92,31 @@ final class Walk: Sendable {
   }
 
   func run(jobs: Int) {
-    queue.run(jobs: jobs) { visit($0) }
+    repeat { queue.run(jobs: jobs) { visit($0) } } while followLinks()
     // The queue gives the newest first, so the largest come first: no thread is left alone with one at the end.
     let members = state.withLock { $0.members }.sorted { ($0.size, $1.place) < ($1.size, $0.place) }
     for member in members { queue.add(.file(member.place, isRoot: false)) }
     queue.run(jobs: jobs) { visit($0) }
+  }
+
+  /// Has the folders walked that symbolic links lead to, each below a root under one name, whichever thread met it first.
+  ///
+  /// - Returns: whether there are any.
+  private func followLinks() -> Bool {
+    let found = state.withLock { state in
+      defer { state.linkedFolders = [] }
+      return state.linkedFolders.sorted { ($0.location, $0.link) < ($1.location, $1.link) }
+    }
+    var links: [(place: FilePlace, target: Path)] = []
+    for (location, link) in found {
+      if let target = roots[link.root].followed?.walk(location, as: link.path) {
+        links.append((link, target))
+      } else {
+        queue.add(.directory(link))
+      }
+    }
+    state.withLock { $0.surroundings.links += links }
+    return links.count < found.count
   }
 
   private func visit(_ item: Item) {
@@ -111,6 +133,7 @@ final class Walk: Sendable {
     var bytesRead = 0
     var problems: [PlacedProblem] = []
     var surroundings = Surroundings()
+    var linkedFolders: [(location: Path, link: FilePlace)] = []
     var kept: [FilePlace: KeptContents] = [:]
   }
 
@@ -122,6 +145,7 @@ final class Walk: Sendable {
       $0.problems += seen.problems
       $0.surroundings.files += seen.surroundings.files
       $0.surroundings.links += seen.surroundings.links
+      $0.linkedFolders += seen.linkedFolders
       $0.kept.merge(seen.kept) { first, _ in first }
     }
   }
@@ -129,39 +153,33 @@ final class Walk: Sendable {
   private func visit(directory place: FilePlace) {
     var seen = Seen()
     var prefix = [UInt8](repeating: 0, count: InspectedFile.prefixSize)
+    let root = roots[place.root]
     do throws(Problem) {
-      guard let folder = roots[place.root].folder else { return }
-      let directory = try Directory(in: folder, place.path)
+      guard let (folder, path) = root.place(of: place.path) else { return }
+      let directory = try Directory(in: folder, path)
       while let entry = try directory.next() {
         let entryPlace = place.appending(entry.name)
         switch entry.kind {
-        case .directory: queue.add(.directory(entryPlace))
+        case .directory:
+          if let target = root.followed?.linkInPlace(ofFolder: entryPlace.path) {
+            seen.surroundings.links.append((entryPlace, target))
+          } else {
+            queue.add(.directory(entryPlace))
+          }
         case .regular:
-          seen.files += 1
-          if Tree.needs(entryPlace.path) { seen.surroundings.files.append(entryPlace) }
-          do throws(Problem) {
-            // Most files are told by their first word; only what may be PTX text needs more.
-            let count = try directory.prefix(
-              of: entry.name, into: &prefix, needsMore: InspectedFile.needsLongPrefix)
-            seen.bytesRead += count
-            let start = prefix[..<count]
-            let isRoot = place.path.bytes.isEmpty && RootOpener.isPackage(entry.name)
-            let unread =
-              isRoot
-              ? nil
-              : UnreadFile.problem(
-                entry.name[...], prefix: start, isNamed: false, limits: limits, decompression: decompression
-              ) {
-                () throws(Problem) in try roots.open(entryPlace)
-              }
-            if let unread { seen.problems.append(PlacedProblem(place: entryPlace, problem: unread)) }
-            if Self.isCandidate(start, unread) { queue.add(.file(entryPlace, isRoot: false)) }
-          } catch {
-            seen.problems.append(PlacedProblem(place: entryPlace, problem: error))
+          see(entryPlace, &prefix, &seen) { (prefix) throws(Problem) in
+            try directory.prefix(of: entry.name, into: &prefix, needsMore: InspectedFile.needsLongPrefix)
           }
         case .symbolicLink:
-          if let contents = directory.contents(ofLink: entry.name) {
-            seen.surroundings.links.append((entryPlace, contents))
+          guard let contents = directory.contents(ofLink: entry.name) else { continue }
+          switch root.followed?.follow(entryPlace.path, saying: contents) ?? .link(contents) {
+          case .link(let target): seen.surroundings.links.append((entryPlace, target))
+          case .folder(let location): seen.linkedFolders.append((location, entryPlace))
+          case .file:
+            see(entryPlace, &prefix, &seen) { (prefix) throws(Problem) in
+              guard let (folder, path) = root.place(of: entryPlace.path) else { return 0 }
+              return try folder.prefix(of: path, into: &prefix, needsMore: InspectedFile.needsLongPrefix)
+            }
           }
         case .fifo, .socket, .characterDevice, .blockDevice: break
         case .unknown:
@@ -174,6 +192,37 @@ final class Walk: Sendable {
     }
     progress?.add(files: seen.files, bytes: UInt64(seen.bytesRead))
     add(seen, directories: 1)
+  }
+
+  /// Looks at the start of a regular file of a directory, and has it read where it may hold device code.
+  ///
+  /// - Parameter read: reads the start into a buffer and returns how many bytes there were.
+  private func see(
+    _ place: FilePlace, _ prefix: inout [UInt8], _ seen: inout Seen,
+    read: (inout [UInt8]) throws(Problem) -> Int
+  ) {
+    seen.files += 1
+    if Tree.needs(place.path) { seen.surroundings.files.append(place) }
+    do throws(Problem) {
+      // Most files are told by their first word; only what may be PTX text needs more.
+      let count = try read(&prefix)
+      seen.bytesRead += count
+      let start = prefix[..<count]
+      let name = place.path.name
+      let isRoot = name.count == place.path.bytes.count && RootOpener.isPackage(name)
+      let unread =
+        isRoot
+        ? nil
+        : UnreadFile.problem(
+          name, prefix: start, isNamed: false, limits: limits, decompression: decompression
+        ) {
+          () throws(Problem) in try roots.open(place)
+        }
+      if let unread { seen.problems.append(PlacedProblem(place: place, problem: unread)) }
+      if Self.isCandidate(start, unread) { queue.add(.file(place, isRoot: false)) }
+    } catch {
+      seen.problems.append(PlacedProblem(place: place, problem: error))
+    }
   }
 
   /// Whether a file with these first bytes is read. A Debian package has the form of a static library.

@@ -43,6 +43,15 @@ extension Flag {
       Where blobs are that an OCI layout shares with others: DIR/sha256 has what the layout lacks.
       """,
     group: "Archives and images")
+  static let followLinks = Flag(
+    "follow-links", .repeated("DIR"), values: .directories,
+    documentation: """
+      Follow symbolic links that lead out of a directory into DIR, and read what they lead to as though it were where the \
+      links are, as in an environment of links into the cache of uv. Nothing else in DIR is read. May be given several \
+      times.
+      """,
+    defaultValue: "links that lead outside are not followed, and those that may be missed are a problem",
+    group: "What to read")
   static let layers = Flag(
     "layers", .value("DIR"), values: .directories,
     documentation: """
@@ -360,7 +369,8 @@ extension Command {
           """)
     ],
     flags: [
-      .gpu, .driver, .host, .imageConfig, .require, .requireExact, .requirePTX, .failOn, .platform, .blobs,
+      .gpu, .driver, .host, .imageConfig, .require, .requireExact, .requirePTX, .failOn, .followLinks,
+      .platform, .blobs,
       .layers, .wheelPython, .limit, .data,
       .details, .scanOutput, .json, .sarifLocation, .bom, .jobs,
     ],
@@ -402,7 +412,7 @@ extension Command {
     ],
     flags: [
       .gpu.defaulting(to: "the GPUs of this machine, else one of each current generation"), .driver, .host,
-      .imageConfig, .require, .requireExact, .requirePTX, .failOn, .platform, .blobs,
+      .imageConfig, .require, .requireExact, .requirePTX, .failOn, .followLinks, .platform, .blobs,
       .wheelPython, .limit, .data,
       .details, .scanOutput, .json, .sarifLocation, .bom, .jobs,
     ],
@@ -429,7 +439,8 @@ extension Command {
         documentation: "A directory, a wheel or another package, an image, or one file, as for scan.")
     ],
     flags: [
-      .compact, .layer, .imageConfig, .platform, .blobs, .layers, .wheelPython, .limit, .data, .factsFile,
+      .compact, .layer, .imageConfig, .followLinks, .platform, .blobs, .layers, .wheelPython, .limit, .data,
+      .factsFile,
       .jobs,
     ],
     examples: [
@@ -522,7 +533,8 @@ extension Command {
       Positional("NEW", values: .files, documentation: "What to compare with it."),
     ],
     flags: [
-      .failOnLoss, .noKernels, .platform, .blobs, .wheelPython, .limit, .data, .output, .json, .jobs,
+      .failOnLoss, .noKernels, .followLinks, .platform, .blobs, .wheelPython, .limit, .data, .output, .json,
+      .jobs,
     ],
     examples: [
       Example("What does the new release lack?", "cubinspect diff torch-2.4/lib torch-2.5/lib"),
@@ -662,7 +674,8 @@ extension Command {
           """)
     ],
     flags: [
-      .gpu.defaulting(to: nil), .driver, .host, .imageConfig, .package, .platform, .blobs, .wheelPython,
+      .gpu.defaulting(to: nil), .driver, .host, .imageConfig, .package, .followLinks, .platform, .blobs,
+      .wheelPython,
       .limit, .data, .details,
       .jobs,
     ],

@@ -221,9 +221,25 @@ extension ParsedArguments {
     }
   }
 
-  /// The scanner that `--jobs`, `--limit` and `--platform` ask for.
+  /// The scanner that `--jobs`, `--limit`, `--platform` and `--follow-links` ask for.
   var scanner: Scanner {
-    get throws(UsageError) { Scanner(jobs: try jobs, limits: try limits, platform: try platform) }
+    get throws(UsageError) {
+      Scanner(jobs: try jobs, limits: try limits, platform: try platform, linkedFolders: try linkedFolders)
+    }
+  }
+
+  private var linkedFolders: [LinkedFolder] {
+    get throws(UsageError) {
+      var folders: [LinkedFolder] = []
+      for value in values(of: .followLinks) {
+        do throws(Problem) {
+          folders.append(try LinkedFolder(Path(bytes: value.bytes)))
+        } catch {
+          throw invalid(.followLinks, value, error.description)
+        }
+      }
+      return folders
+    }
   }
 
   private var limits: ArchiveLimits {

@@ -57,16 +57,17 @@ struct HelpTests {
     let own = [
       "scan": [
         "gpu", "driver", "host", "image-config", "require", "require-exact", "require-ptx", "fail-on",
-        "platform", "blobs", "layers", "python", "limit",
+        "follow-links", "platform", "blobs", "layers", "python", "limit",
         "data", "details", "output", "sarif-location", "bom", "jobs",
       ],
       "check": [
         "gpu", "driver", "host", "image-config", "require", "require-exact", "require-ptx", "fail-on",
-        "platform", "blobs", "python", "limit",
+        "follow-links", "platform", "blobs", "python", "limit",
         "data", "details", "output", "sarif-location", "bom", "jobs",
       ],
       "facts": [
-        "compact", "layer", "image-config", "platform", "blobs", "layers", "python", "limit", "data",
+        "compact", "layer", "image-config", "follow-links", "platform", "blobs", "layers", "python", "limit",
+        "data",
         "output", "jobs",
       ],
       "which": ["gpu", "driver", "host", "python", "cuda", "machine", "data", "output"],
@@ -76,10 +77,14 @@ struct HelpTests {
         "target", "match", "ignore-case", "where", "sort", "top", "mangled", "stubs", "summary", "output",
         "jobs",
       ],
-      "diff": ["fail-on", "no-kernels", "platform", "blobs", "python", "limit", "data", "output", "jobs"],
+      "diff": [
+        "fail-on", "no-kernels", "follow-links", "platform", "blobs", "python", "limit", "data", "output",
+        "jobs",
+      ],
       "gpus": ["data", "output"],
       "explain": [
-        "gpu", "driver", "host", "image-config", "package", "platform", "blobs", "python", "limit", "data",
+        "gpu", "driver", "host", "image-config", "package", "follow-links", "platform", "blobs", "python",
+        "limit", "data",
         "details", "jobs",
       ],
     ]

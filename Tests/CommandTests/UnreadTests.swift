@@ -190,6 +190,16 @@ struct UnreadTests {
     try tree.symbolicLink("venv/y", to: "../cache/x")
     try tree.symbolicLink("venv/z.so", to: "../cache/x/missing.so")
     try expectUnread("venv", "found 3 that lead into \(tree("cache/x"))", hasCode: true)
+    // The problem offers the option that reads them, but what does not exist.
+    let offered = try #require(
+      try Program.run("scan", "venv", in: tree.path).text.firstMatch(of: /--follow-links (\S+) reads/)?.1)
+    let followed = try Program.run("scan", "venv", "--follow-links", String(offered), in: tree.path)
+    #expect(followed.status == 2, "\(followed.text)")
+    #expect(followed.text.contains("found 1 that leads to \(tree("cache/x/missing.so"))"), "\(followed.text)")
+    try tree.write(library, to: "cache/x/missing.so")
+    #expect(try Program.run("scan", "venv", "--follow-links", String(offered), in: tree.path).status == 0)
+    let mistyped = try Program.run("scan", "venv", "--follow-links", "caches", in: tree.path)
+    #expect(mistyped.messageLines.first == "cubinspect: --follow-links 'caches': does not exist")
     // What leads out and back in is not missed.
     try tree.symbolicLink("alternatives/b", to: tree("back/b.so"))
     try tree.write(library, to: "back/b.so")
