@@ -21,7 +21,7 @@ DESTDIR ?=
 # The time of the files in wheels and archives: that of the last change.
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 
-.PHONY: help setup build demo test test-python test-large fetch-large survey refresh-tables bench fuzz hardware lint docs \
+.PHONY: help setup build demo test test-python test-debian test-large fetch-large survey refresh-tables bench fuzz hardware lint docs \
   fixtures goldens clean install static wheel data-wheel dist
 
 help: ## List the tasks
@@ -51,6 +51,10 @@ test-python: wheel data-wheel ## Test the wheels in a new virtual environment, a
 	@$(scripts)/test-python build/wheels
 	$(scripts)/compare-programs $(program) $(static) Fixtures $$($(scripts)/fetch-test-wheels torchvision)
 
+test-debian: wheel data-wheel ## Try the wheels in Debian 11, 12 and 13, and the static program where nothing else is (as root)
+	@$(scripts)/setup downloads
+	$(scripts)/check-debian $(program) $(static) build/wheels
+
 test-large: build fetch-large ## Compare with cuobjdump on torch and CUDA libraries, judge cuBLAS, cuDNN, vLLM and two releases of torch, run the compilers of 33 wheels, judge the wheels of all field reports, and check HTML pages in Chromium (21 GB to fetch)
 	@$(scripts)/setup views
 	$(scripts)/fetch-test-wheels small compilers dispatch compilers-large field field-large >/dev/null
@@ -61,6 +65,7 @@ test-large: build fetch-large ## Compare with cuobjdump on torch and CUDA librar
 	  $(scripts)/make-views "$$cache/wheels/$$folder"-*.whl "$$cache/views/$$folder"
 	done
 	$(scripts)/check-page $(program)
+	$(scripts)/check-page $(program) --broken
 	CUBINSPECT_TEST_LARGE=1 $(scripts)/swift-test $(SWIFT_FLAGS) --filter Agreement
 
 build: ## Build the program, optimised and with the Swift runtime inside: build/cubinspect
