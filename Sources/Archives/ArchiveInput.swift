@@ -119,7 +119,9 @@ final class FilteredForwardBytes: ForwardBytes {
     }
   }
 
-  func read(into output: inout [UInt8], _ range: Range<Int>) throws(Problem) -> Int {
+  func read(
+    into output: inout [UInt8], _ range: Range<Int>, noting marks: inout SourceMarks?
+  ) throws(Problem) -> Int {
     precondition(range.lowerBound >= 0 && range.upperBound <= output.count)
     guard !isFinished else { return 0 }
     var filled = range.lowerBound

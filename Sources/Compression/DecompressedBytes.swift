@@ -115,6 +115,17 @@ public final class DecompressedBytes: ByteSource {
   /// How many bytes were decompressed so far, those that were decompressed twice counted twice.
   public var bytesDecompressed: UInt64 { state.withLock { $0.decompressed } }
 
+  /// About how many bytes of the source the bytes at `range` were decompressed from; nil where they were not reached yet, or
+  /// nobody has said how many come out.
+  public func sourceSize(of range: Range<UInt64>) -> UInt64? {
+    state.withLock { state in
+      guard let start = state.marks?.place(of: range.lowerBound),
+        let end = state.marks?.place(of: range.upperBound)
+      else { return nil }
+      return end - min(start, end)
+    }
+  }
+
   public func read(at offset: UInt64, count: Int, into buffer: inout MutableRawSpan) throws(Problem) -> Int {
     let wanted = min(count, buffer.byteCount)
     var done = 0
@@ -182,6 +193,8 @@ private struct State: @unchecked Sendable {
   private var oldest = 0
   /// A block that is no longer kept, for the next one.
   private var spare: [UInt8]?
+  /// Where the bytes come from that were read first; nil where no size was claimed.
+  var marks: SourceMarks?
   /// Why the blocks from an index on cannot be read.
   private var failure: (index: UInt64, problem: Problem)?
 
@@ -198,6 +211,8 @@ private struct State: @unchecked Sendable {
     self.limitText = limitText
     self.budget = budget
     keptBlocks = DecompressedBytes.keptBlocks(method, size: claimed)
+    // The parts of small files are small; in large ones many marks would cost time, because ISA-L copies 32 KiB for each.
+    marks = claimed.map { SourceMarks(every: $0 <= 16 << 20 ? 2 << 10 : $0 <= 64 << 20 ? 8 << 10 : 64 << 10) }
   }
 
   mutating func release(keepingCheckpoints count: Int) {
@@ -272,8 +287,12 @@ private struct State: @unchecked Sendable {
     // Whoever tries again must not decompress to find that out.
     if budget?.isSpent == true { throw budgetSpent }
     if position < frontier { try checkEffort() }
-    let count = try forward.read(into: &bytes, 0..<bytes.count)
     let isNew = position == frontier
+    if isNew { marks?.start = position }
+    let count =
+      try isNew
+      ? forward.read(into: &bytes, 0..<bytes.count, noting: &marks)
+      : forward.read(into: &bytes, 0..<bytes.count)
     position += UInt64(count)
     try spend(count)
     guard isNew else { return count }

@@ -66,14 +66,19 @@
   extension ISALInflater: ForwardBytes {
     /// - Throws: a ``Problem/Code/corruptData`` problem when the stream is broken, ``Problem/Code/truncated`` when the source
     ///   ends before it does.
-    func read(into output: inout [UInt8], _ range: Range<Int>) throws(Problem) -> Int {
+    func read(
+      into output: inout [UInt8], _ range: Range<Int>, noting marks: inout SourceMarks?
+    ) throws(Problem) -> Int {
       precondition(range.lowerBound >= 0 && range.upperBound <= output.count)
       completeState()
       var filled = range.lowerBound
       while filled < range.upperBound, !isFinished {
         try input.fill()
         let before = (input.pending.count, filled)
-        try advance(&output, &filled, range.upperBound)
+        try advance(&output, &filled, range.upperBound, most: marks?.distance ?? .max)
+        // What it has decompressed and not given yet comes from there as well.
+        let waiting = Int(unsafe state.pointee.tmp_out_valid - state.pointee.tmp_out_processed)
+        marks?.add(filled - range.lowerBound + waiting, taken: input.place)
         if unsafe state.pointee.block_state == ISAL_BLOCK_FINISH {
           try finishMember()
         } else if before == (input.pending.count, filled) {
@@ -83,27 +88,30 @@
       return filled - range.lowerBound
     }
 
-    /// Decompresses what is pending as far as `output` has room before `end`; what was decompressed before and had no room
+    /// Decompresses what is pending, at most `most` bytes of it, as far as `output` has room before `end`; what was decompressed before and had no room
     /// comes first.
-    private func advance(_ output: inout [UInt8], _ filled: inout Int, _ end: Int) throws(Problem) {
-      var pending = input.pending
+    private func advance(
+      _ output: inout [UInt8], _ filled: inout Int, _ end: Int, most: Int
+    ) throws(Problem) {
+      let start = input.pending.lowerBound
+      let count = min(input.pending.count, most)
+      var taken = 0
       var result = ISAL_DECOMP_OK
       // ISA-L reads and writes within the two counts, which lie within the buffers.
       unsafe input.bytes.withUnsafeMutableBufferPointer { source in
         unsafe output.withUnsafeMutableBufferPointer { target in
-          unsafe state.pointee.next_in = source.baseAddress! + pending.lowerBound
-          unsafe state.pointee.avail_in = UInt32(pending.count)
+          unsafe state.pointee.next_in = source.baseAddress! + start
+          unsafe state.pointee.avail_in = UInt32(count)
           unsafe state.pointee.next_out = target.baseAddress! + filled
           let room = UInt32(clamping: end - filled)
           unsafe state.pointee.avail_out = room
           result = unsafe header == nil ? isal_inflate(state) : isal_read_gzip_header(state, &header!)
           // Behind a problem the counts may be wrong.
-          pending =
-            (pending.upperBound - min(pending.count, Int(unsafe state.pointee.avail_in)))..<pending.upperBound
+          taken = count - min(count, Int(unsafe state.pointee.avail_in))
           filled += Int(room - min(room, unsafe state.pointee.avail_out))
         }
       }
-      input.pending = pending
+      input.pending.removeFirst(taken)
       guard result >= 0 else { throw corrupt(Self.words(result, inHeader: unsafe header != nil)) }
       if let flags = unsafe header?.flags, result == ISAL_DECOMP_OK {
         guard flags & 0xE0 == 0 else { throw corrupt("unknown header flags set") }

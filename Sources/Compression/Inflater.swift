@@ -64,31 +64,38 @@ import CZlib
   ///
   /// - Throws: a ``Problem/Code/corruptData`` problem when the stream is broken, ``Problem/Code/truncated`` when the
   ///   source ends before it does.
-  public func read(into output: inout [UInt8], _ range: Range<Int>) throws(Problem) -> Int {
+  public func read(
+    into output: inout [UInt8], _ range: Range<Int>, noting marks: inout SourceMarks?
+  ) throws(Problem) -> Int {
     precondition(range.lowerBound >= 0 && range.upperBound <= output.count)
     var filled = range.lowerBound
     while filled < range.upperBound, !isFinished {
       try input.fill()
-      var pending = input.pending
-      guard !pending.isEmpty else { throw Problem(.truncated, "deflate stream", at: input.position) }
+      let isAtEnd = input.pending.isEmpty
+      let start = input.pending.lowerBound
+      let count = min(input.pending.count, marks?.distance ?? .max)
+      var taken = 0
       var result = Z_OK
       // zlib reads and writes within the two counts, which lie within the buffers.
       unsafe input.bytes.withUnsafeMutableBufferPointer { source in
         unsafe output.withUnsafeMutableBufferPointer { target in
-          unsafe stream.pointee.next_in = source.baseAddress.map { unsafe $0 + pending.lowerBound }
-          unsafe stream.pointee.avail_in = CUnsignedInt(pending.count)
+          unsafe stream.pointee.next_in = source.baseAddress.map { unsafe $0 + start }
+          unsafe stream.pointee.avail_in = CUnsignedInt(count)
           unsafe stream.pointee.next_out = target.baseAddress.map { unsafe $0 + filled }
           let room = CUnsignedInt(clamping: range.upperBound - filled)
           unsafe stream.pointee.avail_out = room
           result = unsafe inflate(stream, Z_NO_FLUSH)
-          pending = (pending.upperBound - Int(unsafe stream.pointee.avail_in))..<pending.upperBound
+          taken = count - Int(unsafe stream.pointee.avail_in)
           filled += Int(room - (unsafe stream.pointee.avail_out))
         }
       }
-      input.pending = pending
+      input.pending.removeFirst(taken)
+      marks?.add(filled - range.lowerBound, taken: input.place)
       switch result {
       case Z_OK: break
       case Z_STREAM_END: try finishMember()
+      // Without input, the end may still come out of the last byte.
+      case Z_BUF_ERROR where isAtEnd: throw Problem(.truncated, "deflate stream", at: input.position)
       case Z_BUF_ERROR where input.pending.isEmpty: break
       default:
         throw Problem(

@@ -36,7 +36,9 @@ import CLzma
   ///
   /// - Throws: a ``Problem/Code/corruptData`` problem when the stream is broken, ``Problem/Code/truncated`` when the
   ///   source ends before it does, ``Problem/Code/limitExceeded`` when it wants too much memory.
-  public func read(into output: inout [UInt8], _ range: Range<Int>) throws(Problem) -> Int {
+  public func read(
+    into output: inout [UInt8], _ range: Range<Int>, noting marks: inout SourceMarks?
+  ) throws(Problem) -> Int {
     precondition(range.lowerBound >= 0 && range.upperBound <= output.count)
     var filled = range.lowerBound
     while filled < range.upperBound, !isFinished {
@@ -58,6 +60,7 @@ import CLzma
         }
       }
       input.pending = pending
+      marks?.add(filled - range.lowerBound, taken: input.place)
       switch result {
       case LZMA_OK: break
       case LZMA_STREAM_END: isFinished = true

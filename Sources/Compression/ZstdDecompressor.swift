@@ -31,7 +31,9 @@ import CZstd
   ///
   /// - Throws: a ``Problem/Code/corruptData`` problem when the stream is broken, ``Problem/Code/truncated`` when the
   ///   source ends before it does, ``Problem/Code/limitExceeded`` when a frame has too large a window.
-  public func read(into output: inout [UInt8], _ range: Range<Int>) throws(Problem) -> Int {
+  public func read(
+    into output: inout [UInt8], _ range: Range<Int>, noting marks: inout SourceMarks?
+  ) throws(Problem) -> Int {
     precondition(range.lowerBound >= 0 && range.upperBound <= output.count)
     var filled = range.lowerBound
     while filled < range.upperBound, !isFinished {
@@ -56,6 +58,7 @@ import CZstd
         }
       }
       input.pending = pending
+      marks?.add(filled - range.lowerBound, taken: input.place)
       guard ZSTD_isError(result) == 0 else {
         if ZSTD_getErrorCode(result) == ZSTD_error_frameParameter_windowTooLarge {
           throw Problem(

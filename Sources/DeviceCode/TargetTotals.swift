@@ -40,6 +40,8 @@ public struct TargetTotals: Hashable, Sendable {
   public var storedSize: UInt64 = 0
   /// Bytes when decompressed.
   public var size: UInt64 = 0
+  /// About how many bytes of a zip archive, such as a wheel, the stored bytes take; nil where the file is in none.
+  public var zippedSize: UInt64?
   /// For PTX, the versions of the instruction set.
   public var ptxISAs: Set<PTXISAVersion> = []
 
@@ -51,6 +53,7 @@ public struct TargetTotals: Hashable, Sendable {
     sum.images += right.images
     sum.storedSize &+= right.storedSize
     sum.size &+= right.size
+    if let zippedSize = right.zippedSize { sum.zippedSize = (left.zippedSize ?? 0) &+ zippedSize }
     sum.ptxISAs.formUnion(right.ptxISAs)
     return sum
   }
@@ -58,7 +61,12 @@ public struct TargetTotals: Hashable, Sendable {
 
 extension Inventory {
   /// What there is for each target.
-  public var targetTotals: [ImageTarget: TargetTotals] {
+  public var targetTotals: [ImageTarget: TargetTotals] { targetTotals { _ in nil } }
+
+  /// What there is for each target.
+  ///
+  /// - Parameter zippedSize: how many bytes of a zip archive the bytes of the file at a range take; nil if it is in none.
+  public func targetTotals(zippedSize: (Range<UInt64>) -> UInt64?) -> [ImageTarget: TargetTotals] {
     var totals: [ImageTarget: TargetTotals] = [:]
     var lastModules: [ImageTarget: Int] = [:]
     var streams: Set<UInt64> = []
@@ -69,7 +77,14 @@ extension Inventory {
       var total = totals[target] ?? TargetTotals()
       if isNewModule { total.modules += 1 }
       total.images += 1
-      if !isShared || streams.insert(image.offset).inserted { total.storedSize &+= image.storedSize }
+      if !isShared || streams.insert(image.offset).inserted {
+        total.storedSize &+= image.storedSize
+        let (end, overflow) = image.offset.addingReportingOverflow(image.storedSize)
+        // In a compressed section, offsets do not count in the file.
+        if !overflow, modules[image.module].container == nil, let size = zippedSize(image.offset..<end) {
+          total.zippedSize = (total.zippedSize ?? 0) &+ size
+        }
+      }
       total.size &+= image.size
       if let version = image.ptxISA { total.ptxISAs.insert(version) }
       totals[target] = total

@@ -15,6 +15,8 @@ struct CompositionReport {
     var kernels: Int?
     var storedSize: UInt64 = 0
     var size: UInt64 = 0
+    /// About how many bytes the images take in a wheel; nil where that is not known.
+    var zippedSize: UInt64?
   }
 
   /// A kernel that several modules have for the same target. Each process uses one of them.
@@ -68,6 +70,7 @@ struct CompositionReport {
       let keys = Set(entry.copies.map { ImageTarget(inventory.images[$0.image]) })
       for key in keys { targets[key]?.kernels? += 1 }
     }
+    for (key, size) in file.zippedSizes { targets[key]?.zippedSize = size }
     return targets.values.sorted {
       ($0.kind.rawValue != $1.kind.rawValue)
         ? ($0.kind == .cubin || $1.kind != .cubin && $0.kind.rawValue < $1.kind.rawValue)
@@ -157,12 +160,13 @@ extension CompositionReport {
   private func writeTargets(_ style: TextStyle, to output: inout [UInt8]) {
     title("Device code", style, to: &output)
     TextTable([
-      .right("bytes"), .right("share"), .right("decompressed"), .right("images"), .right("kernels"),
-      .left("kind"), .left("target"),
+      .right("bytes"), .right("share"), .right("in a wheel"), .right("decompressed"), .right("images"),
+      .right("kernels"), .left("kind"), .left("target"),
     ]).write(style, to: &output, limit: style.width) { table in
       for target in targets {
         table.add(grouped(target.storedSize))
         table.add(share(target.storedSize))
+        table.add(target.zippedSize.map { grouped($0) } ?? "")
         table.add(grouped(target.size))
         table.add(grouped(target.images))
         table.add(target.kernels.map { grouped($0) } ?? "")
@@ -171,6 +175,7 @@ extension CompositionReport {
       }
       table.add(grouped(composition.images))
       table.add(share(composition.images))
+      table.add(grouped(targets.reduce(0) { $0 + ($1.zippedSize ?? 0) }))
       table.add(grouped(targets.reduce(0) { $0 &+ $1.size }))
       table.add(grouped(targets.reduce(0) { $0 + $1.images }))
       table.add(grouped(file.kernels.kernels.count))
@@ -324,6 +329,7 @@ extension CompositionReport {
       writer.member("size", target.size)
       writer.member("storedSize", target.storedSize)
       writer.member("target", target.name)
+      if let size = target.zippedSize { writer.member("zippedSize", size) }
     }
   }
 }

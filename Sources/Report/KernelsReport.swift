@@ -11,16 +11,20 @@ public struct KernelsReport: Sendable {
     public var path: Path
     public var contents: InspectedFile
     public var kernels: FileKernels
+    /// About how many bytes the images of a target take in a wheel; empty where that was not asked for.
+    public var zippedSizes: [ImageTarget: UInt64]
     /// The kernels to show, in their order.
     var rows: [KernelRow]
 
     /// - Parameter jobs: threads that demangle names.
     public init(
-      path: Path, contents: InspectedFile, kernels: FileKernels, selection: KernelSelection, jobs: Int
+      path: Path, contents: InspectedFile, kernels: FileKernels, zippedSizes: [ImageTarget: UInt64] = [:],
+      selection: KernelSelection, jobs: Int
     ) {
       self.path = path
       self.contents = contents
       self.kernels = kernels
+      self.zippedSizes = zippedSizes
       rows = selection.rows(of: kernels, in: contents.inventory, jobs: jobs)
     }
 

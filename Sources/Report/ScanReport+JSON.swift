@@ -196,6 +196,7 @@ extension JSONWriter {
       writer.member("images", target.totals.images)
       writer.member("storedSize", target.totals.storedSize)
       writer.member("target", target.target.name)
+      if let size = target.totals.zippedSize { writer.member("zippedSize", size) }
     }
     if question.requirements.isExact { array("unexpectedTargets", unit.unexpectedTargets.map(\.name)) }
     array("verdicts", of: question.devices.indices) { writer, device in

@@ -122,6 +122,7 @@ extension ScanReport {
     if !question.requirements.isEmpty, !question.isAboutTargetsOnly {
       text += (text.isEmpty ? "" : "\n") + self.text(of: demand(on: parts), style)
     }
+    if style.showsDetails { text += parts.map { sizes($0, style) }.joined() }
     text += ignored(parts, style, &isCut)
     text += parts.map { notes($0, style, &isCut) }.joined()
     for part in parts { text += problemLines(part.view.problems, style) { part.path($0.path) } }
@@ -254,6 +255,27 @@ extension ScanReport {
     guard !question.namesDevices else { return nil }
     let example = devices.first { $0.device.computeCapability == ComputeCapability(8, 0) } ?? devices.first
     return "Columns are compute capabilities; cubinspect gpus \(example?.query ?? "") lists the GPUs of one."
+  }
+
+  /// What the code for each target takes of a wheel or another zip archive; nothing for other views.
+  private func sizes(_ part: ViewAssessment, _ style: TextStyle) -> String {
+    let totals = part.view.files.reduce(into: [:]) { $0.merge($1.targets) { $0 + $1 } }
+      .sorted { $0.key < $1.key }
+    guard totals.contains(where: { $0.value.zippedSize != nil }) else { return "" }
+    var table: [UInt8] = []
+    TextTable([
+      .left("target"), .right("images"), .right("in the libraries"),
+      .right(part.view.kind == .wheel ? "in the wheel" : "in the archive"),
+    ]).write(style, to: &table) { row in
+      for (target, total) in totals {
+        row.add(target.name)
+        row.add(grouped(total.images))
+        row.add(byteCount(total.storedSize))
+        row.add(total.zippedSize.map { byteCount($0) } ?? "")
+      }
+    }
+    let sentence = "\(part.name) would be smaller by about this without the code for a target:"
+    return "\n" + wrapped(sentence, first: "", width: style.width) + String(decoding: table, as: UTF8.self)
   }
 
   private func text(of finding: Finding, _ findings: Findings, _ style: TextStyle) -> String {

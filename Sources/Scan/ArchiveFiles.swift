@@ -156,6 +156,21 @@ struct ArchiveFiles: Sendable {
     try archive.verify(archive.members[files[index].member], contents: contents)
   }
 
+  /// Whether every file is compressed by itself.
+  var isZip: Bool {
+    if case .zip = storage { true } else { false }
+  }
+
+  /// About how many bytes of a zip archive those of a file at `range` take; nil in other archives, whose files are not compressed
+  /// each by itself.
+  ///
+  /// - Parameter contents: what ``open(_:)`` gave, read to its end.
+  func zippedSize(of range: Range<UInt64>, contents: any ByteSource) -> UInt64? {
+    guard isZip else { return nil }
+    guard let stream = contents as? DecompressedBytes else { return range.upperBound - range.lowerBound }
+    return stream.sourceSize(of: range)
+  }
+
   /// Whether a file is known by what was written down of its layer.
   func isRecorded(_ index: Int) -> Bool {
     records.indices.contains(files[index].layer) && records[files[index].layer] != nil

@@ -102,6 +102,7 @@ extension ScannedLibrary {
     self.init(place: place, aliases: aliases, file: contents.file, unit: contents.unit)
     ends = contents.ends
     buildID = contents.buildID
+    zippedTargets = contents.zippedTargets
     guard let recorded = contents.recorded else { return }
     self.recorded = recorded
     kernels = recorded.kernels

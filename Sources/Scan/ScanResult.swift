@@ -22,6 +22,8 @@ public struct ScannedLibrary: Sendable {
   var digest: [UInt8]?
   /// A checksum of how the file starts and ends; nil where that could not be read.
   var ends: UInt64?
+  /// ``targets`` of a file in a zip archive; nil for others.
+  var zippedTargets: [ImageTarget: TargetTotals]?
   /// What was written down of the file, whose bytes are not there; nil for a file that was read.
   var recorded: CodeFile?
 
@@ -33,7 +35,9 @@ public struct ScannedLibrary: Sendable {
   }
 
   /// Images and stored bytes by target.
-  var targets: [ImageTarget: TargetTotals] { recorded?.targets ?? file.inventory.targetTotals }
+  var targets: [ImageTarget: TargetTotals] {
+    recorded?.targets ?? zippedTargets ?? file.inventory.targetTotals
+  }
   var imageCount: Int { recorded?.imageCount ?? file.inventory.images.count }
 }
 

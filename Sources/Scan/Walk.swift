@@ -27,6 +27,8 @@ final class Walk: Sendable {
     var file: InspectedFile
     var unit: CodeUnit
     var host: HostLibrary?
+    /// Images and stored bytes by target with what they take of a zip archive; nil where the file is in none.
+    var zippedTargets: [ImageTarget: TargetTotals]?
     var ends: UInt64?
     var buildID: [UInt8]?
     /// What was written down of its device code, where the file itself is not there.
@@ -363,7 +365,10 @@ final class Walk: Sendable {
       file.elf = nil
       let ends =
         file.inventory.modules.isEmpty ? nil : start.flatMap { try? checksumOfEnds(source, start: $0) }
-      let found = Contents(file: file, unit: unit, host: host, ends: ends, buildID: buildID)
+      var found = Contents(file: file, unit: unit, host: host, ends: ends, buildID: buildID)
+      if let archive = member?.archive, archive.isZip {
+        found.zippedTargets = file.inventory.targetTotals { archive.zippedSize(of: $0, contents: contents) }
+      }
       progress?.add(bytes: source.bytesRead, libraries: file.inventory.modules.isEmpty ? 0 : 1)
       state.withLock {
         $0.files[identity]?.contents = found

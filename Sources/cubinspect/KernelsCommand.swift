@@ -130,6 +130,7 @@ struct KernelsCommand {
     return KernelsReport.File(
       path: path, contents: contents,
       kernels: FileKernels(contents, source, jobs: jobs, progress: progress),
+      zippedSizes: selection.isSummary ? contents.inventory.zippedSizes(in: source) : [:],
       selection: selection, jobs: jobs)
   }
 }

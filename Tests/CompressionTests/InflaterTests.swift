@@ -99,6 +99,22 @@ private func gzip(
     }
   }
 
+  /// Who asks for exactly what is in a stream may find its end in a byte that is taken already.
+  @Test(arguments: [1, 6, 9]) func endOfAStream(level: CInt) throws {
+    for count in 1...400 {
+      let contents = Array(DecompressionTests.text[..<count])
+      let stream = HugeArchives.deflated(contents, level: level)
+      for inflater in [try Inflater(MemoryBytes(stream), .none), try Self.inflate(stream, .none)]
+        as [any ForwardBytes]
+      {
+        var bytes = [UInt8](repeating: 0, count: count)
+        #expect(try inflater.read(into: &bytes, 0..<count) == count)
+        #expect(bytes == contents)
+        #expect(try inflater.read(into: &bytes, 0..<1) == 0, "\(count) bytes")
+      }
+    }
+  }
+
   /// What is cut is truncated, for both; where the cut is in front of the last byte that matters.
   @Test(
     arguments: samples.filter {

@@ -102,6 +102,10 @@ struct FactsDocumentTests {
     builder.layers = [("FROM scratch", TarBuilder()), ("RUN install", layer)]
     try tree.write(builder.archive(), to: "image.tar")
     facts.add(Self.facts(tree, "image.tar"))
+    var wheel = WheelBuilder(distribution: "x", "1.0")
+    wheel.add(library.bytes, to: "x/a.so")
+    try tree.write(wheel.bytes, to: "x-1.0-py3-none-any.whl")
+    facts.add(Self.facts(tree, "x-1.0-py3-none-any.whl"))
     let layout = root.appending(path: "Fixtures/views/platforms.tar").path(percentEncoded: false)
     facts.add(Scanner(jobs: 2).scan([Path(layout)]).facts(for: .everything, by: .shipped, jobs: 2))
     return facts

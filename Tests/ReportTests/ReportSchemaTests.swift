@@ -205,7 +205,7 @@ struct ReportSchemaTests {
     return ScanReport(Assessment(facts, question), here: here).json(tool)
   }
 
-  /// An image that tells its digest, and one with a library in its second layer.
+  /// An image that tells its digest, one with a library in its second layer, several in one archive, and a wheel.
   static func images() throws -> [[UInt8]] {
     let tree = try TemporaryTree()
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -221,12 +221,15 @@ struct ReportSchemaTests {
     var other = builder
     other.names = ["other:1"]
     other.variables = ["WHO=other"]
+    var wheel = WheelBuilder(distribution: "x", "1.0")
+    wheel.add(ELFBuilder(fatBinaries: [FatBinaryBuilder("sm_80")]).bytes, to: "x/a.so")
     return [
       layout,
       try judged(
         [Path(tree.write(builder.archive(), to: "image.tar"))],
         ignores: [IgnoreRule(library: "a.so", reason: "is not used", source: "cubinspect.toml")]),
       try judged([Path(tree.write(ImageBuilder.archive(of: [builder, other]), to: "images.tar"))]),
+      try judged([Path(tree.write(wheel.bytes, to: "x.whl"))]),
     ]
   }
 

@@ -80,6 +80,19 @@ struct ArchiveScanTests {
     #expect(result.libraries.allSatisfy { result.roots[0].layer(of: $0.place.path) == nil })
   }
 
+  /// What the code takes of a wheel is known there and nowhere else; of members that are stored it is what it takes of the file.
+  @Test func sizesInAWheel() throws {
+    let library = library("sm_80", "sm_90")
+    var wheel = WheelBuilder(distribution: "x", "1.0")
+    wheel.add(library, to: "x/a.so")
+    try tree.write(wheel.bytes, to: "x-1.0-py3-none-any.whl")
+    try tree.write(library, to: "x/a.so")
+    let zipped = facts(scan("x-1.0-py3-none-any.whl")).views[0].files[0].targets
+    #expect(zipped.count == 2)
+    for (_, total) in zipped { #expect(total.storedSize > 0 && total.zippedSize == total.storedSize) }
+    for (_, total) in facts(scan("x")).views[0].files[0].targets { #expect(total.zippedSize == nil) }
+  }
+
   @Test func aTarIsItsTree() throws {
     var tar = TarBuilder()
     for name in ["torch/", "torch/lib/", "torch/kernels/"] { tar.addDirectory(name) }

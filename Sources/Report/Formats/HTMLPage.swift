@@ -97,7 +97,7 @@ struct HTMLPage {
     .library > :not(summary) { margin-left: 1.9rem; margin-right: .75rem; } .library[open] { padding-bottom: .75rem; }
     .library th, .library td { padding: .15rem .9rem .15rem 0; border: 0; } .library thead th { color: var(--quiet); font-weight: 400; }
     .library .modules td:nth-child(2) { padding-left: .5rem; padding-right: .5rem; border-radius: 4px; }
-    .modules :nth-child(n+3), .targets :nth-child(2):is(td, th) { text-align: right; font-variant-numeric: tabular-nums; }
+    .modules :nth-child(n+3), .targets :nth-child(n+2):not(:last-child):is(td, th) { text-align: right; font-variant-numeric: tabular-nums; }
     .signs { font-size: .875rem; } .signs b { margin: .1rem 0 .1rem .25rem; }
     .targets td:last-child::before { content: ""; display: inline-block; width: 8rem; height: .7rem; margin-right: .6rem; border-radius: 3px;
       background: linear-gradient(var(--accent) 0 0) 0 / var(--share) 100% no-repeat var(--gray); }

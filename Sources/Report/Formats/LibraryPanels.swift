@@ -137,12 +137,13 @@ struct LibraryPanels {
     let targets = part.targets(of: part.units[unit])
     guard !targets.isEmpty else { return "" }
     let largest = max(1, targets.map(\.totals.storedSize).max() ?? 1)
+    let isZipped = targets.contains { $0.totals.zippedSize != nil }
     var text =
-      "<table class=\"targets\"><thead><tr><th>target</th><th>images</th><th>size in the file</th></tr></thead><tbody>\n"
+      "<table class=\"targets\"><thead><tr><th>target</th><th>images</th>\(isZipped ? "<th>size in the \(part.view.kind == .wheel ? "wheel" : "archive")</th>" : "")<th>size in the file</th></tr></thead><tbody>\n"
     for (target, total) in targets {
       let share = largest.dividingFullWidth(total.storedSize.multipliedFullWidth(by: 100)).quotient
       text +=
-        "<tr><th>\(target.name.asMarkup)</th><td>\(grouped(total.images))</td><td style=\"--share:\(share)%\">\(byteCount(total.storedSize))</td></tr>\n"
+        "<tr><th>\(target.name.asMarkup)</th><td>\(grouped(total.images))</td>\(isZipped ? "<td>\(total.zippedSize.map { byteCount($0) } ?? "")</td>" : "")<td style=\"--share:\(share)%\">\(byteCount(total.storedSize))</td></tr>\n"
     }
     return text + "</tbody></table>\n"
   }

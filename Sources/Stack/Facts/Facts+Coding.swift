@@ -92,6 +92,8 @@ extension CodeFile: Codable {
     var images: Int
     var storedSize: UInt64
     var size: UInt64
+    /// Left out where the file is in no zip archive.
+    var zippedSize: UInt64?
     var ptxISAs: [PTXISAVersion]
 
     init(_ target: ImageTarget, _ totals: TargetTotals) {
@@ -101,6 +103,7 @@ extension CodeFile: Codable {
       images = totals.images
       storedSize = totals.storedSize
       size = totals.size
+      zippedSize = totals.zippedSize
       ptxISAs = totals.ptxISAs.sorted()
     }
 
@@ -112,6 +115,7 @@ extension CodeFile: Codable {
       images = try container.count(.images)
       storedSize = try container.decode(UInt64.self, forKey: .storedSize)
       size = try container.decode(UInt64.self, forKey: .size)
+      zippedSize = try container.decodeIfPresent(UInt64.self, forKey: .zippedSize)
       ptxISAs = try container.decode([PTXISAVersion].self, forKey: .ptxISAs)
     }
 
@@ -121,6 +125,7 @@ extension CodeFile: Codable {
       totals.images = images
       totals.storedSize = storedSize
       totals.size = size
+      totals.zippedSize = zippedSize
       totals.ptxISAs = Set(ptxISAs)
       return totals
     }
