@@ -15,6 +15,8 @@ CUBINSPECT_ISAL ?= $(if $(filter x86_64,$(shell uname -m)),$(CURDIR)/build/isal,
 isal = $(if $(filter-out no,$(CUBINSPECT_ISAL)),$(scripts)/setup static; Packaging/make-isal "$(CUBINSPECT_ISAL)")
 # More arguments for every Swift build, such as SWIFT_FLAGS="-j 2".
 SWIFT_FLAGS ?=
+# Debug builds, which tests run in, have the product's modules optimised: see Package.swift.
+export CUBINSPECT_OPTIMISE := 1
 # Where `make install` puts the program.
 PREFIX ?= /usr/local
 DESTDIR ?=

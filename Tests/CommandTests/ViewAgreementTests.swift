@@ -289,8 +289,9 @@ private struct Views {
   func scan(_ path: String, _ arguments: [String] = []) throws -> Scan {
     let path = path.hasPrefix("/") ? path : folder + "/" + path
     let run = try Program.run((["scan", path, "-o", "json"] + arguments).map { Array($0.utf8) })
-    // An archive of 'docker save' has longer names.
+    // An archive of 'docker save' has longer names, and what code takes of an archive is known of wheels alone.
     let text = run.text.replacing("example.org/app:1.0", with: "app")
+      .replacing(/, "zippedSize": [0-9]+/, with: "")
     let document = try JSONValue(parsing: Array(text.utf8))
     #expect(GoldenTests.schema.violations(in: document) == [])
     return Scan(status: run.status, text: text, messages: run.messages, document: document)
