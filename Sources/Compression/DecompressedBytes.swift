@@ -212,7 +212,7 @@ private struct State: @unchecked Sendable {
     self.budget = budget
     keptBlocks = DecompressedBytes.keptBlocks(method, size: claimed)
     // The parts of small files are small; in large ones many marks would cost time, because ISA-L copies 32 KiB for each.
-    marks = claimed.map { SourceMarks(every: $0 <= 16 << 20 ? 2 << 10 : $0 <= 64 << 20 ? 8 << 10 : 64 << 10) }
+    marks = claimed.map { SourceMarks(every: $0 <= 16 << 20 ? 2 << 10 : $0 <= 64 << 20 ? 32 << 10 : .max) }
   }
 
   mutating func release(keepingCheckpoints count: Int) {
