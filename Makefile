@@ -8,11 +8,14 @@ SHELL := /bin/bash
 scripts := Tests/Scripts
 program := build/cubinspect
 static := build/static/cubinspect
-release = CUBINSPECT_ISAL=$(CUBINSPECT_ISAL) swift build $(SWIFT_FLAGS) -c release --static-swift-stdlib --disable-local-rpath
+release = CUBINSPECT_ISAL=$(linked_isal) swift build $(SWIFT_FLAGS) -c release --static-swift-stdlib --disable-local-rpath
 objects = $$($(release) --show-bin-path)/cubinspect.product/Objects.LinkFileList
 # Where Packaging/make-isal puts its library, or "no": see Package.swift.
 CUBINSPECT_ISAL ?= $(if $(filter x86_64,$(shell uname -m)),$(CURDIR)/build/isal,no)
-isal = $(if $(filter-out no,$(CUBINSPECT_ISAL)),$(scripts)/setup static; Packaging/make-isal "$(CUBINSPECT_ISAL)")
+isal = $(if $(filter-out no,$(CUBINSPECT_ISAL)),$(scripts)/setup static; Packaging/make-isal "$(CUBINSPECT_ISAL)" || \
+  echo "The program will load ISA-L's shared library, which costs a tenth of a millisecond at its start.")
+# Where that has not built it, because the system's archive has no sources, the shared library is linked.
+linked_isal = $(if $(filter-out no,$(CUBINSPECT_ISAL)),$$(test ! -e "$(CUBINSPECT_ISAL)/libisal.a" || echo "$(CUBINSPECT_ISAL)"),$(CUBINSPECT_ISAL))
 # More arguments for every Swift build, such as SWIFT_FLAGS="-j 2".
 SWIFT_FLAGS ?=
 # Debug builds, which tests run in, have the product's modules optimised: see Package.swift.
@@ -85,7 +88,11 @@ install: ## Install the program with its manual page and completions: PREFIX=/us
 	Packaging/install-tree $(program) "$(DESTDIR)$(PREFIX)"
 
 static: build
-	@Packaging/link-static "$(objects)" $(static)
+	@if [ -n "$(filter-out no,$(CUBINSPECT_ISAL))" ] && [ ! -e "$(CUBINSPECT_ISAL)/libisal.a" ]; then
+	  echo "static: no static library of ISA-L could be built; CUBINSPECT_ISAL=no leaves ISA-L out"
+	  exit 1
+	fi
+	Packaging/link-static "$(objects)" $(static)
 
 wheel: static ## Build the Python wheel, with a program that runs on every Linux: build/wheels
 	@Packaging/make-wheel program $(static) build/wheels

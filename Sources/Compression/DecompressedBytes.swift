@@ -211,7 +211,8 @@ private struct State: @unchecked Sendable {
     self.limitText = limitText
     self.budget = budget
     keptBlocks = DecompressedBytes.keptBlocks(method, size: claimed)
-    // The parts of small files are small; in large ones many marks would cost time, because ISA-L copies 32 KiB for each.
+    // The parts of small files are small. Marks cost time, because ISA-L stops for each and copies 32 KiB: of large files they
+    // are set where it stops anyway.
     marks = claimed.map { SourceMarks(every: $0 <= 16 << 20 ? 2 << 10 : $0 <= 64 << 20 ? 32 << 10 : .max) }
   }
 
