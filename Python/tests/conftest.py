@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import pathlib
 import subprocess
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 
 import pytest
 
 import cubinspect
+
+from registries import Server
 
 PROJECT = pathlib.Path(__file__).resolve().parent.parent.parent
 
@@ -31,3 +33,11 @@ def program() -> Callable[..., Any]:
         return json.loads(done.stdout)
 
     return run
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A registry without images, on the loopback address."""
+    one = Server()
+    yield one
+    one.close()

@@ -11,7 +11,7 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Optional
 
 import pytest
@@ -27,12 +27,10 @@ PLAIN = image([layer({"srv/app.py": b"pass"})])
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    one = Server()
+def server(server: Server) -> Server:
     for tag, content in {"old": OLD, "new": NEW, "plain": PLAIN}.items():
-        one.put("team/app", tag, content)
-    yield one
-    one.close()
+        server.put("team/app", tag, content)
+    return server
 
 
 @pytest.fixture

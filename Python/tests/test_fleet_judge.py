@@ -16,7 +16,7 @@ import subprocess
 import termios
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 import pytest
@@ -41,13 +41,6 @@ DRIVERS = ("535", "580")
 
 def registries(name: str) -> Registry:
     return Registry(name, patience=20, find_credentials=lambda *_: None)
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    one = Server()
-    yield one
-    one.close()
 
 
 def read(server: Server, store: Store) -> Plan:

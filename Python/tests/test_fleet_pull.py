@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Iterator
 
 import pytest
 from fleets import code, command, layout_of, run
@@ -25,12 +24,10 @@ ARM = image([layer({"opt/arm.so": code("host/aarch64-wrapped.so")})], architectu
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    one = Server()
-    one.put("team/app", "1", IMAGE)
-    one.put("team/app", "two", IMAGE, ARM)
-    yield one
-    one.close()
+def server(server: Server) -> Server:
+    server.put("team/app", "1", IMAGE)
+    server.put("team/app", "two", IMAGE, ARM)
+    return server
 
 
 def test_the_program_takes_it_where_no_client_is_installed(

@@ -7,7 +7,6 @@ import pathlib
 import signal
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 from fleets import filled
@@ -23,13 +22,6 @@ from cubinspect.fleet.store import FAILED, LAYERS, open_store
 from cubinspect.fleet.work import Outcome, Task, Worker
 
 ray = pytest.importorskip("ray")
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    one = Server()
-    yield one
-    one.close()
 
 
 def test_batches() -> None:

@@ -7,7 +7,6 @@ import json
 import pathlib
 import socket
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,13 +17,6 @@ from cubinspect.fleet.credentials import Credentials, CredentialsError
 from cubinspect.fleet.references import InvalidReference, Pattern, Reference
 from cubinspect.fleet.registry import MANIFEST_BYTES, NotFound, Registry, RegistryError, Stopped, Unavailable
 from cubinspect.fleet.transport import Patience, Rate, retry_after
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    one = Server()
-    yield one
-    one.close()
 
 
 BLOB = bytes(range(256)) * 4096

@@ -28,13 +28,6 @@ from cubinspect.fleet.work import Outcome, Shard, Task, Worker, largest_first, t
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    one = Server()
-    yield one
-    one.close()
-
-
-@pytest.fixture
 def docker_registry(tmp_path: pathlib.Path) -> Iterator[DockerRegistry]:
     folder = tmp_path / "registry"
     folder.mkdir()

@@ -15,9 +15,7 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Iterator
 
-import pytest
 from fleets import filled
 from registries import Server
 
@@ -25,13 +23,6 @@ TRANSCRIPT = pathlib.Path(__file__).resolve().parent / "transcripts" / "fleet-qu
 # What stands for the registry's address, as long as it.
 NAME = "127.0.0.1:50000"
 INDENTATION = "    "
-
-
-@pytest.fixture
-def registry() -> Iterator[Server]:
-    server = Server()
-    yield server
-    server.close()
 
 
 def shown(command: str, folder: pathlib.Path) -> str:
@@ -74,9 +65,9 @@ def comparable(text: str) -> str:
     return re.sub(r"[0-9.]+ [kMG]?B/s", "SPEED", text)
 
 
-def test_the_fleet_question(registry: Server, tmp_path: pathlib.Path) -> None:
-    assert len(registry.name) == len(NAME)
-    filled(registry, 30)
+def test_the_fleet_question(server: Server, tmp_path: pathlib.Path) -> None:
+    assert len(server.name) == len(NAME)
+    filled(server, 30)
     (tmp_path / "bin").mkdir()
     python = tmp_path / "bin" / "python"
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
@@ -96,7 +87,7 @@ def test_the_fleet_question(registry: Server, tmp_path: pathlib.Path) -> None:
             end += 1
         while end > index and not lines[end - 1]:
             end -= 1
-        printed = named(shown(line[len(INDENTATION) + 2 :].replace(NAME, registry.name), tmp_path), registry.name)
+        printed = named(shown(line[len(INDENTATION) + 2 :].replace(NAME, server.name), tmp_path), server.name)
         new = [INDENTATION + text if text else "" for text in printed.rstrip("\n").splitlines()]
         old = lines[index:end]
         written += old if comparable("\n".join(old)) == comparable("\n".join(new)) else new
