@@ -81,8 +81,7 @@ extension DiffReport {
       : count(.notCompared) > 0 || failures > 0
         ? ("?", .yellow, "not everything could be compared; nothing else was lost")
         : ("✓", .green, "nothing was lost")
-    let lines = wrapped(sentence, first: "  ", width: style.width).dropFirst(2).dropLast()
-    return style.paint(mark, color) + " " + style.paint(String(lines), .bold) + "\n"
+    return style.headline(mark, color, sentence)
   }
 
   private func notCompared(_ style: TextStyle) -> String {

@@ -156,9 +156,7 @@ extension ScanReport {
 
   /// The answer for one GPU, in one sentence: `✗ RTX 5090: no. PyTorch 2.1.2 has no code for it (sm_50 to sm_90)`.
   func line(_ device: RequestedDevice, _ answer: Answer, _ style: TextStyle) -> String {
-    let lines = wrapped(sentence(device, answer), first: answer.kind.mark + " ", width: style.width)
-    return style.paint(answer.kind.mark, answer.kind.color)
-      + style.paint(String(lines.dropFirst(answer.kind.mark.count).dropLast()), .bold) + "\n"
+    style.headline(answer.kind.mark, answer.kind.color, sentence(device, answer))
   }
 
   func sentence(_ device: RequestedDevice, _ answer: Answer) -> String {
@@ -333,11 +331,7 @@ extension ScanReport {
 
   /// What is said of requirements, a line each.
   private func text(of demands: [DemandLine], _ style: TextStyle) -> String {
-    demands.map { demand in
-      let lines = wrapped(demand.text, first: "  ", width: style.width).dropFirst(2).dropLast()
-      return style.paint(demand.mark, demand.isMet ? .green : .red) + " " + style.paint(String(lines), .bold)
-        + "\n"
-    }.joined()
+    demands.map { style.headline($0.mark, $0.isMet ? .green : .red, $0.text) }.joined()
   }
 
   /// Lines about what was ignored that are shown without details.

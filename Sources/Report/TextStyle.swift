@@ -28,6 +28,13 @@ public struct TextStyle: Hashable, Sendable {
     guard isColored, let color, !text.isEmpty else { return text }
     return "\u{1B}[\(color.rawValue)m\(text)\u{1B}[0m"
   }
+
+  /// A sentence that says what matters most, behind a mark of one column: `✓ A100: yes`.
+  func headline(_ mark: String, _ color: Color?, _ sentence: String) -> String {
+    // What is painted has no other width.
+    let lines = wrapped(sentence, first: "  ", width: width).dropFirst(2).dropLast()
+    return paint(mark, color) + " " + paint(String(lines), .bold) + "\n"
+  }
 }
 
 /// A number of bytes for people: three digits and a unit of powers of 1,000, `12.3 MB`.
