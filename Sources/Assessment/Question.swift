@@ -20,6 +20,8 @@ public struct Question: Sendable {
   public var requirements: Requirements
   /// What does not matter; of several rules for one thing the first counts.
   public var ignores: [IgnoreRule] = []
+  /// Whether it is asked what to do, too, which takes longer than all else.
+  public var asksForPlan = true
   /// What everything is judged by.
   public let tables: TableSet
   /// The drivers that the tables name, oldest first: their releases, and the branches of which they name none. Empty where

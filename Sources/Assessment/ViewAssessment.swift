@@ -14,7 +14,7 @@ public struct ViewAssessment: Sendable {
   public var ignored: [IgnoredFinding] = []
   /// One for each device of the question.
   public var answers: [Answer]
-  /// What to do about what does not run.
+  /// What to do about what does not run; empty where that was not asked.
   public var plan: Plan
   /// The oldest driver that satisfies everything on all devices; nil where nothing asks for a driver.
   public var demand: DriverDemand?
@@ -42,7 +42,7 @@ public struct ViewAssessment: Sendable {
       self.demand = demand
     }
     var planner = Planner(assessor, question)
-    plan = planner.make(all, answers)
+    plan = question.asksForPlan ? planner.make(all, answers) : Plan()
     for index in assessor.units.indices {
       let files = assessor.units[index].files.map { view.files[$0] }
       let targets = question.requirements.targets(of: files.flatMap(\.names))

@@ -45,7 +45,7 @@ struct Findings {
   let question: Question
 
   /// Whether findings advise: somebody asked about a GPU, and the plan has no step.
-  private var advises: Bool { question.namesDevices && part.plan.steps.isEmpty }
+  private var advises: Bool { question.asksForPlan && question.namesDevices && part.plan.steps.isEmpty }
 
   /// The findings, worst first, then in the order of the units.
   var all: [Finding] {

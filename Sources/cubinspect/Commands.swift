@@ -226,6 +226,11 @@ extension Flag {
     documentation: """
       Show everything: why each library runs or not, which kernels are missing, all evidence, and what was assumed.
       """, group: "Output")
+  static let noPlan = Flag(
+    "no-plan",
+    documentation: """
+      Leave out what to do about what does not run. Finding that out takes most of the time where files of facts are judged.
+      """, group: "What to judge for")
   static let factsFile = Flag(
     "output", short: "o", .value("FILE"), values: .files,
     documentation: "Write the facts into FILE, which appears whole or not at all.",
@@ -369,7 +374,8 @@ extension Command {
           """)
     ],
     flags: [
-      .gpu, .driver, .host, .imageConfig, .require, .requireExact, .requirePTX, .failOn, .followLinks,
+      .gpu, .driver, .host, .imageConfig, .require, .requireExact, .requirePTX, .failOn, .noPlan,
+      .followLinks,
       .platform, .blobs,
       .layers, .wheelPython, .limit, .data,
       .details, .scanOutput, .json, .sarifLocation, .bom, .jobs,
@@ -412,7 +418,7 @@ extension Command {
     ],
     flags: [
       .gpu.defaulting(to: "the GPUs of this machine, else one of each current generation"), .driver, .host,
-      .imageConfig, .require, .requireExact, .requirePTX, .failOn, .followLinks, .platform, .blobs,
+      .imageConfig, .require, .requireExact, .requirePTX, .failOn, .noPlan, .followLinks, .platform, .blobs,
       .wheelPython, .limit, .data,
       .details, .scanOutput, .json, .sarifLocation, .bom, .jobs,
     ],

@@ -64,6 +64,7 @@ struct ScanCommand {
     question = Question(
       devices: target.requested(by: tables), namesDevices: target.namesDevices, requirements: requirements,
       tables: tables)
+    question.asksForPlan = !arguments.has(.noPlan)
     question.ignores = try arguments.ignoreRules(tables)
     let level = arguments.value(of: .failOn).flatMap { FailLevel(rawValue: $0.text) }
     failLevel = level ?? (target.namesDevices ? .incompatible : .never)

@@ -45,6 +45,23 @@ struct OneAnswerTests {
     "yes": "✓", "partly": "◐", "no": "✗", "unknown": "?", "nothing": "–",
   ]
 
+  /// Who does not ask for a plan gets the same but for that.
+  @Test(arguments: ["", "--driver 450.80.02"]) func withoutPlan(driver: String) throws {
+    let question = "site fine " + driver + Self.gpus.map { " --gpu '\($0)'" }.joined()
+    let whole = try Program.shell("\"$0\" scan \(question) -o json", in: tree.path)
+    let short = try Program.shell("\"$0\" scan --no-plan \(question) -o json", in: tree.path)
+    #expect(short.status == whole.status)
+    var expected = try whole.document()
+    let views = try #require(expected["views"]?.elements)
+    #expect(views.contains { $0["plan"] != nil })
+    expected["views"] = .array(views.map { $0.without("plan") })
+    #expect(try short.document() == expected)
+    let text = try Program.shell("\"$0\" scan \(question)", in: tree.path).text
+    #expect(text.contains("What to do"))
+    #expect(
+      !(try Program.shell("\"$0\" scan --no-plan \(question)", in: tree.path).text.contains("What to do")))
+  }
+
   @Test(
     arguments: ["site", "fine", "processor", "nothing", "site fine", "fine processor nothing"],
     [

@@ -74,11 +74,11 @@ class Program:
         return self._facts(["--", os.path.abspath(path)])
 
     def scan(self, facts: Sequence[str], gpus: Sequence[str], driver: Optional[str]) -> dict[str, Any]:
-        """The report on files of facts: one view for each of theirs, in their order.
+        """The report on files of facts, without plans: one view for each of theirs, in their order.
 
         :raises ProgramFailure: there is no report.
         """
-        arguments = ["scan", "--output=json", "--fail-on=never", "--color=never", *(f"--gpu={gpu}" for gpu in gpus)]
+        arguments = ["scan", "--output=json", "--no-plan", "--fail-on=never", "--color=never", *(f"--gpu={gpu}" for gpu in gpus)]
         if driver is not None:
             arguments.append(f"--driver={driver}")
         done = self._run([*arguments, *self._data, "--", *facts])

@@ -194,25 +194,41 @@ extension Assessor {
 
   /// The failed checks of the driver against the code that counts of all packages, with other devices than were asked about.
   func driverFailures(on devices: [Device]) -> [Check] {
-    packages.flatMap { package in
-      let rule = rule(for: package)
-      return devices.indices.flatMap { index -> [Check] in
-        var part = package
-        let device = effective(devices[index])
-        var counting = package.plain[index].counting
-        if rule.isCUDAOpen {
-          // Another driver may load the file for another CUDA.
-          let own = package.units.map { units[$0] }
-          let plain = own.map { $0.plain[index] }
-          let driven = own.map { $0.code.verdict(on: device, kernels: $0.kernels) }
-          counting =
-            rule.judge(plain, plain: plain, driven: driven, ignoring: package.ignored(on: index).keys)
-            .counting
-        }
-        part.units = counting.map { package.units[$0] }.filter { units[$0].code.dependsOnDriver(by: tables) }
-        let verdicts = part.units.map { units[$0].code.verdict(on: device, kernels: units[$0].kernels) }
-        return driverFailures(part, verdicts, index)
+    packages.flatMap { driverFailures(of: $0, on: devices) }
+  }
+
+  /// Whether ``driverFailures(on:)`` has any.
+  ///
+  /// - Parameter first: the position of the package to look at first. It becomes that of one that fails, which is likely to fail
+  ///   with the next driver as well.
+  func failsWithDriver(on devices: [Device], lookingFirstAt first: inout Int) -> Bool {
+    for index in [first] + packages.indices where packages.indices.contains(index) {
+      guard driverFailures(of: packages[index], on: devices).isEmpty else {
+        first = index
+        return true
       }
+    }
+    return false
+  }
+
+  private func driverFailures(of package: AssessedPackage, on devices: [Device]) -> [Check] {
+    let rule = rule(for: package)
+    return devices.indices.flatMap { index -> [Check] in
+      var part = package
+      let device = effective(devices[index])
+      var counting = package.plain[index].counting
+      if rule.isCUDAOpen {
+        // Another driver may load the file for another CUDA.
+        let own = package.units.map { units[$0] }
+        let plain = own.map { $0.plain[index] }
+        let driven = own.map { $0.code.verdict(on: device, kernels: $0.kernels) }
+        counting =
+          rule.judge(plain, plain: plain, driven: driven, ignoring: package.ignored(on: index).keys)
+          .counting
+      }
+      part.units = counting.map { package.units[$0] }.filter { units[$0].code.dependsOnDriver(by: tables) }
+      let verdicts = part.units.map { units[$0].code.verdict(on: device, kernels: units[$0].kernels) }
+      return driverFailures(part, verdicts, index)
     }
   }
 

@@ -25,6 +25,7 @@ extension Assessor {
     /// What the last driver fails by itself. The code is judged only where it counts.
     var failed: [Check] = []
     var isFirst = true
+    var failing = 0
     func demand(_ driver: DriverVersion?) -> DriverDemand {
       let demands = isFirst ? [] : failed + assessor.driverFailures(on: assessor.devices)
       return DriverDemand(driver: driver, demands: demands, reasons: distinct(demands.map(reason)))
@@ -38,7 +39,9 @@ extension Assessor {
         next.driverChecks().filter { check in
           check.status == .fail && check.id.dependsOnDriver || check.status == .warn && check.id == .driverGPU
         }.filter { next.ignoreRule(for: $0) == nil } + next.compilationsThatDriversFail()
-      if fails.isEmpty, next.driverFailures(on: next.devices).isEmpty { return demand(driver) }
+      if fails.isEmpty, !next.failsWithDriver(on: next.devices, lookingFirstAt: &failing) {
+        return demand(driver)
+      }
       (assessor, failed, isFirst) = (next, fails, false)
     }
     return demand(nil)
