@@ -56,13 +56,13 @@ struct HelpTests {
   @Test func everyOptionIsDocumented() throws {
     let own = [
       "scan": [
-        "gpu", "driver", "host", "image-config", "require", "require-exact", "require-ptx", "fail-on", "no-plan",
-        "follow-links", "platform", "blobs", "layers", "python", "limit",
+        "gpu", "driver", "host", "image-config", "require", "require-exact", "require-ptx", "fail-on",
+        "no-plan", "follow-links", "platform", "blobs", "layers", "python", "limit",
         "data", "details", "output", "sarif-location", "bom", "jobs",
       ],
       "check": [
-        "gpu", "driver", "host", "image-config", "require", "require-exact", "require-ptx", "fail-on", "no-plan",
-        "follow-links", "platform", "blobs", "python", "limit",
+        "gpu", "driver", "host", "image-config", "require", "require-exact", "require-ptx", "fail-on",
+        "no-plan", "follow-links", "platform", "blobs", "python", "limit",
         "data", "details", "output", "sarif-location", "bom", "jobs",
       ],
       "facts": [
