@@ -36,14 +36,15 @@ extension DecompressedBytes {
   ///   - name: the name of that limit, for the problem that it was passed.
   ///   - memory: bytes that a decompressor may take, where the stream says how many.
   ///   - budget: bytes that may be decompressed by all that share it.
+  ///   - notesSource: whether it is noted where bytes come from, for ``sourceSize(of:)``.
   /// - Throws: a ``Problem/Code/limitExceeded`` problem when `size` is past `limit`.
   public convenience init(
     _ source: any ByteSource, _ compression: Compression, size: UInt64? = nil, checksum: UInt32? = nil,
     limit: UInt64, named name: ArchiveLimits.Name? = nil, memory: UInt64 = streamMemory,
-    budget: Budget? = nil
+    budget: Budget? = nil, notesSource: Bool = false
   ) throws(Problem) {
     try self.init(
       source, by: compression.method, size: size, checksum: checksum, limit: limit,
-      limitText: name?.atMost(limit), memory: memory, budget: budget)
+      limitText: name?.atMost(limit), memory: memory, budget: budget, notesSource: notesSource)
   }
 }

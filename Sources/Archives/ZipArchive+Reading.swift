@@ -333,7 +333,7 @@ extension ZipArchive {
     guard let compression else { return stored }
     return try DecompressedBytes(
       stored, compression, size: member.size, checksum: member.checksum, limit: limits.memberSize,
-      named: .memberSize, memory: DecompressedBytes.memberMemory, budget: decompression)
+      named: .memberSize, memory: DecompressedBytes.memberMemory, budget: decompression, notesSource: true)
   }
 
   /// Reads what was not yet read of a member, and compares its checksum; who opens a large one again need not start again.

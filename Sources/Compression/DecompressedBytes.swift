@@ -81,15 +81,18 @@ public final class DecompressedBytes: ByteSource {
   ///   - memory: bytes that a decompressor may take, where the stream says how many.
   ///   - budget: bytes that may be decompressed by all that share it, those that are decompressed twice counted twice, and those of
   ///     slow formats as often as they are slower.
+  ///   - notesSource: whether it is noted where bytes come from, for ``sourceSize(of:)``; costs time.
   /// - Throws: a ``Problem/Code/limitExceeded`` problem when `size` is past `limit`.
   public init(
     _ source: any ByteSource, by method: Method, size: UInt64? = nil, checksum: UInt32? = nil,
-    limit: UInt64, limitText: String? = nil, memory: UInt64 = streamMemory, budget: Budget? = nil
+    limit: UInt64, limitText: String? = nil, memory: UInt64 = streamMemory, budget: Budget? = nil,
+    notesSource: Bool = false
   ) throws(Problem) {
-    let state = State(
+    var state = State(
       source: source, method: method, claimed: size, checksum: checksum, limit: limit,
       limitText: limitText ?? "at most \(limit) bytes", memory: memory, budget: budget)
     if let size, size > limit { throw state.limitExceeded(observed: "\(size)") }
+    if notesSource { state.noteSource() }
     self.state = Mutex(state)
   }
 
@@ -116,7 +119,7 @@ public final class DecompressedBytes: ByteSource {
   public var bytesDecompressed: UInt64 { state.withLock { $0.decompressed } }
 
   /// About how many bytes of the source the bytes at `range` were decompressed from; nil where they were not reached yet, or
-  /// nobody has said how many come out.
+  /// that is not noted.
   public func sourceSize(of range: Range<UInt64>) -> UInt64? {
     state.withLock { state in
       guard let start = state.marks?.place(of: range.lowerBound),
@@ -193,7 +196,7 @@ private struct State: @unchecked Sendable {
   private var oldest = 0
   /// A block that is no longer kept, for the next one.
   private var spare: [UInt8]?
-  /// Where the bytes come from that were read first; nil where no size was claimed.
+  /// Where the bytes come from that were read first; nil where that is not noted.
   var marks: SourceMarks?
   /// Why the blocks from an index on cannot be read.
   private var failure: (index: UInt64, problem: Problem)?
@@ -211,6 +214,10 @@ private struct State: @unchecked Sendable {
     self.limitText = limitText
     self.budget = budget
     keptBlocks = DecompressedBytes.keptBlocks(method, size: claimed)
+  }
+
+  /// Has ``marks`` set from now on, where a size was claimed.
+  mutating func noteSource() {
     // The parts of small files are small. Marks cost time, because ISA-L stops for each and copies 32 KiB: of large files they
     // are set where it stops anyway.
     marks = claimed.map { SourceMarks(every: $0 <= 16 << 20 ? 2 << 10 : $0 <= 64 << 20 ? 32 << 10 : .max) }

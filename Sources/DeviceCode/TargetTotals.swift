@@ -61,34 +61,53 @@ public struct TargetTotals: Hashable, Sendable {
 
 extension Inventory {
   /// What there is for each target.
-  public var targetTotals: [ImageTarget: TargetTotals] { targetTotals { _ in nil } }
-
-  /// What there is for each target.
-  ///
-  /// - Parameter zippedSize: how many bytes of a zip archive the bytes of the file at a range take; nil if it is in none.
-  public func targetTotals(zippedSize: (Range<UInt64>) -> UInt64?) -> [ImageTarget: TargetTotals] {
+  public var targetTotals: [ImageTarget: TargetTotals] {
     var totals: [ImageTarget: TargetTotals] = [:]
     var lastModules: [ImageTarget: Int] = [:]
-    var streams: Set<UInt64> = []
-    for image in images {
+    for (image, ownsBytes) in zip(images, imagesOwnBytes) {
       let target = ImageTarget(image)
-      let isShared = image.memberOffset != nil && image.compression != .none
       let isNewModule = lastModules.updateValue(image.module, forKey: target) != image.module
       var total = totals[target] ?? TargetTotals()
       if isNewModule { total.modules += 1 }
       total.images += 1
-      if !isShared || streams.insert(image.offset).inserted {
-        total.storedSize &+= image.storedSize
-        let (end, overflow) = image.offset.addingReportingOverflow(image.storedSize)
-        // In a compressed section, offsets do not count in the file.
-        if !overflow, modules[image.module].container == nil, let size = zippedSize(image.offset..<end) {
-          total.zippedSize = (total.zippedSize ?? 0) &+ size
-        }
-      }
+      if ownsBytes { total.storedSize &+= image.storedSize }
       total.size &+= image.size
       if let version = image.ptxISA { total.ptxISAs.insert(version) }
       totals[target] = total
     }
     return totals
+  }
+
+  /// ``targetTotals`` of a file in a zip archive.
+  ///
+  /// - Parameter zippedSize: how many bytes of the archive the bytes of the file at a range take; nil where that is not known.
+  public func targetTotals(zippedSize: (Range<UInt64>) -> UInt64?) -> [ImageTarget: TargetTotals] {
+    var totals = targetTotals
+    for (target, ranges) in storedRanges {
+      let sizes = ranges.compactMap(zippedSize)
+      if !sizes.isEmpty { totals[target]?.zippedSize = sizes.reduce(0, &+) }
+    }
+    return totals
+  }
+
+  /// Where in the file the stored bytes of the images for each target lie. Images in compressed sections are left out, because
+  /// their offsets do not count in the file.
+  public var storedRanges: [ImageTarget: [Range<UInt64>]] {
+    var ranges: [ImageTarget: [Range<UInt64>]] = [:]
+    for (image, ownsBytes) in zip(images, imagesOwnBytes)
+    where ownsBytes && modules[image.module].container == nil {
+      let (end, overflow) = image.offset.addingReportingOverflow(image.storedSize)
+      if !overflow { ranges[ImageTarget(image), default: []].append(image.offset..<end) }
+    }
+    return ranges
+  }
+
+  /// For each image, whether its stored bytes are its own: of those that share a stream they are the first one's.
+  private var imagesOwnBytes: [Bool] {
+    var streams: Set<UInt64> = []
+    return images.map { image in
+      let isShared = image.memberOffset != nil && image.compression != .none
+      return !isShared || streams.insert(image.offset).inserted
+    }
   }
 }

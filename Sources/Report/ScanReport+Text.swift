@@ -257,9 +257,8 @@ extension ScanReport {
 
   /// What the code for each target takes of a wheel or another zip archive; nothing for other views.
   private func sizes(_ part: ViewAssessment, _ style: TextStyle) -> String {
-    let totals = part.view.files.reduce(into: [:]) { $0.merge($1.targets) { $0 + $1 } }
-      .sorted { $0.key < $1.key }
-    guard totals.contains(where: { $0.value.zippedSize != nil }) else { return "" }
+    let totals = part.targets(of: part.view.files)
+    guard totals.contains(where: { $0.totals.zippedSize != nil }) else { return "" }
     var table: [UInt8] = []
     TextTable([
       .left("target"), .right("images"), .right("in the libraries"),

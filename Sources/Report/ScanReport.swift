@@ -73,7 +73,12 @@ public struct ScanReport: Sendable {
 extension ViewAssessment {
   /// What the files of a unit hold for each target, machine code first.
   func targets(of unit: AssessedUnit) -> [(target: ImageTarget, totals: TargetTotals)] {
-    let totals = unit.files.reduce(into: [:]) { $0.merge(view.files[$1].targets) { $0 + $1 } }
+    targets(of: unit.files.map { view.files[$0] })
+  }
+
+  /// What files hold for each target, machine code first.
+  func targets(of files: [CodeFile]) -> [(target: ImageTarget, totals: TargetTotals)] {
+    let totals = files.reduce(into: [:]) { $0.merge($1.targets) { $0 + $1 } }
     return totals.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
   }
 

@@ -1,6 +1,7 @@
 import Archives
 import Bytes
 import Compression
+import DeviceCode
 import Stack
 
 /// The files of an archive.
@@ -156,19 +157,18 @@ struct ArchiveFiles: Sendable {
     try archive.verify(archive.members[files[index].member], contents: contents)
   }
 
-  /// Whether every file is compressed by itself.
-  var isZip: Bool {
-    if case .zip = storage { true } else { false }
-  }
-
-  /// About how many bytes of a zip archive those of a file at `range` take; nil in other archives, whose files are not compressed
-  /// each by itself.
+  /// What a file has for each target, with about how many bytes of the archive that takes; nil in archives whose files are not
+  /// compressed each by itself.
   ///
   /// - Parameter contents: what ``open(_:)`` gave, read to its end.
-  func zippedSize(of range: Range<UInt64>, contents: any ByteSource) -> UInt64? {
-    guard isZip else { return nil }
-    guard let stream = contents as? DecompressedBytes else { return range.upperBound - range.lowerBound }
-    return stream.sourceSize(of: range)
+  func zippedTargets(
+    of inventory: Inventory, contents: any ByteSource
+  ) -> [ImageTarget: TargetTotals]? {
+    guard case .zip = storage else { return nil }
+    let stream = contents as? DecompressedBytes
+    return inventory.targetTotals { range in
+      stream.map { $0.sourceSize(of: range) } ?? (range.upperBound - range.lowerBound)
+    }
   }
 
   /// Whether a file is known by what was written down of its layer.

@@ -48,7 +48,7 @@ final class Walk: Sendable {
     var files: [Identity: File] = [:]
     var surroundings = Surroundings()
     /// Symbolic links that lead to folders outside, and where those are on the host.
-    var linkedFolders: [(location: Path, link: FilePlace)] = []
+    var foldersBehindLinks: [(location: Path, link: FilePlace)] = []
     /// Members of archives that are worth reading, and their sizes as stored.
     var members: [(size: UInt64, place: FilePlace)] = []
     /// What is kept of the contents of files that facts are made of, if that was asked for.
@@ -106,8 +106,8 @@ final class Walk: Sendable {
   /// - Returns: whether there are any.
   private func followLinks() -> Bool {
     let found = state.withLock { state in
-      defer { state.linkedFolders = [] }
-      return state.linkedFolders.sorted { ($0.location, $0.link) < ($1.location, $1.link) }
+      defer { state.foldersBehindLinks = [] }
+      return state.foldersBehindLinks.sorted { ($0.location, $0.link) < ($1.location, $1.link) }
     }
     var links: [(place: FilePlace, target: Path)] = []
     for (location, link) in found {
@@ -135,7 +135,7 @@ final class Walk: Sendable {
     var bytesRead = 0
     var problems: [PlacedProblem] = []
     var surroundings = Surroundings()
-    var linkedFolders: [(location: Path, link: FilePlace)] = []
+    var foldersBehindLinks: [(location: Path, link: FilePlace)] = []
     var kept: [FilePlace: KeptContents] = [:]
   }
 
@@ -147,7 +147,7 @@ final class Walk: Sendable {
       $0.problems += seen.problems
       $0.surroundings.files += seen.surroundings.files
       $0.surroundings.links += seen.surroundings.links
-      $0.linkedFolders += seen.linkedFolders
+      $0.foldersBehindLinks += seen.foldersBehindLinks
       $0.kept.merge(seen.kept) { first, _ in first }
     }
   }
@@ -176,7 +176,7 @@ final class Walk: Sendable {
           guard let contents = directory.contents(ofLink: entry.name) else { continue }
           switch root.followed?.follow(entryPlace.path, saying: contents) ?? .link(contents) {
           case .link(let target): seen.surroundings.links.append((entryPlace, target))
-          case .folder(let location): seen.linkedFolders.append((location, entryPlace))
+          case .folder(let location): seen.foldersBehindLinks.append((location, entryPlace))
           case .file:
             see(entryPlace, &prefix, &seen) { (prefix) throws(Problem) in
               guard let (folder, path) = root.place(of: entryPlace.path) else { return 0 }
@@ -366,9 +366,7 @@ final class Walk: Sendable {
       let ends =
         file.inventory.modules.isEmpty ? nil : start.flatMap { try? checksumOfEnds(source, start: $0) }
       var found = Contents(file: file, unit: unit, host: host, ends: ends, buildID: buildID)
-      if let archive = member?.archive, archive.isZip {
-        found.zippedTargets = file.inventory.targetTotals { archive.zippedSize(of: $0, contents: contents) }
-      }
+      found.zippedTargets = member?.archive.zippedTargets(of: file.inventory, contents: contents)
       progress?.add(bytes: source.bytesRead, libraries: file.inventory.modules.isEmpty ? 0 : 1)
       state.withLock {
         $0.files[identity]?.contents = found

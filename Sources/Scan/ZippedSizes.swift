@@ -14,18 +14,10 @@ extension Inventory {
   /// All are compressed, or of more than 2 MiB pieces that are spread evenly. A target whose images could not be read, or lie in
   /// a section that is compressed already, is left out.
   public func zippedSizes(in source: any ByteSource) -> [ImageTarget: UInt64] {
-    var ranges: [ImageTarget: [Range<UInt64>]] = [:]
-    var left: Set<ImageTarget> = []
-    var streams: Set<UInt64> = []
-    for image in images {
-      let target = ImageTarget(image)
-      if modules[image.module].container != nil { left.insert(target) }
-      let isShared = image.memberOffset != nil && image.compression != .none
-      if isShared, !streams.insert(image.offset).inserted { continue }
-      let (end, overflow) = image.offset.addingReportingOverflow(image.storedSize)
-      if overflow { left.insert(target) } else { ranges[target, default: []].append(image.offset..<end) }
+    let compressed = Set(images.lazy.filter { modules[$0.module].container != nil }.map { ImageTarget($0) })
+    let wanted = storedRanges.filter { !compressed.contains($0.key) }.map {
+      (target: $0.key, ranges: $0.value)
     }
-    let wanted = ranges.filter { !left.contains($0.key) }.map { (target: $0.key, ranges: $0.value) }
     let sizes = Mutex<[ImageTarget: UInt64]>([:])
     inParallel(wanted.count) { index in
       let (target, ranges) = wanted[index]

@@ -171,9 +171,5 @@ struct PythonEnvironment {
   }
 
   /// The file that a name leads to, without symbolic links on the way.
-  private static func realPath(_ path: String) -> String? {
-    guard let found = unsafe realpath(path, nil) else { return nil }
-    defer { unsafe free(found) }
-    return unsafe String(cString: found)
-  }
+  private static func realPath(_ path: String) -> String? { Path(path).resolved?.text }
 }

@@ -67,8 +67,7 @@ struct HelpTests {
       ],
       "facts": [
         "compact", "layer", "image-config", "follow-links", "platform", "blobs", "layers", "python", "limit",
-        "data",
-        "output", "jobs",
+        "data", "output", "jobs",
       ],
       "which": ["gpu", "driver", "host", "python", "cuda", "machine", "data", "output"],
       "list": ["verify", "output", "jobs"],

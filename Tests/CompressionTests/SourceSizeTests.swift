@@ -18,7 +18,7 @@ struct SourceSizeTests {
   private func open(_ packed: [UInt8], _ method: DecompressedBytes.Method, size: UInt64?) throws
     -> DecompressedBytes
   {
-    try DecompressedBytes(MemoryBytes(packed), by: method, size: size, limit: 1 << 30)
+    try DecompressedBytes(MemoryBytes(packed), by: method, size: size, limit: 1 << 30, notesSource: true)
   }
 
   @Test func partsOfAStream() throws {

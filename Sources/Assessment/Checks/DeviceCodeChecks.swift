@@ -202,7 +202,8 @@ extension Assessor {
   /// - Parameter first: the position of the package to look at first. It becomes that of one that fails, which is likely to fail
   ///   with the next driver as well.
   func failsWithDriver(on devices: [Device], lookingFirstAt first: inout Int) -> Bool {
-    for index in [first] + packages.indices where packages.indices.contains(index) {
+    let others = packages.indices.filter { $0 != first }
+    for index in packages.indices.contains(first) ? [first] + others : others {
       guard driverFailures(of: packages[index], on: devices).isEmpty else {
         first = index
         return true
