@@ -34,7 +34,7 @@ help: ## List the tasks
 	echo
 	sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 	echo
-	echo "Downloads are kept in $${CUBINSPECT_CACHE:-$$HOME/.cache/cubinspect}; set CUBINSPECT_CACHE to move them."
+	echo "Downloads are kept in $${CUBINSPECT_DOWNLOADS:-$$HOME/.cache/cubinspect}; set CUBINSPECT_DOWNLOADS to move them."
 
 demo: build ## Build, fetch a small CUDA wheel from PyPI, and judge it for an A100 and a V100
 	@$(scripts)/setup downloads

@@ -14,7 +14,7 @@ export LC_ALL=C TZ=UTC SOURCE_DATE_EPOCH=1
 fixtures=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
 group=$(basename "$here")
-cache="${CUBINSPECT_CACHE:-$HOME/.cache/cubinspect}"
+cache="${CUBINSPECT_DOWNLOADS:-$HOME/.cache/cubinspect}"
 [ -x "$cache/cuda-13.5/bin/nvcc" ] || { echo "run Fixtures/fetch-cuda-tools first" >&2; exit 1; }
 # By way of a link with a fixed name: device-linked objects hold the path of the tools.
 tools13=/tmp/cubinspect-fixtures/cuda-13.5

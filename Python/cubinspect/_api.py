@@ -87,6 +87,7 @@ def scan(
     python: Optional[str] = None,
     limits: Optional[Mapping[str, Union[int, str]]] = None,
     jobs: Optional[int] = None,
+    cache: Optional[StrPath] = None,
     allow_incomplete: bool = False,
     timeout: Optional[float] = None,
 ) -> Report:
@@ -105,6 +106,7 @@ def scan(
     :param follow_links: folders that symbolic links out of directories are followed into.
     :param blobs: a folder with the blobs that OCI layouts share.
     :param python: the version of Python for which ``pypi:`` fetches a wheel.
+    :param cache: a folder in which what was found is kept, so that looking again at what has not changed takes no time.
     :param allow_incomplete: return the report also where something could not be read; :attr:`View.problems` tells what.
     :param timeout: seconds after which the program is ended.
     :raises UsageError: a value cannot be used.
@@ -113,7 +115,7 @@ def scan(
     :raises subprocess.TimeoutExpired: it took longer than ``timeout``.
     """
     arguments = ["scan", *_judging(gpus, driver, host, require)]
-    arguments += _reading(image_config, data, follow_links, platform, blobs, python, limits, jobs)
+    arguments += _reading(image_config, data, follow_links, platform, blobs, python, limits, jobs, cache)
     return _report(arguments, paths, allow_incomplete, timeout)
 
 
@@ -132,6 +134,7 @@ def check(
     python: Optional[str] = None,
     limits: Optional[Mapping[str, Union[int, str]]] = None,
     jobs: Optional[int] = None,
+    cache: Optional[StrPath] = None,
     allow_incomplete: bool = False,
     timeout: Optional[float] = None,
 ) -> Report:
@@ -146,7 +149,7 @@ def check(
     :raises UsageError: there is no environment, or a value cannot be used.
     """
     arguments = ["check", *_judging(gpus, driver, host, require)]
-    arguments += _reading(image_config, data, follow_links, platform, blobs, python, limits, jobs)
+    arguments += _reading(image_config, data, follow_links, platform, blobs, python, limits, jobs, cache)
     return _report(arguments, paths, allow_incomplete, timeout)
 
 
@@ -161,11 +164,12 @@ def facts(
     python: Optional[str] = None,
     limits: Optional[Mapping[str, Union[int, str]]] = None,
     jobs: Optional[int] = None,
+    cache: Optional[StrPath] = None,
     allow_incomplete: bool = False,
     timeout: Optional[float] = None,
 ) -> Facts:
     """Reads once what :func:`judge` judges often. The arguments and the errors are those of :func:`scan`."""
-    arguments = ["facts", *_reading(image_config, data, follow_links, platform, blobs, python, limits, jobs)]
+    arguments = ["facts", *_reading(image_config, data, follow_links, platform, blobs, python, limits, jobs, cache)]
     with tempfile.TemporaryDirectory(prefix="cubinspect-") as folder:
         # A file, so that the exit status alone tells whether there is a document.
         path = os.path.join(folder, "facts.json")
@@ -269,6 +273,7 @@ def _reading(
     python: Optional[str],
     limits: Optional[Mapping[str, Union[int, str]]],
     jobs: Optional[int],
+    cache: Optional[StrPath],
 ) -> list[str]:
     """The arguments about how paths are read."""
     arguments = [f"--image-config={path}" for path in _several(image_config)]
@@ -283,6 +288,8 @@ def _reading(
         arguments.append(f"--python={python}")
     if jobs is not None:
         arguments.append(f"--jobs={jobs}")
+    if cache is not None:
+        arguments.append(f"--cache={os.fspath(cache)}")
     return arguments
 
 

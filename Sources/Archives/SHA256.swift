@@ -14,6 +14,9 @@ public struct SHA256: Sendable {
     unsafe nettle_sha256_update(&context, bytes.count, start.assumingMemoryBound(to: UInt8.self))
   }
 
+  /// Adds `bytes`.
+  public mutating func add(_ bytes: [UInt8]) { unsafe bytes.withUnsafeBytes { unsafe add($0) } }
+
   /// The 32 bytes of the digest of what was added so far.
   public var value: [UInt8] {
     var copy = context

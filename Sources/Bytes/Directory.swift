@@ -75,7 +75,7 @@ import Glibc
     Path(bytes: name).linkContents(in: descriptor)
   }
 
-  private func status(of name: [UInt8]) -> stat? {
+  func status(of name: [UInt8]) -> stat? {
     var status = stat()
     let result = unsafe Path(bytes: name).withCString {
       unsafe fstatat(descriptor, $0, &status, AT_SYMLINK_NOFOLLOW)

@@ -290,6 +290,18 @@ extension Flag {
     "jobs", .value("N"), documentation: "Use at most N threads. The result is the same for every N.",
     defaultValue: "the number of processors", group: "Running")
 
+  static let cache = Flag(
+    "cache", .value("DIR"), values: .directories,
+    documentation: """
+      Keep what was found in DIR, which is made if it is missing, and take it from there when everything under PATH is as it was: \
+      names, sizes and times are compared, and no file is opened. The first time takes longer, because facts for every GPU \
+      and driver are found. Standard input and what is fetched are not kept. The command cache shows and clears DIR.
+      """,
+    defaultValue: "nothing is kept", group: "Running", settings: .variable)
+  static let unused = Flag(
+    "unused", .value("DAYS"), documentation: "With prune: remove facts that were not used for so many days.",
+    defaultValue: "30", group: "What to remove")
+
   static let verify = Flag(
     "verify",
     documentation: """
@@ -378,7 +390,7 @@ extension Command {
       .followLinks,
       .platform, .blobs,
       .layers, .wheelPython, .limit, .data,
-      .details, .scanOutput, .json, .sarifLocation, .bom, .jobs,
+      .details, .scanOutput, .json, .sarifLocation, .bom, .jobs, .cache,
     ],
     examples: [
       Example("Does this environment run on an A100?", "cubinspect scan site-packages --gpu A100"),
@@ -420,7 +432,7 @@ extension Command {
       .gpu.defaulting(to: "the GPUs of this machine, else one of each current generation"), .driver, .host,
       .imageConfig, .require, .requireExact, .requirePTX, .failOn, .noPlan, .followLinks, .platform, .blobs,
       .wheelPython, .limit, .data,
-      .details, .scanOutput, .json, .sarifLocation, .bom, .jobs,
+      .details, .scanOutput, .json, .sarifLocation, .bom, .jobs, .cache,
     ],
     examples: [
       Example("Does what is here run here?", "cubinspect check"),
@@ -447,7 +459,7 @@ extension Command {
     flags: [
       .compact, .layer, .imageConfig, .followLinks, .platform, .blobs, .layers, .wheelPython, .limit, .data,
       .factsFile,
-      .jobs,
+      .jobs, .cache,
     ],
     examples: [
       Example(
@@ -683,7 +695,7 @@ extension Command {
       .gpu.defaulting(to: nil), .driver, .host, .imageConfig, .package, .followLinks, .platform, .blobs,
       .wheelPython,
       .limit, .data, .details,
-      .jobs,
+      .jobs, .cache,
     ],
     examples: [
       Example("Why does it run there, or not?", "cubinspect explain libfoo.so --gpu A100 --driver 535"),
@@ -694,6 +706,28 @@ extension Command {
       Example(
         "What does this message mean?", "cubinspect explain 'no kernel image is available'"),
       Example("What is in this log?", "cubinspect explain - < job.log"),
+    ])
+
+  static let cache = Command(
+    "cache", summary: "Show, prune or clear what --cache keeps.",
+    discussion: """
+      With --cache DIR the commands scan, check, facts and explain keep what they find, one file in DIR for each scan: who looks \
+      again at what has not changed gets the answer at once, for any GPU and driver. What has changed is read again, and \
+      kept as another file; prune removes what is no longer used. Nothing else in DIR is touched. Who can write to DIR can \
+      change answers.
+      """,
+    positionals: [
+      Positional(
+        "ACTION", .optional, values: .choices(["show", "prune", "clear"]),
+        documentation: "show, prune or clear. Without it: show.")
+    ],
+    flags: [.cache.defaulting(to: nil), .unused],
+    examples: [
+      Example("Keep what is found:", "cubinspect scan site-packages --gpu A100 --cache ~/.cache/facts"),
+      Example("How much is it?", "cubinspect cache --cache ~/.cache/facts"),
+      Example(
+        "Remove what was not used for a week:",
+        "cubinspect cache prune --unused 7 --cache ~/.cache/facts"),
     ])
 
   static let config = Command(
@@ -809,7 +843,7 @@ extension Command {
         ]),
     ],
     subcommands: [
-      check, scan, which, list, kernels, extract, diff, facts, gpus, tables, explain, config, help,
+      check, scan, which, list, kernels, extract, diff, facts, gpus, tables, explain, config, cache, help,
       completions, licenses, man,
     ], defaultSubcommand: check.name)
 }

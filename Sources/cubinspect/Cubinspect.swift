@@ -54,6 +54,7 @@ enum Cubinspect {
       case "tables": return try TablesCommand(parsed).run()
       case "which": return try WhichCommand(parsed).run()
       case "config": return try ConfigCommand(parsed).run()
+      case "cache": return try CacheCommand(parsed).run()
       case "help": return help(for: parsed.positionals.map(\.text))
       case "licenses":
         return Terminal.write(String(decoding: PackageResources.licenses_txt, as: UTF8.self))

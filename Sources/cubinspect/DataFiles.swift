@@ -47,9 +47,12 @@ extension ParsedArguments {
   func tool(_ tables: TableSet) -> Tool {
     var tool = Cubinspect.tool
     tool.tables = tables.date
-    tool.dataFiles = dataFiles.map(\.path)
+    tool.dataFiles = tablePaths
     return tool
   }
+
+  /// The files with tables or rows, besides those that are installed.
+  var tablePaths: [Path] { dataFiles.map(\.path) }
 
   /// Those of the environment, and then those of the command line.
   private var dataFiles: [DataFile] {

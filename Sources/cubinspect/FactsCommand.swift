@@ -10,6 +10,7 @@ struct FactsCommand {
   private let fetched: Fetched
   private let images: [ImageConfiguration]
   private let scanner: Scanner
+  private let cache: FactsCache?
   private let isQuiet: Bool
   private let output: Output
   private let tables: TableSet
@@ -33,6 +34,7 @@ struct FactsCommand {
     scanner = try arguments.scanner
     isQuiet = arguments.isQuiet
     tables = try arguments.tables
+    cache = FactsCache(arguments, scanner, tables)
     fetched = try Fetched(inputs, arguments)
   }
 
@@ -43,6 +45,7 @@ struct FactsCommand {
     var facts = ProgressLine.during(isQuiet: isQuiet) { progress in
       var scanner = scanner
       scanner.progress = progress
+      if let cache, images.isEmpty { return cache.facts(of: fetched.inputs, scanner) }
       return scanner.scan(fetched.inputs).facts(
         for: .everything, by: tables, images: images, jobs: scanner.jobs, progress: progress)
     }

@@ -184,7 +184,7 @@ extension ParsedArguments {
 
   /// Whether the command writes files, and not only to standard output.
   var writesFiles: Bool {
-    has(.into) || commandPath.last == "facts"
+    has(.into) || has(.cache) || commandPath.last == "facts"
       || values(of: .output).contains { $0.bytes.contains(UInt8(ascii: "=")) }
   }
 

@@ -96,6 +96,11 @@ final class OutputDirectory: Sendable {
     }
   }
 
+  /// Removes the file `name`; returns the number of the error, 0 for none.
+  func remove(_ name: Path) -> CInt {
+    unsafe name.withCString { unsafe unlinkat(descriptor, $0, 0) } == 0 ? 0 : errno
+  }
+
   private func place(_ temporary: String, at name: Path, replaces: Bool) -> CInt {
     if !replaces {
       let linked = unsafe name.withCString { unsafe linkat(descriptor, temporary, descriptor, $0, 0) }

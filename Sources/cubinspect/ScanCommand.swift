@@ -15,6 +15,7 @@ struct ScanCommand {
   private let images: [ImageConfiguration]
   private let failLevel: FailLevel
   private let scanner: Scanner
+  private let cache: FactsCache?
   private let isQuiet: Bool
   private let outputs: [Output]
   private let style: TextStyle
@@ -40,6 +41,7 @@ struct ScanCommand {
     sarifLocation = arguments.value(of: .sarifLocation)?.text
     bill = try arguments.billOfMaterials(for: outputs)
     scanner = try arguments.scanner
+    cache = FactsCache(arguments, scanner, tables)
     isQuiet = arguments.isQuiet
     tool = arguments.tool(tables)
     images = try arguments.images
@@ -78,12 +80,7 @@ struct ScanCommand {
     var seen: Set<Path> = []
     let documents = fetched.inputs.filter { seen.insert($0.name).inserted }.map { ($0, FactsFile.open($0)) }
     let others = documents.filter { $0.1 == nil }.map(\.0)
-    var facts =
-      others.isEmpty
-      ? Facts()
-      : scanner.scan(others).facts(
-        for: .devices(devices), by: question.tables, images: images, jobs: scanner.jobs,
-        progress: scanner.progress)
+    var facts = others.isEmpty ? Facts() : found(others, scanner, devices)
     for (input, file) in documents {
       guard let file else { continue }
       do throws(Problem) {
@@ -99,6 +96,16 @@ struct ScanCommand {
     facts.limitRequirements(
       to: Budget(scanner.limits.conditions), scanner.limits.atMost(.conditions))
     return facts
+  }
+
+  /// What is found under `inputs`, which hold no facts.
+  private func found(_ inputs: [ScanInput], _ scanner: Scanner, _ devices: [Device]) -> Facts {
+    guard let cache else {
+      return scanner.scan(inputs).facts(
+        for: .devices(devices), by: question.tables, images: images, jobs: scanner.jobs,
+        progress: scanner.progress)
+    }
+    return cache.facts(of: inputs, scanner).narrowed(to: devices, by: question.tables, images: images)
   }
 
   /// Reads what was named, and judges it.

@@ -8,7 +8,7 @@ enum TestInputs {
 
   static var cache: URL {
     let environment = ProcessInfo.processInfo.environment
-    if let folder = environment["CUBINSPECT_CACHE"], !folder.isEmpty { return URL(filePath: folder) }
+    if let folder = environment["CUBINSPECT_DOWNLOADS"], !folder.isEmpty { return URL(filePath: folder) }
     return URL(filePath: environment["HOME"] ?? "/root").appending(path: ".cache/cubinspect")
   }
 

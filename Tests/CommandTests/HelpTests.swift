@@ -44,7 +44,7 @@ struct HelpTests {
   @Test(arguments: [
     ["--help"], ["help", "scan"], ["help", "list"], ["help", "kernels"], ["help", "extract"],
     ["help", "diff"], ["help", "gpus"], ["help", "check"], ["help", "facts"], ["help", "which"],
-    ["help", "explain"],
+    ["help", "explain"], ["help", "cache"],
   ])
   func linesFitATerminal(arguments: [String]) throws {
     for line in try Program.run(arguments.map { Array($0.utf8) }).text.split(separator: "\n") {
@@ -58,16 +58,16 @@ struct HelpTests {
       "scan": [
         "gpu", "driver", "host", "image-config", "require", "require-exact", "require-ptx", "fail-on",
         "no-plan", "follow-links", "platform", "blobs", "layers", "python", "limit",
-        "data", "details", "output", "sarif-location", "bom", "jobs",
+        "data", "details", "output", "sarif-location", "bom", "jobs", "cache",
       ],
       "check": [
         "gpu", "driver", "host", "image-config", "require", "require-exact", "require-ptx", "fail-on",
         "no-plan", "follow-links", "platform", "blobs", "python", "limit",
-        "data", "details", "output", "sarif-location", "bom", "jobs",
+        "data", "details", "output", "sarif-location", "bom", "jobs", "cache",
       ],
       "facts": [
         "compact", "layer", "image-config", "follow-links", "platform", "blobs", "layers", "python", "limit",
-        "data", "output", "jobs",
+        "data", "output", "jobs", "cache",
       ],
       "which": ["gpu", "driver", "host", "python", "cuda", "machine", "data", "output"],
       "list": ["verify", "output", "jobs"],
@@ -84,15 +84,16 @@ struct HelpTests {
       "explain": [
         "gpu", "driver", "host", "image-config", "package", "follow-links", "platform", "blobs", "python",
         "limit", "data",
-        "details", "jobs",
+        "details", "jobs", "cache",
       ],
+      "cache": ["cache", "unused"],
     ]
     let common = ["json", "color", "quiet", "config", "help", "version"]
     let manual = try Program.run("man").text.replacing("\\-", with: "-")
     for (command, options) in own {
       let help = try Program.run("help", command).text
       // One writes text alone, the other nothing but JSON.
-      let common = ["explain", "facts"].contains(command) ? common.filter { $0 != "json" } : common
+      let common = ["explain", "facts", "cache"].contains(command) ? common.filter { $0 != "json" } : common
       for option in options + common {
         #expect(help.contains("--\(option)"), "\(command) --\(option)")
         #expect(manual.contains("--\(option)"), "man --\(option)")

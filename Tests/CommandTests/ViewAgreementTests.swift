@@ -271,7 +271,7 @@ private struct Views {
         in: temporary.path)
       guard made.status == 0 else { throw Missing(description: made.messages) }
     } else {
-      let cache = unsafe getenv("CUBINSPECT_CACHE").map { unsafe String(cString: $0) }
+      let cache = unsafe getenv("CUBINSPECT_DOWNLOADS").map { unsafe String(cString: $0) }
       let home = unsafe getenv("HOME").map { unsafe String(cString: $0) } ?? "/root"
       let parent = (cache ?? home + "/.cache/cubinspect") + "/views"
       folder = try Program.shell(#"cd "$1"/"$2"-* && pwd"#, parent, name).text.split(separator: "\n").joined()

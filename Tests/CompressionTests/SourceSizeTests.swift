@@ -86,3 +86,24 @@ struct SourceSizeTests {
     #expect(try DeflateMeter().finish() == 2)
   }
 }
+
+/// What is compressed here is decompressed by others, and by this module.
+struct GzipTests {
+  @Test func comesBack() throws {
+    for size in [0, 1, 100_000] {
+      let bytes = (0..<size).map { UInt8(truncatingIfNeeded: $0 / 7) }
+      let packed = try gzipped(bytes)
+      #expect(packed.starts(with: [0x1F, 0x8B, 8, 0, 0, 0, 0, 0]))
+      #expect(packed.count < bytes.count / 10 || size < 100)
+      let stream = try DecompressedBytes(MemoryBytes(packed), by: .deflate(.gzip), size: nil, limit: 1 << 30)
+      var back: [UInt8] = []
+      while case let piece = try stream.bytes(
+        at: UInt64(back.count), count: min(4096, size - back.count), "bytes"),
+        !piece.isEmpty
+      {
+        back += piece
+      }
+      #expect(back == bytes)
+    }
+  }
+}
