@@ -180,14 +180,14 @@ extension CodeFile {
   /// Forgets what nobody would have read, and returns the problems of the rest.
   fileprivate mutating func narrow(to reading: CodeReading) -> [Problem] {
     var read: Set<Int> = []
-    while case let modules = reading.modulesToName(of: unit, kernels.keeping(read)).filter({
-      !read.contains($0)
-    }),
+    var kept = kernels.keeping(read)
+    while case let modules = reading.modulesToName(of: unit, kept).filter({ !read.contains($0) }),
       !modules.isEmpty
     {
       read.formUnion(modules)
+      kept = kernels.keeping(read)
     }
-    kernels = kernels.keeping(read)
+    kernels = kept
     guard !readingProblems.isEmpty else { return [] }
     let compiled = reading.compiledPTX(of: unit)
     let found = readingProblems.filter { entry in

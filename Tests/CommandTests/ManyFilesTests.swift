@@ -15,6 +15,25 @@ struct ManyFilesTests {
       .drop { !$0.hasPrefix("library") && !$0.hasPrefix("package") }.prefix { !$0.isEmpty }.map(String.init)
   }
 
+  /// No part of an answer grows with the number of packages that it is about.
+  @Test func manyPackagesAreAFewLines() throws {
+    for number in 0..<200 {
+      let code = FatBinaryBuilder([.ptx("compute_80", isa: (8, 7))])
+      try tree.write(ELFBuilder(fatBinaries: [code]).bytes + [UInt8(number)], to: "env/p\(number)/lib.so")
+      try tree.write(
+        Array("Name: p\(number)\nVersion: 1.0\n".utf8), to: "env/p\(number)-1.0.dist-info/METADATA")
+    }
+    let run = try Program.run("scan", "env", "--gpu", "A100", "--driver", "535", in: tree.path)
+    #expect(
+      run.text.contains("the PTX of p0 1.0, the PTX of p1 1.0, the PTX of p10 1.0 and 197 others ask for it"))
+    #expect(run.text.split(separator: "\n").count <= 70, "\(run.text)")
+    for format in ["short", "markdown"] {
+      let run = try Program.run(
+        "scan", "env", "--gpu", "A100", "--driver", "535", "-o", format, in: tree.path)
+      #expect(run.text.split(separator: "\n").allSatisfy { $0.count < 600 }, "\(format)")
+    }
+  }
+
   @Test func filesWithTheSameVerdictsShareARow() throws {
     func write(_ target: Target, _ number: Int, to name: String) throws {
       // Different contents, so that none is another's alias.

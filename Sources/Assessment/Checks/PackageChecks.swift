@@ -10,7 +10,7 @@ extension Assessor {
       checks.append(
         Check(
           .torchCount, .warn,
-          "PyTorch is installed \(facts.torches.count) times: \(listed(facts.torches.map { "\($0.version.value) in \(view.shown($0.folder))" }))",
+          "PyTorch is installed \(facts.torches.count) times: \(listed(facts.torches.map { "\($0.version.value) in \(view.shown($0.folder))" }, atMost: 4))",
           detail: "each is judged by itself",
           evidence: facts.torches.map(\.version.evidence)))
     }

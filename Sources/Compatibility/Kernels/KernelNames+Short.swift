@@ -11,6 +11,7 @@ extension KernelNames {
     for (index, group) in unit.groups.enumerated() {
       for module in group.modules { groupOf[module] = index }
     }
+    let facts = names.indices.map { self.facts(of: $0) }
     var own: [Set<Int>] = facts.map { _ in [] }
     var modulesOf: [[Int]] = facts.map { _ in [] }
     var isCounted: [Bool] = facts.map { _ in false }
@@ -22,8 +23,8 @@ extension KernelNames {
         if isMixed { isCounted[kernel] = true }
       }
     }
-    var ofPattern: [Int: Set<Int>] = [:]
-    var ofTemplate: [Int: Set<Int>] = [:]
+    var ofPattern: [Fingerprint: Set<Int>] = [:]
+    var ofTemplate: [Fingerprint: Set<Int>] = [:]
     for kernel in facts.indices {
       ofPattern[facts[kernel].pattern, default: []].formUnion(own[kernel])
       ofTemplate[facts[kernel].template, default: []].formUnion(own[kernel])

@@ -9,22 +9,37 @@ public struct KernelNames: Sendable {
     var isForwardCompatible: Bool
     /// A kernel of cuDNN, wherever that was linked in.
     var isCuDNNs: Bool
-    /// Positions of names that differ only in numbers among their template arguments have one value.
-    var pattern: Int
-    /// Positions of instances of one template have one value.
-    var template: Int
+    /// The same for names that differ only in numbers among their template arguments.
+    var pattern: Fingerprint
+    /// The same for instances of one template.
+    var template: Fingerprint
+  }
+
+  /// Stands for a text: 128 bits, seeded anew in each run, so that no two texts have one by chance or on purpose.
+  struct Fingerprint: Hashable, Sendable {
+    private var first: Int
+    private var second: Int
+
+    init(_ text: ArraySlice<UInt8>) {
+      var hasher = Hasher()
+      unsafe text.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
+      var longer = hasher
+      longer.combine(0)
+      first = hasher.finalize()
+      second = longer.finalize()
+    }
   }
 
   /// The names, each once.
   private(set) var names: [String] = []
-  private(set) var facts: [Facts] = []
+  /// What is known of the names so far: of all that were added, and of those of documents when they are kept for a verdict,
+  /// because most of them are for none.
+  private var known: [Facts?] = []
   /// For every module whose names are known, positions in ``names``, ascending.
   private(set) var modules: [Int: [Int]] = [:]
   /// Modules that were read without learning their kernels. One that was read in part may have names all the same.
   private(set) var unreadable: Set<Int> = []
   private var positions: [String: Int] = [:]
-  private var patterns: [String: Int] = [:]
-  private var templates: [String: Int] = [:]
   let tables: TableSet
   /// Made when the first name is met.
   private var tagReader: GenerationTagReader?
@@ -40,6 +55,7 @@ public struct KernelNames: Sendable {
     var kept = self
     kept.modules = modules.filter { wanted.contains($0.key) }
     kept.unreadable = unreadable.intersection(wanted)
+    for kernels in kept.modules.values { kept.learn(kernels) }
     return kept
   }
 
@@ -51,9 +67,10 @@ public struct KernelNames: Sendable {
 
   /// Adds the kernels of a module. Those of several of its images are the kernels of all of them.
   public mutating func add(_ kernels: some Sequence<String>, ofModule module: Int) {
-    var known = Set(modules[module] ?? [])
-    for kernel in kernels { known.insert(position(of: kernel)) }
-    modules[module] = known.sorted()
+    var own = Set(modules[module] ?? [])
+    for kernel in kernels { own.insert(position(of: kernel)) }
+    modules[module] = own.sorted()
+    learn(modules[module] ?? [])
   }
 
   /// Notes that the kernels of a module cannot be known.
@@ -62,29 +79,39 @@ public struct KernelNames: Sendable {
   /// The positions of a module's names.
   func kernels(ofModule module: Int) -> [Int]? { modules[module] }
 
-  private mutating func position(of name: String) -> Int {
-    if let known = positions[name] { return known }
-    let parts = MangledName(name)
-    let pattern = Self.number(of: parts.pattern[...], in: &patterns)
-    let template = Self.number(of: parts.template, in: &templates)
-    positions[name] = names.count
-    names.append(name)
-    let reader = tagReader ?? GenerationTagReader(tables.architectures)
-    tagReader = reader
-    let (tags, isForwardCompatible) = reader.read(parts)
-    facts.append(
-      Facts(
-        tags: tags, isForwardCompatible: isForwardCompatible, isCuDNNs: parts.isCuDNNs, pattern: pattern,
-        template: template))
-    return names.count - 1
+  /// What the rules need to know of the name at a position.
+  func facts(of kernel: Int) -> Facts {
+    known[kernel] ?? Facts(names[kernel], tagReader ?? GenerationTagReader(tables.architectures))
   }
 
-  /// The number of a text among those met so far.
-  private static func number(of text: ArraySlice<UInt8>, in numbers: inout [String: Int]) -> Int {
-    let text = String(decoding: text, as: UTF8.self)
-    let number = numbers[text] ?? numbers.count
-    numbers[text] = number
-    return number
+  /// Learns what the rules need to know of the names at these positions.
+  private mutating func learn(_ kernels: [Int]) {
+    for kernel in kernels where known[kernel] == nil {
+      let reader = tagReader ?? GenerationTagReader(tables.architectures)
+      tagReader = reader
+      known[kernel] = Facts(names[kernel], reader)
+    }
+  }
+
+  private mutating func position(of name: String) -> Int {
+    let next = names.count
+    let position = positions[name, default: next]
+    if position == next {
+      positions[name] = next
+      names.append(name)
+      known.append(nil)
+    }
+    return position
+  }
+}
+
+extension KernelNames.Facts {
+  fileprivate init(_ name: String, _ reader: GenerationTagReader) {
+    let parts = MangledName(name)
+    (tags, isForwardCompatible) = reader.read(parts)
+    isCuDNNs = parts.isCuDNNs
+    pattern = KernelNames.Fingerprint(parts.pattern[...])
+    template = KernelNames.Fingerprint(parts.template)
   }
 }
 

@@ -8,9 +8,9 @@ struct DispatchRule {
   /// The kernels that run on the device.
   private let running: Set<Int>
   /// For every pattern of a kernel that runs, the targets of the modules that have it.
-  private let runningPatterns: [Int: [Set<String>]]
+  private let runningPatterns: [KernelNames.Fingerprint: [Set<String>]]
   /// Templates that are compiled target by target, and run on the device.
-  private let splitTemplates: Set<Int>
+  private let splitTemplates: Set<KernelNames.Fingerprint>
   /// Whether a kernel runs that is named for the device's own generation.
   let runsOwnGeneration: Bool
   /// Whether machine code of cuDNN's runs.
@@ -30,11 +30,11 @@ struct DispatchRule {
     self.kernels = kernels
     self.device = device
     var running: Set<Int> = []
-    var patterns: [Int: [Set<String>]] = [:]
+    var patterns: [KernelNames.Fingerprint: [Set<String>]] = [:]
     for (module, targets) in modules {
       for kernel in kernels.kernels(ofModule: module) ?? [] {
         running.insert(kernel)
-        let pattern = kernels.facts[kernel].pattern
+        let pattern = kernels.facts(of: kernel).pattern
         if patterns[pattern]?.contains(targets) != true { patterns[pattern, default: []].append(targets) }
       }
     }
@@ -42,10 +42,10 @@ struct DispatchRule {
     runningPatterns = patterns
     splitTemplates = Self.splitTemplates(kernels, running: running, in: modules + others)
     runsCuDNN = native.contains { module in
-      kernels.kernels(ofModule: module)?.contains { kernels.facts[$0].isCuDNNs } ?? false
+      kernels.kernels(ofModule: module)?.contains { kernels.facts(of: $0).isCuDNNs } ?? false
     }
     runsOwnGeneration = running.contains { kernel in
-      kernels.facts[kernel].tags.contains { !$0.isMinimum && $0.includes(device) }
+      kernels.facts(of: kernel).tags.contains { !$0.isMinimum && $0.includes(device) }
     }
   }
 
@@ -56,18 +56,19 @@ struct DispatchRule {
     let rest = own.filter { !isForOthers($0) }
     if rest.isEmpty { return .dedicated }
     if rest.allSatisfy({ isProvided($0, targets) }) { return .providedElsewhere }
-    if rest.allSatisfy({ isProvided($0, targets) || splitTemplates.contains(kernels.facts[$0].template) }) {
+    if rest.allSatisfy({ isProvided($0, targets) || splitTemplates.contains(kernels.facts(of: $0).template) })
+    {
       return .madeForOneTarget
     }
-    if runsCuDNN, own.contains(where: { kernels.facts[$0].isCuDNNs }) { return .partOfCuDNN }
-    let isForDevice = rest.contains { !kernels.facts[$0].tags.isEmpty }
+    if runsCuDNN, own.contains(where: { kernels.facts(of: $0).isCuDNNs }) { return .partOfCuDNN }
+    let isForDevice = rest.contains { !kernels.facts(of: $0).tags.isEmpty }
     return rest.count < own.count - rest.count && !isForDevice ? .mostlyDedicated : .gap
   }
 
   /// Whether the name of a kernel in a module includes the device.
   func namesDevice(inModule module: Int) -> Bool {
     (kernels.kernels(ofModule: module) ?? []).contains { kernel in
-      kernels.facts[kernel].tags.contains { $0.includes(device) }
+      kernels.facts(of: kernel).tags.contains { $0.includes(device) }
     }
   }
 
@@ -78,17 +79,18 @@ struct DispatchRule {
   /// the library's own code has to pick among them; without those of which nothing runs.
   private static func splitTemplates(
     _ kernels: KernelNames, running: Set<Int>, in modules: [TargetedModule]
-  ) -> Set<Int> {
-    var targets: [Int: Set<String>] = [:]
-    var shared: Set<Int> = []
+  ) -> Set<KernelNames.Fingerprint> {
+    var targets: [KernelNames.Fingerprint: Set<String>] = [:]
+    var shared: Set<KernelNames.Fingerprint> = []
     for module in modules {
-      for template in Set(kernels.kernels(ofModule: module.module)?.map { kernels.facts[$0].template } ?? [])
+      for template in Set(
+        kernels.kernels(ofModule: module.module)?.map { kernels.facts(of: $0).template } ?? [])
       {
         targets[template, default: []].formUnion(module.targets)
         if module.targets.count > 1 { shared.insert(template) }
       }
     }
-    let runningTemplates = Set(running.map { kernels.facts[$0].template })
+    let runningTemplates = Set(running.map { kernels.facts(of: $0).template })
     return Set(targets.filter { $0.value.count >= fewestTargets }.keys).subtracting(shared)
       .intersection(runningTemplates)
   }
@@ -96,7 +98,7 @@ struct DispatchRule {
   /// Whether the name of a kernel that has no code for the device says that it is for others: its tags do not include
   /// the device, or it is for GPUs newer than all that the library knows.
   private func isForOthers(_ kernel: Int) -> Bool {
-    let facts = kernels.facts[kernel]
+    let facts = kernels.facts(of: kernel)
     return facts.isForwardCompatible
       || !facts.tags.isEmpty && !facts.tags.contains { $0.includes(device) }
   }
@@ -105,6 +107,6 @@ struct DispatchRule {
   /// each of both serves GPUs that the other does not.
   private func isProvided(_ kernel: Int, _ targets: Set<String>) -> Bool {
     running.contains(kernel)
-      || runningPatterns[kernels.facts[kernel].pattern]?.contains { $0.isDisjoint(with: targets) } == true
+      || runningPatterns[kernels.facts(of: kernel).pattern]?.contains { $0.isDisjoint(with: targets) } == true
   }
 }
