@@ -28,7 +28,7 @@ struct PlanText {
     if !plan.steps.isEmpty { write(Plan.stepsTitle, plan.steps, isNumbered: true) }
     if !plan.obstacles.isEmpty {
       text += (plan.steps.isEmpty ? "\n" : "") + style.paint(plan.obstaclesTitle, .bold) + "\n"
-      let shown = style.showsDetails ? plan.obstacles.count : Self.shownObstacles
+      let shown = style.showsDetails ? plan.obstacles.count : shownObstacles
       for obstacle in plan.obstacles.prefix(shown) {
         text += wrapped(printable(obstacle), first: "  - ", width: style.width)
       }
@@ -39,11 +39,11 @@ struct PlanText {
     return text
   }
 
-  /// Obstacles that are shown without details.
-  private static let shownObstacles = 4
+  /// Obstacles that are shown without details: fewer behind several steps.
+  private var shownObstacles: Int { part.plan.steps.count > 1 ? 2 : 4 }
 
   /// Whether something is left out without details.
-  var isCut: Bool { part.plan.obstacles.count > Self.shownObstacles }
+  var isCut: Bool { part.plan.obstacles.count > shownObstacles }
 
   /// What can be said without a GPU; nil where one is named.
   var headline: String? {

@@ -11,33 +11,50 @@ struct ReasonRows {
 
   /// Rows besides those of the stack that are shown without details.
   private static let shownRows = 8
+  /// Rows that are shown however little room there is.
+  static let fewestRows = 3
   /// Columns of a title, unless all are shorter.
   private static let titleWidth = 24
 
   /// The rows, and whether something is left out of them.
-  func text(_ style: TextStyle) -> (text: String, isCut: Bool) {
+  ///
+  /// - Parameter room: lines that they may take, of which the fewest rows take more if they must; without details.
+  func text(_ style: TextStyle, room: Int = .max) -> (text: String, isCut: Bool) {
     var rows = rows(style.showsDetails)
-    var text = ""
-    let hidden = style.showsDetails ? 0 : rows.count { $0.check.line == nil } - Self.shownRows
-    if hidden > 0 {
+    var hidden = 0
+    if !style.showsDetails {
       var left = Self.shownRows
+      let all = rows.count
       rows.removeAll { row in
         guard row.check.line == nil else { return false }
         left -= 1
         return left < 0
       }
+      hidden = all - rows.count
     }
     let width = min(rows.map { columns(title(of: $0.check)) }.max() ?? 0, Self.titleWidth)
-    var isCut = hidden > 0
+    var text = ""
+    var lines = 0
+    var isCut = false
     var told = Told()
-    for row in rows {
-      let isWhole = style.showsDetails || isNews(row, &told)
-      let (line, wasCut) = write(row, width, isWhole: isWhole, &told, style)
-      text += line
+    for (index, row) in rows.enumerated() {
+      let isNews = isNews(row, &told)
+      // Of the last lines that there is room for, one tells how many rows are left out.
+      let last = room - (index + 1 < rows.count || hidden > 0 ? 1 : 0)
+      guard style.showsDetails || index < Self.fewestRows || lines < last else {
+        hidden += rows.count - index
+        break
+      }
+      var (written, wasCut) = write(row, width, isWhole: style.showsDetails || isNews, &told, style)
+      if !style.showsDetails, lines + written.lineCount > last {
+        (written, wasCut) = write(row, width, isWhole: false, &told, style)
+      }
+      text += written
+      lines += written.lineCount
       isCut = isCut || wasCut
     }
     if hidden > 0 { text += style.paint("and \(grouped(hidden)) more\n", .dim) }
-    return (text, isCut)
+    return (text, isCut || hidden > 0)
   }
 
   /// What the rows before have told.

@@ -15,8 +15,7 @@ extension ScanReport {
     let sections = sections
     if sections.count > 1 { text += unread(assessment.views, style) }
     if sections.count > 1, question.namesDevices {
-      for (device, answer) in zip(devices, assessment.answers) { text += line(device, answer, style) }
-      text += "\n"
+      text += answerLines(assessment.answers, style) + "\n"
     }
     for section in sections {
       let parts = section.map { assessment.views[$0] }
@@ -79,10 +78,10 @@ extension ScanReport {
   private func text(of parts: [ViewAssessment], _ style: TextStyle, _ isCut: inout Bool) -> String {
     var text = unread(parts, style)
     if question.namesDevices {
-      for device in devices.indices {
-        let answer = Answer.combined(parts.map { $0.answers[device] }, by: question.tables)
-        text += line(devices[device], answer, style)
-      }
+      text += answerLines(
+        devices.indices.map { device in
+          Answer.combined(parts.map { $0.answers[device] }, by: question.tables)
+        }, style)
     }
     if question.isAboutTargetsOnly { text += self.text(of: demand(on: parts), style) }
     for part in parts {
@@ -103,8 +102,14 @@ extension ScanReport {
       isCut = isCut || tables.contains { $0.0.isCut }
       text += table(rows, style) + legend(rows.map(\.row), style)
     }
+    var room = style.showsDetails ? .max : Self.shownLines - Self.linesAround - text.lineCount
+    var notes = parts.map { self.notes($0, style, &isCut) }
+    if notes.joined().lineCount > room - ReasonRows.fewestRows {
+      notes = parts.map { self.notes($0, style, isWhole: false, &isCut) }
+    }
+    room -= style.showsDetails ? 0 : notes.joined().lineCount
     for part in parts {
-      let reasons = ReasonRows(part: part, question: question).text(style)
+      let reasons = ReasonRows(part: part, question: question).text(style, room: room)
       if !reasons.text.isEmpty { text += "\n" + reasons.text }
       isCut = isCut || reasons.isCut
     }
@@ -124,7 +129,7 @@ extension ScanReport {
     }
     if style.showsDetails { text += parts.map { sizes($0, style) }.joined() }
     text += ignored(parts, style, &isCut)
-    text += parts.map { notes($0, style, &isCut) }.joined()
+    text += notes.joined()
     for part in parts { text += problemLines(part.view.problems, style) { part.path($0.path) } }
     return text
   }
@@ -152,6 +157,20 @@ extension ScanReport {
       parts.allSatisfy(\.units.isEmpty) && !question.namesDevices
       ? "No CUDA device code found in what could be read" : "Not everything could be read as it should"
     return "\(found); \(counted(failures.count, "problem")) below."
+  }
+
+  /// A line for the answer for each GPU, in which a reason that the line before has told is not told again.
+  private func answerLines(_ answers: [Answer], _ style: TextStyle) -> String {
+    var lines = ""
+    var told: String?
+    for (device, answer) in zip(devices, answers) {
+      let (headline, reason) = sentences(device, answer)
+      let isTold = reason != nil && reason == told
+      let sentence = isTold ? "\(headline), for the same reason" : self.sentence(device, answer)
+      lines += style.headline(answer.kind.mark, answer.kind.color, sentence)
+      told = reason
+    }
+    return lines
   }
 
   /// The answer for one GPU, in one sentence: `✗ RTX 5090: no. PyTorch 2.1.2 has no code for it (sm_50 to sm_90)`.
@@ -352,15 +371,32 @@ extension ScanReport {
     return text.isEmpty ? "" : "\n" + text
   }
 
+  /// Lines that the answer for one view takes without details, of which a long table leaves the reasons those that it does
+  /// not need.
+  private static let shownLines = 60
+  /// Notes that are shown where there is little room.
+  private static let shownNotes = 2
+  /// Lines around the reasons: an empty one before them, and three of the summary.
+  private static let linesAround = 4
+
   /// What is known besides the answers.
   ///
-  /// - Parameter isCut: set where something is left out that the details tell.
-  private func notes(_ part: ViewAssessment, _ style: TextStyle, _ isCut: inout Bool) -> String {
+  /// - Parameters:
+  ///   - isWhole: whether all notes are shown, and may take several lines each.
+  ///   - isCut: set where something is left out that the details tell.
+  private func notes(
+    _ part: ViewAssessment, _ style: TextStyle, isWhole: Bool = true, _ isCut: inout Bool
+  ) -> String {
     let (notes, assumptions) = notes(on: part)
     if !style.showsDetails, !assumptions.isEmpty { isCut = true }
     let shown = notes + (style.showsDetails ? assumptions : [])
-    return shown.isEmpty
-      ? "" : "\n" + shown.map { wrapped($0, first: "note: ", width: style.width) }.joined()
+    if shown.isEmpty { return "" }
+    guard isWhole else {
+      isCut = true
+      return "\n"
+        + shown.prefix(Self.shownNotes).map { "note: \($0)".cut(to: style.width ?? .max) + "\n" }.joined()
+    }
+    return "\n" + shown.map { wrapped($0, first: "note: ", width: style.width) }.joined()
   }
 
   /// What is known besides the answers, and what was assumed for them, in clauses.

@@ -77,6 +77,11 @@ func named(_ names: [String], atMost count: Int) -> String {
     + (names.count > count ? " and \(grouped(names.count - count)) more" : "")
 }
 
+extension String {
+  /// How many lines it has, each with its end.
+  var lineCount: Int { utf8.count { $0 == UInt8(ascii: "\n") } }
+}
+
 /// Columns that `text` takes on a terminal, for the characters that reports use.
 func columns(_ text: String) -> Int { text.unicodeScalars.count }
 

@@ -50,6 +50,28 @@ struct WidthTests {
     }
   }
 
+  /// A site-packages of twenty packages of which nothing runs, and two GPUs, is a page.
+  @Test func manyPackagesAreAPage() throws {
+    for number in 0..<20 {
+      try tree.library("env/p\(number)/lib.so", number < 15 ? "sm_60" : "sm_80")
+      try tree.library("env/p\(number)/other.so", "sm_75")
+      try tree.write(
+        Array("Name: package-\(number)\nVersion: 1.0\n".utf8),
+        to: "env/package_\(number)-1.0.dist-info/METADATA")
+      try tree.write(
+        Array("p\(number)/lib.so,,\np\(number)/other.so,,\n".utf8),
+        to: "env/package_\(number)-1.0.dist-info/RECORD")
+    }
+    let all = try lines(
+      "scan env --gpu V100 --gpu RTX5090 --driver 470 --details --color=never", columns: 80)
+    let lines = try lines("scan env --gpu V100 --gpu RTX5090 --driver 470 --color=never", columns: 80)
+    #expect(lines.count <= 60 - 6, "six lines are empty: \(lines.joined(separator: "\n"))")
+    #expect(all.count > 150)
+    #expect(lines.contains { $0.hasPrefix("package-9 1.0") })
+    #expect(lines.contains { $0.wholeMatch(of: /and [0-9]+ more/) != nil })
+    #expect(lines.last?.contains("--details") == true)
+  }
+
   /// A name keeps its last component where there is room for it.
   @Test func namesKeepTheirEnd() throws {
     let narrow = try lines("scan lib --color=never", columns: 80)
