@@ -11,7 +11,9 @@ public struct DriverDemand: Hashable, Sendable {
   public var reasons: [String]
 
   /// The reasons as the subject of a sentence with its verb.
-  public var asking: String { listed(reasons, atMost: 3) + (reasons.count == 1 ? " asks for it" : " ask for it") }
+  public var asking: String {
+    listed(reasons, atMost: 3) + (reasons.count == 1 ? " asks for it" : " ask for it")
+  }
 }
 
 extension Assessor {
