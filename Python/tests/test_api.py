@@ -71,6 +71,17 @@ def test_a_report_is_the_documents(fixtures: pathlib.Path, program: Program, fol
     assert report.views[0].libraries
 
 
+def test_what_was_found_is_kept(fixtures: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    plain, kept = fixtures / "units", tmp_path / "kept"
+    first = cubinspect.scan(plain, gpus="A100", cache=kept)
+    again = cubinspect.scan(plain, gpus="A100", cache=kept)
+    assert again.views == first.views == cubinspect.scan(plain, gpus="A100").views
+    assert len(list((kept / "scans").iterdir())) == 1
+    assert again.summary.bytes_read == 0 < first.summary.bytes_read
+    assert b'"bytesRead":0' in cubinspect.facts(plain, cache=kept).document
+    assert len(list((kept / "scans").iterdir())) == 1
+
+
 def test_answers(fixtures: pathlib.Path) -> None:
     report = cubinspect.scan([fixtures / "host" / "scale.so"], gpus=("sm_90", "Tesla K80"))
     assert [(answer.query, answer.answer) for answer in report.answers] == [("sm_90", "yes"), ("Tesla K80", "no")]
