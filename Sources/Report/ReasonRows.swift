@@ -18,7 +18,7 @@ struct ReasonRows {
 
   /// The rows, and whether something is left out of them.
   ///
-  /// - Parameter room: lines that they may take, of which the fewest rows take more if they must; without details.
+  /// - Parameter room: lines that they may take, of which the fewest rows take more if they must.
   func text(_ style: TextStyle, room: Int = .max) -> (text: String, isCut: Bool) {
     var rows = rows(style.showsDetails)
     var hidden = 0
@@ -41,12 +41,15 @@ struct ReasonRows {
       let isNews = isNews(row, &told)
       // Of the last lines that there is room for, one tells how many rows are left out.
       let last = room - (index + 1 < rows.count || hidden > 0 ? 1 : 0)
-      guard style.showsDetails || index < Self.fewestRows || lines < last else {
+      guard index < Self.fewestRows || lines < last else {
         hidden += rows.count - index
         break
       }
+      let toldBefore = told
       var (written, wasCut) = write(row, width, isWhole: style.showsDetails || isNews, &told, style)
-      if !style.showsDetails, lines + written.lineCount > last {
+      if lines + written.lineCount > last {
+        // What there is no room for is not told.
+        told = toldBefore
         (written, wasCut) = write(row, width, isWhole: false, &told, style)
       }
       text += written

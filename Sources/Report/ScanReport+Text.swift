@@ -107,7 +107,7 @@ extension ScanReport {
     if notes.joined().lineCount > room - ReasonRows.fewestRows {
       notes = parts.map { self.notes($0, style, isWhole: false, &isCut) }
     }
-    room -= style.showsDetails ? 0 : notes.joined().lineCount
+    room -= notes.joined().lineCount
     for part in parts {
       let reasons = ReasonRows(part: part, question: question).text(style, room: room)
       if !reasons.text.isEmpty { text += "\n" + reasons.text }
@@ -165,9 +165,8 @@ extension ScanReport {
     var told: String?
     for (device, answer) in zip(devices, answers) {
       let (headline, reason) = sentences(device, answer)
-      let isTold = reason != nil && reason == told
-      let sentence = isTold ? "\(headline), for the same reason" : self.sentence(device, answer)
-      lines += style.headline(answer.kind.mark, answer.kind.color, sentence)
+      let end = reason.map { $0 == told ? ", for the same reason" : ". \($0)" } ?? ""
+      lines += style.headline(answer.kind.mark, answer.kind.color, headline + end)
       told = reason
     }
     return lines

@@ -51,6 +51,7 @@ private final class StateWalk: Sendable {
   private struct State {
     /// The names of the inputs, and what they are.
     var inputs: [UInt8] = []
+    var folderCount = 0
     var results: [Result] = []
     var newestChange: Int64 = 0
     var isComplete = true
@@ -67,7 +68,8 @@ private final class StateWalk: Sendable {
       for name in [name, path] { state.inputs.append(name: name.bytes) }
       state.inputs.append(status)
       if status.kind != .directory { state.newestChange = max(state.newestChange, status.changed) }
-      return state.inputs.count
+      state.folderCount += 1
+      return state.folderCount
     }
     guard status.kind == .directory else { return }
     do throws(Problem) {

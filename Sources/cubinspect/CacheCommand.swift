@@ -18,15 +18,11 @@ struct CacheCommand {
 
   init(_ arguments: ParsedArguments) throws(UsageError) {
     func refuse(_ why: String) -> UsageError { UsageError(.other(why), commandPath: arguments.commandPath) }
-    let word = arguments.positionals.first?.text ?? Action.show.rawValue
-    guard let action = Action(rawValue: word) else {
-      throw refuse("'\(word)' is nothing that can be done with a cache; there are show, prune and clear")
-    }
     guard let folder = CacheFolder(arguments) else {
       throw refuse("--cache is missing: in which folder are the facts kept?")
     }
-    self.action = action
     self.folder = folder
+    action = arguments.positionals.first.flatMap { Action(rawValue: $0.text) } ?? .show
     if let value = arguments.value(of: .unused) {
       guard action == .prune else { throw refuse("--\(Flag.unused.long) is for prune") }
       guard let days = Int(value.text), (0...100_000).contains(days) else {
@@ -45,16 +41,17 @@ struct CacheCommand {
       func amount(_ entries: [CacheFolder.Entry]) -> CacheReport.Amount {
         CacheReport.Amount(scans: entries.count, bytes: entries.reduce(0) { $0 + $1.size })
       }
-      let entries = try folder.entries
-      let removed =
+      func isRemoved(_ entry: CacheFolder.Entry) -> Bool {
         switch action {
-        case .show: [CacheFolder.Entry]()
-        case .prune: entries.filter { unusedDays($0) >= days }
-        case .clear: entries
+        case .show: false
+        case .prune: unusedDays(entry) >= days
+        case .clear: true
         }
+      }
+      let entries = try folder.entries
+      let removed = entries.filter(isRemoved)
+      let kept = entries.filter { !isRemoved($0) }
       try folder.remove(removed)
-      let names = Set(removed.map(\.name))
-      let kept = entries.filter { !names.contains($0.name) }
       let ages = kept.map(unusedDays)
       let range = ages.min().flatMap { least in ages.max().map { least...$0 } }
       return Terminal.write(

@@ -1,3 +1,4 @@
+import Archives
 import Bytes
 import CommandLineSyntax
 import Glibc
@@ -17,7 +18,6 @@ struct CacheFolder {
   /// Where facts are in it.
   private static let room = "scans"
   private static let suffix = ".json.gz"
-  private static let hexadecimalDigits = Array("0123456789abcdef".utf8)
 
   /// nil where the command line names none.
   init?(_ arguments: ParsedArguments) {
@@ -28,15 +28,11 @@ struct CacheFolder {
   private var room: Path { path.appending(Self.room.utf8) }
 
   /// The name of the file for a digest.
-  static func name(of digest: [UInt8]) -> Path {
-    Path(
-      bytes: digest.flatMap { [hexadecimalDigits[Int($0 >> 4)], hexadecimalDigits[Int($0 & 15)]] }
-        + suffix.utf8)
-  }
+  static func name(of digest: [UInt8]) -> Path { Path(Digest(digest).digits + suffix) }
 
   private static func isName(_ name: [UInt8]) -> Bool {
-    name.count == 64 + suffix.utf8.count && name.suffix(suffix.utf8.count).elementsEqual(suffix.utf8)
-      && name.prefix(64).allSatisfy { hexadecimalDigits.contains($0) }
+    let text = String(decoding: name, as: UTF8.self)
+    return text.hasSuffix(suffix) && (try? Digest(text: "sha256:\(text.dropLast(suffix.count))")) != nil
   }
 
   /// Opens a file, and notes that it was of use; nil where it is not there.

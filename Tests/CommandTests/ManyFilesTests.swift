@@ -20,8 +20,7 @@ struct ManyFilesTests {
     for number in 0..<200 {
       let code = FatBinaryBuilder([.ptx("compute_80", isa: (8, 7))])
       try tree.write(ELFBuilder(fatBinaries: [code]).bytes + [UInt8(number)], to: "env/p\(number)/lib.so")
-      try tree.write(
-        Array("Name: p\(number)\nVersion: 1.0\n".utf8), to: "env/p\(number)-1.0.dist-info/METADATA")
+      try tree.distribution("p\(number)", "1.0", in: "env/")
     }
     let run = try Program.run("scan", "env", "--gpu", "A100", "--driver", "535", in: tree.path)
     #expect(

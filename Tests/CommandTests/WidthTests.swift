@@ -55,12 +55,8 @@ struct WidthTests {
     for number in 0..<20 {
       try tree.library("env/p\(number)/lib.so", number < 15 ? "sm_60" : "sm_80")
       try tree.library("env/p\(number)/other.so", "sm_75")
-      try tree.write(
-        Array("Name: package-\(number)\nVersion: 1.0\n".utf8),
-        to: "env/package_\(number)-1.0.dist-info/METADATA")
-      try tree.write(
-        Array("p\(number)/lib.so,,\np\(number)/other.so,,\n".utf8),
-        to: "env/package_\(number)-1.0.dist-info/RECORD")
+      try tree.distribution(
+        "package-\(number)", "1.0", files: ["p\(number)/lib.so", "p\(number)/other.so"], in: "env/")
     }
     let all = try lines(
       "scan env --gpu V100 --gpu RTX5090 --driver 470 --details --color=never", columns: 80)
